@@ -1,0 +1,104 @@
+/**
+ * Dispatch's public door: what a Gate or a node sees of the others. Made by create-dispatch.ts over any Bus.
+ */
+import type { NodeId, StreamId } from '../../shared/names.js'
+
+export type MemberState = 'up' | 'suspect' | 'draining' | 'down'
+
+/** What a node tells of itself with every heartbeat. */
+export interface NodeLoad {
+  readonly sockets: number
+  readonly users: number
+  readonly messagesPerSecond: number
+  readonly eventLoopLagMs: number
+  readonly rssBytes: number
+  /** `lmdb`, `mongodb`; with ` (unreachable)` behind it where it is. */
+  readonly store: string
+  readonly dispatch: string
+}
+
+export interface Member {
+  readonly id: NodeId
+  readonly url: string
+  readonly weight: number
+  readonly version: string
+  /** Ms since 1970; another start under the same id is another life. */
+  readonly startedAt: number
+  readonly state: MemberState
+  /** Ms since 1970, by this process's clock. */
+  readonly lastSeen: number
+  readonly load: NodeLoad
+}
+
+/** A stored or volatile entry on its way; `payload` is opaque to dispatch. */
+export interface Arrival {
+  readonly from: NodeId
+  /** The stream's token (`streamToken`). */
+  readonly token: string
+  readonly payload: Uint8Array
+}
+
+export interface TopicArrival {
+  readonly from: NodeId
+  readonly topic: string
+  readonly match: 'exact' | 'prefix'
+  readonly payload: Uint8Array
+}
+
+/**
+ * What may have been missed: `streams` (the publisher named them), `node` (its last broadcasts: every stream that
+ * the ring gave to it), `everything` (nobody can tell).
+ */
+export type Doubt =
+  | { readonly kind: 'streams', readonly streams: readonly StreamId[] }
+  | { readonly kind: 'node', readonly node: NodeId }
+  | { readonly kind: 'everything' }
+
+/** How this process takes part; a Gate has no `self`: it sees the members and is none. */
+export interface NodeAnnouncement {
+  readonly id: NodeId
+  readonly url: string
+  readonly weight: number
+  readonly version: string
+  readonly startedAt: number
+  /** Asked at every heartbeat. */
+  readonly state: () => 'up' | 'draining'
+  readonly load: () => NodeLoad
+}
+
+export interface Dispatch {
+  readonly isConnected: boolean
+  readonly maxPayloadBytes: number
+  /** True after one whole round of heartbeats: the member list can be believed. */
+  readonly hasSettled: boolean
+  /** Every member known, the down ones for 10 minutes; sorted by id. */
+  members: () => readonly Member[]
+  /** Called when the set of members, their states, weights or urls change (not at every heartbeat). Returns what ends it. */
+  onMembers: (handler: (members: readonly Member[]) => void) => () => void
+  onConnected: (handler: (isConnected: boolean) => void) => () => void
+
+  /** To every other node, numbered: what is lost is noticed. While cut off, the stream is remembered. */
+  broadcast: (stream: StreamId, payload: Uint8Array) => void
+  /** To every other node, numbered by nobody: for volatile entries of a stream. */
+  broadcastVolatile: (stream: StreamId, payload: Uint8Array) => void
+  broadcastTopic: (topic: string, match: 'exact' | 'prefix', payload: Uint8Array) => void
+  /** `wants` is asked first, by the token alone: what it drops costs nothing more. */
+  onArrival: (wants: (token: string) => boolean, handler: (arrival: Arrival) => void) => () => void
+  onTopic: (handler: (arrival: TopicArrival) => void) => () => void
+  onDoubt: (handler: (doubt: Doubt) => void) => () => void
+
+  /**
+   * One question to one node. Rejects with the GatepostError that the answering node threw, or
+   * GP_DISPATCH_UNAVAILABLE when no answer came (then the outcome is unknown).
+   */
+  ask: (node: NodeId, kind: string, body: unknown, timeoutMs?: number) => Promise<unknown>
+  /** The same question to every member that is not down: answers by node; who does not answer in time is left out. */
+  askAll: (kind: string, body: unknown, timeoutMs?: number) => Promise<Map<NodeId, unknown>>
+  /** Serves `ask` for one kind; throws if it is served already. */
+  answer: (kind: string, handler: (body: unknown, from: string) => Promise<unknown>) => void
+
+  /** Announces state or load now rather than at the next heartbeat. */
+  announceNow: () => void
+  /** Says `bye` and ends; idempotent. Does not close the bus. */
+  close: () => Promise<void>
+}

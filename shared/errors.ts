@@ -1,0 +1,61 @@
+/**
+ * The one catalogue of what can be refused (CONTRACT.md section 10). `retry` tells a client library
+ * what to do: `never` (the request itself is wrong), `later` (the same again, after Retry-After),
+ * `elsewhere` (ask Gate for a node again).
+ */
+export const errorCatalogue = {
+  GP_VALIDATION: { status: 400, retry: 'never', remedy: 'Correct the named field.' },
+  GP_TOKEN_MISSING: { status: 401, retry: 'never', remedy: 'Send "Authorization: Bearer TOKEN", or auth.ticket on the socket.' },
+  GP_TOKEN_INVALID: { status: 401, retry: 'never', remedy: 'Send a token signed with the configured key, with the claims of the protocol.' },
+  GP_TOKEN_EXPIRED: { status: 401, retry: 'never', remedy: 'Have the site issue a new token.' },
+  GP_TICKET_EXPIRED: { status: 401, retry: 'elsewhere', remedy: 'Ask Gate for a new assignment.' },
+  GP_TICKET_WRONG_NODE: { status: 401, retry: 'elsewhere', remedy: 'Use the ticket on the node that it was made for.' },
+  GP_SCOPE: { status: 403, retry: 'never', remedy: 'Use a token of the scope that the route takes.' },
+  GP_NOT_MEMBER: { status: 403, retry: 'never', remedy: 'Join the group first.' },
+  GP_NOT_SENDER: { status: 403, retry: 'never', remedy: 'Only the sender may do this.' },
+  GP_NOT_FOUND: { status: 404, retry: 'never', remedy: 'Check the address and the id.' },
+  GP_IDEMPOTENCY_CONFLICT: { status: 409, retry: 'never', remedy: 'Use a new Idempotency-Key for another message.' },
+  GP_RECALL_EXPIRED: { status: 409, retry: 'never', remedy: 'A user can recall a message for 2 minutes.' },
+  GP_TOO_LARGE: { status: 413, retry: 'never', remedy: 'Send less at once.' },
+  GP_RATE_LIMIT: { status: 429, retry: 'later', remedy: 'Wait for Retry-After seconds.' },
+  GP_NO_NODE: { status: 503, retry: 'later', remedy: 'Start a Notifications node, or wait for one.' },
+  GP_OVERLOADED: { status: 503, retry: 'later', remedy: 'Wait for Retry-After seconds; add nodes.' },
+  GP_STORE_UNAVAILABLE: { status: 503, retry: 'later', remedy: 'Wait; check the store.' },
+  GP_DISPATCH_UNAVAILABLE: { status: 503, retry: 'later', remedy: 'Wait; check NATS.' },
+  GP_DRAINING: { status: 503, retry: 'elsewhere', remedy: 'Ask Gate for another node.' },
+  GP_INTERNAL: { status: 500, retry: 'later', remedy: 'See the server log.' }
+} as const satisfies Record<string, { status: number, retry: 'never' | 'later' | 'elsewhere', remedy: string }>
+
+export type ErrorCode = keyof typeof errorCatalogue
+
+/** The one error that crosses a module border on purpose: `message` is safe to show, `cause` is for the log only. */
+export class GatepostError extends Error {
+  readonly code: ErrorCode
+  /** Whole seconds for `Retry-After`; set for every 429 and 503. */
+  readonly retryAfterSeconds: number | undefined
+
+  constructor (code: ErrorCode, message: string, options: { cause?: unknown, retryAfterSeconds?: number } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.name = 'GatepostError'
+    this.code = code
+    const { status } = errorCatalogue[code]
+    this.retryAfterSeconds = options.retryAfterSeconds ?? (status === 503 || status === 429 ? 1 : undefined)
+  }
+
+  get statusCode (): number { return errorCatalogue[this.code].status }
+}
+
+/** A one-line, bounded rendering of a value that somebody sent, for the text of an error. */
+export function shown (value: unknown): string {
+  if (value === undefined) return 'nothing'
+  let text: string
+  try { text = typeof value === 'bigint' ? `${value}n` : JSON.stringify(value) ?? typeof value } catch { text = typeof value }
+  // Control characters never reach a log line or a header by way of an error's text.
+  text = text.toWellFormed().replace(/\p{Cc}/gu, ' ')
+  return text.length > 80 ? `${text.slice(0, 77)}...` : text
+}
+
+/** `field: got X; takes Y`: the form of every refusal that names a field. */
+export function refusal (field: string, got: unknown, takes: string): GatepostError {
+  return new GatepostError('GP_VALIDATION', `${field}: got ${shown(got)}; takes ${takes}`)
+}

@@ -1,0 +1,36 @@
+/** Branded identifiers, and the one rule for every name that a user, a producer or a site chooses. */
+
+declare const brand: unique symbol
+type Branded<T, B extends string> = T & { readonly [brand]: B }
+
+export type UserId = Branded<string, 'UserId'>
+export type GroupId = Branded<string, 'GroupId'>
+export type NodeId = Branded<string, 'NodeId'>
+/** A message's id: 11 base-36 digits of logical time, then a random part and the kind of stream (see clock.ts). */
+export type MessageId = Branded<string, 'MessageId'>
+/** `u:USER`, `g:GROUP`, `all`, or `n:NODE` (a node's own log, never shown to a reader). */
+export type StreamId = Branded<string, 'StreamId'>
+
+export const maxNameCodePoints = 128
+
+/** 1 to 128 code points, well-formed, no control character (Cc): what CONTRACT.md section 3 calls a name. */
+export function isName (value: unknown): value is string {
+  if (typeof value !== 'string' || value.length === 0 || value.length > 2 * maxNameCodePoints) return false
+  if (/\p{Cc}/u.test(value) || !value.isWellFormed()) return false
+  return value.length <= maxNameCodePoints || [...value].length <= maxNameCodePoints
+}
+
+export const allStream = 'all' as StreamId
+export const userStream = (user: string): StreamId => `u:${user}` as StreamId
+export const groupStream = (group: string): StreamId => `g:${group}` as StreamId
+export const nodeLogStream = (node: string): StreamId => `n:${node}` as StreamId
+
+/** What a reader-visible stream belongs to; undefined for text that is no such stream. */
+export function parseStream (text: string): { kind: 'user' | 'group', name: string } | { kind: 'all' } | undefined {
+  if (text === allStream) return { kind: 'all' }
+  const name = text.slice(2)
+  if (!isName(name)) return undefined
+  if (text.startsWith('u:')) return { kind: 'user', name }
+  if (text.startsWith('g:')) return { kind: 'group', name }
+  return undefined
+}

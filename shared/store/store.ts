@@ -1,0 +1,118 @@
+/**
+ * The store's port: sorted documents under one string key (keys.ts), and no more than both a sharded MongoDB and
+ * an embedded B-tree can do on single documents. Every operation names its keys or key ranges.
+ * Adapters: lmdb-store.ts, mongodb-store.ts. What any adapter must pass: test/contract/store.
+ *
+ * Errors: a read rejects with GatepostError GP_STORE_UNAVAILABLE; a write tells its outcome for each document,
+ * because after a broken connection only a read can tell whether it was stored.
+ */
+import type { StreamId } from '../names.js'
+
+/** What every stored document has. */
+export interface StoredDoc {
+  readonly key: string
+  /** Grows by one with each replacement; the condition of the next one. A new document has 0. */
+  readonly v: number
+  /** Ms since 1970 from when the store may delete it, or null for never. Readers must not rely on the deletion. */
+  readonly purgeAt: number | null
+}
+
+interface EntryBase extends StoredDoc {
+  /** The entry's place in its stream. Its `prev` and its stream are in its key (see `placeOfEntry`). */
+  readonly seq: number
+  readonly id: string
+  /** Ms since 1970 from when no reader sees it, deleted or not. */
+  readonly expiresAt: number
+}
+
+/** A message as it lies in one stream. */
+export interface MessageDoc extends EntryBase {
+  readonly kind: 'message'
+  /** `u:USER` or `p:PRODUCER`. */
+  readonly sender: string
+  readonly category: string
+  readonly boxes: 'inbox' | 'sent' | 'both'
+  /** 0, or the seq of the change that recalled it: then title, body and data are null in `text`. */
+  readonly recalled: number
+  /** JSON text of what the entry shows, from `"from"` to `"boxes"`, without braces: written once, never parsed to deliver. */
+  readonly text: string
+}
+
+/** Something done to messages or memberships: `text` is the JSON of a StoredChange (services/notifications/change.ts). */
+export interface ChangeDoc extends EntryBase {
+  readonly kind: 'change'
+  readonly text: string
+}
+
+/** One line of a node's own log (`n:NODE`): a stream that it appended to while it was cut off. */
+export interface LogDoc extends EntryBase {
+  readonly kind: 'log'
+  readonly text: string
+}
+
+export type EntryDoc = MessageDoc | ChangeDoc | LogDoc
+
+/** State and claims are JSON documents of their owner's making; the store looks at none of it. */
+export interface JsonDoc extends StoredDoc {
+  readonly text: string
+}
+
+export interface Collections {
+  entries: EntryDoc
+  state: JsonDoc
+  claims: JsonDoc
+}
+export type CollectionName = keyof Collections
+export const collectionNames: readonly CollectionName[] = ['entries', 'state', 'claims']
+
+export interface ChainOutcome {
+  /** So many documents from the front of the chain are durable. */
+  readonly stored: number
+  /**
+   * Why it stopped there: `exists` (that key is taken), `refused` (surely not stored), `unknown` (may be stored:
+   * read before trying again). Absent when the whole chain is stored.
+   */
+  readonly stopped?: 'exists' | 'refused' | 'unknown'
+  readonly cause?: unknown
+}
+
+/** `was`: the version that must still be there; undefined = the key must be absent. `doc.v` is the new version. */
+export interface Replacement<D extends StoredDoc> { readonly was: number | undefined, readonly doc: D }
+/** `done` (durable), `changed` (the condition did not hold; nothing written), `refused`, `unknown`: as in ChainOutcome. */
+export type ReplaceOutcome = 'done' | 'changed' | 'refused' | 'unknown'
+
+export interface KeyRange { /** inclusive */ readonly from: string, /** exclusive */ readonly to: string }
+
+export interface StoreStatus { readonly kind: 'lmdb' | 'mongodb', readonly reachable: boolean, /** what an admin should know, e.g. "no TTL index: expired documents stay" */ readonly notes: readonly string[] }
+
+export interface Store {
+  /**
+   * Inserts each chain in order, stopping it at the first key that exists; chains do not affect each other.
+   * Durable when it resolves (fsync; majority and journaled). Never rejects for what the store answers.
+   */
+  insertChains: <C extends CollectionName>(collection: C, chains: ReadonlyArray<ReadonlyArray<Collections[C]>>) => Promise<ChainOutcome[]>
+  /** Conditional replacements (compare `v`), each by itself. Durable when it resolves. */
+  replace: <C extends CollectionName>(collection: C, replacements: ReadonlyArray<Replacement<Collections[C]>>) => Promise<ReplaceOutcome[]>
+  /** The documents of these keys, in the order asked. */
+  get: <C extends CollectionName>(collection: C, keys: readonly string[]) => Promise<Array<Collections[C] | undefined>>
+  /** Whether these keys exist: the cheapest question. */
+  exist: (collection: CollectionName, keys: readonly string[]) => Promise<boolean[]>
+  /** One range, ascending or (`reverse`) descending by key, at most `limit` documents. */
+  range: <C extends CollectionName>(collection: C, range: KeyRange, options: { limit: number, reverse?: boolean }) => Promise<Array<Collections[C]>>
+  /** Several ranges that do not overlap, ascending by key over all of them, at most `limit` documents in all. */
+  ranges: <C extends CollectionName>(collection: C, ranges: readonly KeyRange[], options: { limit: number }) => Promise<Array<Collections[C]>>
+  /** The last document of each range, in the order asked. */
+  lasts: <C extends CollectionName>(collection: C, ranges: readonly KeyRange[]) => Promise<Array<Collections[C] | undefined>>
+  remove: (collection: CollectionName, keys: readonly string[]) => Promise<void>
+  /** The store's own wall time, ms since 1970. */
+  timeMs: () => Promise<number>
+  status: () => StoreStatus
+  /** Idempotent; waits for what is under way. */
+  close: () => Promise<void>
+}
+
+/** Where an entry lies, read from its key: its stream and the seq before it. */
+export function placeOfEntry (key: string): { stream: StreamId, prev: number } {
+  const tab = key.indexOf('\t')
+  return { stream: key.slice(4, tab) as StreamId, prev: parseInt(key.slice(tab + 1), 36) }
+}

@@ -1,0 +1,69 @@
+/**
+ * One validator for REST bodies, query strings and socket events: a schema in, a check that throws
+ * GP_VALIDATION naming the field, what it got and what it takes. Nothing is coerced, filled in or removed.
+ */
+import { Type, type Static, type TSchema } from 'typebox'
+import { Compile } from 'typebox/compile'
+import { refusal } from './errors.js'
+import { isName } from './names.js'
+
+export type Validate<S extends TSchema> = (value: unknown, field?: string) => Static<S>
+
+/** `field` is the prefix of the names in refusals ("auth", "query"). The `description` of a schema says what it takes. */
+export function createValidator<S extends TSchema> (schema: S): Validate<S> {
+  const compiled = Compile(schema)
+  return (value, field = '') => {
+    if (compiled.Check(value)) return value as Static<S>
+    throw explain(schema, compiled.Errors(value), value, field)
+  }
+}
+
+interface ValidationError { keyword: string, schemaPath: string, instancePath: string, params: object }
+
+function explain (schema: TSchema, errors: readonly ValidationError[], value: unknown, prefix: string): Error {
+  const unions = errors.filter(error => error.keyword === 'anyOf')
+  const outside = errors.filter(error => !unions.some(union => error.schemaPath.startsWith(`${union.schemaPath}/anyOf/`)))
+  const first = outside.find(error => error.keyword !== 'boolean') ?? outside[0] ?? errors[0]
+  if (first === undefined) return refusal(prefix || 'body', value, 'another value')
+  const path = first.instancePath.split('/').slice(1).map(unescapePointer)
+  const params = first.params as { additionalProperties?: string[], requiredProperties?: string[] }
+  const fieldName = (tail: string[]): string => [...(prefix === '' ? [] : [prefix]), ...tail].join('.') || 'body'
+  const extra = params.additionalProperties?.[0]
+  if (extra !== undefined) return refusal(fieldName([...path, extra]), 'an unknown field', `only ${namesOfFields(schemaAt(schema, first.schemaPath))}`)
+  const missing = params.requiredProperties?.[0]
+  if (missing !== undefined) {
+    const owner = schemaAt(schema, first.schemaPath) as { properties?: Record<string, TSchema> }
+    return refusal(fieldName([...path, missing]), undefined, takes(owner.properties?.[missing]))
+  }
+  return refusal(fieldName(path), valueAt(value, path), takes(schemaAt(schema, first.schemaPath)))
+}
+
+const unescapePointer = (token: string): string => token.replaceAll('~1', '/').replaceAll('~0', '~')
+
+function schemaAt (schema: TSchema, schemaPath: string): TSchema | undefined {
+  let at: unknown = schema
+  for (const token of schemaPath.split('/').slice(1).map(unescapePointer)) at = (at as Record<string, unknown> | undefined)?.[token]
+  return at as TSchema | undefined
+}
+
+function valueAt (value: unknown, path: readonly string[]): unknown {
+  let at = value
+  for (const token of path) at = Object.hasOwn(Object(at), token) ? (at as Record<string, unknown>)[token] : undefined
+  return at
+}
+
+function namesOfFields (schema: TSchema | undefined): string {
+  return Object.keys((schema as { properties?: object } | undefined)?.properties ?? {}).join(', ') || 'no fields'
+}
+
+function takes (schema: TSchema | undefined): string {
+  const { description, type } = (schema ?? {}) as { description?: string, type?: string }
+  return description ?? (type === undefined ? 'another value' : `a value of type ${type}`)
+}
+
+/** A name of a user, group, topic or category. */
+export const Name = (what: string): ReturnType<typeof Type.Refine<ReturnType<typeof Type.String>>> => Type.Refine(
+  Type.String({ description: `${what}: 1 to 128 Unicode characters, none of them a control character`, minLength: 1 }),
+  isName, () => 'must be a name')
+
+export const codePoints = (text: string): number => text.length <= 1 ? text.length : [...text].length
