@@ -1,0 +1,121 @@
+/**
+ * A message as it is sent (docs/protocol.md "A message"): one schema for REST, batches and the socket's `send`,
+ * for validation, types and the OpenAPI documents.
+ */
+import { Type, type Static } from 'typebox'
+import { GatepostError, refusal } from '../errors.js'
+import { createValidator, Name } from '../validate.js'
+
+export const maxMessageBytes = 64 * 1024
+export const maxDataLevels = 64
+export const maxTtlSeconds = 315_360_000
+export const maxReceivers = 1_000
+
+const strict = { additionalProperties: false } as const
+
+export const ToUser = Type.Object({ user: Name('a user') }, strict)
+export const ToUsers = Type.Object({ users: Type.Array(Name('a user'), { minItems: 1, maxItems: maxReceivers, description: '1 to 1,000 users' }) }, strict)
+export const ToGroup = Type.Object({ group: Name('a group') }, strict)
+export const ToTopic = Type.Object({
+  topic: Name('a topic'),
+  match: Type.Optional(Type.Union([Type.Literal('exact'), Type.Literal('prefix')], { description: '"exact" or "prefix"' }))
+}, strict)
+export const ToAll = Type.Object({ all: Type.Literal(true, { description: 'true' }) }, strict)
+
+const targetTakes = 'exactly one of {user}, {users}, {group}, {topic, match?}, {all: true}'
+export const Target = Type.Union([ToUser, ToUsers, ToGroup, ToTopic, ToAll], { description: targetTakes })
+export type Target = Static<typeof Target>
+
+export const Message = Type.Object({
+  to: Target,
+  title: Type.Optional(Type.String({ maxLength: 256, description: 'text of at most 256 characters' })),
+  body: Type.Optional(Type.String({ description: 'text' })),
+  data: Type.Optional(Type.Unknown({ description: 'any JSON, at most 64 levels deep' })),
+  category: Type.Optional(Name('a category')),
+  ttl: Type.Optional(Type.Integer({ minimum: 1, maximum: maxTtlSeconds, description: 'whole seconds, 1 to 315360000' })),
+  volatile: Type.Optional(Type.Boolean({ description: 'true or false' }))
+}, { ...strict, description: 'a message: {to, title?, body?, data?, category?, ttl?, volatile?}' })
+export type Message = Static<typeof Message>
+
+/** A message that passed every check, with its defaults in place. */
+export interface MessageDraft {
+  readonly to: Target
+  readonly title: string | null
+  readonly body: string | null
+  readonly data: unknown
+  readonly category: string
+  readonly ttlSeconds: number | undefined
+  /** Asked for, or because a message to a topic always is. */
+  readonly isVolatile: boolean
+  /** The message as JSON text, as it was sent: what its size and an idempotency claim go by. */
+  readonly json: string
+}
+
+/** What each member of `to` takes, so that a refusal names the member and not the union. */
+const targets = {
+  user: createValidator(ToUser),
+  users: createValidator(ToUsers),
+  group: createValidator(ToGroup),
+  topic: createValidator(ToTopic),
+  all: createValidator(ToAll)
+}
+
+const validateTarget = (to: unknown): Target => {
+  if (typeof to !== 'object' || to === null || Array.isArray(to)) throw refusal('to', to, targetTakes)
+  const kinds = Object.keys(targets).filter(kind => Object.hasOwn(to, kind)) as Array<keyof typeof targets>
+  if (kinds.length !== 1) throw refusal('to', to, targetTakes)
+  return targets[kinds[0]!](to, 'to')
+}
+const validateMessage = createValidator(Message)
+
+/**
+ * Checks a message. Throws GatepostError GP_VALIDATION (which names the field) or GP_TOO_LARGE.
+ * Anything may be passed: `data` of any depth, a value with binary in it, no object at all.
+ */
+export function parseMessage (value: unknown): MessageDraft {
+  if (typeof value === 'object' && value !== null && Object.hasOwn(value, 'to')) validateTarget((value as { to: unknown }).to)
+  const { to, title, body, data, category, ttl, volatile: isVolatile } = validateMessage(value)
+  if (title === undefined && body === undefined && data === undefined) throw refusal('title, body, data', undefined, 'at least one of them')
+  checkData(data)
+  const json = JSON.stringify(value)
+  // A UTF-16 code unit is at most 3 bytes of UTF-8: most messages need no count.
+  if (json.length * 3 > maxMessageBytes) {
+    const bytes = Buffer.byteLength(json)
+    if (bytes > maxMessageBytes) throw new GatepostError('GP_TOO_LARGE', `message: got ${bytes} bytes of UTF-8; takes at most ${maxMessageBytes}`)
+  }
+  return {
+    to, title: title ?? null, body: body ?? null, data: data ?? null, category: category ?? 'general', ttlSeconds: ttl, isVolatile: isVolatile === true || 'topic' in to, json
+  }
+}
+
+/** Walks without recursion, so that no depth can exhaust the stack. */
+function checkData (data: unknown): void {
+  let level: unknown[] = [data]
+  for (let depth = 0; level.length > 0; depth++) {
+    const next: unknown[] = []
+    for (const value of level) {
+      if (typeof value !== 'object' || value === null) continue
+      if (depth >= maxDataLevels) throw refusal('data', `more than ${maxDataLevels} levels`, 'any JSON, at most 64 levels deep')
+      // Socket.IO hands binary attachments over as buffers.
+      if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) throw refusal('data', 'binary', 'any JSON, at most 64 levels deep')
+      for (const member of Object.values(value)) next.push(member)
+    }
+    level = next
+  }
+}
+
+/** The idempotency key of a request: the header, an item of a batch, or a field of `send`. */
+export const IdempotencyKey = Type.String({ minLength: 1, maxLength: 256, description: '1 to 256 characters' })
+
+/** An entry's `from`, `to` and content as the JSON text that every reader is sent (from `"from"` to `"boxes"`, without braces). */
+export interface EntryText {
+  readonly from: { user: string } | { producer: string }
+  readonly to: unknown
+  readonly title: string | null
+  readonly body: string | null
+  readonly data: unknown
+  readonly category: string
+  readonly createdAt: string
+  readonly expiresAt: string | null
+  readonly boxes: ReadonlyArray<'inbox' | 'sent'>
+}
