@@ -1,0 +1,101 @@
+/**
+ * Prometheus metrics, a registry for each service instance: under `gatepost up` a Gate and several nodes share one
+ * process. What belongs to the process (memory, event loop, garbage collection) is measured once and shown by each.
+ */
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
+
+/** What a scrape of any instance in this process shows beside its own; close it last. */
+export interface ProcessMetrics {
+  readonly registry: Registry
+  /** How late timers were lately: the mean over the last full second, in ms. */
+  readonly eventLoopLagMs: number
+  close: () => void
+}
+
+export interface Metrics {
+  /** This instance's own: for metrics that none of the functions below fits. */
+  readonly registry: Registry
+  /** How late timers were lately: the mean over the last full second, in ms. */
+  readonly eventLoopLagMs: number
+  /** Names without the prefix `gatepost_`; a counter's end in `_total`. */
+  counter: <L extends string = never>(name: string, help: string, labels?: readonly L[]) => Counter<L>
+  /** `read` is asked at every scrape. */
+  gauge: (name: string, help: string, read: () => number) => Gauge
+  histogram: <L extends string = never>(name: string, help: string, buckets: readonly number[], labels?: readonly L[]) => Histogram<L>
+  /** `route` is the pattern (`/messages/:id`), never the address: the number of series must stay bounded. */
+  observeRequest: (request: { method: string, route: string, status: number, seconds: number }) => void
+  /** The page for Prometheus: this instance's metrics and the process's. */
+  text: () => Promise<string>
+  readonly contentType: string
+  /** Idempotent. Ends the process metrics too where they were made for this instance alone. */
+  close: () => void
+}
+
+const prefix = 'gatepost_'
+/** 0.5 ms to 10 s. */
+const requestBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10]
+const lagResolutionMs = 10
+const lagWindowMs = 1000
+
+export function createProcessMetrics (): ProcessMetrics {
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry })
+
+  const delay = monitorEventLoopDelay({ resolution: lagResolutionMs })
+  delay.enable()
+  let eventLoopLagMs = 0
+  const timer = setInterval(() => {
+    // The histogram holds whole intervals between two looks, and nothing at all (NaN) before the first.
+    if (delay.count > 0) eventLoopLagMs = Math.max(0, delay.mean / 1e6 - lagResolutionMs)
+    delay.reset()
+  }, lagWindowMs)
+  timer.unref()
+  const lag = new Gauge({
+    name: prefix + 'event_loop_lag_seconds',
+    help: 'How late timers were, mean over the last second.',
+    registers: [registry],
+    collect () { lag.set(eventLoopLagMs / 1000) }
+  })
+
+  return {
+    registry,
+    get eventLoopLagMs () { return eventLoopLagMs },
+    close () {
+      clearInterval(timer)
+      delay.disable()
+      registry.clear()
+    }
+  }
+}
+
+/** `processMetrics` given = shared with other instances, and left open by `close`. */
+export function createMetrics ({ processMetrics }: { processMetrics?: ProcessMetrics | undefined } = {}): Metrics {
+  const registry = new Registry()
+  const ofProcess = processMetrics ?? createProcessMetrics()
+  const requests = new Histogram({
+    name: prefix + 'http_request_seconds',
+    help: 'Time from the request line to the last byte of the answer.',
+    labelNames: ['method', 'route', 'status'] as const,
+    buckets: requestBuckets,
+    registers: [registry]
+  })
+
+  return {
+    registry,
+    get eventLoopLagMs () { return ofProcess.eventLoopLagMs },
+    counter: (name, help, labels = []) => new Counter({ name: prefix + name, help, labelNames: labels, registers: [registry] }),
+    gauge (name, help, read) {
+      const gauge = new Gauge({ name: prefix + name, help, registers: [registry], collect () { gauge.set(read()) } })
+      return gauge
+    },
+    histogram: (name, help, buckets, labels = []) => new Histogram({ name: prefix + name, help, buckets: [...buckets], labelNames: labels, registers: [registry] }),
+    observeRequest ({ method, route, status, seconds }) { requests.observe({ method, route, status: String(status) }, seconds) },
+    text: async () => `${await registry.metrics()}\n${await ofProcess.registry.metrics()}`,
+    contentType: registry.contentType,
+    close () {
+      registry.clear()
+      if (processMetrics === undefined) ofProcess.close()
+    }
+  }
+}
