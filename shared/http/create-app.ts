@@ -1,0 +1,128 @@
+/**
+ * The Fastify application that Gate and the nodes start from: their routes differ, their manners do not.
+ *
+ *     const app = await createApp({ log, metrics, bodyLimitBytes })
+ *     await documentApi(app, { title, version, jsonPath: '/openapi.json', uiPath: '/docs' })   // before any route
+ *     serveProbes(app, { metrics, checks: () => ({ dispatch: dispatch.isConnected || 'not connected' }) })
+ *     app.get('/things/:id', { schema: { params, response: { 200: Thing, ...refusals('GP_NOT_FOUND') } }, onRequest: authenticate }, handler)
+ *     const url = await listenOn(app, { host, port })
+ *     ...
+ *     await app.close()
+ *
+ * Handlers throw GatepostError; whatever else is thrown becomes GP_INTERNAL and one ERROR line. Schemas are typebox,
+ * checked by shared/validate.ts: nothing is coerced, filled in or removed, so query values are text and numbers in them
+ * need a pattern. Check who asks in `onRequest`, so that a stranger's body is never read. `request.log` is silent: use
+ * the log given here.
+ */
+import cors from '@fastify/cors'
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifySchemaCompiler, type RawServerDefault } from 'fastify'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { TSchema } from 'typebox'
+import { GatepostError } from '../errors.js'
+import type { Log } from '../log.js'
+import type { Metrics } from '../metrics.js'
+import { createValidator } from '../validate.js'
+import { answerBrokenRequest, SchemaRefusal, toErrorResponse } from './error-response.js'
+
+export type App = FastifyInstance<RawServerDefault, IncomingMessage, ServerResponse, FastifyBaseLogger, TypeBoxTypeProvider>
+
+export interface AppOptions {
+  readonly log: Log
+  readonly metrics: Pick<Metrics, 'observeRequest'>
+  /** For every route that sets none of its own. */
+  readonly bodyLimitBytes: number
+}
+
+/** A token of 16 KiB and a name of 128 four-byte characters, percent-encoded, fit with room to spare. */
+const maxHeaderBytes = 32 * 1024
+const requestTimeoutMs = 60_000
+
+/** For answers that are data: nothing may sniff, frame or run them. Pages replace the policy by their own. */
+const securityHeaders = {
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'cross-origin-resource-policy': 'cross-origin'
+}
+
+export async function createApp ({ log, metrics, bodyLimitBytes }: AppOptions): Promise<App> {
+  const app = fastify({
+    logger: false,
+    bodyLimit: bodyLimitBytes,
+    requestTimeout: requestTimeoutMs,
+    http: { maxHeaderSize: maxHeaderBytes },
+    routerOptions: { maxParamLength: maxHeaderBytes },
+    // What still arrives on open connections while the service closes is served, with `connection: close`.
+    return503OnClosing: false,
+    frameworkErrors: (error, _request, reply) => {
+      // No hook runs for an address that cannot be decoded.
+      void reply.headers(securityHeaders)
+      void refuse(error, reply, log)
+    },
+    clientErrorHandler: answerBrokenRequest
+  }).withTypeProvider<TypeBoxTypeProvider>()
+
+  app.setValidatorCompiler(compileValidator as FastifySchemaCompiler<unknown>)
+  app.setErrorHandler((error, _request, reply) => refuse(error, reply, log))
+  app.setNotFoundHandler((request, reply) => refuse(new GatepostError('GP_NOT_FOUND', `no route ${request.method} ${pathOf(request.url)}`), reply, log))
+  parseJsonOnly(app)
+
+  app.addHook('onRequest', (_request, reply, done) => {
+    void reply.headers(securityHeaders)
+    done()
+  })
+  app.addHook('onResponse', (request, reply, done) => {
+    const { method, routeOptions: { url: route = 'unknown' } } = request
+    metrics.observeRequest({ method, route, status: reply.statusCode, seconds: reply.elapsedTime / 1000 })
+    if (log.isLevelEnabled('debug')) log.debug({ event: 'request', method, route, status: reply.statusCode, ms: Math.round(reply.elapsedTime) })
+    done()
+  })
+  // Tokens travel in a header of their own, never in cookies: any site may ask on behalf of whoever gave it a token.
+  await app.register(cors, {
+    origin: '*',
+    methods: 'GET, HEAD, POST, PUT, PATCH, DELETE',
+    allowedHeaders: 'Authorization, Content-Type, Idempotency-Key',
+    exposedHeaders: 'Retry-After',
+    maxAge: 7200,
+    strictPreflight: false
+  })
+  return app
+}
+
+function compileValidator ({ schema, httpPart }: { schema: TSchema, httpPart?: string }): (value: unknown) => { value: unknown } | { error: Error } {
+  const validate = createValidator(schema)
+  const prefix = httpPart === 'querystring' ? 'query' : ''
+  return value => {
+    try { return { value: validate(value, prefix) } } catch (error) { return { error: new SchemaRefusal(error) } }
+  }
+}
+
+/**
+ * JSON.parse makes own properties of `__proto__` and `constructor`, which are legal keys of a message's data; what is
+ * read here is never merged into another object. An empty body is no body, whatever its content type says.
+ */
+function parseJsonOnly (app: App): void {
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, text, done) => {
+    if (text === '') { done(null, undefined); return }
+    let body: unknown
+    try { body = JSON.parse(text as string) } catch (cause) {
+      done(new GatepostError('GP_VALIDATION', 'body: got text that is not JSON; takes JSON', { cause }))
+      return
+    }
+    done(null, body)
+  })
+}
+
+function refuse (error: unknown, reply: FastifyReply, log: Log): FastifyReply {
+  const isTooLarge = (error as { code?: unknown } | null)?.code === 'FST_ERR_CTP_BODY_TOO_LARGE'
+  const { statusCode, headers, body, fault } = toErrorResponse(isTooLarge ? tooLarge(reply.request.routeOptions.bodyLimit) : error)
+  if (fault !== undefined) log.error({ event: 'request-failed', err: fault, method: reply.request.method, route: reply.request.routeOptions.url })
+  return reply.code(statusCode).headers(headers).send(body)
+}
+
+const tooLarge = (limitBytes: number | undefined): GatepostError =>
+  new GatepostError('GP_TOO_LARGE', `body: got more than ${limitBytes} bytes; takes at most ${limitBytes}`)
+
+const pathOf = (url: string): string => (url.split('?', 1)[0] ?? '').slice(0, 200)

@@ -1,0 +1,44 @@
+/** `/livez`, `/readyz`, `/metrics`: the same on Gate and on every node. */
+import { Type } from 'typebox'
+import type { Metrics } from '../metrics.js'
+import type { App } from './create-app.js'
+
+export interface ProbeOptions {
+  readonly metrics: Pick<Metrics, 'text' | 'contentType'>
+  /** By what is needed: true, or what is missing in a few words. Ready when all are true. */
+  readonly checks: () => Record<string, true | string> | Promise<Record<string, true | string>>
+}
+
+const Readiness = Type.Object({
+  status: Type.Union([Type.Literal('ready'), Type.Literal('not ready')]),
+  checks: Type.Record(Type.String(), Type.String(), { description: '"ok", or what is missing' })
+})
+
+export function serveProbes (app: App, { metrics, checks }: ProbeOptions): void {
+  app.get('/livez', {
+    schema: { tags: ['operations'], summary: 'Is the process alive?', response: { 200: Type.Object({ status: Type.Literal('alive') }) } }
+  }, async (_request, reply) => {
+    void reply.header('cache-control', 'no-store')
+    return { status: 'alive' as const }
+  })
+
+  app.get('/readyz', {
+    schema: { tags: ['operations'], summary: 'Can it serve, and if not, what is missing?', response: { 200: Readiness, 503: Readiness } }
+  }, async (_request, reply) => {
+    const found = Object.entries(await checks())
+    const isReady = found.every(([, check]) => check === true)
+    void reply.header('cache-control', 'no-store').code(isReady ? 200 : 503)
+    if (!isReady) void reply.header('retry-after', '1')
+    return {
+      status: isReady ? 'ready' as const : 'not ready' as const,
+      checks: Object.fromEntries(found.map(([name, check]) => [name, check === true ? 'ok' : check]))
+    }
+  })
+
+  app.get('/metrics', {
+    schema: { tags: ['operations'], summary: 'Metrics for Prometheus', produces: ['text/plain'] }
+  }, async (_request, reply) => {
+    void reply.header('content-type', metrics.contentType).header('cache-control', 'no-store')
+    return await metrics.text()
+  })
+}

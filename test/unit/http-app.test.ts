@@ -1,0 +1,166 @@
+import type { InjectOptions } from 'fastify'
+import { connect } from 'node:net'
+import { text } from 'node:stream/consumers'
+import t, { type Test } from 'tap'
+import { Type } from 'typebox'
+import { GatepostError } from '../../shared/errors.js'
+import { createApp, type App } from '../../shared/http/create-app.js'
+import { documentApi, needsBearer } from '../../shared/http/document-api.js'
+import { refusals } from '../../shared/http/error-response.js'
+import { listenOn } from '../../shared/http/listen.js'
+import { serveProbes } from '../../shared/http/probes.js'
+import { createLog } from '../../shared/log.js'
+import { createMetrics } from '../../shared/metrics.js'
+import { Name } from '../../shared/validate.js'
+
+const Thing = Type.Object({ count: Type.Integer({ description: 'a whole number' }), note: Type.Optional(Type.String()) }, { additionalProperties: false })
+
+async function testApp (test: Test, { missing = {} }: { missing?: Record<string, true | string> } = {}): Promise<{ app: App, lines: string[] }> {
+  const lines: string[] = []
+  const log = createLog({ level: 'info', isPretty: false, destination: { write: line => { lines.push(line) } } })
+  const metrics = createMetrics()
+  const app = await createApp({ log, metrics, bodyLimitBytes: 1000 })
+  await documentApi(app, { title: 'Test', version: '1', description: 'a test', jsonPath: '/openapi.json', uiPath: '/docs', bearer: 'a token' })
+  serveProbes(app, { metrics, checks: () => missing })
+  app.post('/things', { schema: { body: Thing, response: { 200: Thing, ...refusals('GP_SCOPE') }, security: needsBearer } }, async request => request.body)
+  app.post('/data', async request => ({ keys: Object.keys(request.body as object), polluted: ({} as { x?: unknown }).x ?? null }))
+  app.post('/empty', async request => ({ body: request.body ?? null }))
+  app.get('/named/:name', { schema: { params: Type.Object({ name: Name('a name') }) } }, async request => request.params)
+  app.get('/list', { schema: { querystring: Type.Object({ limit: Type.Optional(Type.String({ pattern: '^[0-9]+$', description: 'a number' })) }, { additionalProperties: false }) } }, async request => request.query)
+  app.get('/broken', async () => { throw new Error('secret detail') })
+  app.get('/refused', async () => { throw new GatepostError('GP_OVERLOADED', 'too much', { retryAfterSeconds: 2.5 }) })
+  app.get('/internal', async () => { throw new GatepostError('GP_INTERNAL', 'secret detail') })
+  test.teardown(async () => { await app.close(); metrics.close() })
+  return { app, lines }
+}
+
+t.test('app - a schema names the field and coerces nothing', async t => {
+  const { app } = await testApp(t)
+  const wrong = await app.inject({ method: 'POST', url: '/things', payload: { count: '5' } })
+  t.equal(wrong.statusCode, 400)
+  t.same(wrong.json(), { statusCode: 400, code: 'GP_VALIDATION', error: 'Bad Request', message: 'count: got "5"; takes a whole number' })
+  const right = await app.inject({ method: 'POST', url: '/things', payload: { count: 5 } })
+  t.same(right.json(), { count: 5 })
+  const nothing = await app.inject({ method: 'POST', url: '/things', payload: { count: null } })
+  t.equal(nothing.statusCode, 400)
+  const extra = await app.inject({ method: 'POST', url: '/things', payload: { count: 1, more: 1 } })
+  t.match(extra.json(), { code: 'GP_VALIDATION', message: /^more: / })
+  const query = await app.inject('/list?limit=x')
+  t.match(query.json(), { code: 'GP_VALIDATION', message: /^query\.limit: got "x"; takes a number/ })
+  t.equal((await app.inject('/list?limit=5&limit=6')).statusCode, 400)
+})
+
+t.test('app - malformed requests keep their status and carry a code', async t => {
+  const { app } = await testApp(t)
+  const json = { 'content-type': 'application/json' }
+  const cases: Array<[number, string, InjectOptions]> = [
+    [400, 'GP_VALIDATION', { method: 'POST', url: '/things', headers: json, payload: '{"count":' }],
+    [400, 'GP_VALIDATION', { method: 'POST', url: '/things', headers: json, payload: '' }],
+    [413, 'GP_TOO_LARGE', { method: 'POST', url: '/things', payload: { count: 1, note: 'x'.repeat(1000) } }],
+    [415, 'GP_VALIDATION', { method: 'POST', url: '/things', headers: { 'content-type': 'text/plain' }, payload: '5' }],
+    [415, 'GP_VALIDATION', { method: 'POST', url: '/things', headers: { 'content-type': 'application/xml' }, payload: '<a/>' }],
+    [404, 'GP_NOT_FOUND', { method: 'GET', url: '/nowhere' }],
+    [404, 'GP_NOT_FOUND', { method: 'DELETE', url: '/things' }],
+    [400, 'GP_VALIDATION', { method: 'GET', url: '/named/%zz' }],
+    [400, 'GP_VALIDATION', { method: 'GET', url: '/named/%00' }],
+    [400, 'GP_VALIDATION', { method: 'GET', url: `/named/${'a'.repeat(129)}` }],
+    [400, 'GP_VALIDATION', { method: 'GET', url: `/named/${'a'.repeat(9000)}` }]
+  ]
+  for (const [status, code, request] of cases) {
+    const answer = await app.inject(request)
+    const what = JSON.stringify(request).slice(0, 80)
+    t.equal(answer.statusCode, status, what)
+    t.match(answer.json(), { statusCode: status, code, error: String, message: String }, what)
+    t.equal(answer.headers['x-content-type-options'], 'nosniff', what)
+  }
+  const tooLarge = await app.inject({ method: 'POST', url: '/things', payload: { count: 1, note: 'x'.repeat(1000) } })
+  t.match(tooLarge.json().message, /at most 1000$/)
+})
+
+t.test('app - the longest names pass, whatever their script', async t => {
+  const { app } = await testApp(t)
+  for (const name of ['a'.repeat(128), '😀'.repeat(128), 'a/b', 'ü %2F?#', '__proto__']) {
+    const answer = await app.inject(`/named/${encodeURIComponent(name)}`)
+    t.equal(answer.statusCode, 200, name.slice(0, 20))
+    t.equal(answer.json().name, name)
+  }
+})
+
+t.test('app - keys that could pollute a prototype are plain data', async t => {
+  const { app } = await testApp(t)
+  const payload = '{"__proto__":{"x":1},"constructor":{"prototype":{"x":1}}}'
+  const answer = await app.inject({ method: 'POST', url: '/data', headers: { 'content-type': 'application/json' }, payload })
+  t.same(answer.json(), { keys: ['__proto__', 'constructor'], polluted: null })
+})
+
+t.test('app - an empty body is no body, whatever its content type', async t => {
+  const { app } = await testApp(t)
+  t.same((await app.inject({ method: 'POST', url: '/empty', headers: { 'content-type': 'application/json' } })).json(), { body: null })
+  t.same((await app.inject({ method: 'POST', url: '/empty' })).json(), { body: null })
+})
+
+t.test('app - a fault hides its detail and is logged once', async t => {
+  const { app, lines } = await testApp(t)
+  for (const url of ['/broken', '/internal']) {
+    lines.length = 0
+    const answer = await app.inject(url)
+    t.match(answer.json(), { statusCode: 500, code: 'GP_INTERNAL' })
+    t.notMatch(answer.body, /secret detail/)
+    t.equal(lines.length, 1)
+    t.match(JSON.parse(lines[0] ?? ''), { level: 'error', err: { message: 'secret detail' } })
+  }
+  lines.length = 0
+  const refused = await app.inject('/refused')
+  t.match(refused.json(), { statusCode: 503, code: 'GP_OVERLOADED', error: 'Service Unavailable', message: 'too much' })
+  t.equal(refused.headers['retry-after'], '3')
+  t.equal(lines.length, 0)
+})
+
+t.test('app - any site may ask, without credentials', async t => {
+  const { app } = await testApp(t)
+  const preflight = await app.inject({ method: 'OPTIONS', url: '/things', headers: { origin: 'https://site.example', 'access-control-request-method': 'POST', 'access-control-request-headers': 'authorization,idempotency-key' } })
+  t.equal(preflight.statusCode, 204)
+  t.equal(preflight.headers['access-control-allow-origin'], '*')
+  t.match(preflight.headers['access-control-allow-headers'], /Authorization.*Idempotency-Key/)
+  t.notOk(preflight.headers['access-control-allow-credentials'])
+  for (const url of ['/livez', '/nowhere', '/broken']) {
+    t.equal((await app.inject({ url, headers: { origin: 'https://site.example' } })).headers['access-control-allow-origin'], '*', url)
+  }
+})
+
+t.test('probes - readyz says what is missing', async t => {
+  const ready = await testApp(t, { missing: { dispatch: true } })
+  t.match(await ready.app.inject('/readyz'), { statusCode: 200, body: '{"status":"ready","checks":{"dispatch":"ok"}}' })
+  t.match(await ready.app.inject('/livez'), { statusCode: 200, body: '{"status":"alive"}' })
+  const waiting = await testApp(t, { missing: { dispatch: 'not connected', store: true } })
+  t.match(await waiting.app.inject('/readyz'), { statusCode: 503, body: '{"status":"not ready","checks":{"dispatch":"not connected","store":"ok"}}' })
+  t.match((await ready.app.inject('/metrics')).body, /gatepost_http_request_seconds_count\{method="GET",route="\/readyz",status="200"\} 1/)
+})
+
+t.test('openapi - the document shows the schemas, security and refusals of the routes', async t => {
+  const { app } = await testApp(t)
+  const document = (await app.inject('/openapi.json')).json()
+  t.match(document, { openapi: '3.1.0', components: { securitySchemes: { bearer: { scheme: 'bearer' } } } })
+  const route = document.paths['/things'].post
+  t.same(route.security, [{ bearer: [] }])
+  t.same(Object.keys(route.responses), ['200', '400', '403', '500'])
+  t.match(route.responses['403'], { description: 'GP_SCOPE' })
+  t.equal(document.paths['/named/{name}'].get.parameters[0].schema.type, 'string')
+  const page = await app.inject('/docs')
+  t.match(page.headers['content-type'], /text\/html/)
+  const initializer = await app.inject('/docs/static/swagger-initializer.js')
+  t.match(initializer.body, /\/openapi\.json/)
+})
+
+t.test('app - bytes that are no request get an answer with a code', async t => {
+  const { app } = await testApp(t)
+  const url = new URL(await listenOn(app, { host: '127.0.0.1', port: 0 }))
+  t.equal(url.hostname, '127.0.0.1')
+  const ask = async (bytes: string): Promise<string> => {
+    const socket = connect(Number(url.port), url.hostname)
+    socket.write(bytes)
+    return await text(socket)
+  }
+  t.match(await ask('nonsense\r\n\r\n'), /^HTTP\/1\.1 400 [^]*"code":"GP_VALIDATION"/)
+  t.match(await ask(`GET /livez HTTP/1.1\r\nhost: x\r\nx: ${'a'.repeat(40_000)}\r\n\r\n`), /^HTTP\/1\.1 431 [^]*"code":"GP_VALIDATION"/)
+})
