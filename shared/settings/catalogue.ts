@@ -1,0 +1,255 @@
+/** Every setting that the environment may hold, and the settings and flags that each command takes. */
+import { accessSync, constants } from 'node:fs'
+import { isIP } from 'node:net'
+import { Type } from 'typebox'
+import { logLevels } from '../log.js'
+import { isName } from '../names.js'
+import { usablePublicKey } from './public-key.js'
+import { decimalNumber, duration, list, oneOf, text, wholeNumber, yesOrNo } from './setting.js'
+
+const dayMs = 86_400_000
+/** The longest `ttl` that a message may set, too. */
+const maxDurationMs = 3650 * dayMs
+export const minSecretBytes = 32
+const secretTakes = `a text of at least ${minSecretBytes} bytes`
+const isSecret = (value: string): boolean => Buffer.byteLength(value) >= minSecretBytes
+
+const isHost = (value: string): boolean => isIP(value) !== 0 || (value.length <= 253 && /^(?!-)[a-z0-9-]+(?:\.[a-z0-9-]+)*\.?$/i.test(value) && !/^[\d.]+$/.test(value))
+
+function isUrl (value: string, protocols: readonly string[]): boolean {
+  if (/\s/.test(value) || !URL.canParse(value)) return false
+  const url = new URL(value)
+  return protocols.includes(url.protocol) && url.hostname !== ''
+}
+
+/** Nothing behind the port: Socket.IO would take a path for a namespace. */
+function isOrigin (value: string): boolean {
+  if (!isUrl(value, ['http:', 'https:'])) return false
+  const { href, origin } = new URL(value)
+  return href === `${origin}/`
+}
+
+// Several hosts with ports (a replica set) are no URL to the WHATWG parser.
+const isMongodbUrl = (value: string): boolean =>
+  /^mongodb(?:\+srv)?:\/\/(?:[^@/\s]+@)?[^@/?#,\s]+(?:,[^@/?#,\s]+)*(?:\/[^?#\s]*)?(?:\?[^#\s]*)?$/.test(value)
+
+const isSubjectPrefix = (value: string): boolean =>
+  value.length <= 64 && !value.startsWith('$') && value.split('.').every(token => /^[^\s*>\p{Cc}]+$/u.test(token))
+
+function isReadableFile (path: string): boolean {
+  try {
+    accessSync(path, constants.R_OK)
+    return true
+  } catch {
+    return false // the fault names the path
+  }
+}
+
+const GATEPOST_HOST = text({
+  description: 'The address it listens on.', valueName: 'HOST', default: '127.0.0.1', takes: 'a host name or an IP address', accepts: isHost
+})
+const port = { description: 'The port it listens on; 0 = any free port.', valueName: 'PORT', minimum: 0, maximum: 65535 }
+const gatePort = wholeNumber({ ...port, default: 8080 })
+const nodePort = Type.Optional(wholeNumber({ ...port, defaultText: 'the first free one from 9101' }))
+const upPort = wholeNumber({ ...port, description: "Gate's port; its nodes take free ones from 9101. 0 = any free port for all of them.", default: 8080 })
+
+const GATEPOST_PUBLIC_URL = Type.Optional(text({
+  description: 'The address that clients are given for this node, where it is not the one it listens on (a proxy, a container). Under `up` with one node only.',
+  valueName: 'URL',
+  defaultText: 'http://HOST:PORT',
+  takes: 'an http or https address without a path, such as https://node1.example.com',
+  accepts: isOrigin
+}))
+const GATEPOST_NODE_ID = Type.Optional(text({
+  description: "A node's name on the ring; no two nodes may have the same. Under `up` with several nodes, -1, -2 and so on is added.",
+  valueName: 'ID',
+  defaultText: 'random, kept while it runs',
+  takes: 'a name: 1 to 128 Unicode characters, none of them a control character',
+  accepts: isName
+}))
+const GATEPOST_NODE_WEIGHT = decimalNumber({
+  description: "A node's share of the users, beside the others' weights.", valueName: 'WEIGHT', minimum: 0.01, maximum: 100, default: 1
+})
+
+const secret = {
+  description: "Signs tickets, the tokens of producers and admins, and, as HS256 key, users' tokens where no GATEPOST_AUTH_* is set. The same on every Gate and node.",
+  valueName: 'TEXT',
+  isSecret: true,
+  takes: secretTakes,
+  accepts: isSecret
+}
+const requiredSecret = text({ ...secret, defaultText: 'none; required' })
+const upSecret = Type.Optional(text({ ...secret, defaultText: 'made once and kept in the data folder' }))
+const tokenSecret = Type.Optional(text({ ...secret, defaultText: 'the one that `gatepost up` keeps in the data folder' }))
+
+const GATEPOST_AUTH_SECRET = Type.Optional(text({
+  description: "The site signs its users' tokens with this, HS256. At most one GATEPOST_AUTH_* may be set.",
+  valueName: 'TEXT',
+  isSecret: true,
+  defaultText: 'GATEPOST_SECRET',
+  takes: secretTakes,
+  accepts: isSecret
+}))
+const GATEPOST_AUTH_PUBLIC_KEY = Type.Optional(text({
+  description: "The public key of what the site signs its users' tokens with: RS256, ES256 or EdDSA.",
+  valueName: 'PEM',
+  // A private key given by mistake must not end in a log.
+  isSecret: true,
+  defaultText: 'none',
+  takes: 'the PEM text of a public key, RSA of 2048 bits or more, EC P-256 or Ed25519, its lines ended by newlines or by \\n',
+  accepts: value => usablePublicKey(value) !== undefined
+}))
+const GATEPOST_AUTH_JWKS_URL = Type.Optional(text({
+  description: "Where the site publishes the keys that sign its users' tokens (RS256, ES256, EdDSA), as a JWK set.",
+  valueName: 'URL',
+  hasCredentials: true,
+  defaultText: 'none',
+  takes: 'an http or https address',
+  accepts: value => isUrl(value, ['http:', 'https:'])
+}))
+
+const natsUrl = {
+  description: 'NATS servers, comma separated (2.9 and up).',
+  valueName: 'URLS',
+  hasCredentials: true,
+  takes: 'addresses of the form nats://HOST:PORT or tls://HOST:PORT, comma separated',
+  accepts: (value: string) => value.split(',').every(one => isUrl(one.trim(), ['nats:', 'tls:']))
+}
+const requiredNatsUrl = text({ ...natsUrl, defaultText: 'none; required' })
+const upNatsUrl = Type.Optional(text({ ...natsUrl, defaultText: 'none: dispatch within the process' }))
+const GATEPOST_NATS_CREDS = Type.Optional(text({
+  description: 'A credentials file for NATS.', valueName: 'FILE', defaultText: 'none', takes: 'the path of a file that can be read', accepts: isReadableFile
+}))
+const GATEPOST_NATS_PREFIX = text({
+  description: 'The first token of every subject. One cluster, one prefix: those with another one do not see each other.',
+  valueName: 'PREFIX',
+  default: 'gatepost',
+  takes: 'tokens separated by dots, at most 64 characters, without spaces, * or >, not beginning with $',
+  accepts: isSubjectPrefix
+})
+
+const mongodbUrl = {
+  description: 'A mongos, a replica set or one server (MongoDB 4.4 and up); the database is the one in the URL, or `gatepost`.',
+  valueName: 'URL',
+  hasCredentials: true,
+  takes: 'an address of the form mongodb://HOST:PORT/DATABASE or mongodb+srv://HOST/DATABASE',
+  accepts: isMongodbUrl
+}
+const requiredMongodbUrl = text({ ...mongodbUrl, defaultText: 'none; required' })
+const upMongodbUrl = Type.Optional(text({ ...mongodbUrl, defaultText: 'none: the embedded store' }))
+const GATEPOST_DATA_DIR = text({
+  description: 'The folder of the embedded store, and of the secret that `up` makes. One process at a time may use it.',
+  valueName: 'FOLDER',
+  default: './data',
+  takes: 'the path of a folder',
+  accepts: value => !value.includes('\0')
+})
+
+const demo = { description: 'Whether `POST /gate/login` hands a token to whoever asks, and the demo page is served. Not for a site that anyone can reach.' }
+const GATEPOST_DEMO = yesOrNo({ ...demo, default: false })
+const upDemo = Type.Optional(yesOrNo({ ...demo, defaultText: 'true where GATEPOST_SECRET is unset, else false' }))
+
+const GATEPOST_RETENTION = duration({
+  description: 'How long a message is kept that sets no `ttl`.', valueName: 'DURATION', minimum: 1000, maximum: maxDurationMs, default: 30 * dayMs
+})
+const GATEPOST_DRAIN = decimalNumber({
+  description: 'How long a drain takes: its sockets are handed over evenly within it.', valueName: 'SECONDS', unit: 'seconds', minimum: 0, maximum: 3600, default: 10
+})
+const rate = { valueName: 'NUMBER', unit: 'messages a minute', minimum: 1, maximum: 1_000_000_000, defaultText: 'none' }
+const GATEPOST_RATE_USER = Type.Optional(wholeNumber({ ...rate, description: 'What each user may send; above it, 429 GP_RATE_LIMIT.' }))
+const GATEPOST_RATE_PRODUCER = Type.Optional(wholeNumber({ ...rate, description: 'What each producer may send; above it, 429 GP_RATE_LIMIT.' }))
+const GATEPOST_LOG_LEVEL = oneOf(logLevels, {
+  description: 'The least that is logged: JSON lines on stdout, pretty on a terminal.', valueName: 'LEVEL', default: 'info'
+})
+
+const auth = { GATEPOST_AUTH_SECRET, GATEPOST_AUTH_PUBLIC_KEY, GATEPOST_AUTH_JWKS_URL }
+
+export const upSchema = Type.Object({
+  '--nodes': wholeNumber({ description: 'How many Notifications nodes run beside the Gate.', valueName: 'N', minimum: 1, maximum: 64, default: 2 }),
+  GATEPOST_HOST,
+  GATEPOST_PORT: upPort,
+  GATEPOST_PUBLIC_URL,
+  GATEPOST_NODE_ID,
+  GATEPOST_NODE_WEIGHT,
+  GATEPOST_SECRET: upSecret,
+  ...auth,
+  GATEPOST_NATS_URL: upNatsUrl,
+  GATEPOST_NATS_CREDS,
+  GATEPOST_NATS_PREFIX,
+  GATEPOST_MONGODB_URL: upMongodbUrl,
+  GATEPOST_DATA_DIR,
+  GATEPOST_DEMO: upDemo,
+  GATEPOST_RETENTION,
+  GATEPOST_DRAIN,
+  GATEPOST_RATE_USER,
+  GATEPOST_RATE_PRODUCER,
+  GATEPOST_LOG_LEVEL
+})
+
+export const gateSchema = Type.Object({
+  GATEPOST_HOST,
+  GATEPOST_PORT: gatePort,
+  GATEPOST_SECRET: requiredSecret,
+  ...auth,
+  GATEPOST_NATS_URL: requiredNatsUrl,
+  GATEPOST_NATS_CREDS,
+  GATEPOST_NATS_PREFIX,
+  GATEPOST_DEMO,
+  GATEPOST_RATE_PRODUCER,
+  GATEPOST_DRAIN,
+  GATEPOST_LOG_LEVEL
+})
+
+export const nodeSchema = Type.Object({
+  GATEPOST_HOST,
+  GATEPOST_PORT: nodePort,
+  GATEPOST_PUBLIC_URL,
+  GATEPOST_NODE_ID,
+  GATEPOST_NODE_WEIGHT,
+  GATEPOST_SECRET: requiredSecret,
+  ...auth,
+  GATEPOST_NATS_URL: requiredNatsUrl,
+  GATEPOST_NATS_CREDS,
+  GATEPOST_NATS_PREFIX,
+  GATEPOST_MONGODB_URL: requiredMongodbUrl,
+  GATEPOST_DEMO,
+  GATEPOST_RETENTION,
+  GATEPOST_DRAIN,
+  GATEPOST_RATE_USER,
+  GATEPOST_LOG_LEVEL
+})
+
+export const tokenSchema = Type.Object({
+  '--sub': text({ description: 'Whose token: the user, producer or admin.', valueName: 'NAME', defaultText: 'none; required', takes: 'a name: 1 to 128 Unicode characters, none of them a control character', accepts: isName }),
+  '--scope': list(Type.Enum(['user', 'producer', 'admin']), { description: 'What it may do.', valueName: 'SCOPES', default: ['user'], maxItems: 3, takes: 'user, producer or admin; several are comma separated' }),
+  '--groups': Type.Optional(list(Type.Refine(Type.String(), isName), { description: 'Groups that it makes its user a member of.', valueName: 'GROUPS', defaultText: 'none', maxItems: 1000, takes: 'names of groups, comma separated' })),
+  '--ttl': duration({ description: 'How long it is valid.', valueName: 'DURATION', minimum: 1000, maximum: maxDurationMs, default: 3_600_000 }),
+  GATEPOST_SECRET: tokenSecret,
+  ...auth,
+  GATEPOST_DATA_DIR
+})
+
+/** All that the environment may hold, nothing required: what is missing is for the checks to say. */
+export const doctorSchema = Type.Object({
+  GATEPOST_HOST,
+  GATEPOST_PORT: nodePort,
+  GATEPOST_PUBLIC_URL,
+  GATEPOST_NODE_ID,
+  GATEPOST_NODE_WEIGHT,
+  GATEPOST_SECRET: tokenSecret,
+  ...auth,
+  GATEPOST_NATS_URL: upNatsUrl,
+  GATEPOST_NATS_CREDS,
+  GATEPOST_NATS_PREFIX,
+  GATEPOST_MONGODB_URL: upMongodbUrl,
+  GATEPOST_DATA_DIR,
+  GATEPOST_DEMO: upDemo,
+  GATEPOST_RETENTION,
+  GATEPOST_DRAIN,
+  GATEPOST_RATE_USER,
+  GATEPOST_RATE_PRODUCER,
+  GATEPOST_LOG_LEVEL
+})
+
+/** The names of section "settings" of the reference, in its order. */
+export const environmentNames: readonly string[] = Object.keys(doctorSchema.properties)

@@ -1,0 +1,156 @@
+/**
+ * Step two of two: the values of a command's schema → its settings, with the rules that join several of them.
+ * Throws SettingsError with every fault of both steps.
+ */
+import { resolve } from 'node:path'
+import type { Static, TObject } from 'typebox'
+import { doctorSchema, environmentNames, gateSchema, nodeSchema, tokenSchema, upSchema } from './catalogue.js'
+import { gotText, SettingsError, type Fault } from './fault.js'
+import { usablePublicKey } from './public-key.js'
+import { readSettings, type Reading } from './read.js'
+import type { AuthSettings, DoctorSettings, GateSettings, NodeSettings, TokenSettings, UpSettings } from './settings.js'
+import type { Surroundings } from './sources.js'
+
+/** Reads one command's settings from flags, environment and `.env`. */
+export type ReadCommand<T> = (argv: readonly string[], surroundings: Surroundings) => T
+
+export const readGateSettings: ReadCommand<GateSettings> = (argv, surroundings) => {
+  const { values } = complete(readSettings(gateSchema, argv, surroundings, environmentNames), atMostOneAuth)
+  return frozen({
+    host: values.GATEPOST_HOST,
+    port: values.GATEPOST_PORT,
+    secret: values.GATEPOST_SECRET,
+    auth: authOf(values) ?? { kind: 'secret', secret: values.GATEPOST_SECRET },
+    natsUrl: servers(values.GATEPOST_NATS_URL),
+    natsCreds: values.GATEPOST_NATS_CREDS,
+    natsPrefix: values.GATEPOST_NATS_PREFIX,
+    isDemo: values.GATEPOST_DEMO,
+    rateProducerPerMinute: values.GATEPOST_RATE_PRODUCER,
+    drainMs: toMs(values.GATEPOST_DRAIN),
+    logLevel: values.GATEPOST_LOG_LEVEL
+  })
+}
+
+export const readNodeSettings: ReadCommand<NodeSettings> = (argv, surroundings) => {
+  const { values } = complete(readSettings(nodeSchema, argv, surroundings, environmentNames), atMostOneAuth)
+  return frozen({
+    host: values.GATEPOST_HOST,
+    port: values.GATEPOST_PORT,
+    publicUrl: originOf(values.GATEPOST_PUBLIC_URL),
+    nodeId: values.GATEPOST_NODE_ID,
+    nodeWeight: values.GATEPOST_NODE_WEIGHT,
+    secret: values.GATEPOST_SECRET,
+    auth: authOf(values) ?? { kind: 'secret', secret: values.GATEPOST_SECRET },
+    natsUrl: servers(values.GATEPOST_NATS_URL),
+    natsCreds: values.GATEPOST_NATS_CREDS,
+    natsPrefix: values.GATEPOST_NATS_PREFIX,
+    mongodbUrl: values.GATEPOST_MONGODB_URL,
+    isDemo: values.GATEPOST_DEMO,
+    retentionMs: values.GATEPOST_RETENTION,
+    drainMs: toMs(values.GATEPOST_DRAIN),
+    rateUserPerMinute: values.GATEPOST_RATE_USER,
+    logLevel: values.GATEPOST_LOG_LEVEL
+  })
+}
+
+export const readUpSettings: ReadCommand<UpSettings> = (argv, surroundings) => {
+  const { values } = complete(readSettings(upSchema, argv, surroundings, environmentNames), atMostOneAuth, publicUrlOfOne)
+  return frozen({
+    nodes: values['--nodes'],
+    host: values.GATEPOST_HOST,
+    port: values.GATEPOST_PORT,
+    publicUrl: originOf(values.GATEPOST_PUBLIC_URL),
+    nodeId: values.GATEPOST_NODE_ID,
+    nodeWeight: values.GATEPOST_NODE_WEIGHT,
+    secret: values.GATEPOST_SECRET,
+    auth: authOf(values),
+    natsUrl: servers(values.GATEPOST_NATS_URL),
+    natsCreds: values.GATEPOST_NATS_CREDS,
+    natsPrefix: values.GATEPOST_NATS_PREFIX,
+    mongodbUrl: values.GATEPOST_MONGODB_URL,
+    dataDir: resolve(surroundings.cwd, values.GATEPOST_DATA_DIR),
+    isDemo: values.GATEPOST_DEMO ?? values.GATEPOST_SECRET === undefined,
+    retentionMs: values.GATEPOST_RETENTION,
+    drainMs: toMs(values.GATEPOST_DRAIN),
+    rateUserPerMinute: values.GATEPOST_RATE_USER,
+    rateProducerPerMinute: values.GATEPOST_RATE_PRODUCER,
+    logLevel: values.GATEPOST_LOG_LEVEL
+  })
+}
+
+export const readTokenSettings: ReadCommand<TokenSettings> = (argv, surroundings) => {
+  const { values } = complete(readSettings(tokenSchema, argv, surroundings, environmentNames), atMostOneAuth)
+  return frozen({
+    secret: values.GATEPOST_SECRET,
+    hasOwnAuth: authOf(values) !== undefined,
+    dataDir: resolve(surroundings.cwd, values.GATEPOST_DATA_DIR),
+    sub: values['--sub'],
+    scopes: [...new Set(values['--scope'])],
+    groups: [...new Set(values['--groups'] ?? [])],
+    ttlMs: values['--ttl']
+  })
+}
+
+/** Faults of settings are what `doctor` is for: it gets them with what could be read. Faults of its flags are thrown. */
+export const readDoctorSettings: ReadCommand<{ settings: DoctorSettings, faults: readonly Fault[] }> = (argv, surroundings) => {
+  const reading = readSettings(doctorSchema, argv, surroundings, environmentNames)
+  const ofFlags = reading.faults.filter(fault => fault.origin === 'flag' || (fault.origin === undefined && fault.setting !== '.env'))
+  if (ofFlags.length > 0) throw new SettingsError(ofFlags)
+  const { values } = reading
+  const settings: DoctorSettings = {
+    secret: values.GATEPOST_SECRET,
+    auth: authOf(values),
+    natsUrl: servers(values.GATEPOST_NATS_URL),
+    natsCreds: values.GATEPOST_NATS_CREDS,
+    natsPrefix: values.GATEPOST_NATS_PREFIX ?? 'gatepost',
+    mongodbUrl: values.GATEPOST_MONGODB_URL,
+    dataDir: resolve(surroundings.cwd, values.GATEPOST_DATA_DIR ?? 'data'),
+    logLevel: values.GATEPOST_LOG_LEVEL ?? 'info'
+  }
+  return frozen({ settings, faults: [...reading.faults, ...atMostOneAuth(reading)] })
+}
+
+/** A rule over several settings: the faults that it finds. */
+type Rule<S extends TObject> = (reading: Reading<S>) => Fault[]
+
+function complete<S extends TObject> (reading: Reading<S>, ...rules: Array<Rule<S>>): { values: Static<S> } {
+  const faults = [...reading.faults, ...rules.flatMap(rule => rule(reading))]
+  if (faults.length > 0) throw new SettingsError(faults)
+  return { values: reading.values as Static<S> }
+}
+
+function atMostOneAuth ({ given }: Pick<Reading<TObject>, 'given'>): Fault[] {
+  const set = ['GATEPOST_AUTH_SECRET', 'GATEPOST_AUTH_PUBLIC_KEY', 'GATEPOST_AUTH_JWKS_URL'].filter(name => given.has(name))
+  return set.slice(1).map(name => ({ setting: name, origin: given.get(name)?.origin, got: `a value beside ${set[0] ?? ''}`, takes: 'at most one of the GATEPOST_AUTH_ settings' }))
+}
+
+/** Clients would be sent to one address for all the nodes, and be refused by all but one. */
+function publicUrlOfOne ({ values, given }: Reading<typeof upSchema>): Fault[] {
+  const from = given.get('GATEPOST_PUBLIC_URL')
+  const nodes = values['--nodes'] ?? 1
+  if (from === undefined || nodes === 1) return []
+  return [{ setting: 'GATEPOST_PUBLIC_URL', origin: from.origin, got: `${gotText(from.text, {})} for ${nodes} nodes`, takes: 'the address of one node: use --nodes 1, or `gatepost node` for each' }]
+}
+
+interface AuthValues { GATEPOST_AUTH_SECRET?: string, GATEPOST_AUTH_PUBLIC_KEY?: string, GATEPOST_AUTH_JWKS_URL?: string }
+
+function authOf (values: AuthValues): AuthSettings | undefined {
+  if (values.GATEPOST_AUTH_SECRET !== undefined) return { kind: 'secret', secret: values.GATEPOST_AUTH_SECRET }
+  if (values.GATEPOST_AUTH_JWKS_URL !== undefined) return { kind: 'jwks', url: values.GATEPOST_AUTH_JWKS_URL }
+  const publicKey = values.GATEPOST_AUTH_PUBLIC_KEY === undefined ? undefined : usablePublicKey(values.GATEPOST_AUTH_PUBLIC_KEY)
+  return publicKey === undefined ? undefined : { kind: 'public-key', publicKey }
+}
+
+function servers (natsUrl: string): string
+function servers (natsUrl: string | undefined): string | undefined
+function servers (natsUrl: string | undefined): string | undefined {
+  return natsUrl?.split(',').map(one => one.trim()).join(',')
+}
+
+const originOf = (url: string | undefined): string | undefined => url === undefined ? undefined : new URL(url).origin
+const toMs = (seconds: number): number => Math.round(seconds * 1000)
+
+function frozen<T extends object> (value: T): T {
+  for (const part of Object.values(value)) if (typeof part === 'object' && part !== null) frozen(part as object)
+  return Object.freeze(value)
+}
