@@ -1,0 +1,220 @@
+/**
+ * A running Gatepost, started as a user starts it: processes, settings, signals. GATEPOST_TEST_DEPLOYMENT=cluster
+ * makes `startDeployment` take Gates and nodes of their own with NATS and MongoDB instead of one `gatepost up`.
+ */
+import { spawn, type ChildProcess } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Test } from 'tap'
+import { nowSeconds, signHs256, type Claims } from './tokens.js'
+import { until } from './until.js'
+
+export const bin = fileURLToPath(new URL('../../bin/gatepost.js', import.meta.url))
+
+export type Settings = Record<string, string | undefined>
+
+export interface GatepostProcess {
+  readonly pid: number
+  /** The url of the ready line; resolves once it is logged, rejects where the process ends before. */
+  readonly ready: Promise<string>
+  /** The exit code, or the signal that ended it. */
+  readonly exited: Promise<number | NodeJS.Signals>
+  stdout: () => string
+  stderr: () => string
+  isAlive: () => boolean
+  /** Sends a signal and waits for the end. */
+  end: (signal?: NodeJS.Signals) => Promise<number | NodeJS.Signals>
+}
+
+export interface DeploymentOptions {
+  nodes?: number
+  settings?: Settings
+}
+
+export interface Deployment {
+  readonly kind: 'embedded' | 'cluster'
+  /** The address of (the first) Gate; another one after a restart. */
+  readonly gate: string
+  readonly gates: readonly string[]
+  readonly secret: string
+  readonly dir: string
+  readonly nodeCount: number
+  userToken: (user: string, claims?: Claims) => string
+  producerToken: (name?: string, claims?: Claims) => string
+  adminToken: (name?: string, claims?: Claims) => string
+  isAlive: () => boolean
+  /** What all processes have logged. */
+  log: () => string
+  start: () => Promise<void>
+  /** SIGTERM; the exit codes. */
+  stop: () => Promise<Array<number | NodeJS.Signals>>
+  /** SIGKILL. */
+  kill: () => Promise<void>
+}
+
+/** The environment without any setting of the shell that runs the tests. */
+function environment (settings: Settings): NodeJS.ProcessEnv {
+  const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('GATEPOST_') && !name.startsWith('TAP') && name !== 'NODE_OPTIONS')
+  return { ...Object.fromEntries(inherited), ...settings }
+}
+
+export function runGatepost (args: readonly string[], { cwd, settings = {} }: { cwd: string, settings?: Settings }): GatepostProcess {
+  const child: ChildProcess = spawn(process.execPath, ['--max-semi-space-size=64', bin, ...args], { cwd, env: environment(settings), stdio: ['ignore', 'pipe', 'pipe'] })
+  let out = ''
+  let err = ''
+  const exited = new Promise<number | NodeJS.Signals>((resolve, reject) => {
+    child.once('error', reject)
+    child.once('close', (code, signal) => { resolve(code ?? signal ?? -1) })
+  })
+  const ready = new Promise<string>((resolve, reject) => {
+    child.stdout?.on('data', (chunk: Buffer) => {
+      out += chunk.toString()
+      if (!out.includes('"event":"ready"')) return
+      for (const line of out.split('\n')) {
+        if (line.includes('"event":"ready"') && line.endsWith('}')) resolve((JSON.parse(line) as { url: string }).url)
+      }
+    })
+    exited.then(code => { reject(new Error(`gatepost ${args.join(' ')} ended with ${code} before it was ready:\n${err}${out}`.slice(0, 4000))) }, reject)
+  })
+  ready.catch(() => {})
+  child.stderr?.on('data', (chunk: Buffer) => { err += chunk.toString() })
+  return {
+    pid: child.pid ?? 0,
+    ready,
+    exited,
+    stdout: () => out,
+    stderr: () => err,
+    isAlive: () => child.exitCode === null && child.signalCode === null,
+    end: async (signal = 'SIGTERM') => {
+      child.kill(signal)
+      return await exited
+    }
+  }
+}
+
+export async function tempDir (t: Test): Promise<string> {
+  const dir = await mkdtemp(join(tmpdir(), 'gatepost-'))
+  t.teardown(async () => { await rm(dir, { recursive: true, force: true, maxRetries: 3 }) })
+  return dir
+}
+
+export async function startDeployment (t: Test, options: DeploymentOptions = {}): Promise<Deployment> {
+  return process.env['GATEPOST_TEST_DEPLOYMENT'] === 'cluster' ? await startCluster(t, options) : await startEmbedded(t, options)
+}
+
+function tokensOf (secret: string): Pick<Deployment, 'userToken' | 'producerToken' | 'adminToken'> {
+  const token = (sub: string, scope: string | undefined, claims: Claims): string =>
+    signHs256({ sub, ...(scope === undefined ? {} : { scope }), iat: nowSeconds(), exp: nowSeconds() + 3600, ...claims }, secret)
+  return {
+    userToken: (user, claims = {}) => token(user, undefined, claims),
+    producerToken: (name = 'shop', claims = {}) => token(name, 'producer', claims),
+    adminToken: (name = 'operator', claims = {}) => token(name, 'admin', claims)
+  }
+}
+
+/** One `gatepost up` in a folder of its own. */
+export async function startEmbedded (t: Test, options: DeploymentOptions = {}): Promise<Deployment> {
+  const dir = await tempDir(t)
+  const secret = randomBytes(24).toString('hex')
+  const nodeCount = options.nodes ?? 2
+  const logs: GatepostProcess[] = []
+  let running: GatepostProcess | undefined
+  let gate = ''
+  const deployment: Deployment = {
+    kind: 'embedded',
+    get gate () { return gate },
+    get gates () { return [gate] },
+    secret,
+    dir,
+    nodeCount,
+    ...tokensOf(secret),
+    isAlive: () => running?.isAlive() ?? false,
+    log: () => logs.map(one => one.stdout() + one.stderr()).join(''),
+    start: async () => {
+      running = runGatepost(['up', '--port', '0', '--nodes', String(nodeCount)], {
+        cwd: dir,
+        settings: { GATEPOST_SECRET: secret, GATEPOST_DRAIN: '1', ...options.settings }
+      })
+      logs.push(running)
+      gate = await running.ready
+      await everyNodeUp(deployment)
+    },
+    stop: async () => running === undefined ? [] : [await running.end('SIGTERM')],
+    kill: async () => { await running?.end('SIGKILL') }
+  }
+  t.teardown(async () => {
+    // A drain is tested elsewhere; here only nothing may be left behind.
+    if (running?.isAlive() === true) await running.end('SIGKILL')
+  })
+  await deployment.start()
+  return deployment
+}
+
+/** Two Gates and three nodes, each a process, on a real NATS server and a MongoDB (or what speaks its protocol). */
+export async function startCluster (t: Test, options: DeploymentOptions = {}): Promise<Deployment> {
+  const { startNatsServer } = await import('./nats-server.js')
+  const { startMongodbServer } = await import('./mongodb-server.js')
+  const dir = await tempDir(t)
+  const secret = randomBytes(24).toString('hex')
+  const nats = await startNatsServer(t)
+  const mongodb = await startMongodbServer(t)
+  if (nats === undefined || mongodb === undefined) throw new Error('a cluster needs NATS and MongoDB')
+  const nodeCount = options.nodes ?? 3
+  const logs: GatepostProcess[] = []
+  let running: GatepostProcess[] = []
+  let gates: string[] = []
+  const settings: Settings = {
+    GATEPOST_SECRET: secret,
+    GATEPOST_NATS_URL: nats.url,
+    GATEPOST_NATS_PREFIX: `test-${randomBytes(4).toString('hex')}`,
+    GATEPOST_DRAIN: '1',
+    GATEPOST_PORT: '0',
+    ...options.settings
+  }
+  const database = new URL(mongodb.url)
+  database.pathname = `/conformance_${randomBytes(6).toString('hex')}`
+  const run = (command: string, more: Settings): GatepostProcess => {
+    const started = runGatepost([command], { cwd: dir, settings: { ...settings, ...more } })
+    running.push(started)
+    logs.push(started)
+    return started
+  }
+  const deployment: Deployment = {
+    kind: 'cluster',
+    get gate () { return gates[0] ?? '' },
+    get gates () { return gates },
+    secret,
+    dir,
+    nodeCount,
+    ...tokensOf(secret),
+    isAlive: () => running.length > 0 && running.every(one => one.isAlive()),
+    log: () => logs.map(one => one.stdout() + one.stderr()).join(''),
+    start: async () => {
+      running = []
+      const nodes = Array.from({ length: nodeCount }, () => run('node', { GATEPOST_MONGODB_URL: database.href }))
+      const twoGates = [run('gate', {}), run('gate', {})]
+      await Promise.all(nodes.map(async node => await node.ready))
+      gates = await Promise.all(twoGates.map(async gate => await gate.ready))
+      await everyNodeUp(deployment)
+    },
+    stop: async () => await Promise.all(running.map(async one => await one.end('SIGTERM'))),
+    kill: async () => { await Promise.all(running.map(async one => await one.end('SIGKILL'))) }
+  }
+  t.teardown(async () => { await Promise.all(running.filter(one => one.isAlive()).map(async one => await one.end('SIGKILL'))) })
+  await deployment.start()
+  return deployment
+}
+
+async function everyNodeUp (deployment: Deployment): Promise<void> {
+  for (const gate of deployment.gates) {
+    await until(`${deployment.nodeCount} nodes up at ${gate}`, async () => {
+      const answer = await fetch(`${gate}/gate/nodes`, { headers: { authorization: `Bearer ${deployment.adminToken()}` } })
+      if (!answer.ok) return false
+      const { nodes } = await answer.json() as { nodes: Array<{ state: string }> }
+      return nodes.filter(node => node.state === 'up').length === deployment.nodeCount
+    }, 15_000, 50)
+  }
+}
