@@ -1,0 +1,159 @@
+/**
+ * A user's sends, one after the other, each under an idempotency key made before the first try: whatever is
+ * retried, after a lost answer, a lost node or a restart of the device, is stored once.
+ */
+import { createBackoff } from './backoff.js'
+import { asGatepostError, closedError, GatepostError } from './errors.js'
+import { keyLifeMs, newKey } from './key.js'
+import type { Link } from './link.js'
+import { encodeMessage, judgeFailure, outcomeUnknown } from './outgoing.js'
+import { pause } from './pause.js'
+import type { OutgoingMessage, SendAnswer } from './protocol.js'
+import type { Slot } from './storage.js'
+
+/** How a send ended, also one of an earlier run whose promise is gone. */
+export interface SendOutcome {
+  readonly idempotencyKey: string
+  readonly message: OutgoingMessage
+  readonly answer?: SendAnswer
+  readonly error?: GatepostError
+}
+
+export interface Outbox {
+  send (message: OutgoingMessage, options?: { idempotencyKey?: string }): Promise<SendAnswer>
+  readonly waiting: number
+  /** The user is known, and with it where the sends of an earlier run are kept. */
+  restore (slot: Slot): Promise<void>
+  /** There is a link again. */
+  resume (): void
+  close (): void
+}
+
+interface Waiting {
+  key: string
+  message: OutgoingMessage
+  /** When the first try began, ms since the epoch. */
+  attemptedAtMs?: number
+  internalErrors: number
+  settle: (answer: SendAnswer | undefined, error: GatepostError | undefined) => void
+}
+
+export interface OutboxOptions {
+  link: () => Link | undefined
+  maxWaiting: number
+  onSent: (outcome: SendOutcome) => void
+  onError: (error: GatepostError) => void
+  retryBaseMs: number
+}
+
+export function createOutbox ({ link, maxWaiting, onSent, onError, retryBaseMs }: OutboxOptions): Outbox {
+  const stop = new AbortController()
+  const backoff = createBackoff({ baseMs: retryBaseMs })
+  let waiting: Waiting[] = []
+  let running = false
+  let slot: Slot | undefined
+
+  const save = async (): Promise<void> => {
+    await slot?.save(waiting.map(({ key, message, attemptedAtMs }) => ({ key, message, attemptedAtMs })))
+  }
+
+  async function run (): Promise<void> {
+    while (!stop.signal.aborted) {
+      const first = waiting[0]
+      const to = link()
+      if (first === undefined || to === undefined) return
+      const error = await attempt(first, to)
+      if (error !== undefined) await pause(backoff.next(error.retryAfterMs), stop.signal)
+    }
+  }
+
+  /** The error after which the same message is to be tried again. */
+  async function attempt (item: Waiting, to: Link): Promise<GatepostError | undefined> {
+    if (item.attemptedAtMs !== undefined && Date.now() - item.attemptedAtMs > keyLifeMs) return finish(item, undefined, outcomeUnknown())
+    if (item.attemptedAtMs === undefined) {
+      item.attemptedAtMs = Date.now()
+      // Before the first try: a restart must know that the key's time runs.
+      await save()
+      if (stop.signal.aborted) return undefined
+    }
+    try {
+      const answer = await to.request<SendAnswer>('send', { ...item.message, idempotencyKey: item.key })
+      backoff.reset()
+      return finish(item, answer, undefined)
+    } catch (caught) {
+      if (stop.signal.aborted) return undefined
+      const error = asGatepostError(caught)
+      if (error.code === 'GP_INTERNAL') item.internalErrors += 1
+      const verdict = judgeFailure(error, { volatile: item.message.volatile === true, internalErrors: item.internalErrors })
+      if (verdict === 'again') {
+        if (error.code !== 'GP_UNREACHABLE') onError(error)
+        return error
+      }
+      return finish(item, undefined, verdict === 'unknown' ? outcomeUnknown(error) : error)
+    }
+  }
+
+  function finish (item: Waiting, answer: SendAnswer | undefined, error: GatepostError | undefined): undefined {
+    waiting = waiting.filter(other => other !== item)
+    void save()
+    item.settle(answer, error)
+    onSent({
+      idempotencyKey: item.key,
+      message: item.message,
+      ...(answer === undefined ? {} : { answer }),
+      ...(error === undefined ? {} : { error })
+    })
+  }
+
+  function resume (): void {
+    if (running) return
+    running = true
+    void run().finally(() => {
+      running = false
+      if (waiting.length > 0 && link() !== undefined && !stop.signal.aborted) resume()
+    })
+  }
+
+  return {
+    get waiting () { return waiting.length },
+    async send (message, { idempotencyKey = newKey() } = {}) {
+      if (stop.signal.aborted) throw closedError('inbox')
+      if (waiting.length >= maxWaiting) throw new GatepostError('GP_QUEUE_FULL', `${maxWaiting} messages wait to be sent already`)
+      const copy = JSON.parse(encodeMessage(message).text) as OutgoingMessage
+      const sent = new Promise<SendAnswer>((resolve, reject) => {
+        waiting.push({
+          key: idempotencyKey,
+          message: copy,
+          internalErrors: 0,
+          settle: (answer, error) => { if (answer === undefined) reject(error as GatepostError); else resolve(answer) }
+        })
+      })
+      void save()
+      resume()
+      return await sent
+    },
+    async restore (from) {
+      const kept = asKept(await from.load())
+      slot = from
+      const known = new Set(waiting.map(item => item.key))
+      const older = kept.filter(({ key }) => !known.has(key)).map(item => ({ ...item, internalErrors: 0, settle: () => {} }))
+      waiting = [...older, ...waiting]
+      if (waiting.length > 0) await save()
+    },
+    resume,
+    close () {
+      if (stop.signal.aborted) return
+      stop.abort()
+      // They stay in the storage, where there is one, and go out in the next run.
+      for (const item of waiting.splice(0)) item.settle(undefined, closedError('inbox'))
+    }
+  }
+}
+
+function asKept (value: unknown): Array<{ key: string, message: OutgoingMessage, attemptedAtMs?: number }> {
+  if (!Array.isArray(value)) return []
+  return value.filter(item => {
+    const { key, message } = (item ?? {}) as { key?: unknown, message?: unknown }
+    return typeof key === 'string' && typeof message === 'object' && message !== null
+  }) as Array<{ key: string, message: OutgoingMessage, attemptedAtMs?: number }>
+}

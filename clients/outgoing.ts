@@ -1,0 +1,33 @@
+import { GatepostError } from './errors.js'
+import { byteLength, maxMessageBytes } from './key.js'
+import type { OutgoingMessage } from './protocol.js'
+
+/** The message as it is now: a change that the application makes to it later would turn a retry into a conflict. */
+export function encodeMessage (message: OutgoingMessage): { text: string, bytes: number } {
+  let text: string | undefined
+  try { text = JSON.stringify(message) } catch (cause) {
+    throw new GatepostError('GP_VALIDATION', 'message: cannot be written as JSON', { cause })
+  }
+  if (text === undefined || !text.startsWith('{')) throw new GatepostError('GP_VALIDATION', 'message: takes an object')
+  const bytes = byteLength(text)
+  if (bytes > maxMessageBytes) throw new GatepostError('GP_TOO_LARGE', `message: got ${bytes} bytes; takes at most 65536`)
+  return { text, bytes }
+}
+
+/**
+ * What a failed try means for the message: `refused` ends it, `again` keeps it for another try under the same key,
+ * `unknown` ends it because another try could double it.
+ */
+export function judgeFailure (error: GatepostError, { volatile, internalErrors }: { volatile: boolean, internalErrors: number }): 'refused' | 'again' | 'unknown' {
+  // Says something of the connection, not of the message.
+  if (/^GP_(TOKEN|TICKET)_/.test(error.code)) return 'again'
+  if (error.retry === 'never') return 'refused'
+  // Volatile messages are not stored, so no key tells the server that it has had this one.
+  if (volatile && error.code === 'GP_UNREACHABLE') return 'unknown'
+  // An internal error that comes back may be the message's own: it must not hold up the others for ever.
+  if (error.code === 'GP_INTERNAL' && internalErrors >= 5) return 'refused'
+  return 'again'
+}
+
+export const outcomeUnknown = (cause?: unknown): GatepostError =>
+  new GatepostError('GP_OUTCOME_UNKNOWN', 'no answer came, and another try could send the message twice', { cause })

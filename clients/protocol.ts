@@ -1,0 +1,143 @@
+/** What goes over the wire between a client, Gate and a node, as docs/protocol describes it. */
+
+/** `{stream: seq}`: the last entry that a reader has had of each stream. */
+export type Cursors = Readonly<Record<string, number>>
+
+export type Target =
+  | { readonly user: string }
+  | { readonly users: readonly string[] }
+  | { readonly group: string }
+  | { readonly topic: string, readonly match?: 'exact' | 'prefix' }
+  | { readonly all: true }
+
+/** A message as it is sent. One of title, body and data is there; `ttl` is in whole seconds. */
+export interface OutgoingMessage<To extends Target = Target> {
+  readonly to: To
+  readonly title?: string
+  readonly body?: string
+  /** Any JSON, at most 64 levels deep. */
+  readonly data?: unknown
+  readonly category?: string
+  readonly ttl?: number
+  readonly volatile?: boolean
+}
+
+export type Box = 'inbox' | 'sent' | 'archived'
+
+interface Content {
+  readonly type: 'message'
+  readonly id: string
+  readonly from: { readonly user: string } | { readonly producer: string }
+  readonly to: Target
+  readonly title: string | null
+  readonly body: string | null
+  readonly data: unknown
+  readonly category: string
+  /** ISO 8601, UTC; so is `expiresAt`. */
+  readonly createdAt: string
+  readonly expiresAt: string | null
+}
+
+/** A stored message as its reader sees it. */
+export interface Message extends Content {
+  readonly stream: string
+  readonly seq: number
+  readonly boxes: ReadonlyArray<'inbox' | 'sent'>
+  readonly read: boolean
+  readonly archived: boolean
+  readonly recalled: boolean
+}
+
+/** A message that is never stored: it came to the sockets that were open, and has no place in a stream. */
+export interface VolatileMessage extends Content {
+  readonly stream?: undefined
+}
+
+interface Placed {
+  readonly stream: string
+  readonly seq: number
+  /** The `seq` of the entry that this reader should have had before this one; 0 = none. */
+  readonly prev: number
+}
+
+export type MessageEntry = Message & Placed
+
+export interface ChangeEntry extends Placed {
+  readonly type: 'change'
+  readonly ids?: readonly string[]
+  readonly readTo?: Cursors
+  readonly category?: string
+  readonly read?: boolean
+  readonly archived?: boolean
+  readonly deleted?: boolean
+  readonly recalled?: boolean
+  readonly group?: string
+  readonly joined?: boolean
+  /** With `joined: true`: the cursor with which this reader starts the group. */
+  readonly after?: number
+}
+
+/** Entries after `prev` up to `seq` cannot be had any more: expired, or not for this user. */
+export interface GoneEntry extends Placed {
+  readonly type: 'gone'
+}
+
+export type Entry = MessageEntry | ChangeEntry | GoneEntry
+
+export interface UnreadCount {
+  readonly unread: number
+  readonly byCategory: Readonly<Record<string, number>>
+}
+
+/** What Gate answers when it is asked for a node. */
+export interface Assignment {
+  readonly user: string
+  readonly node: { readonly id: string, readonly url: string }
+  readonly ticket: string
+  readonly expiresAt: string
+}
+
+export interface Ready extends UnreadCount {
+  readonly user: string
+  readonly node: string
+  readonly heads: Cursors
+}
+
+export interface Reassign {
+  readonly reason: string
+  readonly delayMs: number
+}
+
+export interface SyncAnswer {
+  readonly entries: readonly Entry[]
+  readonly heads: Cursors
+  readonly more: boolean
+}
+
+/** What a user's stored message answers; a volatile one has only `id` and `createdAt`. */
+export interface SendAnswer {
+  readonly id: string
+  readonly createdAt: string
+  readonly stream?: string
+  readonly seq?: number
+  readonly duplicate?: boolean
+}
+
+export interface ListQuery {
+  /** 1 to 200; 50 where it is not given. */
+  readonly limit?: number
+  /** `next` of the page before. */
+  readonly before?: string
+  readonly box?: Box
+  readonly unread?: boolean
+  readonly category?: string
+  readonly with?: string
+}
+
+/** A filtered page may be short as long as there is a `next`. */
+export interface Page {
+  readonly messages: readonly Message[]
+  readonly next?: string | null
+}
+
+export const groupStream = (group: string): string => `g:${group}`

@@ -1,0 +1,57 @@
+/**
+ * The topics that the application wants, and their way to the sockets: each handshake carries them, and what
+ * changes between a handshake and its "ready" is sent after it.
+ */
+import { asGatepostError } from './errors.js'
+import type { Link } from './link.js'
+
+export interface TopicSet {
+  list (): string[]
+  subscribe (topics: readonly string[]): Promise<string[]>
+  unsubscribe (topics: readonly string[]): Promise<string[]>
+  /** `sent`: the topics that this link's handshake carried. */
+  settle (link: Link, sent: readonly string[]): Promise<void>
+}
+
+export function createTopicSet ({ initial, link }: { initial: Iterable<string>, link: () => Link | undefined }): TopicSet {
+  const wanted = new Set(initial)
+
+  async function tell (event: 'subscribe' | 'unsubscribe', topics: readonly string[], undo: () => void): Promise<string[]> {
+    const to = link()
+    if (to !== undefined && topics.length > 0) {
+      try { await to.request(event, { topics }) } catch (caught) {
+        const error = asGatepostError(caught)
+        if (error.retry === 'never') {
+          undo()
+          throw error
+        }
+        // On a link that has ended the next handshake carries them; on one that is open the caller may try again.
+        if (to.isOpen) throw error
+      }
+    }
+    return [...wanted]
+  }
+
+  const add = (topics: readonly string[]): void => { for (const topic of topics) wanted.add(topic) }
+  const drop = (topics: readonly string[]): void => { for (const topic of topics) wanted.delete(topic) }
+
+  return {
+    list: () => [...wanted],
+    subscribe (topics) {
+      const added = topics.filter(topic => !wanted.has(topic))
+      add(added)
+      return tell('subscribe', topics, () => drop(added))
+    },
+    unsubscribe (topics) {
+      const dropped = topics.filter(topic => wanted.has(topic))
+      drop(dropped)
+      return tell('unsubscribe', topics, () => add(dropped))
+    },
+    async settle (to, sent) {
+      const missing = [...wanted].filter(topic => !sent.includes(topic))
+      const surplus = sent.filter(topic => !wanted.has(topic))
+      if (missing.length > 0) await to.request('subscribe', { topics: missing })
+      if (surplus.length > 0) await to.request('unsubscribe', { topics: surplus })
+    }
+  }
+}
