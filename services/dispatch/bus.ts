@@ -18,6 +18,8 @@ export interface Bus {
   subscribe: (subject: string, handler: BusHandler) => () => void
   /** The first answer; rejects with GatepostError GP_DISPATCH_UNAVAILABLE when there is no link, nobody listens or nobody answers in time. */
   request: (subject: string, payload: Uint8Array, timeoutMs: number) => Promise<Uint8Array>
+  /** Resolves when the link's other end has answered, so that all it sent before has been handled; rejects when there is no link. */
+  roundTrip: () => Promise<void>
   /** Called at each change of `isConnected`. Returns what ends it. */
   onStatus: (handler: (isConnected: boolean) => void) => () => void
   /** Sends what waits, then ends; idempotent. */

@@ -61,7 +61,7 @@ export interface NodeAnnouncement {
   readonly weight: number
   readonly version: string
   readonly startedAt: number
-  /** Asked at every heartbeat. */
+  /** Asked at every heartbeat, first while dispatch is being created. */
   readonly state: () => 'up' | 'draining'
   readonly load: () => NodeLoad
 }
@@ -85,6 +85,7 @@ export interface Dispatch {
   /** `wants` is asked first, by the token alone: what it drops costs nothing more. */
   onArrival: (wants: (token: string) => boolean, handler: (arrival: Arrival) => void) => () => void
   onTopic: (handler: (arrival: TopicArrival) => void) => () => void
+  /** A `node` doubt comes before `onMembers` tells that the node is gone: a ring built there still has it. */
   onDoubt: (handler: (doubt: Doubt) => void) => () => void
 
   /**
@@ -94,7 +95,7 @@ export interface Dispatch {
   ask: (node: NodeId, kind: string, body: unknown, timeoutMs?: number) => Promise<unknown>
   /** The same question to every member that is not down: answers by node; who does not answer in time is left out. */
   askAll: (kind: string, body: unknown, timeoutMs?: number) => Promise<Map<NodeId, unknown>>
-  /** Serves `ask` for one kind; throws if it is served already. */
+  /** Serves `ask` for one kind; throws if it is served already, or where there is no `self` that could be asked. */
   answer: (kind: string, handler: (body: unknown, from: string) => Promise<unknown>) => void
 
   /** Announces state or load now rather than at the next heartbeat. */

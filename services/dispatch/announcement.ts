@@ -1,0 +1,45 @@
+/**
+ * What a node tells of itself with every heartbeat and its `bye`, as JSON. Whatever else lies on the bus is read
+ * without trust: anything malformed is no announcement.
+ */
+import { Type, type Static } from 'typebox'
+import { Compile } from 'typebox/compile'
+import { isName } from '../../shared/names.js'
+
+const text = (maxLength: number): ReturnType<typeof Type.String> => Type.String({ maxLength })
+const amount = Type.Number({ minimum: 0 })
+const whole = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
+
+const Announcement = Type.Object({
+  id: Type.String({ minLength: 1 }),
+  url: text(2048),
+  weight: Type.Number({ exclusiveMinimum: 0, maximum: 1_000_000 }),
+  version: text(128),
+  startedAt: whole,
+  state: Type.Union([Type.Literal('up'), Type.Literal('draining')]),
+  load: Type.Object({
+    sockets: amount,
+    users: amount,
+    messagesPerSecond: amount,
+    eventLoopLagMs: amount,
+    rssBytes: amount,
+    store: text(256),
+    dispatch: text(256)
+  }),
+  /** How many numbered broadcasts this life of the node has sent so far. */
+  sent: whole,
+  /** The node's logical time. */
+  time: whole
+})
+export type Announcement = Static<typeof Announcement>
+
+const compiled = Compile(Announcement)
+
+export const writeAnnouncement = (announcement: Announcement): Uint8Array => Buffer.from(JSON.stringify(announcement), 'utf8')
+
+/** Undefined for what is no announcement. Unknown fields are left alone: a newer version may send more. */
+export function readAnnouncement (payload: Uint8Array): Announcement | undefined {
+  let value: unknown
+  try { value = JSON.parse(Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString('utf8')) } catch { return undefined }
+  return compiled.Check(value) && isName(value.id) ? value : undefined
+}

@@ -1,0 +1,13 @@
+/** The refusals that every bus adapter makes, worded once. */
+import { GatepostError } from '../../shared/errors.js'
+
+export const noLink = (cause?: unknown): GatepostError => unavailable('dispatch has no link', cause)
+export const nobodyListens = (cause?: unknown): GatepostError => unavailable('nobody listens on dispatch for this', cause)
+export const noAnswer = (timeoutMs: number, cause?: unknown): GatepostError => unavailable(`no answer over dispatch within ${timeoutMs} ms`, cause)
+
+export function checkPayload (payload: Uint8Array, maxPayloadBytes: number): void {
+  if (payload.byteLength <= maxPayloadBytes) return
+  throw new GatepostError('GP_TOO_LARGE', `payload: got ${payload.byteLength} bytes; dispatch takes at most ${maxPayloadBytes}`)
+}
+
+const unavailable = (text: string, cause: unknown): GatepostError => new GatepostError('GP_DISPATCH_UNAVAILABLE', text, { cause })

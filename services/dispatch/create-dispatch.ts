@@ -1,0 +1,381 @@
+/**
+ * Dispatch over any Bus: membership, numbered broadcasts, questions. The bus is a hint and may lose anything:
+ *
+ * | what may be lost | who notices | what is done |
+ * | --- | --- | --- |
+ * | a broadcast, on either side's broken link or a slow consumer | each receiver, by the number in the publisher's next heartbeat or `bye` | it asks the publisher, which names the streams; doubt `streams` |
+ * | the same, and the publisher cannot tell any more, or is gone before it told | the receiver | doubt `everything` |
+ * | the last ones of a node that died or came back as another life | the receivers: silence, a new start | doubt `node` |
+ * | a heartbeat, `hello` or `bye` | the next heartbeat, or silence | nothing |
+ * | a question or its answer | the asker's time runs out | its caller decides; a question about losses is asked again |
+ * | a volatile entry, a message to a topic | nobody | nothing: they promise nothing |
+ *
+ * Order matters in one place: a heartbeat's number holds because pushes and heartbeats leave over one connection.
+ *
+ * Receiving begins with the first `onArrival`: a process that only watches the members (a Gate) costs nothing more.
+ */
+import { performance } from 'node:perf_hooks'
+import { ticksPerMs, fromMs, type Clock } from '../../shared/clock.js'
+import { GatepostError } from '../../shared/errors.js'
+import type { Log } from '../../shared/log.js'
+import type { NodeId } from '../../shared/names.js'
+import { readAnnouncement, writeAnnouncement, type Announcement } from './announcement.js'
+import type { Bus } from './bus.js'
+import { checkPayload, noLink } from './bus-errors.js'
+import type { Arrival, Dispatch, Doubt, Member, NodeAnnouncement, TopicArrival } from './dispatch.js'
+import { createDoubtGroups } from './doubt-groups.js'
+import { defaultIntervals, type DispatchIntervals } from './intervals.js'
+import { createLinkProof } from './link-proof.js'
+import { answerLoss, createLossInquiry, lossQuestion } from './loss-inquiry.js'
+import { createMembership, type MembershipEvent } from './membership.js'
+import { createQuestions } from './questions.js'
+import { createReception } from './reception.js'
+import { createSentLog } from './sent-log.js'
+import { createSubjects, lifeToken, streamToken } from './subjects.js'
+
+export interface DispatchOptions {
+  bus: Bus
+  /** First tokens of every subject. */
+  prefix: string
+  /** Absent where this process is no node. */
+  self?: NodeAnnouncement
+  clock: Clock
+  log: Log
+  intervals?: Partial<DispatchIntervals>
+}
+
+/** Announcements that are asked for (`hello`, `announceNow`) keep this distance. */
+const announceGapMs = 100
+/** Changes of members that come together are told together: every ring is rebuilt at each. */
+const tellMembersAfterMs = 20
+const groupDoubtsMs = 20
+const maxLossAnswerBytes = 256 * 1024
+/** A logical time further ahead is somebody's broken clock. */
+const maxAheadMs = 10_000
+
+export function createDispatch ({ bus, prefix, self, clock, log, intervals: given = {} }: DispatchOptions): Dispatch {
+  const intervals = { ...defaultIntervals, ...given }
+  const subjects = createSubjects(prefix)
+  const membership = createMembership(intervals, self?.id)
+  const reception = createReception()
+  const sentLog = createSentLog(intervals)
+  const linkProof = createLinkProof({ bus, longestSilenceMs: intervals.heartbeatMs })
+  const questions = createQuestions({ bus, subjects, self: self?.id, log })
+  const createdAtMs = clock.now()
+
+  const memberHandlers = new Set<(members: readonly Member[]) => void>()
+  const connectedHandlers = new Set<(isConnected: boolean) => void>()
+  const doubtHandlers = new Set<(doubt: Doubt) => void>()
+  let receivers: ReadonlyArray<{ wants: (token: string) => boolean, handler: (arrival: Arrival) => void }> = []
+  const topicHandlers = new Set<(arrival: TopicArrival) => void>()
+  const subscriptions: Array<() => void> = []
+
+  let state: 'open' | 'closed' = 'open'
+  let hasSaidHello = false
+  let isReceivingTopics = false
+  /** How long this process has listened; what `hasSettled` goes by. */
+  let listenedMs = 0
+  /** The same since it began to receive broadcasts; undefined before. */
+  let receivedMs: number | undefined
+  let toldRevision = 0
+  let tellTimer: NodeJS.Timeout | undefined
+  let announceTimer: NodeJS.Timeout | undefined
+  let announcedAtMs = -Infinity
+  let steppedAtMs = performance.now()
+
+  /** A handler's error is logged, and costs neither the other handlers nor the bus. */
+  function tell<T> (handlers: Iterable<(value: T) => void>, value: T): void {
+    for (const handler of handlers) {
+      try { handler(value) } catch (error) { log.error({ event: 'dispatch-handler-failed', err: error }, 'a handler of dispatch failed') }
+    }
+  }
+
+  const doubt = (value: Doubt): void => { tell(doubtHandlers, value) }
+  const doubtGroups = createDoubtGroups({ waitMs: groupDoubtsMs, emit: doubt })
+  const lossInquiry = createLossInquiry({
+    reception,
+    ask: async (node, body) => await questions.ask(node, lossQuestion, body, intervals.answerMs),
+    onStreams: doubtGroups.addStreams,
+    onUntold: doubtGroups.addEverything,
+    onFailure: (publisher, error) => { log.debug({ event: 'loss-question-failed', node: publisher.node, err: error }, 'a publisher did not tell what was lost; asked again at its next heartbeat') },
+    jitterMs: intervals.jitterMs
+  })
+
+  // ---- what this node tells of itself
+
+  const life = self && lifeToken(self.id, self.startedAt)
+  const pushStem = life === undefined ? undefined : subjects.pushStem(life)
+  const volatileStem = self && subjects.volatileStem(self.id)
+
+  function describe (node: NodeAnnouncement): Announcement {
+    const { sockets, users, messagesPerSecond, eventLoopLagMs, rssBytes, store, dispatch } = node.load()
+    return {
+      id: node.id,
+      url: node.url,
+      weight: node.weight,
+      version: node.version,
+      startedAt: node.startedAt,
+      state: node.state(),
+      load: { sockets: amount(sockets), users: amount(users), messagesPerSecond: amount(messagesPerSecond), eventLoopLagMs: amount(eventLoopLagMs), rssBytes: amount(rssBytes), store, dispatch },
+      sent: sentLog.count,
+      time: clock.tick()
+    }
+  }
+
+  function announce (): void {
+    if (self === undefined || state === 'closed') return
+    clearTimeout(announceTimer)
+    announceTimer = undefined
+    announcedAtMs = performance.now()
+    const announcement = describe(self)
+    handle(membership.heard(announcement, clock.now()).events)
+    if (!bus.isConnected) return
+    sentLog.mark(announcedAtMs)
+    bus.publish(subjects.heartbeat(self.id), writeAnnouncement(announcement))
+  }
+
+  function announceSoon (): void {
+    if (self === undefined || announceTimer !== undefined) return
+    const waitMs = announcedAtMs + announceGapMs - performance.now()
+    if (waitMs <= 0) announce()
+    else announceTimer = setTimeout(announce, waitMs).unref()
+  }
+
+  function sayHello (): void {
+    hasSaidHello = true
+    announce()
+    bus.publish(subjects.hello, new Uint8Array(0))
+  }
+
+  // ---- what others tell of themselves
+
+  function handle (events: readonly MembershipEvent[]): void {
+    for (const event of events) {
+      log.info({ event: 'member', node: event.node, change: event.kind, ...(event.kind === 'changed' ? { from: event.from, to: event.to } : {}), ...(event.kind === 'lifeEnded' ? { reason: event.reason } : {}) }, `member ${event.kind}`)
+      if (event.node === self?.id) continue
+      if (event.kind === 'lifeEnded' && event.reason !== 'bye') endLife(event.node, event.startedAt)
+      if (event.kind === 'forgotten') reception.forget(lifeToken(event.node, event.startedAt))
+    }
+    if (membership.revision !== toldRevision) {
+      tellTimer ??= setTimeout(() => {
+        tellTimer = undefined
+        toldRevision = membership.revision
+        tell(memberHandlers, membership.members())
+      }, tellMembersAfterMs).unref()
+    }
+  }
+
+  /** A life ended without a `bye`: nobody knows how many it sent at last. */
+  function endLife (node: NodeId, startedAt: number): void {
+    if (receivedMs === undefined) return
+    doubt({ kind: 'node', node })
+    const publisher = reception.publisher(lifeToken(node, startedAt))
+    if (publisher?.doubted !== undefined) giveUp(node)
+  }
+
+  /** Something is known to be lost, and who could name it is gone. */
+  function giveUp (node: NodeId): void {
+    log.warn({ event: 'broadcasts-lost', node }, 'broadcasts of a node that has gone were lost: all streams are looked at')
+    doubtGroups.addEverything()
+  }
+
+  function isFromElsewhere (announcement: Announcement | undefined): announcement is Announcement {
+    if (announcement === undefined) {
+      log.debug({ event: 'malformed-announcement' }, 'something on the bus is no announcement')
+      return false
+    }
+    if (announcement.id !== self?.id) return true
+    log.warn({ event: 'duplicate-node-id', node: self.id, url: announcement.url }, 'another process announces this node\'s id: give each its own GATEPOST_NODE_ID')
+    return false
+  }
+
+  function hearTime (announcement: Announcement): void {
+    if (announcement.time <= fromMs(clock.now()) + maxAheadMs * ticksPerMs) clock.see(announcement.time)
+  }
+
+  function heardHeartbeat (payload: Uint8Array): void {
+    const announcement = readAnnouncement(payload)
+    if (!isFromElsewhere(announcement)) return
+    const { isAccepted, events } = membership.heard(announcement, clock.now())
+    if (!isAccepted) return
+    hearTime(announcement)
+    handle(events)
+    if (receivedMs === undefined) return
+    const publisher = reception.publisher(lifeToken(announcement.id as NodeId, announcement.startedAt))
+    if (publisher === undefined) return
+    const isMetInTheMiddle = receivedMs < intervals.settleMs && announcement.startedAt < createdAtMs
+    if (reception.heardCount(publisher, announcement.sent, isMetInTheMiddle)) lossInquiry.look(publisher)
+  }
+
+  function heardBye (payload: Uint8Array): void {
+    const announcement = readAnnouncement(payload)
+    if (!isFromElsewhere(announcement)) return
+    const { isAccepted, events } = membership.saidBye(announcement, clock.now())
+    if (!isAccepted) return
+    hearTime(announcement)
+    if (receivedMs !== undefined) {
+      const publisher = reception.publisher(lifeToken(announcement.id as NodeId, announcement.startedAt))
+      if (publisher !== undefined && reception.heardCount(publisher, announcement.sent, false)) {
+        reception.wasTold(publisher, Infinity)
+        giveUp(publisher.node)
+      }
+    }
+    handle(events)
+  }
+
+  // ---- what others broadcast
+
+  function startReceiving (): void {
+    if (receivedMs !== undefined) return
+    receivedMs = 0
+    subscriptions.push(
+      bus.subscribe(subjects.allPushes, (subject, payload) => {
+        const { life, token } = subjects.readPush(subject)
+        const publisher = reception.publisher(life)
+        if (publisher === undefined) return
+        publisher.counted++
+        arrive(publisher.node, token, payload)
+      }),
+      bus.subscribe(subjects.allVolatile, (subject, payload) => {
+        const read = subjects.readVolatile(subject)
+        if (read !== undefined) arrive(read.from, read.token, payload)
+      })
+    )
+  }
+
+  function arrive (from: NodeId, token: string, payload: Uint8Array): void {
+    for (const { wants, handler } of receivers) {
+      try {
+        if (wants(token)) handler({ from, token, payload })
+      } catch (error) {
+        log.error({ event: 'arrival-failed', from, err: error }, 'an arrival could not be handled')
+      }
+    }
+  }
+
+  // ---- time and the link
+
+  function step (): void {
+    const nowMs = performance.now()
+    const elapsedMs = Math.min(nowMs - steppedAtMs, intervals.heartbeatMs / 2)
+    steppedAtMs = nowMs
+    const isLinkProven = linkProof.step(elapsedMs)
+    if (isLinkProven) {
+      listenedMs += elapsedMs
+      if (receivedMs !== undefined) receivedMs += elapsedMs
+      sentLog.prune(nowMs)
+    }
+    handle(membership.advance(elapsedMs, isLinkProven, clock.now()))
+  }
+
+  function statusChanged (isConnected: boolean): void {
+    if (isConnected) {
+      if (hasSaidHello) announce()
+      else sayHello()
+    }
+    tell(connectedHandlers, isConnected)
+  }
+
+  if (self !== undefined) {
+    if (readAnnouncement(writeAnnouncement(describe(self))) === undefined) throw new GatepostError('GP_VALIDATION', `node ${self.id}: what it announces of itself is malformed`)
+    questions.answer(lossQuestion, answerLoss({ startedAt: self.startedAt, sentLog, mark: () => { sentLog.mark(performance.now()) }, maxAnswerBytes: Math.min(maxLossAnswerBytes, bus.maxPayloadBytes / 2) }))
+  }
+  subscriptions.push(
+    bus.subscribe(subjects.allHeartbeats, (_subject, payload) => { heardHeartbeat(payload) }),
+    bus.subscribe(subjects.allByes, (_subject, payload) => { heardBye(payload) }),
+    bus.subscribe(subjects.hello, announceSoon),
+    bus.onStatus(statusChanged)
+  )
+  if (bus.isConnected) sayHello()
+  else announce()
+  const heartbeatTimer = setInterval(announce, intervals.heartbeatMs).unref()
+  const stepTimer = setInterval(step, intervals.heartbeatMs / 4).unref()
+  const sweepTimer = setInterval(reception.sweep, 10 * intervals.heartbeatMs).unref()
+
+  const ask: Dispatch['ask'] = async (node, kind, body, timeoutMs = intervals.answerMs) => {
+    if (state === 'closed') throw noLink()
+    return await questions.ask(node, kind, body, timeoutMs)
+  }
+
+  return {
+    get isConnected () { return state === 'open' && bus.isConnected },
+    get maxPayloadBytes () { return bus.maxPayloadBytes },
+    get hasSettled () { return listenedMs >= intervals.settleMs },
+    members: membership.members,
+    onMembers (handler) { return register(memberHandlers, handler) },
+    onConnected (handler) { return register(connectedHandlers, handler) },
+
+    broadcast (stream, payload) {
+      if (pushStem === undefined) throw new Error('only a node broadcasts')
+      checkPayload(payload, bus.maxPayloadBytes)
+      if (state === 'closed') return
+      // Counted whether or not there is a link: what is lost is noticed by its number.
+      sentLog.add(stream)
+      bus.publish(pushStem + streamToken(stream), payload)
+    },
+    broadcastVolatile (stream, payload) {
+      if (volatileStem === undefined) throw new Error('only a node broadcasts')
+      checkPayload(payload, bus.maxPayloadBytes)
+      if (state === 'open') bus.publish(volatileStem + streamToken(stream), payload)
+    },
+    broadcastTopic (topic, match, payload) {
+      if (self === undefined) throw new Error('only a node broadcasts')
+      checkPayload(payload, bus.maxPayloadBytes)
+      if (state === 'open') bus.publish(subjects.topic(self.id, topic, match), payload)
+    },
+    onArrival (wants, handler) {
+      const receiver = { wants, handler }
+      receivers = [...receivers, receiver]
+      startReceiving()
+      return () => { receivers = receivers.filter(other => other !== receiver) }
+    },
+    onTopic (handler) {
+      if (!isReceivingTopics) {
+        isReceivingTopics = true
+        subscriptions.push(bus.subscribe(subjects.allTopics, (subject, payload) => {
+          const read = subjects.readTopic(subject)
+          if (read !== undefined) tell(topicHandlers, { ...read, payload })
+        }))
+      }
+      return register(topicHandlers, handler)
+    },
+    onDoubt (handler) { return register(doubtHandlers, handler) },
+
+    ask,
+    async askAll (kind, body, timeoutMs) {
+      const asked = membership.members().filter(member => member.state !== 'down')
+      const answers = new Map<NodeId, unknown>()
+      await Promise.all(asked.map(async ({ id }) => {
+        try {
+          answers.set(id, await ask(id, kind, body, timeoutMs))
+        } catch (error) {
+          log.debug({ event: 'no-answer', node: id, kind, err: error }, 'a node did not answer')
+        }
+      }))
+      return answers
+    },
+    answer: questions.answer,
+
+    announceNow: announceSoon,
+    async close () {
+      if (state === 'closed') return
+      if (self !== undefined && bus.isConnected) bus.publish(subjects.bye(self.id), writeAnnouncement(describe(self)))
+      state = 'closed'
+      for (const timer of [heartbeatTimer, stepTimer, sweepTimer]) clearInterval(timer)
+      clearTimeout(announceTimer)
+      clearTimeout(tellTimer)
+      lossInquiry.close()
+      doubtGroups.close()
+      questions.close()
+      for (const unsubscribe of subscriptions) unsubscribe()
+    }
+  }
+}
+
+/** JSON has no NaN and no infinity: one odd figure must not make an announcement malformed. */
+const amount = (value: number): number => Number.isFinite(value) && value > 0 ? value : 0
+
+function register<H> (handlers: Set<H>, handler: H): () => void {
+  handlers.add(handler)
+  return () => { handlers.delete(handler) }
+}
