@@ -225,7 +225,6 @@ export const tokenSchema = Type.Object({
   '--groups': Type.Optional(list(Type.Refine(Type.String(), isName), { description: 'Groups that it makes its user a member of.', valueName: 'GROUPS', defaultText: 'none', maxItems: 1000, takes: 'names of groups, comma separated' })),
   '--ttl': duration({ description: 'How long it is valid.', valueName: 'DURATION', minimum: 1000, maximum: maxDurationMs, default: 3_600_000 }),
   GATEPOST_SECRET: tokenSecret,
-  ...auth,
   GATEPOST_DATA_DIR
 })
 

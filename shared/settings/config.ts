@@ -79,10 +79,9 @@ export const readUpSettings: ReadCommand<UpSettings> = (argv, surroundings) => {
 }
 
 export const readTokenSettings: ReadCommand<TokenSettings> = (argv, surroundings) => {
-  const { values } = complete(readSettings(tokenSchema, argv, surroundings, environmentNames), atMostOneAuth)
+  const { values } = complete(readSettings(tokenSchema, argv, surroundings, environmentNames))
   return frozen({
     secret: values.GATEPOST_SECRET,
-    hasOwnAuth: authOf(values) !== undefined,
     dataDir: resolve(surroundings.cwd, values.GATEPOST_DATA_DIR),
     sub: values['--sub'],
     scopes: [...new Set(values['--scope'])],

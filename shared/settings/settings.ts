@@ -77,8 +77,6 @@ export type TokenScope = 'user' | 'producer' | 'admin'
 export interface TokenSettings {
   /** Undefined: the one that `gatepost up` keeps in the data folder. */
   readonly secret: string | undefined
-  /** Whether users' tokens are signed with something else than the secret. */
-  readonly hasOwnAuth: boolean
   readonly dataDir: string
   readonly sub: string
   readonly scopes: readonly TokenScope[]

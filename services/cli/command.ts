@@ -1,0 +1,14 @@
+import type { CommandReference } from '../../shared/settings/reference.js'
+import type { Surroundings } from '../../shared/settings/sources.js'
+
+/** What a command may touch of the process. */
+export interface Terminal {
+  readonly surroundings: Surroundings
+  readonly stdout: (text: string) => void
+  readonly stderr: (text: string) => void
+}
+
+export interface Command extends CommandReference {
+  /** The exit code. Throws SettingsError for what was set wrongly: exit code 2. */
+  readonly run: (argv: readonly string[], terminal: Terminal) => Promise<number>
+}

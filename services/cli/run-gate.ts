@@ -1,0 +1,36 @@
+import { createLog } from '../../shared/log.js'
+import { createMetrics, createProcessMetrics } from '../../shared/metrics.js'
+import { readGateSettings } from '../../shared/settings/config.js'
+import { redacted, secretsOf } from '../../shared/settings/redacted.js'
+import type { Terminal } from './command.js'
+import { defined } from './defined.js'
+import { connectNats, startGate } from './parts.js'
+import { runService } from './run-service.js'
+import { version } from './version.js'
+
+export async function runGate (argv: readonly string[], terminal: Terminal): Promise<number> {
+  const settings = readGateSettings(argv, terminal.surroundings)
+  const { host, port, secret, auth, isDemo, natsUrl, natsCreds, natsPrefix, rateProducerPerMinute, drainMs, logLevel } = settings
+  const log = createLog({ level: logLevel, secrets: secretsOf(settings) })
+  return await runService({
+    log,
+    drainMs,
+    hasEcho: terminal.surroundings.env.npm_lifecycle_event !== undefined,
+    start: async lifecycle => {
+      log.info({ event: 'starting', version, settings: redacted(settings) }, 'starting')
+      const processMetrics = createProcessMetrics()
+      lifecycle.add({ name: 'process metrics', close: () => { processMetrics.close() } })
+      const bus = await connectNats({ url: natsUrl, name: 'gatepost gate', log, ...defined({ creds: natsCreds }) })
+      lifecycle.add({ name: 'bus', close: async () => { await bus.close() } })
+      const gate = await startGate({
+        settings: { host, port, secret, auth, isDemo, version, ...defined({ rateProducerPerMinute }) },
+        bus,
+        natsPrefix,
+        log,
+        metrics: createMetrics({ processMetrics })
+      })
+      lifecycle.add({ name: 'gate', close: gate.close })
+      return { url: gate.url }
+    }
+  })
+}

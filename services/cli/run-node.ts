@@ -1,0 +1,41 @@
+import { createLog } from '../../shared/log.js'
+import { createMetrics, createProcessMetrics } from '../../shared/metrics.js'
+import { readNodeSettings } from '../../shared/settings/config.js'
+import { redacted, secretsOf } from '../../shared/settings/redacted.js'
+import type { Terminal } from './command.js'
+import { defined } from './defined.js'
+import { firstNodePort, startOnFreePort } from './free-port.js'
+import { connectNats, openMongodbStore, startNode, type RunningNode } from './parts.js'
+import { runService } from './run-service.js'
+import { version } from './version.js'
+
+export async function runNode (argv: readonly string[], terminal: Terminal): Promise<number> {
+  const settings = readNodeSettings(argv, terminal.surroundings)
+  const { host, port, natsUrl, natsCreds, natsPrefix, mongodbUrl, publicUrl, nodeId, rateUserPerMinute, logLevel, ...rest } = settings
+  const log = createLog({ level: logLevel, secrets: secretsOf(settings) })
+  return await runService({
+    log,
+    drainMs: settings.drainMs,
+    hasEcho: terminal.surroundings.env.npm_lifecycle_event !== undefined,
+    start: async lifecycle => {
+      log.info({ event: 'starting', version, settings: redacted(settings) }, 'starting')
+      const processMetrics = createProcessMetrics()
+      lifecycle.add({ name: 'process metrics', close: () => { processMetrics.close() } })
+      const store = await openMongodbStore({ url: mongodbUrl, log })
+      lifecycle.add({ name: 'store', close: async () => { await store.close() } })
+      const bus = await connectNats({ url: natsUrl, name: 'gatepost node', log, ...defined({ creds: natsCreds }) })
+      lifecycle.add({ name: 'bus', close: async () => { await bus.close() } })
+      const start = async (nodePort: number): Promise<RunningNode> => await startNode({
+        settings: { ...rest, host, port: nodePort, version, ...defined({ publicUrl, nodeId, rateUserPerMinute }) },
+        store,
+        bus,
+        natsPrefix,
+        log,
+        metrics: createMetrics({ processMetrics })
+      })
+      const node = port === undefined ? await startOnFreePort(host, firstNodePort, start) : await start(port)
+      lifecycle.add({ name: 'node', drain: node.drain, close: node.close })
+      return { url: node.url, node: node.id }
+    }
+  })
+}

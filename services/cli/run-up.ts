@@ -1,0 +1,117 @@
+/** One process with everything: a Gate, its nodes, and between them NATS or the process itself. */
+import { createInProcessBus } from '../dispatch/in-process-bus.js'
+import type { Bus } from '../dispatch/bus.js'
+import type { Lifecycle } from '../../shared/lifecycle.js'
+import { createLog, type Log } from '../../shared/log.js'
+import { createMetrics, createProcessMetrics, type ProcessMetrics } from '../../shared/metrics.js'
+import { readUpSettings } from '../../shared/settings/config.js'
+import { redacted, secretsOf } from '../../shared/settings/redacted.js'
+import { keepSecret } from '../../shared/settings/secret-file.js'
+import type { AuthSettings, UpSettings } from '../../shared/settings/settings.js'
+import type { Store } from '../../shared/store/store.js'
+import type { Terminal } from './command.js'
+import { defined } from './defined.js'
+import { firstNodePort, startOnFreePort } from './free-port.js'
+import { connectNats, openLmdbStore, openMongodbStore, startGate, startNode, type RunningNode } from './parts.js'
+import { runService } from './run-service.js'
+import { version } from './version.js'
+
+export async function runUp (argv: readonly string[], terminal: Terminal): Promise<number> {
+  const settings = readUpSettings(argv, terminal.surroundings)
+  const secret = settings.secret ?? keepSecret(settings.dataDir)
+  const keys = { secret, auth: settings.auth ?? { kind: 'secret', secret } as const }
+  const log = createLog({ level: settings.logLevel, secrets: secretsOf(keys) })
+  return await runService({
+    log,
+    drainMs: settings.drainMs,
+    hasEcho: terminal.surroundings.env.npm_lifecycle_event !== undefined,
+    start: async lifecycle => {
+      log.info({ event: 'starting', version, settings: redacted(settings) }, 'starting')
+      const { url } = await startAll({ settings, keys, log, lifecycle })
+      const admin = `${url}/gate/admin`
+      const demo = settings.isDemo ? `${url}/gate/demo` : undefined
+      terminal.stderr(directions({ admin, demo }))
+      return { url, admin, ...defined({ demo }) }
+    }
+  })
+}
+
+interface StartOptions { settings: UpSettings, keys: { secret: string, auth: AuthSettings }, log: Log, lifecycle: Lifecycle }
+
+async function startAll ({ settings, keys, log, lifecycle }: StartOptions): Promise<{ url: string }> {
+  const { host, port, nodes, natsPrefix, isDemo } = settings
+  const processMetrics = createProcessMetrics()
+  lifecycle.add({ name: 'process metrics', close: () => { processMetrics.close() } })
+  const store = await openStore(settings, log)
+  lifecycle.add({ name: 'store', close: async () => { await store.close() } })
+  const openBus = busOpener(settings, log, lifecycle)
+
+  let nextPort = firstNodePort
+  for (let number = 1; number <= nodes; number++) {
+    const bus = await openBus(`node ${number}`)
+    const node = await startOn(port === 0 ? 0 : nextPort, async nodePort => {
+      nextPort = nodePort + 1
+      return await startOneNode({ settings, keys, log, number, nodePort, store, bus, processMetrics })
+    }, host)
+    lifecycle.add({ name: `node ${number}`, drain: node.drain, close: node.close })
+  }
+
+  const bus = await openBus('gate')
+  const metrics = createMetrics({ processMetrics })
+  const gate = await startGate({
+    settings: { host, port, ...keys, isDemo, version, ...defined({ rateProducerPerMinute: settings.rateProducerPerMinute }) },
+    bus,
+    natsPrefix,
+    log: log.child({ part: 'gate' }),
+    metrics
+  })
+  lifecycle.add({ name: 'gate', close: gate.close })
+  return gate
+}
+
+/** 0 = any free port: then all of them are. */
+const startOn = async (from: number, start: (port: number) => Promise<RunningNode>, host: string): Promise<RunningNode> =>
+  from === 0 ? await start(0) : await startOnFreePort(host, from, start)
+
+async function openStore ({ mongodbUrl, natsUrl, dataDir }: UpSettings, log: Log): Promise<Store> {
+  if (mongodbUrl !== undefined) return await openMongodbStore({ url: mongodbUrl, log })
+  if (natsUrl !== undefined) {
+    log.warn({ event: 'store-not-shared' }, 'GATEPOST_NATS_URL is set and GATEPOST_MONGODB_URL is not: nodes of other processes on this NATS do not see what this one stores')
+  }
+  return await openLmdbStore({ dir: dataDir, log })
+}
+
+/** A bus for each participant: what one publishes must not come back to itself, but reach the others in this process. */
+function busOpener ({ natsUrl, natsCreds }: UpSettings, log: Log, lifecycle: Lifecycle): (name: string) => Promise<Bus> {
+  const hub = natsUrl === undefined ? createInProcessBus() : undefined
+  return async name => {
+    const bus = hub?.connect(name) ?? await connectNats({ url: natsUrl ?? '', name: `gatepost ${name}`, log, ...defined({ creds: natsCreds }) })
+    lifecycle.add({ name: `bus of ${name}`, close: async () => { await bus.close() } })
+    return bus
+  }
+}
+
+interface OneNode { settings: UpSettings, keys: { secret: string, auth: AuthSettings }, log: Log, number: number, nodePort: number, store: Store, bus: Bus, processMetrics: ProcessMetrics }
+
+async function startOneNode ({ settings, keys, log, number, nodePort, store, bus, processMetrics }: OneNode): Promise<RunningNode> {
+  const { host, nodes, nodeId, nodeWeight, publicUrl, isDemo, retentionMs, drainMs, rateUserPerMinute, natsPrefix } = settings
+  const ownId = nodeId === undefined || nodes === 1 ? nodeId : `${nodeId}-${number}`
+  return await startNode({
+    settings: { host, port: nodePort, nodeWeight, ...keys, isDemo, retentionMs, drainMs, version, ...defined({ publicUrl, nodeId: ownId, rateUserPerMinute }) },
+    store,
+    bus,
+    natsPrefix,
+    log: log.child({ part: 'node' }),
+    metrics: createMetrics({ processMetrics })
+  })
+}
+
+function directions ({ admin, demo }: { admin: string, demo: string | undefined }): string {
+  return [
+    '',
+    ...demo === undefined ? [] : [`  demo inbox   ${demo}`],
+    `  admin page   ${admin}`,
+    '               its token: npx gatepost token --sub me --scope admin',
+    '', ''
+  ].join('\n')
+}

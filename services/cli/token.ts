@@ -1,0 +1,30 @@
+import { signToken } from '../../shared/identity/sign.js'
+import { tokenSchema } from '../../shared/settings/catalogue.js'
+import { readTokenSettings } from '../../shared/settings/config.js'
+import { SettingsError } from '../../shared/settings/fault.js'
+import { readKeptSecret } from '../../shared/settings/secret-file.js'
+import type { Command } from './command.js'
+
+export const token: Command = {
+  name: 'token',
+  summary: 'prints a token signed with GATEPOST_SECRET',
+  about: [
+    'The token is printed alone on stdout. Without GATEPOST_SECRET it is signed with the secret that `gatepost up` keeps in the data folder.',
+    "Users' tokens are accepted where no GATEPOST_AUTH_* is set on Gate and nodes; those of producers and admins always."
+  ],
+  schema: tokenSchema,
+  examples: [
+    { line: 'npx gatepost token --sub me --scope admin', does: 'a token for the admin page' },
+    { line: 'npx gatepost token --sub shop --scope producer --ttl 365d', does: 'a token for a backend, for a year' },
+    { line: 'npx gatepost token --sub ann --groups staff,berlin', does: 'a token for a user, who is then in two groups' }
+  ],
+  run: async (argv, { surroundings, stdout }) => {
+    const { secret: given, dataDir, sub, scopes, groups, ttlMs } = readTokenSettings(argv, surroundings)
+    const secret = given ?? readKeptSecret(dataDir)
+    if (secret === undefined) {
+      throw new SettingsError([{ setting: 'GATEPOST_SECRET', origin: undefined, got: `nothing, and \`gatepost up\` has kept none in ${dataDir}`, takes: 'a text of at least 32 bytes' }])
+    }
+    stdout(signToken({ secret, sub, scopes, groups, ttlMs }) + '\n')
+    return 0
+  }
+}
