@@ -1,0 +1,204 @@
+/**
+ * The store's port on LMDB, the embedded database: one environment, one table per collection and one that says
+ * when its documents may go. Reads are synchronous look-ups in mapped memory; writes are grouped (lmdb-writer.ts).
+ */
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { open } from 'lmdb'
+import { GatepostError } from '../errors.js'
+import { isStorableKey } from './lmdb-encoding.js'
+import { lockDataDir } from './lmdb-lock.js'
+import { createLmdbWriter, duePurges, openTables, type DocValue, type WriteView } from './lmdb-writer.js'
+import { isEmptyRange, sortRanges } from './store-keys.js'
+import { collectionNames, type ChainOutcome, type CollectionName, type Collections, type KeyRange, type Replacement, type ReplaceOutcome, type Store } from './store.js'
+
+interface LmdbStoreOptions {
+  /** The data folder; made if it is missing. */
+  readonly dir: string
+  readonly now?: () => number
+  /** How often documents past their `purgeAt` are looked for; 0 = only when `sweep` is called. */
+  readonly sweepIntervalMs?: number
+  readonly log?: { error: (fields: object, text: string) => void }
+}
+
+export interface LmdbStore extends Store {
+  /** Deletes what is past its `purgeAt`, in small transactions; returns how many documents went. */
+  sweep: () => Promise<number>
+}
+
+const sweepBatch = 500
+const defaultSweepIntervalMs = 60_000
+
+/** Rejects with DataDirLockedError where another process (or store) has the folder. */
+export async function openLmdbStore ({ dir, now = Date.now, sweepIntervalMs = defaultSweepIntervalMs, log }: LmdbStoreOptions): Promise<LmdbStore> {
+  mkdirSync(dir, { recursive: true })
+  const lock = await lockDataDir(dir)
+  let root: ReturnType<typeof open> | undefined
+  try {
+    root = open({ path: join(dir, 'store'), noSubdir: false, overlappingSync: false, maxDbs: 2 * collectionNames.length })
+    return createStore({ root, tables: openTables(root), lock, now, sweepIntervalMs, log })
+  } catch (error) {
+    await root?.close()
+    await lock.release()
+    throw error
+  }
+}
+
+interface Parts {
+  readonly root: ReturnType<typeof open>
+  readonly tables: ReturnType<typeof openTables>
+  readonly lock: { release: () => Promise<void> }
+  readonly now: () => number
+  readonly sweepIntervalMs: number
+  readonly log: LmdbStoreOptions['log']
+}
+
+function createStore ({ root, tables, lock, now, sweepIntervalMs, log }: Parts): LmdbStore {
+  const writer = createLmdbWriter({ tables })
+  let closing: Promise<void> | undefined
+  let readsWork = true
+
+  /** Every read comes through here. */
+  async function reading<T> (read: () => T): Promise<T> {
+    if (closing !== undefined) throw new GatepostError('GP_STORE_UNAVAILABLE', 'the store is closed')
+    try {
+      const result = read()
+      readsWork = true
+      return result
+    } catch (cause) {
+      readsWork = false
+      throw new GatepostError('GP_STORE_UNAVAILABLE', 'the store cannot be read', { cause })
+    }
+  }
+
+  const withKey = <C extends CollectionName>(key: string, value: DocValue): Collections[C] => ({ key, ...value }) as Collections[C]
+
+  function readRange<C extends CollectionName> (collection: C, { from, to }: KeyRange, limit: number, reverse: boolean): Array<Collections[C]> {
+    if (limit <= 0 || isEmptyRange({ from, to })) return []
+    const bounds = reverse
+      ? { start: to, exclusiveStart: true, end: from, inclusiveEnd: true, reverse: true, limit }
+      : { start: from, end: to, limit }
+    const found: Array<Collections[C]> = []
+    for (const { key, value } of tables[collection].docs.getRange(bounds)) found.push(withKey<C>(key, value))
+    return found
+  }
+
+  const current = (collection: CollectionName, key: string): DocValue | undefined => isStorableKey(key) ? tables[collection].docs.get(key) : undefined
+
+  /** After a failed commit: LMDB that still answers reads has aborted it before its meta page, so nothing is stored. */
+  function outcomeOfFailed (wasStored: () => boolean): 'refused' | 'unknown' {
+    try { return wasStored() ? 'unknown' : 'refused' } catch { return 'unknown' }
+  }
+
+  async function sweep (): Promise<number> {
+    let removed = 0
+    for (const collection of collectionNames) {
+      for (;;) {
+        const due = await reading(() => duePurges(tables[collection], now(), sweepBatch))
+        if (due.length === 0) break
+        const result = await writer.write(view => sweepInto(view, collection, due, now()))
+        if ('refused' in result || result.commit.state !== 'committed') return removed
+        removed += result.decided
+      }
+    }
+    return removed
+  }
+
+  let sweeping: Promise<unknown> | undefined
+  const timer = sweepIntervalMs > 0
+    ? setInterval(() => {
+      sweeping ??= sweep()
+        .catch((err: unknown) => { if (closing === undefined) log?.error({ err }, 'expired documents could not be deleted') })
+        .finally(() => { sweeping = undefined })
+    }, sweepIntervalMs).unref()
+    : undefined
+
+  return {
+    insertChains: async (collection, chains) => {
+      const result = await writer.write(view => chains.map(chain => insertInto(view, collection, chain)))
+      if ('refused' in result) return chains.map(() => ({ stored: 0, stopped: 'refused', cause: result.refused }))
+      const { decided, commit } = result
+      if (commit.state === 'committed') return decided
+      return decided.map(({ stored }, at): ChainOutcome => {
+        const keys = (chains[at] ?? []).slice(0, stored).map(doc => doc.key)
+        return { stored: 0, stopped: outcomeOfFailed(() => keys.some(key => current(collection, key) !== undefined)), cause: commit.cause }
+      })
+    },
+    replace: async (collection, replacements) => {
+      const result = await writer.write(view => replacements.map(replacement => replaceInto(view, collection, replacement)))
+      if ('refused' in result) return replacements.map(() => 'refused')
+      const { decided, commit } = result
+      if (commit.state === 'committed') return decided
+      return replacements.map(({ doc }) => outcomeOfFailed(() => current(collection, doc.key)?.v === doc.v))
+    },
+    get: (collection, keys) => reading(() => keys.map(key => {
+      const value = current(collection, key)
+      return value === undefined ? undefined : withKey(key, value)
+    })),
+    exist: (collection, keys) => reading(() => keys.map(key => isStorableKey(key) && tables[collection].docs.doesExist(key))),
+    range: (collection, range, { limit, reverse = false }) => reading(() => readRange(collection, range, limit, reverse)),
+    ranges: (collection, ranges, { limit }) => reading(() => {
+      const found = []
+      for (const range of sortRanges(ranges)) {
+        if (found.length >= limit) break
+        found.push(...readRange(collection, range, limit - found.length, false))
+      }
+      return found
+    }),
+    lasts: (collection, ranges) => reading(() => ranges.map(range => readRange(collection, range, 1, true)[0])),
+    remove: async (collection, keys) => {
+      const result = await writer.write(view => { for (const key of keys) if (isStorableKey(key)) view.remove(collection, key) })
+      if ('refused' in result) throw new GatepostError('GP_STORE_UNAVAILABLE', 'the store cannot be written', { cause: result.refused })
+      if (result.commit.state !== 'committed') throw new GatepostError('GP_STORE_UNAVAILABLE', 'the store cannot be written', { cause: result.commit.cause })
+    },
+    timeMs: async () => now(),
+    status: () => ({
+      kind: 'lmdb',
+      reachable: closing === undefined && readsWork && writer.isHealthy,
+      notes: [...(readsWork ? [] : ['the last read failed']), ...(writer.isHealthy ? [] : ['the last write failed: is the disk full?'])]
+    }),
+    sweep,
+    close: () => {
+      closing ??= (async () => {
+        clearInterval(timer)
+        await writer.close()
+        await sweeping
+        await root.close()
+        await lock.release()
+      })()
+      return closing
+    }
+  }
+}
+
+function insertInto<C extends CollectionName> (view: WriteView, collection: C, chain: ReadonlyArray<Collections[C]>): ChainOutcome {
+  let stored = 0
+  for (const doc of chain) {
+    if (!isStorableKey(doc.key)) return { stored, stopped: 'refused', cause: new Error('the key is empty or too long') }
+    if (view.current(collection, doc.key) !== undefined) return { stored, stopped: 'exists' }
+    view.put(collection, doc)
+    stored++
+  }
+  return { stored }
+}
+
+function replaceInto<C extends CollectionName> (view: WriteView, collection: C, { was, doc }: Replacement<Collections[C]>): ReplaceOutcome {
+  if (!isStorableKey(doc.key)) return 'refused'
+  if (view.current(collection, doc.key)?.v !== was) return 'changed'
+  view.put(collection, doc)
+  return 'done'
+}
+
+/** The document goes only if its own `purgeAt` is past: it may have been prolonged since the index entry was made. */
+function sweepInto (view: WriteView, collection: CollectionName, due: ReadonlyArray<{ index: Uint8Array, key: string }>, nowMs: number): number {
+  let removed = 0
+  for (const { index, key } of due) {
+    const purgeAt = view.current(collection, key)?.purgeAt ?? null
+    if (purgeAt !== null && purgeAt <= nowMs) {
+      view.remove(collection, key)
+      removed++
+    }
+    view.dropPurge(collection, index)
+  }
+  return removed
+}

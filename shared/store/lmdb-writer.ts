@@ -1,0 +1,154 @@
+/**
+ * Group commit for LMDB. Writes wait until the transaction under way is on disk; then all that has gathered is
+ * decided against what is committed, in the order of arrival, and goes out as the next transaction. The process is
+ * the only writer (lmdb-lock.ts), so a decision made here still holds when the transaction begins.
+ *
+ * The environment has no `overlappingSync`: a transaction becomes visible only after its pages are synced, so no
+ * reader delivers what a power failure could take back.
+ */
+import type { Database, RootDatabase } from 'lmdb'
+import { collectionNames, type CollectionName, type StoredDoc } from './store.js'
+import { docEncoding, keyEncoder, keyOfPurgeKey, purgeKey } from './lmdb-encoding.js'
+
+/** A document without its key, which is LMDB's key. */
+export type DocValue = Omit<StoredDoc, 'key'>
+
+export interface Tables {
+  readonly docs: Database<DocValue, string>
+  /** Keys are `purgeAt`, then the document's key; an entry that no longer fits its document is dropped by the sweeper. */
+  readonly purges: Database<Uint8Array, Uint8Array>
+}
+
+export function openTables (root: RootDatabase): Record<CollectionName, Tables> {
+  const open = (name: CollectionName): Tables => ({
+    docs: root.openDB({ name, keyEncoder, ...docEncoding } as never),
+    purges: root.openDB({ name: `${name}-purges`, keyEncoding: 'binary', encoding: 'binary' } as never)
+  })
+  return Object.fromEntries(collectionNames.map(name => [name, open(name)])) as Record<CollectionName, Tables>
+}
+
+/** What a write sees and does while its transaction is put together. */
+export interface WriteView {
+  /** The document as it will be when all earlier writes of this transaction are done. */
+  current: (collection: CollectionName, key: string) => DocValue | undefined
+  put: (collection: CollectionName, doc: StoredDoc) => void
+  remove: (collection: CollectionName, key: string) => void
+  dropPurge: (collection: CollectionName, purgeKey: Uint8Array) => void
+}
+
+/** How the transaction of a write ended. */
+export type Commit = { readonly state: 'committed' } | { readonly state: 'failed', readonly cause: unknown }
+
+export interface LmdbWriter {
+  /** `decide` runs once, synchronously; the promise settles when what it decided is on disk, or is not. */
+  write: <T>(decide: (view: WriteView) => T) => Promise<{ decided: T, commit: Commit } | { refused: unknown }>
+  /** The last commit worked, or there was none yet. */
+  readonly isHealthy: boolean
+  /** Waits for what has been accepted; refuses what comes later. */
+  close: () => Promise<void>
+}
+
+interface Waiting { decide: (view: WriteView) => void, settle: (commit: Commit) => void, refuse: (cause: unknown) => void }
+
+export function createLmdbWriter ({ tables }: { tables: Record<CollectionName, Tables> }): LmdbWriter {
+  let waiting: Waiting[] = []
+  let running: Promise<void> | undefined
+  let state: 'open' | 'closed' = 'open'
+  let isHealthy = true
+
+  async function run (): Promise<void> {
+    // What arrives in the same turn of the loop shares the transaction.
+    await new Promise(resolve => setImmediate(resolve))
+    while (waiting.length > 0) {
+      const group = waiting
+      waiting = []
+      await commitGroup(group)
+    }
+    running = undefined
+  }
+
+  async function commitGroup (group: readonly Waiting[]): Promise<void> {
+    const { view, pending } = createView(tables)
+    const decided: Waiting[] = []
+    for (const write of group) {
+      try { write.decide(view); decided.push(write) } catch (cause) { write.refuse(cause) }
+    }
+    const commit = await settled(pending)
+    if (pending.size > 0) isHealthy = commit.state === 'committed'
+    for (const write of decided) write.settle(commit)
+  }
+
+  return {
+    get isHealthy () { return isHealthy },
+    write: async decide => {
+      if (state === 'closed') return { refused: new Error('the store is closed') }
+      return await new Promise(resolve => {
+        let decided: ReturnType<typeof decide>
+        waiting.push({
+          decide: view => { decided = decide(view) },
+          settle: commit => resolve({ decided, commit }),
+          refuse: cause => resolve({ refused: cause })
+        })
+        running ??= run()
+      })
+    },
+    close: async () => {
+      state = 'closed'
+      await running
+    }
+  }
+}
+
+function createView (tables: Record<CollectionName, Tables>): { view: WriteView, pending: Set<Promise<boolean>> } {
+  const pending = new Set<Promise<boolean>>()
+  const changed = new Map<CollectionName, Map<string, DocValue | undefined>>(collectionNames.map(name => [name, new Map()]))
+  const changesOf = (collection: CollectionName): Map<string, DocValue | undefined> => changed.get(collection) as Map<string, DocValue | undefined>
+  return {
+    pending,
+    view: {
+      current: (collection, key) => {
+        const changes = changesOf(collection)
+        return changes.has(key) ? changes.get(key) : tables[collection].docs.get(key)
+      },
+      put: (collection, { key, ...value }) => {
+        const { docs, purges } = tables[collection]
+        pending.add(docs.put(key, value))
+        if (value.purgeAt !== null) pending.add(purges.put(purgeKey(value.purgeAt, key), noBytes))
+        changesOf(collection).set(key, value)
+      },
+      remove: (collection, key) => {
+        pending.add(tables[collection].docs.remove(key))
+        changesOf(collection).set(key, undefined)
+      },
+      dropPurge: (collection, key) => { pending.add(tables[collection].purges.remove(key)) }
+    }
+  }
+}
+const noBytes = new Uint8Array(0)
+
+/** All writes of one turn are one transaction of lmdb; it hands out one promise for them, rarely more. */
+async function settled (pending: ReadonlySet<Promise<boolean>>): Promise<Commit> {
+  let cause: unknown
+  for (const result of await Promise.allSettled(pending)) {
+    if (result.status === 'fulfilled') continue
+    cause ??= await commitError(result.reason)
+  }
+  return cause === undefined ? { state: 'committed' } : { state: 'failed', cause }
+}
+
+/** lmdb hides the reason of a failed commit behind another promise, which would end the process if nobody looked. */
+async function commitError (error: unknown): Promise<unknown> {
+  const reason = (error as { commitError?: Promise<unknown> } | undefined)?.commitError
+  return reason === undefined ? error : await reason.then(() => error, cause => cause as unknown)
+}
+
+/** A collection's purges that are due, at most `limit`: index keys with the documents' keys. */
+export function duePurges ({ purges }: Tables, nowMs: number, limit: number): Array<{ index: Uint8Array, key: string }> {
+  const due: Array<{ index: Uint8Array, key: string }> = []
+  // The time of the next ms, without a key behind it, sorts before all purges of that ms.
+  for (const index of purges.getKeys({ start: purgeKey(0, ''), end: purgeKey(nowMs + 1, ''), limit })) {
+    const copy = Uint8Array.from(index)
+    due.push({ index: copy, key: keyOfPurgeKey(copy) })
+  }
+  return due
+}
