@@ -1,0 +1,249 @@
+import { generateKeyPairSync } from 'node:crypto'
+import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { readDoctorSettings, readGateSettings, readNodeSettings, readTokenSettings, readUpSettings } from '../../shared/settings/config.js'
+import { faultLine, SettingsError } from '../../shared/settings/fault.js'
+import { redacted, secretsOf } from '../../shared/settings/redacted.js'
+import { keepSecret, readKeptSecret } from '../../shared/settings/secret-file.js'
+
+const secret = 'a secret of more than thirty-two bytes'
+const nowhere = '/nonexistent'
+type Env = Record<string, string>
+const forGate: Env = { GATEPOST_SECRET: secret, GATEPOST_NATS_URL: 'nats://127.0.0.1:4222' }
+const forNode: Env = { ...forGate, GATEPOST_MONGODB_URL: 'mongodb://127.0.0.1/gatepost' }
+
+const up = (env: Env = {}, argv: string[] = [], cwd = nowhere) => readUpSettings(argv, { env, cwd })
+const gate = (env: Env = forGate, argv: string[] = [], cwd = nowhere) => readGateSettings(argv, { env, cwd })
+const node = (env: Env = forNode, argv: string[] = [], cwd = nowhere) => readNodeSettings(argv, { env, cwd })
+
+/** The lines that a start would end with. */
+function faults (read: () => unknown): string[] {
+  try {
+    read()
+  } catch (error) {
+    if (error instanceof SettingsError) return error.faults.map(faultLine)
+    throw error
+  }
+  return []
+}
+
+t.test('settings - up needs nothing: the defaults of the contract', async t => {
+  t.strictSame(up(), {
+    nodes: 2,
+    host: '127.0.0.1',
+    port: 8080,
+    publicUrl: undefined,
+    nodeId: undefined,
+    nodeWeight: 1,
+    secret: undefined,
+    auth: undefined,
+    natsUrl: undefined,
+    natsCreds: undefined,
+    natsPrefix: 'gatepost',
+    mongodbUrl: undefined,
+    dataDir: '/nonexistent/data',
+    isDemo: true,
+    retentionMs: 30 * 86_400_000,
+    drainMs: 10_000,
+    rateUserPerMinute: undefined,
+    rateProducerPerMinute: undefined,
+    logLevel: 'info'
+  })
+})
+
+t.test('settings - a gate and a node need what they share, and name all that is missing', async t => {
+  t.match(faults(() => gate({})), [/^GATEPOST_SECRET: got nothing; takes .*32 bytes/, /^GATEPOST_NATS_URL: got nothing; takes .*nats:/])
+  t.strictSame(faults(() => node({})).map(line => line.split(':')[0]), ['GATEPOST_SECRET', 'GATEPOST_NATS_URL', 'GATEPOST_MONGODB_URL'])
+  t.equal(gate().port, 8080)
+  t.equal(node().port, undefined, 'the first free one')
+  t.equal(gate().isDemo, false)
+})
+
+t.test('settings - a flag wins over the environment, the environment over .env', async t => {
+  const dir = t.testdir({ '.env': `GATEPOST_PORT=1\nGATEPOST_HOST=10.0.0.1\nexport GATEPOST_NATS_PREFIX="from file" # quoted\nGATEPOST_SECRET=${secret}\nOTHER=x\n` })
+  t.match(faults(() => up({}, [], dir)), [/^GATEPOST_NATS_PREFIX \(from \.env\): got "from file"/])
+  writeFileSync(join(dir, '.env'), `\uFEFFGATEPOST_PORT=1\nGATEPOST_HOST=10.0.0.1\nGATEPOST_NODE_WEIGHT=2\nGATEPOST_SECRET='${secret}'\n`)
+  const settings = up({ GATEPOST_PORT: '2', GATEPOST_HOST: '10.0.0.2' }, ['--port', '3'], dir)
+  t.match(settings, { port: 3, host: '10.0.0.2', nodeWeight: 2, secret, isDemo: false })
+  t.equal(up({}, ['--port=4'], dir).port, 4)
+  t.equal(up({}, ['--port', '4', '--port=5'], dir).port, 5, 'the last of a flag')
+})
+
+t.test('settings - a .env that cannot be read is a fault', async t => {
+  const dir = t.testdir({ '.env': {} })
+  t.match(faults(() => up({}, [], dir)), [/^\.env: got a file that cannot be read \(EISDIR\)/])
+})
+
+t.test('settings - all faults are told together, one line each', async t => {
+  const lines = faults(() => gate({ ...forGate, GATEPOST_PORT: '5x', GATEPOST_DEMO: 'perhaps', GATEPOST_LOG_LEVEL: 'loud\nline', GATEPOST_HOST: '' }, ['--drain', '-1']))
+  t.strictSame(lines, [
+    'GATEPOST_HOST: got an empty text; takes a host name or an IP address',
+    'GATEPOST_PORT: got "5x"; takes a whole number from 0 to 65535',
+    'GATEPOST_DEMO: got "perhaps"; takes true or false (also 1, 0, yes, no, on, off)',
+    'GATEPOST_DRAIN (from its flag): got "-1"; takes a number from 0 to 3600',
+    'GATEPOST_LOG_LEVEL: got "loud\\nline"; takes one of fatal, error, warn, info, debug, trace, silent'
+  ])
+})
+
+t.test('settings - numbers are taken as they stand or not at all', async t => {
+  for (const port of ['0', '1', '65535']) t.equal(gate({ ...forGate, GATEPOST_PORT: port }).port, Number(port))
+  for (const port of ['65536', '-1', '80.5', '0x50', '1e3', ' 80', '80 ', 'NaN', '']) {
+    t.match(faults(() => gate({ ...forGate, GATEPOST_PORT: port })), [/^GATEPOST_PORT: got /], JSON.stringify(port))
+  }
+  t.equal(gate({ ...forGate, GATEPOST_DRAIN: '0.5' }).drainMs, 500)
+  t.equal(node({ ...forNode, GATEPOST_NODE_WEIGHT: '0.5' }).nodeWeight, 0.5)
+  t.match(faults(() => node({ ...forNode, GATEPOST_NODE_WEIGHT: '0' })), [/^GATEPOST_NODE_WEIGHT: got "0"/])
+  t.equal(node({ ...forNode, GATEPOST_RATE_USER: '60' }).rateUserPerMinute, 60)
+  t.match(faults(() => node({ ...forNode, GATEPOST_RATE_USER: '0' })), [/^GATEPOST_RATE_USER: got "0"/])
+})
+
+t.test('settings - durations have a unit', async t => {
+  const retention = (text: string): number => up({ GATEPOST_RETENTION: text }).retentionMs
+  t.equal(retention('90s'), 90_000)
+  t.equal(retention('15m'), 900_000)
+  t.equal(retention('1h'), 3_600_000)
+  t.equal(retention('2w'), 14 * 86_400_000)
+  t.equal(retention('3650d'), 315_360_000_000)
+  for (const text of ['30', '0d', '3651d', '-1d', '1.5h', '1h30m', 'd', '1y', '1 d']) t.match(faults(() => retention(text)), [/^GATEPOST_RETENTION: got .* such as 90s, 12h or 30d/], text)
+})
+
+t.test('settings - yes and no in the usual spellings, a flag alone is yes', async t => {
+  for (const text of ['true', '1', 'YES', 'on']) t.equal(gate({ ...forGate, GATEPOST_DEMO: text }).isDemo, true, text)
+  for (const text of ['false', '0', 'no', 'Off']) t.equal(up({ GATEPOST_DEMO: text }).isDemo, false, text)
+  t.equal(gate(forGate, ['--demo', '--port', '1']).isDemo, true)
+  t.equal(gate(forGate, ['--demo', 'false', '--port', '1']).isDemo, false)
+  t.equal(up({ GATEPOST_SECRET: secret }).isDemo, false)
+  t.equal(up({ GATEPOST_SECRET: secret }, ['--demo']).isDemo, true)
+})
+
+t.test('settings - unknown names are faults with the nearest known one; those of other commands and of tests are not', async t => {
+  t.match(faults(() => gate({ ...forGate, GATEPOST_PROT: '8080' })), [/^GATEPOST_PROT: got a name that is unknown; takes .*\(GATEPOST_PORT\?\)/])
+  t.match(faults(() => gate({ ...forGate, GATEPOST_ZZZZZZZZZZZZ: '1' })), [/^GATEPOST_ZZZZZZZZZZZZ: got a name that is unknown; takes a setting that is listed by --help$/])
+  t.strictSame(faults(() => gate({ ...forGate, GATEPOST_TEST_ANYTHING: 'x', GATEPOST_MONGODB_URL: 'of the nodes', GATEPOST_DATA_DIR: '' })), [])
+  t.match(faults(() => gate(forGate, ['--mongodb-url', 'mongodb://x', '--port', '1'])), [/^--mongodb-url: got a name that is unknown/])
+  t.match(faults(() => gate(forGate, ['--Port=1'])), [/^--Port: .*\(--port\?\)/])
+  t.match(faults(() => gate(forGate, ['8080', '-p', '--'])), [/^"8080": got a word that is no flag/, /^"-p": /, /^"--": /])
+  t.match(faults(() => gate(forGate, ['--port'])), [/^GATEPOST_PORT \(from its flag\): got nothing; takes/])
+  t.match(faults(() => gate(forGate, ['--host', '--port', '1'])), [/^GATEPOST_HOST \(from its flag\): got nothing; takes/])
+})
+
+t.test('settings - secrets and passwords never show in a fault', async t => {
+  const lines = faults(() => gate({
+    GATEPOST_SECRET: 'tooshort!',
+    GATEPOST_NATS_URL: 'http://joe:pass,word@nats:4222',
+    GATEPOST_AUTH_SECRET: 'alsoshort',
+    GATEPOST_SECRET_: 'misspelled'
+  }))
+  t.equal(lines.length, 4)
+  t.notMatch(lines.join('\n'), /tooshort|alsoshort|misspelled|joe|pass|word@/)
+  t.match(lines.join('\n'), 'GATEPOST_SECRET: got another text of 9 bytes; takes a text of at least 32 bytes')
+  t.match(lines.join('\n'), 'GATEPOST_NATS_URL: got "http://***@nats:4222"')
+  t.match(faults(() => node({ ...forNode, GATEPOST_MONGODB_URL: 'mongo://u:hunter2@db' })), [/^GATEPOST_MONGODB_URL: got "mongo:\/\/\*\*\*@db"/])
+})
+
+t.test('settings - a secret is 32 bytes, not characters', async t => {
+  t.equal(gate({ ...forGate, GATEPOST_SECRET: 'é'.repeat(16) }).secret.length, 16)
+  t.equal(faults(() => gate({ ...forGate, GATEPOST_SECRET: 'e'.repeat(31) })).length, 1)
+})
+
+t.test('settings - addresses are checked by protocol', async t => {
+  for (const url of ['nats://a', 'tls://a:4222', 'nats://u:p@a:1,nats://b:2', 'nats://a, nats://b']) t.strictSame(faults(() => gate({ ...forGate, GATEPOST_NATS_URL: url })), [], url)
+  t.equal(gate({ ...forGate, GATEPOST_NATS_URL: 'nats://a, nats://b' }).natsUrl, 'nats://a,nats://b')
+  for (const url of ['http://a', 'a:4222', 'nats://', 'nats://a,', 'nats://a:99999']) t.equal(faults(() => gate({ ...forGate, GATEPOST_NATS_URL: url })).length, 1, url)
+
+  for (const url of ['mongodb://a', 'mongodb://u:p%40@a:1,b:2/db?replicaSet=r', 'mongodb+srv://a.example/db']) t.strictSame(faults(() => node({ ...forNode, GATEPOST_MONGODB_URL: url })), [], url)
+  for (const url of ['mongodb:/a', 'http://a', 'mongodb://', 'mongodb://a b']) t.equal(faults(() => node({ ...forNode, GATEPOST_MONGODB_URL: url })).length, 1, url)
+
+  t.equal(node({ ...forNode, GATEPOST_PUBLIC_URL: 'https://Node1.example.com/' }).publicUrl, 'https://node1.example.com')
+  for (const url of ['ws://a', 'a.example.com', 'https://a/path', 'https://u:p@a', 'https://a?x=1']) t.equal(faults(() => node({ ...forNode, GATEPOST_PUBLIC_URL: url })).length, 1, url)
+
+  for (const host of ['0.0.0.0', '::', '::1', 'localhost', 'node-1.example.com']) t.equal(gate({ ...forGate, GATEPOST_HOST: host }).host, host)
+  for (const host of ['256.1.1.1', 'a b', '-x', 'http://a', '[::1]', 'a_b']) t.equal(faults(() => gate({ ...forGate, GATEPOST_HOST: host })).length, 1, host)
+
+  for (const prefix of ['a', 'a.b', 'test-1_x']) t.equal(gate({ ...forGate, GATEPOST_NATS_PREFIX: prefix }).natsPrefix, prefix)
+  for (const prefix of ['a.', '.a', 'a..b', 'a b', 'a.*', '>', '$SYS', 'x'.repeat(65)]) t.equal(faults(() => gate({ ...forGate, GATEPOST_NATS_PREFIX: prefix })).length, 1, prefix)
+})
+
+t.test('settings - one public address is for one node', async t => {
+  t.match(faults(() => up({ GATEPOST_PUBLIC_URL: 'https://a' })), [/^GATEPOST_PUBLIC_URL: got "https:\/\/a" for 2 nodes/])
+  t.equal(up({ GATEPOST_PUBLIC_URL: 'https://a' }, ['--nodes', '1']).publicUrl, 'https://a')
+})
+
+t.test('settings - users\' tokens: the secret, or one of three others', async t => {
+  t.strictSame(gate().auth, { kind: 'secret', secret })
+  const other = 'another secret of thirty-two bytes or more'
+  t.strictSame(gate({ ...forGate, GATEPOST_AUTH_SECRET: other }).auth, { kind: 'secret', secret: other })
+  t.strictSame(gate({ ...forGate, GATEPOST_AUTH_JWKS_URL: 'https://id.example/jwks' }).auth, { kind: 'jwks', url: 'https://id.example/jwks' })
+  t.match(faults(() => gate({ ...forGate, GATEPOST_AUTH_JWKS_URL: 'https://id.example/jwks', GATEPOST_AUTH_SECRET: other })), [/^GATEPOST_AUTH_JWKS_URL: got a value beside GATEPOST_AUTH_SECRET; takes at most one/])
+})
+
+t.test('settings - public keys of three kinds, with newlines or \\n; private ones are refused and not shown', async t => {
+  const encoding = { publicKeyEncoding: { type: 'spki', format: 'pem' }, privateKeyEncoding: { type: 'pkcs8', format: 'pem' } } as const
+  const rsa = generateKeyPairSync('rsa', { modulusLength: 2048, ...encoding })
+  const usable = [rsa, generateKeyPairSync('ec', { namedCurve: 'P-256', ...encoding }), generateKeyPairSync('ed25519', encoding)]
+  for (const { publicKey } of usable) {
+    t.strictSame(gate({ ...forGate, GATEPOST_AUTH_PUBLIC_KEY: publicKey }).auth, { kind: 'public-key', publicKey })
+    t.strictSame(gate({ ...forGate, GATEPOST_AUTH_PUBLIC_KEY: publicKey.replaceAll('\n', '\\n') }).auth, { kind: 'public-key', publicKey })
+  }
+  const refused = [
+    rsa.privateKey,
+    generateKeyPairSync('ec', { namedCurve: 'P-384', ...encoding }).publicKey,
+    generateKeyPairSync('rsa', { modulusLength: 1024, ...encoding }).publicKey,
+    'not a key'
+  ]
+  for (const key of refused) {
+    const lines = faults(() => gate({ ...forGate, GATEPOST_AUTH_PUBLIC_KEY: key }))
+    t.match(lines, [/^GATEPOST_AUTH_PUBLIC_KEY: got another text of \d+ bytes; takes the PEM text of a public key/])
+  }
+})
+
+t.test('settings - a credentials file must be there', async t => {
+  const dir = t.testdir({ 'nats.creds': 'x' })
+  t.equal(gate({ ...forGate, GATEPOST_NATS_CREDS: join(dir, 'nats.creds') }).natsCreds, join(dir, 'nats.creds'))
+  t.match(faults(() => gate({ ...forGate, GATEPOST_NATS_CREDS: join(dir, 'none') })), [/^GATEPOST_NATS_CREDS: got .*takes the path of a file that can be read/])
+})
+
+t.test('settings - token takes names, lists and a duration', async t => {
+  const read = (...argv: string[]) => readTokenSettings(argv, { env: {}, cwd: nowhere })
+  t.match(read('--sub', 'ann'), { sub: 'ann', scopes: ['user'], groups: [], ttlMs: 3_600_000, dataDir: '/nonexistent/data' })
+  t.match(read('--sub=a b', '--scope', 'producer,admin', '--groups', 'x, y,x', '--ttl', '30d'), { sub: 'a b', scopes: ['producer', 'admin'], groups: ['x', 'y'], ttlMs: 30 * 86_400_000 })
+  t.match(faults(() => read()), [/^--sub: got nothing; takes a name/])
+  t.match(faults(() => read('--sub')), [/^--sub: got nothing; takes a name/])
+  t.match(faults(() => read('--sub', 'x\ny', '--scope', 'root', '--groups', 'a,,b', '--ttl', '1')), [/^--sub: /, /^--scope: got "root"/, /^--groups: /, /^--ttl: got "1"/])
+})
+
+t.test('settings - doctor gets what can be read beside the faults', async t => {
+  const { settings, faults: found } = readDoctorSettings([], { env: { ...forNode, GATEPOST_PORT: 'x', GATEPOST_NATS_PREFIX: '*' }, cwd: nowhere })
+  t.match(settings, { natsUrl: 'nats://127.0.0.1:4222', natsPrefix: 'gatepost', secret })
+  t.strictSame(found.map(({ setting }) => setting), ['GATEPOST_PORT', 'GATEPOST_NATS_PREFIX'])
+  t.match(faults(() => readDoctorSettings(['--nothing'], { env: {}, cwd: nowhere })), [/^--nothing: /])
+})
+
+t.test('settings - frozen, and redacted for the log', async t => {
+  const settings = node({ ...forNode, GATEPOST_NATS_URL: 'nats://joe:pw@nats', GATEPOST_MONGODB_URL: 'mongodb://joe:pw@a,b/db' })
+  t.ok(Object.isFrozen(settings) && Object.isFrozen(settings.auth))
+  const text = JSON.stringify(redacted(settings))
+  t.notMatch(text, secret)
+  t.notMatch(text, /joe|pw/)
+  t.match(redacted(settings), { secretBytes: 38, auth: { kind: 'secret', secretBytes: 38 }, natsUrl: 'nats://***@nats', mongodbUrl: 'mongodb://***@a,b/db' })
+  t.strictSame(secretsOf(settings), [secret, secret])
+})
+
+t.test('settings - the secret that up makes is made once, for its owner only', async t => {
+  const dir = join(t.testdir(), 'deep', 'data')
+  t.equal(readKeptSecret(dir), undefined)
+  const made = keepSecret(dir)
+  t.ok(Buffer.byteLength(made) >= 32)
+  t.equal(statSync(join(dir, 'secret')).mode & 0o777, 0o600)
+  t.equal(keepSecret(dir), made)
+  t.equal(readKeptSecret(dir), made)
+  t.notMatch(readFileSync(join(dir, 'secret'), 'utf8').trim(), /\s/)
+  chmodSync(join(dir, 'secret'), 0o644)
+  keepSecret(dir)
+  t.equal(statSync(join(dir, 'secret')).mode & 0o777, 0o600, 'closed again')
+  writeFileSync(join(dir, 'secret'), 'short')
+  t.match(faults(() => keepSecret(dir)), [/^GATEPOST_SECRET: got a file with 5 bytes: .*secret; takes at least 32 bytes/])
+  writeFileSync(join(dir, 'file'), '')
+  t.match(faults(() => keepSecret(join(dir, 'file'))), [/^GATEPOST_DATA_DIR: got .*, where nothing can be written/])
+})
