@@ -53,7 +53,7 @@ t.test('traffic - fifty users: every entry once, in order, at every device', { t
       if (i % 2 === 0) { note(`g:${group}`, (await producer.send({ to: { group }, title: `post ${i}` })).id); return }
       const members = memberOf.get(group) ?? []
       const from = members[i % members.length] ?? ''
-      const { id } = await (sessions.get(from) as [Session, Session])[i % 2].send({ to: { group }, title: `post ${i}` })
+      const { id } = await (sessions.get(from) as [Session, Session])[i % 4 === 1 ? 0 : 1].send({ to: { group }, title: `post ${i}` })
       note(`g:${group}`, id)
       note(`u:${from}`, id)
     })
