@@ -1,0 +1,288 @@
+/**
+ * The bus over NATS core. One connection, kept for ever: the first one is tried until it is made (a log line each
+ * time), a lost one is made again by the client, and should the client ever give up, all begins anew.
+ *
+ * The client hands out what it read in callbacks (an async iterator costs as much again), and sends what was
+ * published in one go together. What it would keep while it is disconnected is not given to it.
+ */
+import { readFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { connect, credsAuthenticator, ErrorCode, Events, NatsError, type ConnectionOptions, type NatsConnection, type Subscription } from 'nats'
+import type { Log } from '../../shared/log.js'
+import type { Bus, BusHandler } from './bus.js'
+import { checkPayload, noAnswer, nobodyListens, noLink } from './bus-errors.js'
+import { readNatsAddress } from './nats-address.js'
+
+export interface NatsBusOptions {
+  /** As in `GATEPOST_NATS_URL`. */
+  url: string
+  /** Path of a credentials file. */
+  creds?: string
+  /** What the server shows for this connection. */
+  name: string
+  log: Log
+}
+
+/** What NATS takes by default; until the server says otherwise. */
+const usualMaxPayloadBytes = 1024 * 1024
+/** A server that hangs is given up after `maxPingOut` + 1 of these. */
+const pingIntervalMs = 2_000
+const reconnectWaitMs = 250
+const dialTimeoutMs = 3_000
+const longestRetryMs = 1_000
+const flushAtCloseMs = 2_000
+/** What may be on its way to a server that does not take it; beyond that it is dropped, as the server would drop it. */
+const maxUnacknowledgedBytes = 64 * 1024 * 1024
+const acknowledgeEachBytes = 1024 * 1024
+
+interface Wanted { readonly subject: string, readonly handler: BusHandler, live: Subscription | undefined }
+
+/** Returns at once, not connected yet. Throws GP_VALIDATION for a malformed address or credentials file. */
+export function createNatsBus ({ url, creds, name, log }: NatsBusOptions): Bus {
+  const options = connectionOptions({ url, creds, name })
+  const wanted = new Set<Wanted>()
+  const statusHandlers = new Set<(isConnected: boolean) => void>()
+  /** Ends what waits for the link. */
+  const waiting = new Set<(error: Error) => void>()
+  const closing = new AbortController()
+  let connection: NatsConnection | undefined
+  let state: 'waiting' | 'connected' | 'closed' = 'waiting'
+  let maxPayloadBytes = usualMaxPayloadBytes
+  let unacknowledgedBytes = 0
+  let unmarkedBytes = 0
+  let isDropping = false
+  let closed: Promise<void> | undefined
+
+  function become (next: 'waiting' | 'connected'): void {
+    if (state === next || state === 'closed') return
+    state = next
+    unacknowledgedBytes = unmarkedBytes = 0
+    isDropping = false
+    if (next === 'connected') maxPayloadBytes = connection?.info?.max_payload ?? maxPayloadBytes
+    else endWaiting()
+    tellStatus(next === 'connected')
+  }
+
+  function endWaiting (): void {
+    for (const end of [...waiting]) end(noLink())
+  }
+
+  function tellStatus (isConnected: boolean): void {
+    for (const handler of [...statusHandlers]) handler(isConnected)
+  }
+
+  async function keepConnected (): Promise<void> {
+    for (let tries = 0; !closing.signal.aborted; tries++) {
+      let made: NatsConnection
+      try {
+        made = await connect(options)
+      } catch (error) {
+        if (closing.signal.aborted) return
+        log.warn({ event: 'nats-unreachable', reason: reasonOf(error) }, 'NATS is unreachable (GATEPOST_NATS_URL), trying again')
+        await sleep(Math.min(longestRetryMs, reconnectWaitMs * 2 ** tries), undefined, { signal: closing.signal }).catch(() => undefined)
+        continue
+      }
+      if (closing.signal.aborted) {
+        await made.close()
+        return
+      }
+      tries = 0
+      connection = made
+      for (const want of wanted) attach(want)
+      log.info({ event: 'nats-connected', server: made.getServer(), version: made.info?.version }, 'connected to NATS')
+      become('connected')
+      await followStatus(made)
+      const error = await made.closed()
+      connection = undefined
+      for (const want of wanted) want.live = undefined
+      become('waiting')
+      if (!closing.signal.aborted) log.warn({ event: 'nats-closed', reason: reasonOf(error) }, 'the connection to NATS was closed, making a new one')
+    }
+  }
+
+  /** Ends with the connection. */
+  async function followStatus (of: NatsConnection): Promise<void> {
+    for await (const { type, data } of of.status()) {
+      if (type === Events.Disconnect) {
+        log.warn({ event: 'nats-disconnected', server: data }, 'the connection to NATS is broken')
+        become('waiting')
+      } else if (type === Events.Reconnect) {
+        log.info({ event: 'nats-reconnected', server: data }, 'connected to NATS again')
+        become('connected')
+      } else if (type === Events.Error) {
+        log.warn({ event: 'nats-error', reason: data }, 'NATS reports an error')
+      } else {
+        log.debug({ event: 'nats-status', type }, 'NATS status')
+      }
+    }
+  }
+
+  function attach (want: Wanted): void {
+    want.live = connection?.subscribe(want.subject, {
+      callback: (error, message) => {
+        if (error !== null) {
+          log.error({ event: 'nats-subscription-refused', subject: want.subject, reason: reasonOf(error) }, 'NATS does not let this process subscribe: check its permissions')
+          return
+        }
+        // What a handler throws would end the client's reading for good.
+        try {
+          want.handler(message.subject, message.data, message.reply === undefined || message.reply === '' ? undefined : answer => { respond(message.reply as string, answer) })
+        } catch (cause) {
+          log.error({ event: 'bus-handler-failed', subject: want.subject, err: cause }, 'a handler of the bus failed')
+        }
+      }
+    })
+  }
+
+  function respond (subject: string, answer: Uint8Array): void {
+    checkPayload(answer, maxPayloadBytes)
+    send(subject, answer)
+  }
+
+  function send (subject: string, payload: Uint8Array): void {
+    if (state !== 'connected' || connection === undefined) return
+    if (unacknowledgedBytes > maxUnacknowledgedBytes) {
+      if (!isDropping) log.warn({ event: 'nats-congested', unacknowledgedBytes }, 'NATS does not take what is sent to it: dropping')
+      isDropping = true
+      return
+    }
+    connection.publish(subject, payload)
+    unacknowledgedBytes += payload.byteLength
+    unmarkedBytes += payload.byteLength
+    if (unmarkedBytes >= acknowledgeEachBytes) mark(connection)
+  }
+
+  /** Asks the server to acknowledge what was sent so far. */
+  function mark (of: NatsConnection): void {
+    const bytes = unmarkedBytes
+    unmarkedBytes = 0
+    of.flush().then(() => {
+      unacknowledgedBytes = Math.max(0, unacknowledgedBytes - bytes)
+      isDropping = false
+    }, () => undefined) // The link is lost, and the account with it (`become`).
+  }
+
+  /** What the promise gives, or GP_DISPATCH_UNAVAILABLE as soon as the link is lost. */
+  async function whileLinked<T> (promise: Promise<T>): Promise<T> {
+    return await new Promise((resolve, reject) => {
+      const end = (settle: () => void): void => {
+        waiting.delete(abort)
+        settle()
+      }
+      const abort = (error: Error): void => { end(() => { reject(error) }) }
+      waiting.add(abort)
+      promise.then(value => { end(() => { resolve(value) }) }, (error: unknown) => { abort(error as Error) })
+    })
+  }
+
+  async function close (): Promise<void> {
+    const was = connection
+    const wasConnected = state === 'connected'
+    if (was !== undefined && wasConnected) {
+      await Promise.race([whileLinked(was.flush()).catch(() => undefined), sleep(flushAtCloseMs, undefined, { ref: false })])
+    }
+    state = 'closed'
+    closing.abort()
+    endWaiting()
+    await was?.close()
+    if (wasConnected) tellStatus(false)
+    statusHandlers.clear()
+    wanted.clear()
+  }
+
+  keepConnected().catch((error: unknown) => { log.fatal({ event: 'nats-bus-failed', err: error }, 'the connection to NATS cannot be kept') })
+
+  return {
+    kind: 'nats',
+    get maxPayloadBytes () { return maxPayloadBytes },
+    get isConnected () { return state === 'connected' },
+    publish (subject, payload) {
+      checkPayload(payload, maxPayloadBytes)
+      send(subject, payload)
+    },
+    subscribe (subject, handler) {
+      const want: Wanted = { subject, handler, live: undefined }
+      wanted.add(want)
+      if (state !== 'closed') attach(want)
+      return () => {
+        wanted.delete(want)
+        want.live?.unsubscribe()
+        want.live = undefined
+      }
+    },
+    async request (subject, payload, timeoutMs) {
+      checkPayload(payload, maxPayloadBytes)
+      if (state !== 'connected' || connection === undefined) throw noLink()
+      try {
+        return (await whileLinked(connection.request(subject, payload, { timeout: timeoutMs }))).data
+      } catch (error) {
+        if (!(error instanceof NatsError)) throw error
+        if (error.code === ErrorCode.NoResponders) throw nobodyListens(error)
+        throw error.code === ErrorCode.Timeout ? noAnswer(timeoutMs, error) : noLink(error)
+      }
+    },
+    async roundTrip () {
+      if (state !== 'connected' || connection === undefined) throw noLink()
+      try {
+        await whileLinked(connection.flush())
+      } catch (error) {
+        throw error instanceof NatsError ? noLink(error) : error
+      }
+    },
+    onStatus (handler) {
+      statusHandlers.add(handler)
+      return () => { statusHandlers.delete(handler) }
+    },
+    async close () {
+      closed ??= close()
+      await closed
+    }
+  }
+}
+
+export interface NatsInspection { readonly version: string, readonly maxPayloadBytes: number, readonly roundTripMs: number }
+
+/** One connection, for a check of the settings. Rejects when it cannot be made. */
+export async function inspectNats ({ url, creds }: { url: string, creds?: string }): Promise<NatsInspection> {
+  const connection = await connect({ ...connectionOptions({ url, creds, name: 'gatepost doctor' }), reconnect: false })
+  try {
+    return {
+      version: connection.info?.version ?? 'unknown',
+      maxPayloadBytes: connection.info?.max_payload ?? usualMaxPayloadBytes,
+      roundTripMs: await connection.rtt()
+    }
+  } finally {
+    await connection.close()
+  }
+}
+
+function connectionOptions ({ url, creds, name }: { url: string, creds: string | undefined, name: string }): ConnectionOptions {
+  const { servers, isTls, login } = readNatsAddress(url)
+  return {
+    servers: [...servers],
+    name,
+    noEcho: true,
+    ...(isTls ? { tls: {} } : {}),
+    ...login,
+    // Read again at each connection: the file may have been renewed.
+    ...(creds === undefined ? {} : { authenticator: (nonce?: string) => credsAuthenticator(readFileSync(creds))(nonce) }),
+    timeout: dialTimeoutMs,
+    pingInterval: pingIntervalMs,
+    maxPingOut: 2,
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: reconnectWaitMs,
+    reconnectJitter: 100,
+    reconnectJitterTLS: 100,
+    ignoreAuthErrorAbort: true,
+    noAsyncTraces: true,
+    // The system's own look-up knows /etc/hosts and tries every address of a name.
+    resolve: false
+  }
+}
+
+/** The client's errors may carry an address as their cause: only code and text are shown. */
+function reasonOf (error: unknown): string {
+  if (!(error instanceof Error)) return 'closed'
+  const { code } = error as { code?: unknown }
+  return typeof code === 'string' && code !== error.message ? `${code}: ${error.message}` : error.message
+}

@@ -1,0 +1,102 @@
+/** A real nats-server: from PATH, or from `.servers/bin` where scripts/install-nats-server.sh puts it. */
+import { execFile, spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import type { Test } from 'tap'
+import { until } from './until.js'
+
+export interface NatsServer {
+  readonly url: string
+  readonly port: number
+  readonly version: string
+  /** Of the process that runs now. */
+  readonly pid: number
+  /** SIGTERM, waits for its end. */
+  stop: () => Promise<void>
+  /** SIGKILL, waits for its end. */
+  kill: () => Promise<void>
+  /** Starts it again on the same port. */
+  restart: () => Promise<void>
+  /** SIGSTOP and SIGCONT: it hangs, its connections stay open. */
+  pause: () => void
+  resume: () => void
+}
+
+export const natsMissing = 'needs nats-server: run scripts/install-nats-server.sh'
+
+const installed = fileURLToPath(new URL('../../.servers/bin/nats-server', import.meta.url))
+const run = promisify(execFile)
+
+/** The program and its version; undefined where there is none. */
+export async function findNatsServer (): Promise<{ path: string, version: string } | undefined> {
+  for (const path of ['nats-server', installed]) {
+    try {
+      const { stdout } = await run(path, ['--version'])
+      return { path, version: /v?(\d+\.\d+\.\d+)/.exec(stdout)?.[1] ?? stdout.trim() }
+    } catch { /* not there: the next place */ }
+  }
+  return undefined
+}
+
+/** Ends with the test. `config`: lines of a configuration file. Rejects where there is no nats-server: ask `findNatsServer` first. */
+export async function startNatsServer (t: Test, { config = '' }: { config?: string } = {}): Promise<NatsServer> {
+  const program = await findNatsServer()
+  if (program === undefined) throw new Error(natsMissing)
+  const dir = await mkdtemp(join(tmpdir(), 'gatepost-nats-'))
+  const configFile = join(dir, 'nats.conf')
+  await writeFile(configFile, config)
+  let port = 0
+  let child: ChildProcess | undefined
+
+  async function start (): Promise<void> {
+    // -1: the server picks a free port and writes it into its ports file.
+    const running = spawn(program?.path ?? '', ['-a', '127.0.0.1', '-p', port === 0 ? '-1' : String(port), '-c', configFile, '--ports_file_dir', dir], { stdio: ['ignore', 'ignore', 'pipe'] })
+    child = running
+    let lines = ''
+    running.stderr?.on('data', (chunk: Buffer) => { lines += chunk.toString() })
+    await until('nats-server is ready', () => {
+      if (running.exitCode !== null) throw new Error(`nats-server ended: ${lines}`)
+      return lines.includes('Server is ready')
+    })
+    if (port === 0) port = await until('nats-server tells its port', async () => await readPort(dir))
+  }
+
+  async function end (signal: NodeJS.Signals): Promise<void> {
+    const running = child
+    if (running === undefined || running.exitCode !== null || running.signalCode !== null) return
+    const exited = once(running, 'exit')
+    running.kill(signal)
+    await exited
+  }
+
+  await start()
+  t.teardown(async () => {
+    await end('SIGKILL')
+    await rm(dir, { recursive: true, force: true })
+  })
+  return {
+    url: `nats://127.0.0.1:${port}`,
+    port,
+    version: program.version,
+    get pid () { return child?.pid ?? 0 },
+    stop: async () => { await end('SIGTERM') },
+    kill: async () => { await end('SIGKILL') },
+    restart: async () => {
+      await end('SIGTERM')
+      await start()
+    },
+    pause: () => { child?.kill('SIGSTOP') },
+    resume: () => { child?.kill('SIGCONT') }
+  }
+}
+
+async function readPort (dir: string): Promise<number | undefined> {
+  const name = (await readdir(dir)).find(file => file.endsWith('.ports'))
+  if (name === undefined) return undefined
+  const { nats } = JSON.parse(await readFile(join(dir, name), 'utf8')) as { nats?: string[] }
+  return nats?.[0] === undefined ? undefined : Number(new URL(nats[0]).port)
+}

@@ -1,0 +1,63 @@
+/** A TCP link that can be broken: forwards to a port of this machine. */
+import { once } from 'node:events'
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
+import type { Test } from 'tap'
+
+export interface TcpProxy {
+  readonly port: number
+  /** Breaks all connections and refuses new ones. */
+  cut: () => Promise<void>
+  /** Accepts again, on the same port. */
+  mend: () => Promise<void>
+  /** Forwards nothing any more in either direction, and keeps the connections open. */
+  freeze: () => void
+  thaw: () => void
+}
+
+export async function startTcpProxy (t: Test, targetPort: number): Promise<TcpProxy> {
+  const sockets = new Set<Socket>()
+  let isFrozen = false
+  const server = createServer(near => {
+    const far = connect(targetPort, '127.0.0.1')
+    for (const [socket, other] of [[near, far], [far, near]] as const) {
+      sockets.add(socket)
+      socket.setNoDelay(true)
+      socket.on('error', () => undefined)
+      socket.on('close', () => {
+        sockets.delete(socket)
+        other.destroy()
+      })
+      socket.pipe(other)
+      if (isFrozen) socket.pause()
+    }
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+
+  async function cut (): Promise<void> {
+    const closed = server.listening ? once(server, 'close') : undefined
+    server.close()
+    for (const socket of sockets) socket.destroy()
+    await closed
+  }
+
+  t.teardown(cut)
+  return {
+    port,
+    cut,
+    async mend () {
+      if (server.listening) return
+      server.listen(port, '127.0.0.1')
+      await once(server, 'listening')
+    },
+    freeze () {
+      isFrozen = true
+      for (const socket of sockets) socket.pause()
+    },
+    thaw () {
+      isFrozen = false
+      for (const socket of sockets) socket.resume()
+    }
+  }
+}
