@@ -11,7 +11,7 @@
  */
 import ConsistentHash from 'consistent-hash'
 import { hash } from 'node:crypto'
-import type { NodeId } from './names.js'
+import type { NodeId, StreamId } from './names.js'
 
 export interface RingMember {
   readonly id: NodeId
@@ -29,6 +29,9 @@ export interface Ring {
   /** Each member's part of the ring; all of them make 1. */
   shares: () => Map<NodeId, number>
 }
+
+/** The name under which a stream lies on the ring: a user's own lies where the user's sockets are. */
+export const ringName = (stream: StreamId): string => stream.startsWith('u:') ? stream.slice(2) : stream
 
 const rangeBits = 29
 const range = 2 ** rangeBits

@@ -17,6 +17,7 @@
 import cors from '@fastify/cors'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifySchemaCompiler, type RawServerDefault } from 'fastify'
+import { isUtf8 } from 'node:buffer'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { TSchema } from 'typebox'
 import { GatepostError } from '../errors.js'
@@ -38,8 +39,9 @@ export interface AppOptions {
 const maxHeaderBytes = 32 * 1024
 const requestTimeoutMs = 60_000
 
-/** For answers that are data: nothing may sniff, frame or run them. Pages replace the policy by their own. */
-const securityHeaders = {
+/** For answers that are data: nothing may keep, sniff, frame or run them. Pages set their own in the place of these. */
+const dataHeaders = {
+  'cache-control': 'no-store',
   'x-content-type-options': 'nosniff',
   'referrer-policy': 'no-referrer',
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
@@ -57,7 +59,7 @@ export async function createApp ({ log, metrics, bodyLimitBytes }: AppOptions): 
     return503OnClosing: false,
     frameworkErrors: (error, _request, reply) => {
       // No hook runs for an address that cannot be decoded.
-      void reply.headers(securityHeaders)
+      void reply.headers(dataHeaders)
       void refuse(error, reply, log)
     },
     clientErrorHandler: answerBrokenRequest
@@ -69,7 +71,7 @@ export async function createApp ({ log, metrics, bodyLimitBytes }: AppOptions): 
   parseJsonOnly(app)
 
   app.addHook('onRequest', (_request, reply, done) => {
-    void reply.headers(securityHeaders)
+    void reply.headers(dataHeaders)
     done()
   })
   app.addHook('onResponse', (request, reply, done) => {
@@ -104,10 +106,14 @@ function compileValidator ({ schema, httpPart }: { schema: TSchema, httpPart?: s
  */
 function parseJsonOnly (app: App): void {
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, text, done) => {
-    if (text === '') { done(null, undefined); return }
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, bytes, done) => {
+    if (bytes.length === 0) { done(null, undefined); return }
     let body: unknown
-    try { body = JSON.parse(text as string) } catch (cause) {
+    try {
+      // Decoding would put another character in the place of each wrong byte.
+      if (!isUtf8(bytes as Buffer)) throw new TypeError('not UTF-8')
+      body = JSON.parse(bytes.toString())
+    } catch (cause) {
       done(new GatepostError('GP_VALIDATION', 'body: got text that is not JSON; takes JSON', { cause }))
       return
     }

@@ -51,7 +51,7 @@ function codeOfStatus (statusCode: number): ErrorCode {
 }
 
 function response (statusCode: number, code: ErrorCode, message: string, retryAfterSeconds: number | undefined, fault: unknown): ErrorResponse {
-  const headers: Record<string, string> = { 'cache-control': 'no-store' }
+  const headers: Record<string, string> = {}
   if (retryAfterSeconds !== undefined) headers['retry-after'] = String(Math.max(1, Math.ceil(retryAfterSeconds)))
   if (statusCode === 401) headers['www-authenticate'] = 'Bearer'
   return { statusCode, headers, body: { statusCode, code, error: STATUS_CODES[statusCode] ?? 'Error', message }, fault }

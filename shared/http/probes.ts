@@ -17,17 +17,14 @@ const Readiness = Type.Object({
 export function serveProbes (app: App, { metrics, checks }: ProbeOptions): void {
   app.get('/livez', {
     schema: { tags: ['operations'], summary: 'Is the process alive?', response: { 200: Type.Object({ status: Type.Literal('alive') }) } }
-  }, async (_request, reply) => {
-    void reply.header('cache-control', 'no-store')
-    return { status: 'alive' as const }
-  })
+  }, async () => ({ status: 'alive' as const }))
 
   app.get('/readyz', {
     schema: { tags: ['operations'], summary: 'Can it serve, and if not, what is missing?', response: { 200: Readiness, 503: Readiness } }
   }, async (_request, reply) => {
     const found = Object.entries(await checks())
     const isReady = found.every(([, check]) => check === true)
-    void reply.header('cache-control', 'no-store').code(isReady ? 200 : 503)
+    void reply.code(isReady ? 200 : 503)
     if (!isReady) void reply.header('retry-after', '1')
     return {
       status: isReady ? 'ready' as const : 'not ready' as const,
@@ -38,7 +35,7 @@ export function serveProbes (app: App, { metrics, checks }: ProbeOptions): void 
   app.get('/metrics', {
     schema: { tags: ['operations'], summary: 'Metrics for Prometheus', produces: ['text/plain'] }
   }, async (_request, reply) => {
-    void reply.header('content-type', metrics.contentType).header('cache-control', 'no-store')
+    void reply.header('content-type', metrics.contentType)
     return await metrics.text()
   })
 }

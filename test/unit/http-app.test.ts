@@ -56,6 +56,7 @@ t.test('app - malformed requests keep their status and carry a code', async t =>
   const cases: Array<[number, string, InjectOptions]> = [
     [400, 'GP_VALIDATION', { method: 'POST', url: '/things', headers: json, payload: '{"count":' }],
     [400, 'GP_VALIDATION', { method: 'POST', url: '/things', headers: json, payload: '' }],
+    [400, 'GP_VALIDATION', { method: 'POST', url: '/things', headers: json, payload: Buffer.from('7b22636f756e74223a312c226e6f7465223a22ff227d', 'hex') }],
     [413, 'GP_TOO_LARGE', { method: 'POST', url: '/things', payload: { count: 1, note: 'x'.repeat(1000) } }],
     [415, 'GP_VALIDATION', { method: 'POST', url: '/things', headers: { 'content-type': 'text/plain' }, payload: '5' }],
     [415, 'GP_VALIDATION', { method: 'POST', url: '/things', headers: { 'content-type': 'application/xml' }, payload: '<a/>' }],

@@ -3,8 +3,8 @@ import ConsistentHash from 'consistent-hash'
 import fc from 'fast-check'
 import { hash } from 'node:crypto'
 import t from 'tap'
-import type { NodeId } from '../../shared/names.js'
-import { createRing, createRingBuilder, type Ring, type RingMember } from '../../shared/ring.js'
+import { allStream, groupStream, userStream, type NodeId } from '../../shared/names.js'
+import { createRing, createRingBuilder, ringName, type Ring, type RingMember } from '../../shared/ring.js'
 
 const membersOf = (count: number, weight = 1, prefix = 'node-'): RingMember[] => Array.from({ length: count }, (_, i) => ({ id: `${prefix}${i}` as NodeId, weight }))
 const usersOf = (count: number): string[] => Array.from({ length: count }, (_, i) => `user ${i}`)
@@ -141,4 +141,10 @@ t.test('ring - a thousand members: a change and a look-up are cheap', async t =>
   for (let i = 0; i < 100_000; i++) ring.assign(`u${i}`)
   const micros = (performance.now() - startedAt) / 100
   t.ok(micros < 20, `${micros.toFixed(2)} us for a look-up`)
+})
+
+t.test('ring - a stream lies where its user is assigned; of others the stream is the name', async t => {
+  t.equal(ringName(userStream('u:ann')), 'u:ann')
+  t.equal(ringName(groupStream('staff')), 'g:staff')
+  t.equal(ringName(allStream), 'all')
 })

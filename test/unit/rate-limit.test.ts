@@ -1,0 +1,40 @@
+import t from 'tap'
+import { createRateLimit } from '../../shared/rate-limit.js'
+
+t.test('rate - so many at once, then they come back evenly', async t => {
+  let nowMs = 1_000_000
+  const limit = createRateLimit({ perMinute: 6, now: () => nowMs })
+  for (let i = 0; i < 6; i++) t.equal(limit.take('ann', 1), 0)
+  t.equal(limit.take('ann', 1), 10)
+  t.equal(limit.take('bob', 6), 0, 'each sender by itself')
+  nowMs += 9_000
+  t.equal(limit.take('ann', 1), 1)
+  nowMs += 1_000
+  t.equal(limit.take('ann', 1), 0)
+  t.equal(limit.take('ann', 1), 10)
+  nowMs += 600_000
+  t.equal(limit.take('ann', 6), 0, 'never more than a minute of them')
+  t.equal(limit.take('ann', 1), 10)
+})
+
+t.test('rate - what is refused takes nothing; what is given back counts', async t => {
+  const limit = createRateLimit({ perMinute: 10, now: () => 0 })
+  t.equal(limit.take('ann', 8), 0)
+  t.equal(limit.take('ann', 3), 6)
+  t.equal(limit.take('ann', 2), 0)
+  limit.giveBack('ann', 1)
+  t.equal(limit.take('ann', 1), 0)
+  t.equal(limit.take('ann', 1), 6)
+  t.equal(limit.take('ann', 1000), 60, 'more than a minute holds')
+})
+
+t.test('rate - senders that have gone quiet are forgotten', async t => {
+  let nowMs = 0
+  const limit = createRateLimit({ perMinute: 2, now: () => nowMs })
+  for (let i = 0; i < 30_000; i++) {
+    limit.take(`sender ${i}`, 1)
+    nowMs += 100
+  }
+  t.equal(limit.take('sender 0', 2), 0)
+  t.equal(limit.take('sender 29999', 2), 30, 'not who was just here')
+})
