@@ -1,4 +1,4 @@
-/** A token bucket for each sender: so many a minute, all at once or spread; what was used comes back evenly. In memory. */
+/** For each sender so many a minute, all at once or spread; what was used comes back evenly. In memory. */
 export interface RateLimit {
   /** Takes `count` and gives 0, or takes nothing and gives the seconds until so many are there. */
   take: (sender: string, count: number) => number
@@ -6,37 +6,37 @@ export interface RateLimit {
   giveBack: (sender: string, count: number) => void
 }
 
-interface Bucket { left: number, atMs: number }
-
-/** Above so many senders those whose buckets are full again are forgotten. */
+/** Above so many senders those whose minute is whole again are forgotten. */
 const sweepAbove = 10_000
+const minuteMs = 60_000
+/** Sums of parts of a millisecond are not exact. */
+const roundingMs = 1e-6
 
+/** As the virtual scheduling of ITU-T I.371: for each sender the time until when its messages so far would last, evenly sent. */
 export function createRateLimit ({ perMinute, now = Date.now }: { perMinute: number, now?: () => number }): RateLimit {
-  const buckets = new Map<string, Bucket>()
+  const intervalMs = minuteMs / perMinute
+  const lastsUntilMs = new Map<string, number>()
   let sweepAt = sweepAbove
 
-  const leftIn = ({ left, atMs }: Bucket, nowMs: number): number => Math.min(perMinute, left + Math.max(0, nowMs - atMs) / 60_000 * perMinute)
-
   const sweep = (nowMs: number): void => {
-    for (const [sender, bucket] of buckets) if (leftIn(bucket, nowMs) >= perMinute) buckets.delete(sender)
-    sweepAt = Math.max(sweepAbove, 2 * buckets.size)
+    for (const [sender, untilMs] of lastsUntilMs) if (untilMs <= nowMs) lastsUntilMs.delete(sender)
+    sweepAt = Math.max(sweepAbove, 2 * lastsUntilMs.size)
   }
 
   return {
     take (sender, count) {
       const nowMs = now()
-      const bucket = buckets.get(sender) ?? { left: perMinute, atMs: nowMs }
-      const left = leftIn(bucket, nowMs)
-      if (count > left) return Math.max(1, Math.ceil((Math.min(count, perMinute) - left) / perMinute * 60))
-      bucket.left = left - count
-      bucket.atMs = nowMs
-      buckets.set(sender, bucket)
-      if (buckets.size > sweepAt) sweep(nowMs)
+      const untilMs = Math.max(lastsUntilMs.get(sender) ?? 0, nowMs) + count * intervalMs
+      const excessMs = untilMs - nowMs - minuteMs
+      // More than a minute holds can never be taken: the wait is that for a whole minute.
+      if (excessMs > roundingMs) return Math.min(60, Math.max(1, Math.ceil((excessMs - roundingMs) / 1000)))
+      lastsUntilMs.set(sender, untilMs)
+      if (lastsUntilMs.size > sweepAt) sweep(nowMs)
       return 0
     },
     giveBack (sender, count) {
-      const bucket = buckets.get(sender)
-      if (bucket !== undefined) bucket.left += count
+      const untilMs = lastsUntilMs.get(sender)
+      if (untilMs !== undefined) lastsUntilMs.set(sender, untilMs - count * intervalMs)
     }
   }
 }
