@@ -72,6 +72,8 @@ export function createDispatch ({ bus, prefix, self, clock, log, intervals: give
 
   let state: 'open' | 'closed' = 'open'
   let hasSaidHello = false
+  /** The start of another process under this node's id that has been warned of. */
+  let warnedOfStart: number | undefined
   let isReceivingTopics = false
   /** How long this process has listened; what `hasSettled` goes by. */
   let listenedMs = 0
@@ -185,7 +187,8 @@ export function createDispatch ({ bus, prefix, self, clock, log, intervals: give
       return false
     }
     if (announcement.id !== self?.id) return true
-    log.warn({ event: 'duplicate-node-id', node: self.id, url: announcement.url }, 'another process announces this node\'s id: give each its own GATEPOST_NODE_ID')
+    if (announcement.startedAt !== warnedOfStart) log.warn({ event: 'duplicate-node-id', node: self.id, url: announcement.url }, 'another process announces this node\'s id: give each its own GATEPOST_NODE_ID')
+    warnedOfStart = announcement.startedAt
     return false
   }
 
