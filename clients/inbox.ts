@@ -223,7 +223,7 @@ export function createInbox (options: InboxOptions): Inbox {
     onState (state) {
       tell(options.onState, state)
       if (state === 'live') for (const { resolve } of waiters.splice(0)) resolve()
-      if (state === 'closed') void close()
+      if (state === 'closed') shut(lastError ?? closedError('inbox'))
     },
     onError,
     readyTimeoutMs,
@@ -231,18 +231,16 @@ export function createInbox (options: InboxOptions): Inbox {
     retryBaseMs
   })
 
-  async function close (): Promise<void> {
-    closed ??= (async () => {
-      // Why it ended, where it was not the application's own wish.
-      closeReason = (connection.state === 'closed' ? lastError : undefined) ?? closedError('inbox')
-      closing.abort()
-      catchUp.close()
-      outbox.close()
-      connection.close()
-      for (const { reject } of waiters.splice(0)) reject(closeReason)
-      await delivery.close(closeDeadlineMs)
-    })()
-    await closed
+  /** `reason`: the error that ended it, where it was not the application's own wish. */
+  function shut (reason: GatepostError): void {
+    if (closeReason !== undefined) return
+    closeReason = reason
+    closing.abort()
+    catchUp.close()
+    outbox.close()
+    connection.close()
+    for (const { reject } of waiters.splice(0)) reject(reason)
+    closed = delivery.close(closeDeadlineMs)
   }
 
   async function markIds (ids: readonly string[]): Promise<UnreadCount> {
@@ -291,7 +289,10 @@ export function createInbox (options: InboxOptions): Inbox {
       tokens.replace(token)
       await link()?.request('refresh', { token })
     },
-    close
+    async close () {
+      shut(closedError('inbox'))
+      await closed
+    }
   }
 }
 
