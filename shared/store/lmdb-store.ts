@@ -35,7 +35,7 @@ export async function openLmdbStore ({ dir, now = Date.now, sweepIntervalMs = de
   const lock = await lockDataDir(dir)
   let root: ReturnType<typeof open> | undefined
   try {
-    root = open({ path: join(dir, 'store'), noSubdir: false, overlappingSync: false, maxDbs: 2 * collectionNames.length })
+    root = open({ path: join(dir, 'store'), noSubdir: false, overlappingSync: false, eventTurnBatching: false, maxDbs: 2 * collectionNames.length })
     return createStore({ root, tables: openTables(root), lock, now, sweepIntervalMs, log })
   } catch (error) {
     await root?.close()
@@ -54,7 +54,7 @@ interface Parts {
 }
 
 function createStore ({ root, tables, lock, now, sweepIntervalMs, log }: Parts): LmdbStore {
-  const writer = createLmdbWriter({ tables })
+  const writer = createLmdbWriter({ root, tables })
   let closing: Promise<void> | undefined
   let readsWork = true
 

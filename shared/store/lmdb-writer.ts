@@ -50,7 +50,7 @@ export interface LmdbWriter {
 
 interface Waiting { decide: (view: WriteView) => void, settle: (commit: Commit) => void, refuse: (cause: unknown) => void }
 
-export function createLmdbWriter ({ tables }: { tables: Record<CollectionName, Tables> }): LmdbWriter {
+export function createLmdbWriter ({ root, tables }: { root: RootDatabase, tables: Record<CollectionName, Tables> }): LmdbWriter {
   let waiting: Waiting[] = []
   let running: Promise<void> | undefined
   let state: 'open' | 'closed' = 'open'
@@ -68,13 +68,13 @@ export function createLmdbWriter ({ tables }: { tables: Record<CollectionName, T
   }
 
   async function commitGroup (group: readonly Waiting[]): Promise<void> {
-    const { view, pending } = createView(tables)
+    const { view, operations } = createView(tables)
     const decided: Waiting[] = []
     for (const write of group) {
       try { write.decide(view); decided.push(write) } catch (cause) { write.refuse(cause) }
     }
-    const commit = await settled(pending)
-    if (pending.size > 0) isHealthy = commit.state === 'committed'
+    const commit = await commitAll(root, operations)
+    if (operations.length > 0) isHealthy = commit.state === 'committed'
     for (const write of decided) write.settle(commit)
   }
 
@@ -99,12 +99,12 @@ export function createLmdbWriter ({ tables }: { tables: Record<CollectionName, T
   }
 }
 
-function createView (tables: Record<CollectionName, Tables>): { view: WriteView, pending: Set<Promise<boolean>> } {
-  const pending = new Set<Promise<boolean>>()
+function createView (tables: Record<CollectionName, Tables>): { view: WriteView, operations: Array<() => unknown> } {
+  const operations: Array<() => unknown> = []
   const changed = new Map<CollectionName, Map<string, DocValue | undefined>>(collectionNames.map(name => [name, new Map()]))
   const changesOf = (collection: CollectionName): Map<string, DocValue | undefined> => changed.get(collection) as Map<string, DocValue | undefined>
   return {
-    pending,
+    operations,
     view: {
       current: (collection, key) => {
         const changes = changesOf(collection)
@@ -112,28 +112,33 @@ function createView (tables: Record<CollectionName, Tables>): { view: WriteView,
       },
       put: (collection, { key, ...value }) => {
         const { docs, purges } = tables[collection]
-        pending.add(docs.put(key, value))
-        if (value.purgeAt !== null) pending.add(purges.put(purgeKey(value.purgeAt, key), noBytes))
+        const { purgeAt } = value
+        operations.push(() => docs.put(key, value))
+        if (purgeAt !== null) operations.push(() => purges.put(purgeKey(purgeAt, key), noBytes))
         changesOf(collection).set(key, value)
       },
       remove: (collection, key) => {
-        pending.add(tables[collection].docs.remove(key))
+        operations.push(() => tables[collection].docs.remove(key))
         changesOf(collection).set(key, undefined)
       },
-      dropPurge: (collection, key) => { pending.add(tables[collection].purges.remove(key)) }
+      dropPurge: (collection, key) => { operations.push(() => tables[collection].purges.remove(key)) }
     }
   }
 }
 const noBytes = new Uint8Array(0)
 
-/** All writes of one turn are one transaction of lmdb; it hands out one promise for them, rarely more. */
-async function settled (pending: ReadonlySet<Promise<boolean>>): Promise<Commit> {
-  let cause: unknown
-  for (const result of await Promise.allSettled(pending)) {
-    if (result.status === 'fulfilled') continue
-    cause ??= await commitError(result.reason)
+/**
+ * One transaction by `batch`, which has the one promise that tells how it ended. With lmdb's own batching of a
+ * turn (`eventTurnBatching`) a failed commit also rejects a promise that nobody can reach, and ends the process.
+ */
+async function commitAll (root: RootDatabase, operations: ReadonlyArray<() => unknown>): Promise<Commit> {
+  if (operations.length === 0) return { state: 'committed' }
+  try {
+    await root.batch(() => { for (const operation of operations) operation() })
+    return { state: 'committed' }
+  } catch (error) {
+    return { state: 'failed', cause: await commitError(error) }
   }
-  return cause === undefined ? { state: 'committed' } : { state: 'failed', cause }
 }
 
 /** lmdb hides the reason of a failed commit behind another promise, which would end the process if nobody looked. */

@@ -348,7 +348,7 @@ export function storeContract (t: Test, { purges }: { purges: boolean }, open: (
     const stores = [opened.store, ...(opened.second === undefined ? [] : [await opened.second()])]
     const stream = freshStream()
     const writers = 50
-    const appendsEach = opened.store.status().kind === 'lmdb' ? 200 : 4
+    const appendsEach = opened.store.status().kind === 'lmdb' ? 40 : 4
     let head = 0
     let isDone = false
     const append = async (writer: number): Promise<void> => {
