@@ -3,7 +3,7 @@ import { startDeployment } from '../helpers/deployment.js'
 import { assign, refused, request } from '../helpers/raw-client.js'
 
 const site = await startDeployment(t)
-const { node } = await assign(site, 'ada')
+const { node } = await assign(site, 'zebedee')
 
 t.test('probes - alive, ready, counted, at Gate and at a node', async t => {
   for (const base of [...site.gates, node.url]) {
@@ -14,7 +14,7 @@ t.test('probes - alive, ready, counted, at Gate and at a node', async t => {
     t.match(metrics.headers.get('content-type'), /text\/plain/)
     t.match(metrics.text, /^# TYPE \w+ (counter|gauge|histogram|summary)$/m)
     for (const line of metrics.text.split('\n')) t.match(line, /^$|^#|^[a-zA-Z_:][\w:]*(\{.*\})? \S+( \d+)?$/)
-    t.notMatch(metrics.text, 'ada', 'no users in it')
+    t.notMatch(metrics.text, 'zebedee', 'no users in it')
   }
 })
 

@@ -127,7 +127,6 @@ t.test('mail - what is malformed is refused with the field named, and nothing is
   t.match(answer.body.message, /ttl/, 'names the field')
   t.match(answer.body.message, /soon/, 'names what it got')
   for (const reserved of [null, undefined, 1, true, [], 'text']) refusedAck(t, await socket.ask('send', reserved), 'GP_VALIDATION', `send ${JSON.stringify(reserved)}`)
-  for (const name of ['subject', 'x']) t.notMatch(victim.titles(), name)
   t.equal(await victim.session.unread(), 0)
   t.same(victim.entries, [])
   t.same(await session.list('box=sent'), [])

@@ -72,7 +72,7 @@ t.test('handshake - cursors of what one may not see are ignored and show nothing
   await producer.join('h-secret', 'victim')
   await producer.send({ to: { group: 'h-secret' }, title: 'group private' })
   const session = await assign(site, 'mallory')
-  const cursors = { 'u:victim': 0, 'g:h-secret': 0, [`n:${session.node.id}`]: 0, nonsense: 0, 'u:': 0, '': 0, all: 0, ...JSON.parse('{"__proto__":0,"constructor":0}') as object }
+  const cursors = { 'u:victim': 0, 'g:h-secret': 0, 'g:never was': 0, all: 0 }
   const device = await openSocket(t, session, { cursors })
   await producer.send({ to: { user: 'mallory' }, title: 'fence' })
   await device.message('fence')
@@ -81,6 +81,14 @@ t.test('handshake - cursors of what one may not see are ignored and show nothing
   const answer = await device.ask('sync', { cursors })
   t.notMatch(JSON.stringify(answer), 'private')
   t.notMatch(JSON.stringify(answer), 'victim')
+})
+
+t.test('handshake - cursors of what is no stream are ignored or refused', async t => {
+  const session = await assign(site, 'mallory')
+  for (const stream of ['nonsense', 'u:', '', 'ALL', `n:${session.node.id}`, '__proto__', 'constructor', 'u:\ud800', 'x'.repeat(100_000)]) {
+    const got = await refusedSocket(t, session, { cursors: JSON.parse(`{${JSON.stringify(stream)}:0}`) as object })
+    t.ok(got === 'accepted' || got === 'GP_VALIDATION', stream.slice(0, 20), { got })
+  }
 })
 
 t.test('handshake - a cursor ahead of the stream, or between two entries', async t => {
