@@ -1,0 +1,72 @@
+/** Gate's routes over what they need; listening and the connection to the nodes are start.ts's. */
+import type { Clock } from '../../shared/clock.js'
+import { createApp, type App } from '../../shared/http/create-app.js'
+import { documentApi } from '../../shared/http/document-api.js'
+import { serveProbes } from '../../shared/http/probes.js'
+import { createTicketSigner } from '../../shared/identity/sign.js'
+import type { TokenVerifier } from '../../shared/identity/verify.js'
+import type { Log } from '../../shared/log.js'
+import type { Metrics } from '../../shared/metrics.js'
+import { createRateLimit } from '../../shared/rate-limit.js'
+import type { Dispatch } from '../dispatch/dispatch.js'
+import { createAccess, prepareAccess } from './access.js'
+import { createAskInTurn } from './ask-in-turn.js'
+import { createHandOver } from './hand-over.js'
+import type { MemberRings } from './member-rings.js'
+import { servePages } from './pages.js'
+import { serveAssign } from './routes/assign.js'
+import { serveGroups } from './routes/groups.js'
+import { serveLogin } from './routes/login.js'
+import { serveMessages } from './routes/messages.js'
+import { serveNodes } from './routes/nodes.js'
+import { serveUsers } from './routes/users.js'
+
+export interface GateAppOptions {
+  readonly version: string
+  /** Signs tickets. */
+  readonly secret: string
+  /** Signs the demo's users; absent = no demo. */
+  readonly demoSecret: string | undefined
+  readonly rateProducerPerMinute: number | undefined
+  readonly tokens: Pick<TokenVerifier, 'verify'>
+  readonly dispatch: Dispatch
+  readonly rings: () => MemberRings
+  readonly clock: Clock
+  readonly log: Log
+  readonly metrics: Metrics
+}
+
+const bodyLimitBytes = 256 * 1024
+
+export async function createGateApp ({ version, secret, demoSecret, rateProducerPerMinute, tokens, dispatch, rings, clock, log, metrics }: GateAppOptions): Promise<App> {
+  const app = await createApp({ log, metrics, bodyLimitBytes })
+  await documentApi(app, {
+    title: 'Gatepost Gate',
+    version,
+    description: 'Assigns users to nodes, takes system messages, shows how the nodes are.',
+    jsonPath: '/gate/openapi.json',
+    uiPath: '/gate/docs',
+    bearer: 'The token of a user, a producer or an admin.'
+  })
+  serveProbes(app, {
+    metrics,
+    checks: () => ({
+      dispatch: dispatch.isConnected || 'not connected',
+      members: dispatch.hasSettled || 'has not heard a whole round of heartbeats yet'
+    })
+  })
+  prepareAccess(app)
+  const access = createAccess(tokens)
+  const askInTurn = createAskInTurn(dispatch)
+  const handOver = createHandOver({ dispatch, rings, clock, askInTurn })
+  const rateLimit = rateProducerPerMinute === undefined ? undefined : createRateLimit({ perMinute: rateProducerPerMinute, now: clock.now })
+
+  serveAssign(app, { access, dispatch, rings, signTicket: createTicketSigner({ secret, now: clock.now }) })
+  serveMessages(app, { access, askInTurn, handOver, rings, rateLimit })
+  serveNodes(app, { access, dispatch, rings })
+  serveUsers(app, { access, dispatch })
+  serveGroups(app, { access, askInTurn, rings })
+  if (demoSecret !== undefined) serveLogin(app, { secret: demoSecret, now: clock.now })
+  await servePages(app, { isDemo: demoSecret !== undefined })
+  return app
+}

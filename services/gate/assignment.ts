@@ -1,0 +1,24 @@
+/** Which node, decided from the rings alone: every Gate that knows the same members decides the same. */
+import type { NodeId } from '../../shared/names.js'
+import type { Ring } from '../../shared/ring.js'
+
+/** The members by how well they are. A draining one is on no ring that users are assigned by. */
+export interface Rings {
+  readonly up: Ring
+  readonly suspect: Ring
+  readonly draining: Ring
+}
+
+/**
+ * The node of a user. `avoid` names nodes that the asker could not reach: the next one on the ring, then a suspect one;
+ * and where all are to be avoided, the user's own again, since it is healthy as far as anybody here knows.
+ */
+export function assignNode ({ up, suspect }: Pick<Rings, 'up' | 'suspect'>, user: string, avoid: ReadonlySet<string>): NodeId | undefined {
+  const node = up.assign(user, { avoid }) ?? suspect.assign(user, { avoid })
+  return node ?? (avoid.size > 0 ? up.assign(user) ?? suspect.assign(user) : undefined)
+}
+
+/** Nodes to hand something to, the best first: the one that the ring gives for the name, those after it, then those less well. */
+export function nodesInTurn ({ up, suspect, draining }: Rings, name: string, count: number): NodeId[] {
+  return [up, suspect, draining].flatMap(ring => ring.order(name, count)).slice(0, count)
+}

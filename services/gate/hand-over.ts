@@ -1,0 +1,99 @@
+/**
+ * System messages on their way to the nodes. Each goes to the node of its target's stream, and keeps the id that it was
+ * given here over all tries. Those to one node travel together, as many as dispatch takes at once, one request after the
+ * other, so that messages to one target arrive in the order of the batch; different nodes work at the same time.
+ */
+import type { Clock } from '../../shared/clock.js'
+import { createMessageId } from '../../shared/clock.js'
+import { GatepostError } from '../../shared/errors.js'
+import type { MessageDraft } from '../../shared/contract/message.js'
+import type { HandedMessage, MessageResult } from '../../shared/contract/node-requests.js'
+import type { NodeId } from '../../shared/names.js'
+import { ringName } from '../../shared/ring.js'
+import { nodesInTurn, type Rings } from './assignment.js'
+import { maxNodesAsked, type AskInTurn } from './ask-in-turn.js'
+import { placeOfTarget } from './target-stream.js'
+
+export interface Draft {
+  readonly message: MessageDraft
+  readonly idempotencyKey: string | undefined
+}
+
+/** One result for each draft, in their order. Rejects only where nothing was handed over: GP_DISPATCH_UNAVAILABLE, GP_NO_NODE. */
+export type HandOver = (sender: string, drafts: readonly Draft[]) => Promise<MessageResult[]>
+
+export interface HandOverOptions {
+  readonly dispatch: { readonly isConnected: boolean, readonly maxPayloadBytes: number }
+  readonly rings: () => Rings
+  readonly clock: Clock
+  readonly askInTurn: AskInTurn
+}
+
+/** For what dispatch puts around a request, and its sender. */
+const headroomBytes = 8 * 1024
+
+interface Parcel { readonly at: number, readonly handed: HandedMessage, readonly bytes: number }
+interface Route { readonly nodes: readonly NodeId[], readonly parcels: Parcel[] }
+
+export function createHandOver ({ dispatch, rings, clock, askInTurn }: HandOverOptions): HandOver {
+  return async (sender, drafts) => {
+    if (!dispatch.isConnected) throw new GatepostError('GP_DISPATCH_UNAVAILABLE', 'no connection to the nodes')
+    const current = rings()
+    const routes = new Map<string, Route>()
+    drafts.forEach(({ message, idempotencyKey }, at) => {
+      const { home, stream } = placeOfTarget(message.to)
+      const nodes = nodesInTurn(current, ringName(stream), maxNodesAsked)
+      const id = createMessageId(clock.tick(), home)
+      const handed = { id, message, ...idempotencyKey !== undefined && { idempotencyKey } }
+      // By the first node alone: what may follow it only matters where it fails.
+      const key = nodes[0] ?? ''
+      const route = routes.get(key)
+      const parcel = { at, handed, bytes: drafts.length === 1 ? 0 : Buffer.byteLength(JSON.stringify(handed)) + 1 }
+      if (route === undefined) routes.set(key, { nodes, parcels: [parcel] })
+      else route.parcels.push(parcel)
+    })
+    if (routes.has('')) throw new GatepostError('GP_NO_NODE', 'no node is healthy')
+
+    const results: MessageResult[] = []
+    const limitBytes = dispatch.maxPayloadBytes - headroomBytes
+    await Promise.all([...routes.values()].map(async ({ nodes, parcels }) => {
+      let refusal: MessageResult | undefined
+      for (const load of splitLoads(parcels, limitBytes)) {
+        // One that failed has used up its time: what comes after it in this line would only wait as long again.
+        if (refusal === undefined) {
+          try {
+            const answer = await askInTurn(nodes, 'append-messages', { sender, messages: load.map(({ handed }) => handed) })
+            load.forEach(({ at }, i) => { results[at] = answer.results[i] ?? unanswered })
+            continue
+          } catch (error) {
+            refusal = toResult(error)
+          }
+        }
+        for (const { at } of load) results[at] = refusal
+      }
+    }))
+    return results
+  }
+}
+
+function * splitLoads (parcels: readonly Parcel[], limitBytes: number): Generator<Parcel[]> {
+  let load: Parcel[] = []
+  let bytes = 0
+  for (const parcel of parcels) {
+    if (load.length > 0 && bytes + parcel.bytes > limitBytes) {
+      yield load
+      load = []
+      bytes = 0
+    }
+    load.push(parcel)
+    bytes += parcel.bytes
+  }
+  if (load.length > 0) yield load
+}
+
+const unanswered: MessageResult = { status: 500, code: 'GP_INTERNAL', message: 'the node gave no result' }
+
+function toResult (error: unknown): MessageResult {
+  if (!(error instanceof GatepostError)) throw error
+  return { status: error.statusCode, code: error.code, message: error.message }
+}

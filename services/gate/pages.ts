@@ -1,0 +1,60 @@
+/** The pages: files read once at the start, served with a policy under which nothing but our own files can run. */
+import { createHash } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import type { App } from '../../shared/http/create-app.js'
+
+const pageFolder = new URL('./pages/', import.meta.url)
+/** Beside the compiled services, and seen from their sources. */
+const bundleFolders = [new URL('../../clients/bundle/', import.meta.url), new URL('../../dist/clients/bundle/', import.meta.url)]
+
+const contentTypes = {
+  html: 'text/html; charset=utf-8',
+  js: 'text/javascript; charset=utf-8',
+  css: 'text/css; charset=utf-8'
+}
+
+const policy = (directives: Record<string, string>): string =>
+  Object.entries({ 'default-src': "'none'", 'script-src': "'self'", 'style-src': "'self'", 'img-src': "'self' data:", 'connect-src': "'self'", 'base-uri': "'none'", 'form-action': "'none'", 'frame-ancestors': "'none'", ...directives })
+    .map(([name, value]) => `${name} ${value}`).join('; ')
+
+const adminPolicy = policy({})
+/** The demo's inbox talks to nodes, which may be anywhere, and its element brings a style sheet of its own. */
+const demoPolicy = policy({ 'connect-src': "'self' http: https: ws: wss:", 'style-src': "'self' 'unsafe-inline'" })
+
+interface Page { readonly path: string, readonly file: URL, readonly csp?: string }
+
+export async function servePages (app: App, { isDemo }: { isDemo: boolean }): Promise<void> {
+  const page = (path: string, name: string, csp?: string): Page => ({ path, file: new URL(name, pageFolder), ...csp !== undefined && { csp } })
+  const pages = [
+    page('/gate/admin', 'admin.html', adminPolicy),
+    page('/gate/pages/admin.js', 'admin.js'),
+    page('/gate/pages/pages.css', 'pages.css')
+  ]
+  const bundle = bundleFolders.map(folder => new URL('gatepost-inbox.js', folder)).find(file => existsSync(fileURLToPath(file)))
+  if (bundle !== undefined) pages.push({ path: '/gate/clients/gatepost-inbox.js', file: bundle })
+  if (isDemo) {
+    pages.push(page('/gate/demo', 'demo.html', demoPolicy), page('/gate/pages/demo.js', 'demo.js'))
+    app.get('/', { schema: { hide: true } }, async (_request, reply) => await reply.redirect('gate/demo'))
+  }
+  await Promise.all(pages.map(async page => { await servePage(app, page) }))
+}
+
+async function servePage (app: App, { path, file, csp }: Page): Promise<void> {
+  const content = await readFile(file)
+  const etag = `"${createHash('sha1').update(content).digest('base64url')}"`
+  const ending = file.pathname.slice(file.pathname.lastIndexOf('.') + 1) as keyof typeof contentTypes
+  const headers = {
+    'content-type': contentTypes[ending],
+    // Asked for again each time, sent again only when it changed.
+    'cache-control': 'no-cache',
+    etag,
+    ...csp !== undefined && { 'content-security-policy': csp, 'x-frame-options': 'DENY' }
+  }
+  app.get(path, { schema: { hide: true } }, async (request, reply) => {
+    void reply.headers(headers)
+    if (request.headers['if-none-match'] === etag) return await reply.code(304).send()
+    return await reply.send(content)
+  })
+}

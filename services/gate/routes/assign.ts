@@ -1,0 +1,54 @@
+import { Type } from 'typebox'
+import { GatepostError } from '../../../shared/errors.js'
+import type { App } from '../../../shared/http/create-app.js'
+import { needsBearer } from '../../../shared/http/document-api.js'
+import { refusals } from '../../../shared/http/error-response.js'
+import type { createTicketSigner } from '../../../shared/identity/sign.js'
+import type { Dispatch } from '../../dispatch/dispatch.js'
+import { identityOf, type Access } from '../access.js'
+import { assignNode } from '../assignment.js'
+import type { MemberRings } from '../member-rings.js'
+import { strict, Time } from './schemas.js'
+
+export interface AssignOptions {
+  readonly access: Access
+  readonly dispatch: Pick<Dispatch, 'hasSettled'>
+  readonly rings: () => MemberRings
+  readonly signTicket: ReturnType<typeof createTicketSigner>
+}
+
+const takesNodes = 'ids of nodes, each as a parameter of its own'
+const Query = Type.Object({
+  avoid: Type.Optional(Type.Union([Type.String(), Type.Array(Type.String())], { description: takesNodes }))
+}, strict)
+const Assignment = Type.Object({
+  user: Type.String(),
+  node: Type.Object({ id: Type.String(), url: Type.String() }),
+  ticket: Type.String({ description: 'Opens the socket of this node, and is the bearer token for its REST.' }),
+  expiresAt: Time
+})
+
+export function serveAssign (app: App, { access, dispatch, rings, signTicket }: AssignOptions): void {
+  app.get('/gate/assign', {
+    onRequest: access('user'),
+    schema: {
+      tags: ['users'],
+      summary: "The user's node, and a ticket for it",
+      description: '`avoid` names a node that was just found unreachable: the next one on the ring is given.',
+      security: needsBearer,
+      querystring: Query,
+      response: { 200: Assignment, ...refusals('GP_TOKEN_MISSING', 'GP_TOKEN_INVALID', 'GP_TOKEN_EXPIRED', 'GP_SCOPE', 'GP_NO_NODE', 'GP_OVERLOADED') }
+    }
+  }, async request => {
+    const { sub: user, groups, expiresAt: userTokenExpiresAt, issuedAt: userTokenIssuedAt } = identityOf(request)
+    const { avoid = [] } = request.query
+    // Who knows half of the members would give half of the users another node than the other Gates do.
+    if (!dispatch.hasSettled) throw new GatepostError('GP_NO_NODE', 'this Gate has not heard of all nodes yet')
+    const current = rings()
+    const id = assignNode(current, user, new Set(typeof avoid === 'string' ? [avoid] : avoid))
+    if (id === undefined) throw new GatepostError('GP_NO_NODE', 'no node is healthy')
+    // The scope `user` is only given to tokens with an end.
+    const { ticket, expiresAt } = signTicket({ user, node: id, groups, userTokenExpiresAt: userTokenExpiresAt ?? 0, userTokenIssuedAt })
+    return { user, node: { id, url: current.urls.get(id) ?? '' }, ticket, expiresAt: new Date(expiresAt).toISOString() }
+  })
+}

@@ -1,0 +1,70 @@
+import { Type } from 'typebox'
+import { refusal } from '../../../shared/errors.js'
+import type { App } from '../../../shared/http/create-app.js'
+import { needsBearer } from '../../../shared/http/document-api.js'
+import { refusals } from '../../../shared/http/error-response.js'
+import { groupStream, userStream } from '../../../shared/names.js'
+import { ringName } from '../../../shared/ring.js'
+import { Name } from '../../../shared/validate.js'
+import type { Access } from '../access.js'
+import { maxNodesAsked, type AskInTurn } from '../ask-in-turn.js'
+import { nodesInTurn, type Rings } from '../assignment.js'
+import { GroupParams, MemberParams, strict } from './schemas.js'
+
+export interface GroupsOptions {
+  readonly access: Access
+  readonly askInTurn: AskInTurn
+  readonly rings: () => Rings
+}
+
+const defaultLimit = 100
+const maxLimit = 1_000
+const takesLimit = `a whole number, 1 to ${maxLimit}`
+const Page = Type.Object({
+  limit: Type.Optional(Type.String({ pattern: '^[0-9]{1,4}$', description: takesLimit })),
+  after: Type.Optional(Name('`next` of the page before'))
+}, strict)
+
+export function serveGroups (app: App, { access, askInTurn, rings }: GroupsOptions): void {
+  const common = { tags: ['groups'], security: needsBearer }
+  const refused = refusals('GP_TOKEN_MISSING', 'GP_TOKEN_INVALID', 'GP_TOKEN_EXPIRED', 'GP_SCOPE', 'GP_NO_NODE', 'GP_OVERLOADED', 'GP_STORE_UNAVAILABLE', 'GP_DISPATCH_UNAVAILABLE')
+  // Joining and leaving lie in the user's own stream.
+  const nodesOfUser = (user: string): ReturnType<typeof nodesInTurn> => nodesInTurn(rings(), ringName(userStream(user)), maxNodesAsked)
+
+  app.put('/gate/groups/:group/members/:user', {
+    onRequest: access('producer', 'admin'),
+    schema: { ...common, summary: 'Make a user a member', params: MemberParams, response: { 200: Type.Object({ group: Type.String(), user: Type.String() }), ...refused } }
+  }, async request => {
+    const { group, user } = request.params
+    await askInTurn(nodesOfUser(user), 'join-group', { group, user })
+    return { group, user }
+  })
+
+  app.delete('/gate/groups/:group/members/:user', {
+    onRequest: access('producer', 'admin'),
+    schema: { ...common, summary: 'Take a user out', params: MemberParams, response: { 204: Type.Null({ description: 'Is no member.' }), ...refused } }
+  }, async (request, reply) => {
+    const { group, user } = request.params
+    await askInTurn(nodesOfUser(user), 'leave-group', { group, user })
+    return await reply.code(204).send(null)
+  })
+
+  app.get('/gate/groups/:group/members', {
+    onRequest: access('producer', 'admin'),
+    schema: {
+      ...common,
+      summary: 'The members, page by page',
+      params: GroupParams,
+      querystring: Page,
+      response: { 200: Type.Object({ members: Type.Array(Type.String()), next: Type.Union([Type.String(), Type.Null()], { description: '`after` of the next page; null where there is none.' }) }), ...refused }
+    }
+  }, async request => {
+    const { group } = request.params
+    const { limit: limitText, after } = request.query
+    const limit = limitText === undefined ? defaultLimit : Number(limitText)
+    if (limit < 1 || limit > maxLimit) throw refusal('query.limit', limitText, takesLimit)
+    const nodes = nodesInTurn(rings(), ringName(groupStream(group)), maxNodesAsked)
+    const { members, next } = await askInTurn(nodes, 'list-members', { group, limit, ...after !== undefined && { after } })
+    return { members: [...members], next }
+  })
+}

@@ -1,0 +1,119 @@
+import { Type } from 'typebox'
+import { Message, parseMessage, Target, IdempotencyKey } from '../../../shared/contract/message.js'
+import { isAppended, type MessageResult, type RefusedMessage } from '../../../shared/contract/node-requests.js'
+import { GatepostError, refusal } from '../../../shared/errors.js'
+import type { App } from '../../../shared/http/create-app.js'
+import { needsBearer } from '../../../shared/http/document-api.js'
+import { refusals } from '../../../shared/http/error-response.js'
+import { ringName } from '../../../shared/ring.js'
+import type { RateLimit } from '../../../shared/rate-limit.js'
+import { identityOf, type Access } from '../access.js'
+import { maxNodesAsked, type AskInTurn } from '../ask-in-turn.js'
+import { nodesInTurn, type Rings } from '../assignment.js'
+import type { Draft, HandOver } from '../hand-over.js'
+import { isDraft, maxBatchMessages, readBatch, readKey } from '../read-batch.js'
+import { placeOfTarget } from '../target-stream.js'
+import { strict, Time } from './schemas.js'
+
+export interface MessagesOptions {
+  readonly access: Access
+  readonly askInTurn: AskInTurn
+  readonly handOver: HandOver
+  readonly rings: () => Rings
+  /** Of producers; absent = none. */
+  readonly rateLimit?: RateLimit | undefined
+}
+
+const maxBatchBytes = 8 * 1024 * 1024
+const takesBody = `a message, or an array of 1 to ${maxBatchMessages} messages`
+
+const Item = Type.Object({ ...Message.properties, idempotencyKey: Type.Optional(IdempotencyKey) }, strict)
+const Body = Type.Union([Message, Type.Array(Item, { minItems: 1, maxItems: maxBatchMessages })], { description: takesBody })
+const Stored = Type.Object({ id: Type.String(), createdAt: Time, duplicate: Type.Boolean() })
+const HandedOn = Type.Object({ id: Type.String(), createdAt: Time })
+const Results = Type.Object({
+  results: Type.Array(Type.Object({
+    status: Type.Integer(),
+    id: Type.Optional(Type.String()),
+    createdAt: Type.Optional(Time),
+    duplicate: Type.Optional(Type.Boolean()),
+    code: Type.Optional(Type.String()),
+    message: Type.Optional(Type.String())
+  }), { description: 'In order; {status, id, createdAt, duplicate}, or {status, code, message}.' })
+})
+
+export function serveMessages (app: App, { access, askInTurn, handOver, rings, rateLimit }: MessagesOptions): void {
+  app.post('/gate/messages', {
+    onRequest: access('producer'),
+    bodyLimit: maxBatchBytes,
+    // Each message is checked by itself, so that a bad one stops no other; the schema here is for the document.
+    validatorCompiler: () => () => true,
+    schema: {
+      tags: ['messages'],
+      summary: 'Take a system message, or a batch of them',
+      description: 'Answers once it is stored. A single message may have an `Idempotency-Key` header (1 to 256 characters), each message of a batch an `idempotencyKey`.',
+      security: needsBearer,
+      body: Body,
+      response: {
+        200: { ...Stored, description: 'The same key and message as before: the first one.' },
+        201: { ...Stored, description: 'Stored.' },
+        202: { ...HandedOn, description: 'Volatile: handed to dispatch.' },
+        207: { ...Results, description: 'A batch.' },
+        ...refusals('GP_TOKEN_MISSING', 'GP_TOKEN_INVALID', 'GP_TOKEN_EXPIRED', 'GP_SCOPE', 'GP_IDEMPOTENCY_CONFLICT', 'GP_TOO_LARGE', 'GP_RATE_LIMIT', 'GP_NO_NODE', 'GP_OVERLOADED', 'GP_STORE_UNAVAILABLE', 'GP_DISPATCH_UNAVAILABLE')
+      }
+    }
+  }, async (request, reply) => {
+    const { sub: producer } = identityOf(request)
+    const sender = `p:${producer}`
+    const body: unknown = request.body
+    const header = request.headers['idempotency-key']
+    if (Array.isArray(body)) {
+      if (header !== undefined) throw refusal('idempotency-key', 'a header', 'an idempotencyKey in each message of a batch')
+      const items = readBatch(body)
+      const drafts = items.filter(isDraft)
+      charge(producer, drafts.length)
+      const results = drafts.length === 0 ? [] : await handOver(sender, drafts)
+      return await reply.code(207).send({ results: inOrder(items, results) })
+    }
+    if (body === undefined) throw refusal('body', undefined, takesBody)
+    const draft = { message: parseMessage(body), idempotencyKey: readKey(header, 'idempotency-key') }
+    charge(producer, 1)
+    const [result] = await handOver(sender, [draft])
+    if (result === undefined || !isAppended(result)) throw result === undefined ? new GatepostError('GP_INTERNAL', 'a node gave no result') : new GatepostError(result.code, result.message)
+    const { status, id, createdAt, duplicate } = result
+    return await reply.code(status).send(status === 202 ? { id, createdAt } : { id, createdAt, duplicate })
+  })
+
+  app.post('/gate/messages/:id/recall', {
+    onRequest: access('producer'),
+    schema: {
+      tags: ['messages'],
+      summary: 'Take a message of its own back',
+      description: '`to` as it was sent. At any time; the content is erased for everyone.',
+      security: needsBearer,
+      params: Type.Object({ id: Type.String() }),
+      body: Type.Object({ to: Target }, strict),
+      response: {
+        200: Type.Object({ id: Type.String(), recalled: Type.Literal(true) }),
+        ...refusals('GP_TOKEN_MISSING', 'GP_TOKEN_INVALID', 'GP_TOKEN_EXPIRED', 'GP_SCOPE', 'GP_NOT_SENDER', 'GP_NOT_FOUND', 'GP_NO_NODE', 'GP_OVERLOADED', 'GP_STORE_UNAVAILABLE', 'GP_DISPATCH_UNAVAILABLE')
+      }
+    }
+  }, async request => {
+    const { id } = request.params
+    const { to } = request.body
+    const nodes = nodesInTurn(rings(), ringName(placeOfTarget(to).stream), maxNodesAsked)
+    await askInTurn(nodes, 'recall', { sender: `p:${identityOf(request).sub}`, id, to })
+    return { id, recalled: true as const }
+  })
+
+  function charge (producer: string, count: number): void {
+    const waitSeconds = rateLimit?.take(producer, count) ?? 0
+    if (waitSeconds > 0) throw new GatepostError('GP_RATE_LIMIT', `producer: got ${count} more; takes no more than its messages a minute`, { retryAfterSeconds: waitSeconds })
+  }
+}
+
+/** Puts the results of those that were handed over between the refusals of the others. */
+function inOrder (items: ReadonlyArray<Draft | RefusedMessage>, results: readonly MessageResult[]): MessageResult[] {
+  let next = 0
+  return items.map(item => isDraft(item) ? results[next++] ?? item as never : item)
+}

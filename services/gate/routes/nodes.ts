@@ -1,0 +1,94 @@
+import { Type, type Static } from 'typebox'
+import { askNode } from '../../../shared/contract/node-requests.js'
+import { GatepostError, shown } from '../../../shared/errors.js'
+import type { App } from '../../../shared/http/create-app.js'
+import { needsBearer } from '../../../shared/http/document-api.js'
+import { refusals } from '../../../shared/http/error-response.js'
+import type { Dispatch, Member } from '../../dispatch/dispatch.js'
+import type { Access } from '../access.js'
+import type { Rings } from '../assignment.js'
+import { Time } from './schemas.js'
+
+export interface NodesOptions {
+  readonly access: Access
+  readonly dispatch: Pick<Dispatch, 'members' | 'ask'>
+  readonly rings: () => Rings
+}
+
+const State = Type.Union([Type.Literal('up'), Type.Literal('suspect'), Type.Literal('draining'), Type.Literal('down')])
+const NodeView = Type.Object({
+  id: Type.String(),
+  url: Type.String(),
+  state: State,
+  weight: Type.Number(),
+  version: Type.String(),
+  startedAt: Time,
+  lastSeen: Time,
+  sockets: Type.Integer(),
+  users: Type.Integer(),
+  messagesPerSecond: Type.Number(),
+  eventLoopLagMs: Type.Number(),
+  rssBytes: Type.Integer(),
+  store: Type.String(),
+  dispatch: Type.String(),
+  ringShare: Type.Number({ description: 'Its part of the ring, 0 to 1; 0 for one that is not up.' })
+})
+const NodeParams = Type.Object({ id: Type.String() })
+const Ordered = Type.Object({ id: Type.String() })
+const adminRefusals = ['GP_TOKEN_MISSING', 'GP_TOKEN_INVALID', 'GP_TOKEN_EXPIRED', 'GP_SCOPE'] as const
+
+export function serveNodes (app: App, { access, dispatch, rings }: NodesOptions): void {
+  const view = ({ load, startedAt, lastSeen, ...member }: Member, shares: ReadonlyMap<string, number>): Static<typeof NodeView> => ({
+    ...member,
+    ...load,
+    startedAt: new Date(startedAt).toISOString(),
+    lastSeen: new Date(lastSeen).toISOString(),
+    ringShare: shares.get(member.id) ?? 0
+  })
+  const find = (id: string): Member => {
+    const member = dispatch.members().find(member => member.id === id)
+    if (member === undefined) throw new GatepostError('GP_NOT_FOUND', `node: got ${shown(id)}; takes the id of a node that was here in the last 10 minutes`)
+    return member
+  }
+
+  app.get('/gate/nodes', {
+    onRequest: access('admin'),
+    schema: {
+      tags: ['nodes'],
+      summary: 'All nodes and how they are',
+      security: needsBearer,
+      response: { 200: Type.Object({ nodes: Type.Array(NodeView) }), ...refusals(...adminRefusals) }
+    }
+  }, async () => {
+    const shares = rings().up.shares()
+    return { nodes: dispatch.members().map(member => view(member, shares)) }
+  })
+
+  app.get('/gate/nodes/:id', {
+    onRequest: access('admin'),
+    schema: { tags: ['nodes'], summary: 'One node', security: needsBearer, params: NodeParams, response: { 200: NodeView, ...refusals(...adminRefusals, 'GP_NOT_FOUND') } }
+  }, async request => view(find(request.params.id), rings().up.shares()))
+
+  for (const [method, kind, summary] of [
+    ['POST', 'drain', 'Take a node off the ring and hand its sockets over'],
+    ['DELETE', 'undrain', 'Put a drained node that still runs back on the ring']
+  ] as const) {
+    app.route({
+      method,
+      url: '/gate/nodes/:id/drain',
+      onRequest: access('admin'),
+      schema: {
+        tags: ['nodes'],
+        summary,
+        security: needsBearer,
+        params: NodeParams,
+        response: { 202: { ...Ordered, description: 'The node has been told.' }, ...refusals(...adminRefusals, 'GP_NOT_FOUND', 'GP_DISPATCH_UNAVAILABLE') }
+      },
+      handler: async (request, reply) => {
+        const { id } = find(request.params.id)
+        await askNode(dispatch, id, kind, {})
+        return await reply.code(202).send({ id })
+      }
+    })
+  }
+}

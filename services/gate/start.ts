@@ -1,0 +1,73 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { createClock, type Clock } from '../../shared/clock.js'
+import { listenOn } from '../../shared/http/listen.js'
+import { createTokenVerifier } from '../../shared/identity/verify.js'
+import type { Log } from '../../shared/log.js'
+import { createMetrics, type Metrics } from '../../shared/metrics.js'
+import type { AuthSettings } from '../../shared/settings/settings.js'
+import type { Bus } from '../dispatch/bus.js'
+import { createDispatch } from '../dispatch/create-dispatch.js'
+import type { DispatchIntervals } from '../dispatch/intervals.js'
+import { createGateApp } from './app.js'
+import { createMemberRings } from './member-rings.js'
+
+export interface GateOptions {
+  readonly settings: {
+    readonly host: string
+    readonly port: number
+    readonly secret: string
+    readonly auth: AuthSettings
+    readonly isDemo: boolean
+    readonly rateProducerPerMinute?: number
+    readonly version: string
+  }
+  /** Stays open when Gate is closed. */
+  readonly bus: Bus
+  readonly natsPrefix: string
+  readonly log: Log
+  readonly metrics?: Metrics
+  readonly clock?: Clock
+  readonly intervals?: Partial<DispatchIntervals>
+}
+
+export interface Gate {
+  readonly url: string
+  /** Idempotent: lets open requests finish, then ends. */
+  close: () => Promise<void>
+}
+
+const settlePollMs = 20
+
+/** Listens at once, so that `/readyz` can say what is missing; resolves when it knows the members. */
+export async function startGate ({ settings, bus, natsPrefix, log, metrics: givenMetrics, clock = createClock(), intervals }: GateOptions): Promise<Gate> {
+  const { host, port, secret, auth, isDemo, rateProducerPerMinute, version } = settings
+  const tokens = createTokenVerifier({ secret, auth, now: clock.now, log })
+  const demoSecret = isDemo && auth.kind === 'secret' ? auth.secret : undefined
+  if (isDemo && demoSecret === undefined) log.warn({ event: 'demo-off' }, "GATEPOST_DEMO: off, since the site's own key signs its users and Gate has only the public half")
+  const metrics = givenMetrics ?? createMetrics()
+  const dispatch = createDispatch({ bus, prefix: natsPrefix, clock, log, ...intervals !== undefined && { intervals } })
+  const rings = createMemberRings(dispatch)
+  const app = await createGateApp({ version, secret, demoSecret, rateProducerPerMinute, tokens, dispatch, rings: rings.current, clock, log, metrics })
+
+  let closing: Promise<void> | undefined
+  const close = async (): Promise<void> => {
+    await app.close()
+    rings.close()
+    await dispatch.close()
+    tokens.close()
+    metrics.close()
+  }
+  const gate: Gate = {
+    url: '',
+    close: async () => await (closing ??= close())
+  }
+  try {
+    const url = await listenOn(app, { host, port })
+    log.info({ event: 'gate-listens', url }, 'Gate listens')
+    while (!dispatch.hasSettled && closing === undefined) await pause(settlePollMs)
+    return { ...gate, url }
+  } catch (error) {
+    await gate.close()
+    throw error
+  }
+}
