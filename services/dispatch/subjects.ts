@@ -64,7 +64,7 @@ export function readLifeToken (life: string): { node: NodeId, startedAt: number 
   const mark = life.indexOf('~')
   const node = mark < 0 ? undefined : readNameToken(life.slice(0, mark))
   const startedAt = parseInt(life.slice(mark + 1), 36)
-  if (node === undefined || !Number.isSafeInteger(startedAt) || lifeToken(node as NodeId, startedAt) !== life) return undefined
+  if (node === undefined || !Number.isSafeInteger(startedAt) || startedAt < 0 || lifeToken(node as NodeId, startedAt) !== life) return undefined
   return { node: node as NodeId, startedAt }
 }
 

@@ -1,0 +1,17 @@
+/** A program that has nothing to do but an open dispatch: it must end by itself. */
+import { createClock } from '../../../shared/clock.js'
+import { createSilentLog } from '../../../shared/log.js'
+import type { NodeId } from '../../../shared/names.js'
+import { createDispatch } from '../../../services/dispatch/create-dispatch.js'
+import { createInProcessBus } from '../../../services/dispatch/in-process-bus.js'
+import { idleLoad } from '../../helpers/dispatch-nodes.js'
+
+const dispatch = createDispatch({
+  bus: createInProcessBus().connect('a'),
+  prefix: 'test',
+  self: { id: 'a' as NodeId, url: 'http://a', weight: 1, version: '1', startedAt: 1, state: () => 'up', load: () => idleLoad },
+  clock: createClock(),
+  log: createSilentLog()
+})
+dispatch.onArrival(() => false, () => undefined)
+console.log(dispatch.members()[0]?.state)

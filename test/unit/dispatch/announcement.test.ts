@@ -1,0 +1,29 @@
+import t from 'tap'
+import { readAnnouncement, writeAnnouncement, type Announcement } from '../../../services/dispatch/announcement.js'
+import { idleLoad } from '../../helpers/dispatch-nodes.js'
+
+const good: Announcement = { id: 'node.1 📮', url: 'http://10.0.0.1:9101', weight: 1.5, version: '0.1.0', startedAt: 1_700_000_000_000, state: 'up', load: idleLoad, sent: 12, time: 34 }
+
+void t.test('announcement - comes back as it was written, from a slice of a larger buffer too', async t => {
+  t.same(readAnnouncement(writeAnnouncement(good)), good)
+  const written = writeAnnouncement(good)
+  const larger = Buffer.concat([Buffer.from('xx'), written, Buffer.from('yy')])
+  t.same(readAnnouncement(new Uint8Array(larger.buffer, larger.byteOffset + 2, written.byteLength)), good)
+})
+
+void t.test('announcement - a newer version may say more', async t => {
+  t.match(readAnnouncement(Buffer.from(JSON.stringify({ ...good, colour: 'red' }))), good)
+})
+
+void t.test('announcement - anything malformed is none, and throws nothing', async t => {
+  const bad: Array<[string, unknown]> = [
+    ['id', ''], ['id', 'a\u0000'], ['id', 'x'.repeat(129)], ['id', 5], ['id', '\ud800'],
+    ['url', 5], ['url', 'x'.repeat(3000)], ['weight', 0], ['weight', -1], ['weight', 'one'], ['weight', null], ['weight', 1e300],
+    ['version', null], ['startedAt', -1], ['startedAt', 1.5], ['startedAt', 2 ** 60], ['state', 'down'], ['state', 'suspect'], ['state', undefined],
+    ['load', null], ['load', {}], ['load', { ...idleLoad, sockets: 'many' }], ['load', { ...idleLoad, rssBytes: null }], ['load', { ...idleLoad, store: 5 }],
+    ['sent', -1], ['sent', 0.5], ['sent', '5'], ['time', -5], ['time', 2 ** 70], ['time', null]
+  ]
+  for (const [field, value] of bad) t.equal(readAnnouncement(Buffer.from(JSON.stringify({ ...good, [field]: value }))), undefined, `${field}: ${JSON.stringify(value)}`)
+  for (const text of ['', '{', 'null', '[]', '5', '"x"', '\u0000', '{"__proto__":{}}']) t.equal(readAnnouncement(Buffer.from(text)), undefined, JSON.stringify(text))
+  t.equal(readAnnouncement(Uint8Array.from([0xff, 0xfe, 0x80])), undefined)
+})

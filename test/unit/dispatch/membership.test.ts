@@ -1,0 +1,164 @@
+import t from 'tap'
+import type { NodeId } from '../../../shared/names.js'
+import type { Announcement } from '../../../services/dispatch/announcement.js'
+import { defaultIntervals } from '../../../services/dispatch/intervals.js'
+import { createMembership, type Membership, type MembershipEvent } from '../../../services/dispatch/membership.js'
+import { idleLoad } from '../../helpers/dispatch-nodes.js'
+
+const stepMs = 250
+
+interface World {
+  readonly membership: Membership
+  readonly events: MembershipEvent[]
+  states: () => string
+  beat: (id: string, changes?: Partial<Announcement>) => boolean
+  bye: (id: string, changes?: Partial<Announcement>) => boolean
+  /** Lets time pass, with a heartbeat of these nodes each second. */
+  pass: (ms: number, options?: { beating?: string[], isLinkProven?: boolean }) => void
+}
+
+function createWorld (self?: string): World {
+  const membership = createMembership(defaultIntervals, self as NodeId | undefined)
+  const events: MembershipEvent[] = []
+  let nowMs = 1_000_000
+  const announcement = (id: string, changes: Partial<Announcement>): Announcement => ({ id, url: `http://${id}`, weight: 1, version: '1', startedAt: 5, state: 'up', load: idleLoad, sent: 0, time: 0, ...changes })
+  const take = (result: { isAccepted: boolean, events: MembershipEvent[] }): boolean => {
+    events.push(...result.events)
+    return result.isAccepted
+  }
+  const beat: World['beat'] = (id, changes = {}) => take(membership.heard(announcement(id, changes), nowMs))
+  return {
+    membership,
+    events,
+    states: () => membership.members().map(({ id, state }) => `${id}:${state}`).join(' '),
+    beat,
+    bye: (id, changes = {}) => take(membership.saidBye(announcement(id, changes), nowMs)),
+    pass (ms, { beating = [], isLinkProven = true } = {}) {
+      for (let passed = stepMs; passed <= ms; passed += stepMs) {
+        nowMs += stepMs
+        events.push(...membership.advance(stepMs, isLinkProven, nowMs))
+        if (passed % 1000 === 0) for (const id of beating) beat(id)
+      }
+    }
+  }
+}
+
+void t.test('membership - silence makes suspect after 2.5 s, down after 4 s, and a heartbeat makes up again', async t => {
+  const { beat, pass, states } = createWorld()
+  beat('b')
+  beat('a')
+  t.equal(states(), 'a:up b:up')
+  pass(2250, { beating: ['a'] })
+  t.equal(states(), 'a:up b:up')
+  pass(250)
+  t.equal(states(), 'a:up b:suspect')
+  beat('b')
+  t.equal(states(), 'a:up b:up')
+  pass(3750, { beating: ['a'] })
+  t.equal(states(), 'a:up b:suspect')
+  pass(250)
+  t.equal(states(), 'a:up b:down')
+  beat('b')
+  t.equal(states(), 'a:up b:up')
+})
+
+void t.test('membership - a draining member is never suspect, and goes down by silence', async t => {
+  const { beat, pass, states } = createWorld()
+  beat('a', { state: 'draining' })
+  pass(3750)
+  t.equal(states(), 'a:draining')
+  pass(250)
+  t.equal(states(), 'a:down')
+})
+
+void t.test('membership - bye is down at once, listed for 10 minutes, then forgotten', async t => {
+  const { beat, bye, pass, states, events } = createWorld()
+  beat('a')
+  t.equal(bye('a'), true)
+  t.equal(states(), 'a:down')
+  t.equal(bye('a'), false, 'once')
+  t.equal(beat('a'), false, 'a late heartbeat of the same life changes nothing')
+  t.equal(states(), 'a:down')
+  pass(599_000)
+  t.equal(states(), 'a:down')
+  pass(1000)
+  t.equal(states(), '')
+  t.same(events.map(({ kind }) => kind), ['appeared', 'lifeEnded', 'changed', 'forgotten'])
+  t.match(events[1], { reason: 'bye' })
+})
+
+void t.test('membership - another start is another life; an earlier one counts only where the later is down', async t => {
+  const { beat, bye, pass, states, events, membership } = createWorld()
+  beat('a', { startedAt: 5 })
+  events.length = 0
+  t.equal(beat('a', { startedAt: 9 }), true)
+  t.match(events, [{ kind: 'lifeEnded', startedAt: 5, reason: 'replaced' }, { kind: 'forgotten', startedAt: 5 }, { kind: 'appeared', startedAt: 9 }])
+  t.equal(beat('a', { startedAt: 5 }), false)
+  t.equal(bye('a', { startedAt: 5 }), false, 'the bye of an earlier life is not that of this one')
+  t.equal(states(), 'a:up')
+  t.equal(membership.get('a' as NodeId)?.startedAt, 9)
+  pass(4000)
+  t.equal(states(), 'a:down')
+  events.length = 0
+  t.equal(beat('a', { startedAt: 7 }), true, 'a clock was set back')
+  t.equal(states(), 'a:up')
+  t.match(events, [{ kind: 'forgotten', startedAt: 9 }, { kind: 'appeared', startedAt: 7 }])
+})
+
+void t.test('membership - no verdict while the own link is not proven, and for 5 s after', async t => {
+  const { beat, pass, states } = createWorld()
+  beat('a')
+  beat('b')
+  pass(60_000, { isLinkProven: false })
+  t.equal(states(), 'a:up b:up')
+  pass(4750, { beating: ['a'] })
+  t.equal(states(), 'a:up b:up')
+  pass(1000, { beating: ['a'] })
+  t.equal(states(), 'a:up b:down', 'who has not come back by then is down')
+})
+
+void t.test('membership - a bye and a heartbeat count while verdicts are frozen', async t => {
+  const { beat, bye, pass, states } = createWorld()
+  beat('a')
+  pass(1000, { isLinkProven: false })
+  pass(250)
+  bye('a')
+  beat('b')
+  t.equal(states(), 'a:down b:up')
+})
+
+void t.test('membership - oneself is never judged by silence', async t => {
+  const { beat, pass, states } = createWorld('me')
+  beat('me')
+  beat('a')
+  pass(10_000)
+  t.equal(states(), 'a:down me:up')
+})
+
+void t.test('membership - the revision grows with what a ring or a list shows, not with a heartbeat', async t => {
+  const { beat, membership, pass } = createWorld()
+  let last = membership.revision
+  const grew = (): boolean => {
+    const before = last
+    last = membership.revision
+    return last > before
+  }
+  beat('a')
+  t.equal(grew(), true, 'a new member')
+  beat('a', { load: { ...idleLoad, sockets: 5 }, sent: 7 })
+  t.equal(grew(), false, 'load')
+  t.equal(membership.members()[0]?.load.sockets, 5)
+  beat('a', { weight: 2 })
+  t.equal(grew(), true, 'weight')
+  beat('a', { weight: 2, url: 'http://other' })
+  t.equal(grew(), true, 'url')
+  beat('a', { weight: 2, url: 'http://other', state: 'draining' })
+  t.equal(grew(), true, 'state')
+  beat('a', { weight: 2, url: 'http://other', state: 'draining', startedAt: 6 })
+  t.equal(grew(), true, 'another life')
+  const listed = membership.members()
+  t.equal(membership.members(), listed)
+  pass(4000)
+  t.equal(grew(), true, 'down')
+  t.not(membership.members(), listed)
+})
