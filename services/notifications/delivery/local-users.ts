@@ -1,0 +1,172 @@
+/**
+ * The users with sockets on this node: who is here, what a join or leave means for their sockets, and their `unread`
+ * events: when a number changed, at most 4 a second for each, the last one always.
+ */
+import type { Logger } from 'pino'
+import { allStream, groupStream, type StreamId, type UserId } from '../../../shared/names.js'
+import type { EntryDoc } from '../../../shared/store/store.js'
+import { parseChange } from '../stream/change.js'
+import type { UnreadCounter } from '../state/unread.js'
+import type { UserViews } from '../state/user-views.js'
+import { eventFrame } from './frame.js'
+import type { Hub, LocalStream } from './hub.js'
+import { Session } from './session.js'
+
+export interface LocalUsers {
+  add: (session: Session) => void
+  remove: (session: Session) => void
+  sessionsOf: (user: UserId) => readonly Session[]
+  /** What the user was last told, so that only a change is told. */
+  told: (user: UserId, unreadJson: string) => void
+  /** Something that may change the user's counts. */
+  touch: (user: UserId) => void
+  /** The hub passed an entry on. */
+  accept: (stream: LocalStream, doc: EntryDoc) => void
+  readonly users: number
+  readonly sessions: () => IterableIterator<Session>
+  readonly sessionCount: number
+  close: () => void
+}
+
+interface LocalUser {
+  readonly user: UserId
+  readonly sessions: Set<Session>
+  readonly unpin: () => void
+  lastUnread: string | undefined
+  nextExpiryMs: number
+}
+
+export interface LocalUsersOptions {
+  readonly hub: () => Hub
+  readonly views: UserViews
+  readonly unread: UnreadCounter
+  readonly now: () => number
+  readonly log: Logger
+}
+
+const roundMs = 250
+const usersPerSlice = 200
+const expiryRoundMs = 1_000
+
+export function createLocalUsers ({ hub, views, unread, now, log }: LocalUsersOptions): LocalUsers {
+  const byUser = new Map<UserId, LocalUser>()
+  const sessions = new Set<Session>()
+  const touched = new Set<LocalUser>()
+  let isClosed = false
+  let roundTimer: NodeJS.Timeout | undefined
+  const expiryTimer = setInterval(touchExpired, expiryRoundMs)
+  expiryTimer.unref()
+
+  function touch (user: UserId): void {
+    const local = byUser.get(user)
+    if (local !== undefined) touchLocal(local)
+  }
+
+  function touchLocal (local: LocalUser): void {
+    touched.add(local)
+    if (roundTimer === undefined && !isClosed) roundTimer = setTimeout(() => { void round() }, roundMs)
+  }
+
+  /** Tells everyone whose numbers changed; a turn of the event loop after every slice, so that entries go first. */
+  async function round (): Promise<void> {
+    const due = [...touched]
+    touched.clear()
+    for (let i = 0; i < due.length; i += usersPerSlice) {
+      await Promise.all(due.slice(i, i + usersPerSlice).map(tell))
+      await new Promise(resolve => setImmediate(resolve))
+    }
+    roundTimer = undefined
+    const [left] = touched
+    if (left !== undefined) touchLocal(left)
+  }
+
+  async function tell (local: LocalUser): Promise<void> {
+    if (local.sessions.size === 0) return
+    try {
+      const own = hub().get(`u:${local.user}` as StreamId)
+      let view = views.peek(local.user)
+      if (view === undefined || (own !== undefined && view.head < own.head)) view = await views.fresh(local.user)
+      const counted = await unread.count(view, stream => hub().get(stream)?.head ?? 0)
+      local.nextExpiryMs = counted.nextExpiryMs
+      const json = JSON.stringify(counted.unread)
+      if (json === local.lastUnread) return
+      const frame = eventFrame('unread', json)
+      let isTold = true
+      for (const session of local.sessions) isTold = session.deliverLatest(frame) && isTold
+      local.lastUnread = isTold ? json : undefined
+    } catch (error) {
+      log.warn({ err: error, user: local.user }, 'unread messages could not be counted')
+      if (!isClosed) touchLocal(local)
+    }
+  }
+
+  function touchExpired (): void {
+    for (const stream of unread.expire()) touchReaders(stream)
+    const at = now()
+    for (const local of byUser.values()) if (local.nextExpiryMs <= at) touchLocal(local)
+  }
+
+  function touchReaders (stream: StreamId): void {
+    for (const reader of hub().get(stream)?.readers ?? []) if (reader instanceof Session) touch(reader.user)
+  }
+
+  function acceptOwn (stream: LocalStream, doc: EntryDoc): void {
+    const user = stream.id.slice(2) as UserId
+    if (doc.kind === 'change') {
+      const change = parseChange(doc)
+      if (change.type === 'membership') {
+        const group = groupStream(change.group)
+        for (const session of [...byUser.get(user)?.sessions ?? []]) {
+          if (change.joined) session.join(group, change.after ?? 0)
+          else session.leave(group)
+        }
+      }
+    }
+    touch(user)
+  }
+
+  return {
+    add: session => {
+      const { user } = session
+      let local = byUser.get(user)
+      if (local === undefined) byUser.set(user, local = { user, sessions: new Set(), unpin: views.pin(user), lastUnread: undefined, nextExpiryMs: Infinity })
+      local.sessions.add(session)
+      sessions.add(session)
+    },
+    remove: session => {
+      const local = byUser.get(session.user)
+      if (local?.sessions.delete(session) !== true) return
+      sessions.delete(session)
+      if (local.sessions.size > 0) return
+      byUser.delete(session.user)
+      touched.delete(local)
+      local.unpin()
+    },
+    sessionsOf: user => [...byUser.get(user)?.sessions ?? []],
+    told: (user, unreadJson) => {
+      const local = byUser.get(user)
+      if (local !== undefined) local.lastUnread ??= unreadJson
+      touch(user)
+    },
+    touch,
+    accept: (stream, doc) => {
+      if (stream.id.startsWith('u:')) {
+        views.accept(stream.id, doc)
+        acceptOwn(stream, doc)
+        return
+      }
+      if (stream.id === allStream || stream.id.startsWith('g:')) {
+        unread.accept(stream.id, doc)
+        touchReaders(stream.id)
+      }
+    },
+    get users () { return byUser.size },
+    sessions: () => sessions.values(),
+    get sessionCount () { return sessions.size },
+    close: () => {
+      isClosed = true
+      clearTimeout(roundTimer)
+      clearInterval(expiryTimer)
+    }
+  }
+}

@@ -1,0 +1,220 @@
+/**
+ * One open socket of a user.
+ *
+ *   opening → live ⇄ behind → closed      (closed from anywhere)
+ *
+ * opening: the ticket is good, what the user sees is being loaded; live: every stream either stands at its head and
+ * gets the live frames, or is being brought up from the store until it does; behind: the socket was too slow, nothing
+ * is pushed until the client has synced.
+ *
+ * Backfill and cut-over. A session first becomes a reader of the local stream, then reads from its cursor. When what
+ * it was sent reaches the stream's head, it goes live in the same turn of the event loop: no entry falls between.
+ */
+import type { Logger } from 'pino'
+import type { Socket } from 'socket.io'
+import type { StreamId, UserId } from '../../../shared/names.js'
+import type { Store } from '../../../shared/store/store.js'
+import type { Ticket } from '../../../shared/identity/verify.js'
+import type { Heads } from '../stream/heads.js'
+import { recover } from '../stream/recovery.js'
+import { visibleStreams } from '../state/unread.js'
+import type { UserView } from '../state/user-views.js'
+import { entriesFrame, type Frame } from './frame.js'
+import type { Hub, LocalStream, StreamReader } from './hub.js'
+import { createOutlet, type Outlet } from './outlet.js'
+
+export interface SyncAnswer { readonly entries: unknown[], readonly heads: Record<string, number>, readonly more: boolean }
+
+export type Cursors = Readonly<Record<string, number>>
+
+export interface SessionOptions {
+  readonly hub: Hub
+  readonly store: Store
+  readonly heads: Heads
+  readonly now: () => number
+  readonly log: Logger
+  readonly socket: Socket
+  readonly ticket: Ticket
+  /** Undefined: only new entries. */
+  readonly cursors: Cursors | undefined
+}
+
+const pageEntries = 200
+const pageChars = 256 * 1024
+const syncChars = 512 * 1024
+const volatileBytes = 256 * 1024
+const emptyReadPauseMs = 50
+
+export class Session implements StreamReader {
+  readonly user: UserId
+  readonly socket: Socket
+  readonly ticket: Ticket
+  readonly topics = new Set<string>()
+  readonly openedAt: number
+  /** Ms since 1970 at which the user's token ends and the socket with it. */
+  expiresAt: number
+  /** Ms since 1970 when it was last asked to move. */
+  reassignedAt = 0
+  readonly #options: SessionOptions
+  readonly #outlet: Outlet
+  /** What this socket was sent, by stream. */
+  readonly #sent = new Map<StreamId, number>()
+  readonly #opened = new Set<StreamId>()
+  #state: 'opening' | 'live' | 'behind' | 'closed' = 'opening'
+
+  constructor (options: SessionOptions) {
+    this.#options = options
+    this.socket = options.socket
+    this.ticket = options.ticket
+    this.user = options.ticket.user as UserId
+    this.openedAt = options.now()
+    this.expiresAt = options.ticket.userTokenExpiresAt
+    this.#outlet = createOutlet(options.socket)
+  }
+
+  get state (): 'opening' | 'live' | 'behind' | 'closed' { return this.#state }
+  get waitingBytes (): number { return this.#outlet.waitingBytes() }
+
+  drained (): Promise<void> { return this.#outlet.drained() }
+
+  /** Takes part in a stream while the session opens: from here on nothing of it is missed. */
+  open (stream: StreamId): LocalStream {
+    this.#opened.add(stream)
+    return this.#options.hub.open(stream, this)
+  }
+
+  /** `first` is sent before any entry; then every stream goes on from its cursor. All streams must be open. */
+  start (view: UserView, sendFirst: (heads: Record<string, number>) => void): void {
+    if (this.#state !== 'opening') return
+    const { hub, cursors } = this.#options
+    hub.flush()
+    const visible = visibleStreams(view).map(({ stream, after }) => ({ stream, after, head: (hub.get(stream) ?? this.open(stream)).head }))
+    sendFirst(Object.fromEntries(visible.map(({ stream, head }) => [stream, head])))
+    this.#state = 'live'
+    const isNew = cursors === undefined || Object.keys(cursors).length === 0
+    for (const { stream, after, head } of visible) {
+      // A group joined this very moment is still opening, its head unknown: it counts from the joining.
+      this.#follow(stream, Math.max(after, isNew ? head : ownCursor(cursors, stream)))
+    }
+  }
+
+  /** The user joined a group while the socket is open. */
+  join (stream: StreamId, after: number): void {
+    if (this.#state === 'opening' || this.#state === 'closed') return
+    // The change that says so is on its way in the user's own stream: it goes first.
+    this.#options.hub.flush()
+    this.open(stream)
+    this.#follow(stream, after)
+  }
+
+  leave (stream: StreamId): void {
+    this.#sent.delete(stream)
+    this.#opened.delete(stream)
+    this.#options.hub.leave(stream, this)
+  }
+
+  #follow (stream: StreamId, cursor: number): void {
+    this.#sent.set(stream, cursor)
+    void this.#catchUp(stream).catch((error: unknown) => {
+      // The client has its cursors; a new socket finds what this one could not be given.
+      this.#options.log.warn({ err: error, stream, user: this.user }, 'a socket could not be brought up to date')
+      this.fallBehind()
+    })
+  }
+
+  async #catchUp (stream: StreamId): Promise<void> {
+    const { hub, store, now } = this.#options
+    const local = hub.get(stream)
+    if (local === undefined) return
+    await local.opened
+    for (;;) {
+      const cursor = this.#sent.get(stream)
+      if (this.#state !== 'live' || cursor === undefined || local.state === 'closed') return
+      if (cursor > local.head && local.state === 'filling') { await new Promise(resolve => setTimeout(resolve, emptyReadPauseMs)); continue }
+      if (cursor >= local.head) {
+        // A cursor beyond the head is none of this stream's: it counts as the head.
+        this.#sent.set(stream, local.head)
+        local.goLive(this)
+        return
+      }
+      await this.#outlet.drained()
+      const page = await recover({ store, now }, this.#view().state, stream, cursor, pageEntries, pageChars)
+      if (this.#state !== 'live' || this.#sent.get(stream) !== cursor) return
+      if (page.cursor === cursor) { await new Promise(resolve => setTimeout(resolve, emptyReadPauseMs)); continue }
+      if (page.wires.length > 0 && !this.#outlet.send(entriesFrame(page.wires))) { this.fallBehind(); return }
+      this.#sent.set(stream, page.cursor)
+    }
+  }
+
+  #view: () => UserView = () => { throw new Error('a session without a view') }
+  /** Where the user's state is found while the socket is open. */
+  attachView (view: () => UserView): void { this.#view = view }
+
+  deliver (stream: StreamId, frame: Frame, head: number): void {
+    if (this.#state !== 'live') return
+    if (!this.#outlet.send(frame)) { this.fallBehind(); return }
+    this.#sent.set(stream, head)
+  }
+
+  /** May be dropped: for a socket that has enough waiting already. */
+  deliverVolatile (frame: Frame): void {
+    if (this.#state === 'live' && this.#outlet.waitingBytes() < volatileBytes) this.#outlet.send(frame)
+  }
+
+  /** A small frame that a later one replaces; true if it went out. */
+  deliverLatest (frame: Frame): boolean {
+    return this.#state === 'live' && this.#outlet.send(frame)
+  }
+
+  fallBehind (): void {
+    if (this.#state !== 'live') return
+    this.#state = 'behind'
+    for (const stream of this.#sent.keys()) this.#options.hub.get(stream)?.leaveLive(this)
+    this.socket.emit('behind', {})
+  }
+
+  /** One page of what lies after these cursors. The last page makes a socket that was behind live again. */
+  async sync (view: UserView, cursors: Cursors, limit: number): Promise<SyncAnswer> {
+    const { store, heads, now } = this.#options
+    const visible = visibleStreams(view)
+    const found = await heads.fresh(visible.map(({ stream }) => stream))
+    const isNew = Object.keys(cursors).length === 0
+    const wires: string[] = []
+    const reached = new Map<StreamId, number>()
+    let chars = 0
+    let more = false
+    for (const [i, { stream, after }] of visible.entries()) {
+      const head = found[i]!
+      let cursor = isNew ? head : Math.max(after, ownCursor(cursors, stream))
+      while (cursor < head) {
+        if (wires.length >= limit || chars > syncChars) { more = true; break }
+        const page = await recover({ store, now }, view.state, stream, cursor, limit - wires.length, syncChars - chars)
+        if (page.cursor === cursor) break
+        wires.push(...page.wires)
+        chars += page.chars
+        cursor = page.cursor
+      }
+      reached.set(stream, cursor)
+    }
+    const entries = JSON.parse(`[${wires.join(',')}]`) as unknown[]
+    const answer = { entries, heads: Object.fromEntries(visible.map(({ stream }, i) => [stream, found[i]!])), more }
+    if (!more && this.#state === 'behind') {
+      this.#state = 'live'
+      // After the answer is on its way, so that nothing overtakes it.
+      setImmediate(() => {
+        for (const [stream, cursor] of reached) if (this.#options.hub.get(stream)?.readers.has(this) === true) this.#follow(stream, cursor)
+      })
+    }
+    return answer
+  }
+
+  /** Ends delivery; the socket itself is closed by whoever calls. */
+  close (): void {
+    this.#state = 'closed'
+    for (const stream of this.#opened) this.#options.hub.leave(stream, this)
+    this.#opened.clear()
+    this.#sent.clear()
+  }
+}
+
+const ownCursor = (cursors: Cursors, stream: StreamId): number => Object.hasOwn(cursors, stream) ? cursors[stream]! : 0

@@ -1,0 +1,215 @@
+/**
+ * The Socket.IO side of a node (docs/protocol.md "Socket"): handshake, events, and their answers. A handshake is
+ * answered only when everything of the user is loaded, so a store that is away is a refused handshake with its code.
+ */
+import type { Server as HttpServer } from 'node:http'
+import type { Logger } from 'pino'
+import { Server, type Socket } from 'socket.io'
+import { Type } from 'typebox'
+import { IdempotencyKey, parseMessage } from '../../../shared/contract/message.js'
+import { GatepostError, refusal } from '../../../shared/errors.js'
+import type { Ticket } from '../../../shared/identity/verify.js'
+import { allStream, parseStream, type StreamId, type UserId } from '../../../shared/names.js'
+import { createValidator, Name } from '../../../shared/validate.js'
+import { visibleStreams } from '../state/unread.js'
+import { answerPosted, type NodeCore } from '../node-core.js'
+import { Session, type Cursors } from './session.js'
+
+export interface SocketServerOptions {
+  readonly core: NodeCore
+  readonly httpServer: HttpServer
+  readonly log: Logger
+}
+
+export interface SocketServer {
+  /** Closes every socket and the server of sockets. */
+  close: () => Promise<void>
+}
+
+const maxTopics = 1_000
+const maxCursors = 10_000
+const maxIds = 1_000
+const maxWaitingEvents = 256
+const maxEventBytes = 1_000_000
+const strict = { additionalProperties: false } as const
+
+const Cursors = Type.Record(Type.String(), Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'a seq: a whole number below 2^53, 0 or more' }), { description: '{stream: seq}' })
+const Topics = Type.Array(Name('a topic'), { maxItems: maxTopics, description: 'an array of at most 1,000 topics' })
+
+const validateCursors = createValidator(Type.Object({ cursors: Type.Optional(Cursors) }))
+const validateTopics = createValidator(Type.Object({ topics: Type.Optional(Topics) }))
+const validateKey = createValidator(Type.Object({ idempotencyKey: Type.Optional(IdempotencyKey) }))
+const Sync = Type.Object({ cursors: Cursors, limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000, description: 'a whole number, 1 to 1000' })) }, strict)
+const Read = Type.Object({
+  ids: Type.Optional(Type.Array(Type.String({ description: 'the id of a message' }), { minItems: 1, maxItems: maxIds, description: 'an array of 1 to 1,000 ids' })),
+  upTo: Type.Optional(Cursors)
+}, strict)
+const Subscribe = Type.Object({ topics: Topics }, strict)
+const Refresh = Type.Object({ token: Type.String({ description: 'a user token' }) }, strict)
+
+const validateSync = createValidator(Sync)
+const validateRead = createValidator(Read)
+const validateSubscribe = createValidator(Subscribe)
+const validateRefresh = createValidator(Refresh)
+
+/** Cursors name streams; anything else is refused, one that the user does not see is passed over later. */
+function checkCursors (cursors: Record<string, number> | undefined, field: string): Cursors | undefined {
+  if (cursors === undefined) return undefined
+  const streams = Object.keys(cursors)
+  if (streams.length > maxCursors) throw refusal(field, `${streams.length} streams`, `at most ${maxCursors}`)
+  for (const stream of streams) if (parseStream(stream) === undefined) throw refusal(field, stream, 'u:NAME, g:NAME or all as its keys')
+  return cursors
+}
+
+export function createSocketServer ({ core, httpServer, log }: SocketServerOptions): SocketServer {
+  const io = new Server(httpServer, {
+    serveClient: false,
+    cors: { origin: '*' },
+    maxHttpBufferSize: maxEventBytes,
+    connectTimeout: 10_000,
+    perMessageDeflate: false
+  })
+  const opening = new WeakMap<Socket, { session: Session, unreadJson: string }>()
+
+  io.use((socket, next) => {
+    void admit(socket).then(() => { next() }, (error: unknown) => { next(connectError(error)) })
+  })
+
+  /** Checks the handshake and loads everything that `ready` needs; what it opened closes with the connection. */
+  async function admit (socket: Socket): Promise<void> {
+    const auth: unknown = socket.handshake.auth
+    const { ticket: text, cursors, topics } = Object(auth) as { ticket?: unknown, cursors?: unknown, topics?: unknown }
+    if (core.isDraining()) throw new GatepostError('GP_DRAINING', 'this node is draining; ask Gate for another')
+    if (text === undefined || text === null || text === '') throw new GatepostError('GP_TOKEN_MISSING', 'auth.ticket: got nothing; takes the ticket that Gate assigned')
+    if (typeof text !== 'string') throw new GatepostError('GP_TOKEN_INVALID', 'auth.ticket: not text')
+    const ticket = core.verifyTicket(text)
+    const checked = checkCursors(validateCursors(cursors === undefined ? {} : { cursors }, 'auth').cursors, 'auth.cursors')
+    const wanted = validateTopics(topics === undefined ? {} : { topics }, 'auth').topics ?? []
+    const session = new Session({ ...core, socket, ticket, cursors: checked })
+    const end = (): void => {
+      if (session.state === 'closed') return
+      session.close()
+      core.users.remove(session)
+      core.topics.remove(session, [...session.topics])
+    }
+    socket.conn.once('close', end)
+    try {
+      const unreadJson = await load(session, ticket)
+      core.topics.add(session, wanted)
+      opening.set(socket, { session, unreadJson })
+      socket.once('disconnect', end)
+    } catch (error) {
+      end()
+      throw error
+    }
+  }
+
+  async function load (session: Session, ticket: Ticket): Promise<string> {
+    const user = ticket.user as UserId
+    core.users.add(session)
+    // A reader of the own stream before the memberships are read, of the groups before their ranges are.
+    const own = session.open(`u:${user}` as StreamId)
+    const all = session.open(allStream)
+    await core.joinByTicket(ticket)
+    await Promise.all([own.opened, all.opened])
+    const view = await core.views.fresh(user)
+    session.attachView(() => core.views.peek(user) ?? view)
+    await Promise.all(visibleStreams(view).map(({ stream }) => session.open(stream).opened))
+    const { unread } = await core.unread.count(view, stream => core.hub.get(stream)?.head ?? 0)
+    return JSON.stringify(unread)
+  }
+
+  io.on('connection', socket => {
+    const opened = opening.get(socket)
+    if (opened === undefined || opened.session.state !== 'opening') { socket.disconnect(true); return }
+    opening.delete(socket)
+    const { session, unreadJson } = opened
+    const view = core.views.peek(session.user)
+    if (view === undefined) { socket.disconnect(true); return }
+    session.start(view, heads => {
+      socket.emit('ready', { user: session.user, node: core.nodeId, heads, ...JSON.parse(unreadJson) as object })
+    })
+    core.users.told(session.user, unreadJson)
+    serve(socket, session)
+  })
+
+  /** Events of one socket are answered one after the other, and not faster than it reads its answers. */
+  function serve (socket: Socket, session: Session): void {
+    let turn: Promise<void> = Promise.resolve()
+    let waiting = 0
+
+    const handle = (event: string, work: (payload: unknown) => Promise<unknown>): void => {
+      socket.on(event, (...args: unknown[]) => {
+        const last = args.at(-1)
+        const answer = typeof last === 'function' ? last as (answer: unknown) => void : undefined
+        const payload = answer !== undefined && args.length === 1 ? undefined : args[0]
+        if (++waiting > maxWaitingEvents) { socket.disconnect(true); return }
+        turn = turn.then(async () => {
+          try {
+            await session.drained()
+            if (!socket.connected) return
+            const result = await work(payload)
+            answer?.(result)
+          } catch (error) {
+            answer?.({ error: errorAnswer(error) })
+          } finally { waiting-- }
+        })
+      })
+    }
+
+    handle('send', async payload => {
+      const { idempotencyKey, ...message } = Object(payload) as { idempotencyKey?: unknown }
+      const key = validateKey(idempotencyKey === undefined ? {} : { idempotencyKey }).idempotencyKey
+      const draft = parseMessage(isPlainObject(payload) ? message : payload)
+      return answerPosted(await core.postByUser(session.user, { draft, idempotencyKey: key })).body
+    })
+    handle('sync', async payload => {
+      const { cursors, limit } = validateSync(payload)
+      return await session.sync(await core.views.fresh(session.user), checkCursors(cursors, 'cursors') ?? {}, limit ?? 200)
+    })
+    handle('read', async payload => {
+      const { ids, upTo } = validateRead(payload ?? {})
+      if (ids !== undefined && upTo !== undefined) throw refusal('ids, upTo', 'both', 'one of them')
+      if (ids !== undefined) await core.marks.read(session.user, ids)
+      else await core.marks.readTo(session.user, checkCursors(upTo, 'upTo'), undefined)
+      return await core.unread.of(session.user)
+    })
+    handle('subscribe', async payload => {
+      const { topics } = validateSubscribe(payload)
+      const added = new Set([...session.topics, ...topics])
+      if (added.size > maxTopics) throw refusal('topics', `${added.size} in all`, `at most ${maxTopics} for a socket`)
+      core.topics.add(session, topics)
+      return { topics: [...session.topics] }
+    })
+    handle('unsubscribe', async payload => {
+      core.topics.remove(session, validateSubscribe(payload).topics)
+      return { topics: [...session.topics] }
+    })
+    handle('refresh', async payload => {
+      const { token } = validateRefresh(payload)
+      const identity = await core.verifyToken(token)
+      if (!identity.scopes.has('user')) throw new GatepostError('GP_SCOPE', 'token: takes one of scope user')
+      if (identity.sub !== session.user || identity.expiresAt === undefined) throw new GatepostError('GP_TOKEN_INVALID', 'token: made for another user')
+      session.expiresAt = identity.expiresAt
+      await core.groups.joinByToken(session.user, identity.groups, identity.issuedAt)
+      return { expiresAt: new Date(identity.expiresAt).toISOString() }
+    })
+  }
+
+  function errorAnswer (error: unknown): { code: string, message: string } {
+    if (error instanceof GatepostError && error.code !== 'GP_INTERNAL') return { code: error.code, message: error.message }
+    log.error({ err: error }, 'an event could not be answered')
+    return { code: 'GP_INTERNAL', message: 'the node could not do this; its log says why' }
+  }
+
+  function connectError (error: unknown): Error {
+    const data = errorAnswer(error)
+    return Object.assign(new Error(data.message), { data })
+  }
+
+  return {
+    close: async () => { await io.close() }
+  }
+}
+
+const isPlainObject = (value: unknown): boolean => typeof value === 'object' && value !== null && !Array.isArray(value) && !ArrayBuffer.isView(value)

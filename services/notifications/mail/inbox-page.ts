@@ -1,0 +1,139 @@
+/**
+ * A page of messages, newest first, merged from every stream that the user sees. A stream is read only once the merge
+ * has come down to its head, and backwards from the cursor, so a page costs the same however much lies behind it.
+ */
+import { refusal } from '../../../shared/errors.js'
+import { parseStream, type StreamId, type UserId } from '../../../shared/names.js'
+import type { EntryDoc, MessageDoc, Store } from '../../../shared/store/store.js'
+import { entryWire, messageContent } from '../stream/entry.js'
+import type { Heads } from '../stream/heads.js'
+import { readBefore } from '../stream/read.js'
+import { flagsOf } from '../state/user-state.js'
+import { visibleStreams } from '../state/unread.js'
+import type { UserView, UserViews } from '../state/user-views.js'
+import type { Target } from '../../../shared/contract/message.js'
+
+export type Box = 'inbox' | 'sent' | 'archived'
+
+export interface PageQuery {
+  readonly limit: number
+  readonly before: Position | undefined
+  readonly box: Box
+  readonly onlyUnread: boolean
+  readonly category: string | undefined
+  readonly with: string | undefined
+}
+
+/** A place in the merge: by seq, ties by stream. */
+export interface Position { readonly seq: number, readonly stream: string }
+
+/** A page reads at most so many entries; a filtered one may come back short, with a `next`. */
+const maxRead = 2_000
+
+export const encodePosition = ({ seq, stream }: Position): string => Buffer.from(JSON.stringify([seq, stream])).toString('base64url')
+
+export function decodePosition (text: string): Position {
+  let parts: unknown
+  try { parts = JSON.parse(Buffer.from(text, 'base64url').toString('utf8')) } catch { /* said below */ }
+  if (Array.isArray(parts) && parts.length === 2) {
+    const [seq, stream] = parts as unknown[]
+    if (Number.isSafeInteger(seq) && (seq as number) >= 0 && typeof stream === 'string' && parseStream(stream) !== undefined) return { seq: seq as number, stream }
+  }
+  throw refusal('before', text, 'the `next` of an earlier page')
+}
+
+interface Source {
+  readonly stream: StreamId
+  readonly after: number
+  /** Entries of this stream with a seq below this are still to come. */
+  below: number
+  /** Read and not yet taken, newest first. */
+  readonly docs: EntryDoc[]
+  /** Nothing lies below what is in `docs`. */
+  isRead: boolean
+}
+
+export interface InboxPages {
+  /** `{messages, next}` as JSON text. */
+  page: (user: UserId, query: PageQuery) => Promise<string>
+}
+
+export function createInboxPages ({ store, heads, views, now }: { store: Store, heads: Heads, views: UserViews, now: () => number }): InboxPages {
+  return {
+    page: async (user, query) => {
+      const view = await views.fresh(user)
+      const visible = visibleStreams(view).filter(({ stream }) => query.box !== 'sent' || stream === view.stream)
+      const found = await heads.fresh(visible.map(({ stream }) => stream))
+      const sources = visible.map(({ stream, after }, i): Source => {
+        const { before } = query
+        const bound = before === undefined ? Infinity : stream < before.stream ? before.seq + 1 : before.seq
+        return { stream, after, below: Math.min(bound, found[i]! + 1), docs: [], isRead: false }
+      }).filter(({ below, after }) => below > after + 1)
+
+      const wires: string[] = []
+      let last: Position | undefined
+      let reads = 0
+      while (wires.length < query.limit && reads < maxRead) {
+        const source = newest(sources)
+        if (source === undefined) return answer(wires, undefined)
+        if (source.docs.length === 0) {
+          const want = Math.min(Math.max(query.limit, 16), maxRead - reads)
+          const docs = await readBefore(store, source.stream, source.below, want)
+          reads += Math.max(1, docs.length)
+          source.isRead = docs.length < want
+          const lowest = docs.at(-1)
+          if (lowest !== undefined) source.below = lowest.seq
+          source.docs.push(...docs.filter(doc => doc.seq > source.after))
+          if (source.docs.length < docs.length) source.isRead = true
+          continue
+        }
+        const doc = source.docs.shift()!
+        last = { seq: doc.seq, stream: source.stream }
+        if (doc.kind === 'message' && isListed(view, source.stream, doc, query, now())) {
+          wires.push(entryWire(doc, flagsOf(view.state, source.stream, doc.seq, doc.category)))
+        }
+      }
+      return answer(wires, newest(sources) === undefined ? undefined : last ?? query.before)
+    }
+  }
+}
+
+const answer = (wires: readonly string[], next: Position | undefined): string =>
+  `{"messages":[${wires.join(',')}],"next":${next === undefined ? 'null' : `"${encodePosition(next)}"`}}`
+
+/** The source whose next entry is the newest, as far as is known before it is read; undefined when all are done. */
+function newest (sources: readonly Source[]): Source | undefined {
+  let best: Source | undefined
+  let bestSeq = -1
+  for (const source of sources) {
+    const first = source.docs[0]
+    if (first === undefined && source.isRead) continue
+    const seq = first?.seq ?? source.below - 1
+    // What is not read yet goes first among equals: it may turn out to be older.
+    if (seq > bestSeq || (seq === bestSeq && best !== undefined && (first === undefined || (best.docs.length > 0 && source.stream > best.stream)))) {
+      best = source
+      bestSeq = seq
+    }
+  }
+  return best
+}
+
+function isListed (view: UserView, stream: StreamId, doc: MessageDoc, query: PageQuery, now: number): boolean {
+  if (doc.expiresAt <= now) return false
+  const isOwn = doc.sender === view.stream
+  if (isOwn && stream !== view.stream) return false // the copy is listed
+  if (query.box === 'sent' ? doc.boxes === 'inbox' : doc.boxes === 'sent') return false
+  if (query.category !== undefined && doc.category !== query.category) return false
+  const { read, archived, deleted } = flagsOf(view.state, stream, doc.seq, doc.category)
+  if (deleted) return false
+  if (query.box !== 'sent' && archived !== (query.box === 'archived')) return false
+  if (query.onlyUnread && (read || isOwn || doc.recalled > 0)) return false
+  return query.with === undefined || isWith(doc, isOwn, query.with)
+}
+
+/** Between the user and this other one: received from, or sent to. */
+function isWith (doc: MessageDoc, isOwn: boolean, other: string): boolean {
+  if (!isOwn) return doc.sender === `u:${other}`
+  const to = messageContent(doc).to as Target
+  return 'user' in to ? to.user === other : 'users' in to && to.users.includes(other)
+}

@@ -1,0 +1,109 @@
+/**
+ * What a user does to messages: read, archive, delete. Each is a change in the user's own stream, answered once the
+ * change and the fold that it leads to are stored, so that the change itself may expire.
+ */
+import { createMessageId, type Clock } from '../../../shared/clock.js'
+import { isName, type StreamId, type UserId } from '../../../shared/names.js'
+import type { EntryDoc, Store } from '../../../shared/store/store.js'
+import type { StoredChange } from '../stream/change.js'
+import type { EntryDraft } from '../stream/entry.js'
+import type { Heads } from '../stream/heads.js'
+import { flagsOf } from '../state/user-state.js'
+import { afterIn, visibleStreams } from '../state/unread.js'
+import type { UserViews } from '../state/user-views.js'
+import { changedMessage, requireVisible, shownTo, type Found } from './find.js'
+import { refusal } from '../../../shared/errors.js'
+
+export interface Marks {
+  /** The message as it is, as JSON text. Rejects with GP_NOT_FOUND. */
+  show: (user: UserId, id: string) => Promise<string>
+  /** The message after the change, as JSON text. Rejects with GP_NOT_FOUND. */
+  change: (user: UserId, id: string, marks: { read?: boolean | undefined, archived?: boolean | undefined }) => Promise<string>
+  remove: (user: UserId, id: string) => Promise<void>
+  /** All of these become read; GP_NOT_FOUND (and nothing is changed) where one is not the user's. */
+  read: (user: UserId, ids: readonly string[]) => Promise<void>
+  /** All up to these seqs becomes read, or all there is; a category narrows it. */
+  readTo: (user: UserId, upTo: Readonly<Record<string, number>> | undefined, category: string | undefined) => Promise<void>
+}
+
+export interface MarksOptions {
+  readonly store: Store
+  readonly clock: Clock
+  readonly heads: Heads
+  readonly views: UserViews
+  readonly append: (stream: StreamId, draft: EntryDraft) => Promise<{ doc: EntryDoc }>
+  readonly retentionMs: number
+}
+
+/** A change as a draft: new id, kept as long as a message. */
+export function changeDraft (clock: Clock, retentionMs: number, change: StoredChange): EntryDraft {
+  return { kind: 'change', id: createMessageId(clock.tick(), undefined), expiresAt: clock.now() + retentionMs, text: JSON.stringify(change) }
+}
+
+export function createMarks ({ store, clock, heads, views, append, retentionMs }: MarksOptions): Marks {
+  const sources = { store, now: clock.now }
+
+  async function record (user: UserId, change: StoredChange): Promise<void> {
+    const view = await views.fresh(user)
+    const { doc } = await append(view.stream, changeDraft(clock, retentionMs, change))
+    await views.storeFold(user, doc.seq)
+  }
+
+  const needs = (view: Awaited<ReturnType<UserViews['fresh']>>, { stream, doc }: Found, marks: { read?: boolean | undefined, archived?: boolean | undefined }): boolean => {
+    const flags = flagsOf(view.state, stream, doc.seq, doc.category)
+    return (marks.read !== undefined && marks.read !== flags.read) || (marks.archived !== undefined && marks.archived !== flags.archived)
+  }
+
+  return {
+    show: async (user, id) => {
+      const view = await views.fresh(user)
+      return shownTo(view, await requireVisible(sources, view, id))
+    },
+    change: async (user, id, marks) => {
+      const view = await views.fresh(user)
+      const found = await requireVisible(sources, view, id)
+      if (needs(view, found, marks)) {
+        const { read, archived } = marks
+        await record(user, { type: 'mark', messages: [changedMessage(found)], ...read !== undefined && { read }, ...archived !== undefined && { archived } })
+      }
+      return shownTo(view, found)
+    },
+    remove: async (user, id) => {
+      const found = await requireVisible(sources, await views.fresh(user), id)
+      await record(user, { type: 'mark', messages: [changedMessage(found)], deleted: true })
+    },
+    read: async (user, ids) => {
+      const view = await views.fresh(user)
+      const found = await Promise.all([...new Set(ids)].map(id => requireVisible(sources, view, id)))
+      const unread = found.filter(one => needs(view, one, { read: true }))
+      if (unread.length > 0) await record(user, { type: 'mark', messages: unread.map(changedMessage), read: true })
+    },
+    readTo: async (user, upTo, category) => {
+      const view = await views.fresh(user)
+      const asked = upTo === undefined ? visibleStreams(view).map(({ stream }) => stream) : seenStreams(view, upTo)
+      const found = await heads.fresh(asked)
+      const readTo: Record<string, number> = {}
+      for (const [i, stream] of asked.entries()) {
+        const to = Math.min(found[i]!, upTo?.[stream] ?? Infinity)
+        const mark = view.state.readTo.get(stream)
+        const known = Math.max(mark?.seq ?? 0, category === undefined ? 0 : mark?.byCategory.get(category) ?? 0)
+        // Marks of single messages below the watermark may say otherwise: the watermark is laid again.
+        if (to > 0 && (to > known || hasUnreadMark(view, stream))) readTo[stream] = to
+      }
+      if (Object.keys(readTo).length === 0) return
+      await record(user, { type: 'readTo', readTo, ...category !== undefined && { category } })
+    }
+  }
+
+  function hasUnreadMark (view: Awaited<ReturnType<UserViews['fresh']>>, stream: StreamId): boolean {
+    return view.state.pieces.some(piece => [...piece.marks.values()].some(mark => mark.stream === stream && mark.read === false))
+  }
+
+  /** The streams named that the user sees; one that the user sees no longer is passed over, one that cannot be is refused. */
+  function seenStreams (view: Awaited<ReturnType<UserViews['fresh']>>, upTo: Readonly<Record<string, number>>): StreamId[] {
+    return (Object.keys(upTo) as StreamId[]).filter(stream => {
+      if (stream !== 'all' && !(/^[ug]:/.test(stream) && isName(stream.slice(2)))) throw refusal(`upTo.${stream}`, stream, 'u:NAME, g:NAME or all')
+      return afterIn(view, stream) !== undefined
+    })
+  }
+}

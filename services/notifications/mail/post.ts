@@ -1,0 +1,132 @@
+/**
+ * A message on its way in: claimed where it has an idempotency key, allowed, copied into the streams of its receivers,
+ * last into the sender's own. Volatile ones are only handed on.
+ */
+import { createMessageId, parseMessageId, toMs, type Clock } from '../../../shared/clock.js'
+import type { MessageDraft, Target } from '../../../shared/contract/message.js'
+import { GatepostError } from '../../../shared/errors.js'
+import { allStream, groupStream, userStream, type GroupId, type MessageId, type StreamId, type UserId } from '../../../shared/names.js'
+import type { EntryDoc, MessageDoc } from '../../../shared/store/store.js'
+import type { UserViews } from '../state/user-views.js'
+import { messageText, volatileWire, type EntryDraft } from '../stream/entry.js'
+import type { Claims } from './claims.js'
+
+/** `u:USER` or `p:PRODUCER`. */
+export type Sender = `u:${string}` | `p:${string}`
+
+export interface Outgoing {
+  readonly draft: MessageDraft
+  /** Fixed before the first try; made here where nobody has. */
+  readonly id?: MessageId | undefined
+  readonly idempotencyKey?: string | undefined
+}
+
+export interface Posted {
+  readonly id: MessageId
+  readonly createdAt: string
+  readonly duplicate: boolean
+  readonly isVolatile: boolean
+  /** The sender's own copy; a producer has none. */
+  readonly copy: EntryDoc | undefined
+}
+
+export interface Post {
+  /** Each message by itself, those to one target in their order. */
+  readonly all: (sender: Sender, outgoing: readonly Outgoing[]) => Array<Promise<Posted>>
+}
+
+export interface PostOptions {
+  readonly clock: Clock
+  readonly claims: Claims
+  readonly views: UserViews
+  readonly append: (stream: StreamId, draft: EntryDraft) => Promise<{ doc: EntryDoc }>
+  readonly sendVolatile: (stream: StreamId, wire: string) => void
+  readonly sendToTopic: (topic: string, match: 'exact' | 'prefix', wire: string) => void
+  readonly retentionMs: number
+}
+
+/** Where a message's id points to: the stream of its target where readers share it. */
+export function homeOf (to: Target): StreamId | undefined {
+  if ('group' in to) return groupStream(to.group)
+  if ('all' in to) return allStream
+  return undefined
+}
+
+/** Receivers' streams of a stored message, each once, and what each copy says in `to`. */
+export function receiversOf (to: Target): Array<{ stream: StreamId, to: Target }> {
+  if ('user' in to) return [{ stream: userStream(to.user), to }]
+  if ('users' in to) return [...new Set(to.users)].map(user => ({ stream: userStream(user), to: { user } }))
+  if ('group' in to) return [{ stream: groupStream(to.group), to }]
+  if ('all' in to) return [{ stream: allStream, to }]
+  return []
+}
+
+export function createPost ({ clock, claims, views, append, sendVolatile, sendToTopic, retentionMs }: PostOptions): Post {
+  /** Throws GP_SCOPE, GP_NOT_MEMBER. */
+  async function allow (sender: Sender, to: Target): Promise<void> {
+    if (sender.startsWith('p:')) return
+    if ('topic' in to || 'all' in to) throw new GatepostError('GP_SCOPE', 'to: users send to {user}, {users} and their own groups; the rest takes a producer\'s token')
+    if (!('group' in to)) return
+    const view = await views.fresh(sender.slice(2) as UserId)
+    if (view.memberships.get(to.group as GroupId)?.isMember !== true) throw new GatepostError('GP_NOT_MEMBER', 'to.group: the sender is not a member of it')
+  }
+
+  async function admit (sender: Sender, { draft, id, idempotencyKey }: Outgoing): Promise<{ id: MessageId, duplicate: boolean }> {
+    await allow(sender, draft.to)
+    const own = id ?? createMessageId(clock.tick(), homeOf(draft.to))
+    if (idempotencyKey === undefined) return { id: own, duplicate: false }
+    return await claims.claim(sender, idempotencyKey, draft.json, own)
+  }
+
+  function store (sender: Sender, draft: MessageDraft, { id, duplicate }: { id: MessageId, duplicate: boolean }): Promise<Posted> {
+    const createdAtMs = toMs(parseMessageId(id)!.time)
+    const createdAt = new Date(createdAtMs).toISOString()
+    const from = sender.startsWith('u:') ? { user: sender.slice(2) } : { producer: sender.slice(2) }
+    const { to, title, body, data, category, ttlSeconds } = draft
+    if (draft.isVolatile) {
+      if (!duplicate) {
+        const text = messageText({ from, to, title, body, data, category, createdAtMs, expiresAtMs: ttlSeconds === undefined ? undefined : createdAtMs + ttlSeconds * 1000, boxes: 'inbox' })
+        handOn(to, volatileWire(id, text))
+      }
+      return Promise.resolve({ id, createdAt, duplicate, isVolatile: true, copy: undefined })
+    }
+    const expiresAt = createdAtMs + (ttlSeconds === undefined ? retentionMs : ttlSeconds * 1000)
+    const draftOf = (boxes: MessageDoc['boxes'], to: Target): EntryDraft => ({
+      kind: 'message',
+      id,
+      sender,
+      category,
+      boxes,
+      recalled: 0,
+      expiresAt,
+      text: messageText({ from, to, title, body, data, category, createdAtMs, expiresAtMs: expiresAt, boxes })
+    })
+    const ownStream = sender.startsWith('u:') ? sender as StreamId : undefined
+    const receivers = receiversOf(to)
+    const isToSelf = receivers.some(({ stream }) => stream === ownStream)
+    // Queued in this turn, so that messages to one target keep their order.
+    const copies = receivers.filter(({ stream }) => stream !== ownStream).map(({ stream, to }) => append(stream, draftOf('inbox', to)))
+    return (async () => {
+      await Promise.all(copies)
+      const copy = ownStream === undefined ? undefined : (await append(ownStream, draftOf(isToSelf ? 'both' : 'sent', to))).doc
+      return { id, createdAt, duplicate, isVolatile: false, copy }
+    })()
+  }
+
+  function handOn (to: Target, wire: string): void {
+    if ('topic' in to) sendToTopic(to.topic, to.match ?? 'exact', wire)
+    else for (const { stream } of receiversOf(to)) sendVolatile(stream, wire)
+  }
+
+  return {
+    all: (sender, outgoing) => {
+      const admitted = outgoing.map(one => admit(sender, one))
+      // Stored in the order given once all are admitted: a claim that takes longer must not let a later one pass.
+      const everyone = Promise.allSettled(admitted)
+      return outgoing.map(async (one, i) => {
+        await everyone
+        return await store(sender, one.draft, await admitted[i]!)
+      })
+    }
+  }
+}

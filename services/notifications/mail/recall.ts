@@ -1,0 +1,91 @@
+/**
+ * Taking a message back: in each stream that holds it, a change says so first, then what it said is erased. Receivers
+ * come first, the sender's own copy last: as long as that one is not recalled, trying again completes the rest.
+ */
+import { parseMessageId, toMs, type Clock } from '../../../shared/clock.js'
+import type { Target } from '../../../shared/contract/message.js'
+import { GatepostError } from '../../../shared/errors.js'
+import type { StreamId, UserId } from '../../../shared/names.js'
+import { entriesBefore } from '../../../shared/keys.js'
+import type { EntryDoc, MessageDoc, Store } from '../../../shared/store/store.js'
+import type { RecallChange } from '../stream/change.js'
+import { erasedText, messageContent, type EntryDraft } from '../stream/entry.js'
+import { findMessage } from '../stream/read.js'
+import type { UserViews } from '../state/user-views.js'
+import { changedMessage, findVisible, shownTo } from './find.js'
+import { changeDraft } from './marks.js'
+import { receiversOf, type Sender } from './post.js'
+
+export const recallWithinMs = 2 * 60_000
+
+export interface Recall {
+  /** The message as its sender is shown it then, as JSON text. GP_NOT_FOUND, GP_NOT_SENDER, GP_RECALL_EXPIRED. */
+  byUser: (user: UserId, id: string) => Promise<string>
+  /** GP_NOT_FOUND, GP_NOT_SENDER. `to` as it was sent. */
+  byProducer: (sender: Sender, id: string, to: Target) => Promise<void>
+}
+
+export interface RecallOptions {
+  readonly store: Store
+  readonly clock: Clock
+  readonly views: UserViews
+  readonly append: (stream: StreamId, draft: EntryDraft) => Promise<{ doc: EntryDoc }>
+  readonly retentionMs: number
+}
+
+const maxEraseTries = 10
+
+/** Erases what a recall's change names, if nobody has yet. */
+export async function erase (store: Store, stream: StreamId, messageSeq: number, changeSeq: number): Promise<void> {
+  for (let tries = 0; tries < maxEraseTries; tries++) {
+    // The entry with seq s is the last one whose prev is below s.
+    const [doc] = await store.lasts('entries', [entriesBefore(stream, messageSeq)])
+    if (doc?.kind !== 'message' || doc.seq !== messageSeq || doc.recalled > 0) return
+    const erased: MessageDoc = { ...doc, v: doc.v + 1, recalled: changeSeq, text: erasedText(doc) }
+    const [outcome] = await store.replace('entries', [{ was: doc.v, doc: erased }])
+    if (outcome === 'done') return
+  }
+  throw new GatepostError('GP_STORE_UNAVAILABLE', 'a message could not be erased; the same again completes it')
+}
+
+export function createRecall ({ store, clock, views, append, retentionMs }: RecallOptions): Recall {
+  async function recallIn (stream: StreamId, doc: MessageDoc): Promise<void> {
+    if (doc.recalled > 0) return
+    const change: RecallChange = { type: 'recall', message: changedMessage({ stream, doc }), sender: doc.sender }
+    const { doc: stored } = await append(stream, changeDraft(clock, retentionMs, change))
+    await erase(store, stream, doc.seq, stored.seq)
+  }
+
+  /** Every receiver's copy that is still there. */
+  async function recallFrom (streams: readonly StreamId[], sender: Sender, id: string): Promise<number> {
+    const docs = await Promise.all(streams.map(async stream => ({ stream, doc: await findMessage(store, stream, id) })))
+    const own = docs.filter((found): found is { stream: StreamId, doc: MessageDoc } => found.doc?.sender === sender)
+    if (own.length === 0 && docs.some(({ doc }) => doc !== undefined)) throw new GatepostError('GP_NOT_SENDER', 'id: another one sent it')
+    await Promise.all(own.map(async ({ stream, doc }) => { await recallIn(stream, doc) }))
+    return own.length
+  }
+
+  return {
+    byUser: async (user, id) => {
+      const view = await views.fresh(user)
+      const found = await findVisible({ store, now: clock.now }, view, id)
+      if (found === undefined) throw new GatepostError('GP_NOT_FOUND', 'id: no message of this user has it')
+      const { stream, doc } = found
+      if (doc.sender !== view.stream) throw new GatepostError('GP_NOT_SENDER', 'id: another one sent it')
+      if (doc.recalled === 0) {
+        const sentAt = toMs(parseMessageId(id)!.time)
+        if (clock.now() - sentAt > recallWithinMs) throw new GatepostError('GP_RECALL_EXPIRED', `id: sent at ${new Date(sentAt).toISOString()}; a recall takes at most 2 minutes`)
+        const receivers = receiversOf(messageContent(doc).to as Target).map(receiver => receiver.stream).filter(receiver => receiver !== stream)
+        await recallFrom(receivers, view.stream as Sender, id)
+        await recallIn(stream, doc)
+      }
+      const [after] = await store.get('entries', [doc.key])
+      return shownTo(view, { stream, doc: after?.kind === 'message' ? after : doc })
+    },
+    byProducer: async (sender, id, to) => {
+      if (parseMessageId(id) === undefined) throw new GatepostError('GP_NOT_FOUND', 'id: no message has it')
+      const recalled = await recallFrom(receiversOf(to).map(({ stream }) => stream), sender, id)
+      if (recalled === 0) throw new GatepostError('GP_NOT_FOUND', 'id: no message to this target has it')
+    }
+  }
+}

@@ -1,0 +1,211 @@
+/**
+ * One node without its network faces: what stores, counts and delivers, wired together. The way of a message:
+ * routes/ or delivery/socket-server.ts → mail/post.ts → stream/appender.ts → (stored) → `arrived` here → delivery/hub.ts
+ * → delivery/session.ts, and over dispatch to the other nodes, where `arrived` is the way in.
+ */
+import type { Clock } from '../../shared/clock.js'
+import { GatepostError } from '../../shared/errors.js'
+import { createTicketVerifier, createTokenVerifier, type Ticket, type TokenVerifier } from '../../shared/identity/verify.js'
+import type { Log } from '../../shared/log.js'
+import type { NodeId, StreamId, UserId } from '../../shared/names.js'
+import { createRateLimit } from '../../shared/rate-limit.js'
+import type { AuthSettings } from '../../shared/settings/settings.js'
+import { placeOfEntry, type EntryDoc, type Store } from '../../shared/store/store.js'
+import type { Dispatch } from '../dispatch/dispatch.js'
+import { entriesFrame } from './delivery/frame.js'
+import { createHub, type Hub } from './delivery/hub.js'
+import { createLocalUsers, type LocalUsers } from './delivery/local-users.js'
+import { createTopics, type Topics } from './delivery/topics.js'
+import { Session } from './delivery/session.js'
+import { createClaims } from './mail/claims.js'
+import { createGroups, type Groups } from './mail/groups.js'
+import { createInboxPages, type InboxPages } from './mail/inbox-page.js'
+import { createMarks, type Marks } from './mail/marks.js'
+import { createPost, type Outgoing, type Posted, type Sender } from './mail/post.js'
+import { createRecall, type Recall } from './mail/recall.js'
+import { createUnreadCounter, type UnreadCounter } from './state/unread.js'
+import { createUserViews, type UserViews } from './state/user-views.js'
+import { createAppender, type Appender, type AppendRules } from './stream/appender.js'
+import { decodeEntry, encodeEntry } from './stream/entry.js'
+import { createHeads, type Heads } from './stream/heads.js'
+
+export interface NodeCore {
+  readonly nodeId: NodeId
+  readonly store: Store
+  readonly now: () => number
+  readonly log: Log
+  readonly heads: Heads
+  readonly appender: Appender
+  readonly views: UserViews
+  readonly hub: Hub
+  readonly users: LocalUsers
+  readonly topics: Topics
+  readonly unread: UnreadCounter
+  readonly pages: InboxPages
+  readonly marks: Marks
+  readonly groups: Groups
+  readonly recall: Recall
+  readonly isDraining: () => boolean
+  /** Throws GP_TOKEN_INVALID, GP_TICKET_WRONG_NODE, GP_TICKET_EXPIRED. */
+  readonly verifyTicket: (text: string) => Ticket
+  readonly verifyToken: TokenVerifier['verify']
+  /** Makes the user a member of the groups that the ticket's token names; once for each ticket. */
+  readonly joinByTicket: (ticket: Ticket) => Promise<void>
+  /** One message of a user, counted against the user's rate (GP_RATE_LIMIT). */
+  readonly postByUser: (user: UserId, outgoing: Outgoing) => Promise<Posted>
+  readonly postAll: (sender: Sender, outgoing: readonly Outgoing[]) => Array<Promise<Posted>>
+  /** Messages that came in by this node since its start. */
+  readonly messageCount: () => number
+  readonly close: () => Promise<void>
+}
+
+export interface NodeCoreOptions {
+  readonly nodeId: NodeId
+  readonly store: Store
+  readonly dispatch: Dispatch
+  readonly clock: Clock
+  readonly log: Log
+  readonly secret: string
+  readonly auth: AuthSettings
+  readonly retentionMs: number
+  readonly rateUserPerMinute: number | undefined
+  readonly isDraining: () => boolean
+  /** Awaited before streams are appended to; see node-log.ts. */
+  readonly beforeStoring: (streams: readonly StreamId[]) => Promise<void> | undefined
+  readonly rules?: AppendRules | undefined
+}
+
+/** How long after an append of unknown outcome its stream is looked at again. */
+const lookAgainMs = 15_000
+
+export function createNodeCore (options: NodeCoreOptions): NodeCore {
+  const { nodeId, store, dispatch, clock, log, secret, auth, retentionMs, rateUserPerMinute, isDraining, beforeStoring, rules } = options
+  const { now } = clock
+  const heads = createHeads({ store, now })
+  const views = createUserViews({ store, heads, now })
+  const unread = createUnreadCounter({ store, views, heads, now })
+  const topics = createTopics()
+  const users: LocalUsers = createLocalUsers({ hub: () => hub, views, unread, now, log })
+  const hub: Hub = createHub({ store, heads, now, log, onEntry: users.accept })
+
+  /** An entry that is durable, from this node or another: everything in memory that it concerns takes note. */
+  function arrived (stream: StreamId, doc: EntryDoc): void {
+    heads.see(stream, doc)
+    if (hub.get(stream) !== undefined) hub.accept(stream, doc)
+    else if (stream.startsWith('u:')) views.accept(stream, doc)
+    else unread.accept(stream, doc)
+  }
+
+  const appender = createAppender({
+    store,
+    clock,
+    log,
+    beforeStoring,
+    ...rules !== undefined && { rules },
+    onAppended: (stream, doc) => {
+      if (stream.startsWith('n:')) return
+      arrived(stream, doc)
+      dispatch.broadcast(stream, encodeEntry(doc))
+    },
+    onUnknown: stream => {
+      const timer = setTimeout(() => {
+        const local = hub.get(stream)
+        if (local !== undefined) void hub.look([local]).catch(() => {}) // the next round looks again
+      }, lookAgainMs)
+      timer.unref()
+    }
+  })
+  const { append } = appender
+
+  const stopArrivals = dispatch.onArrival(hub.wants, ({ token, payload }) => {
+    if (payload[0] === volatileMark) {
+      deliverVolatile(hub.byToken(token)?.readers ?? [], wireOf(payload))
+      return
+    }
+    const doc = decodeEntry(payload)
+    const { stream } = placeOfEntry(doc.key)
+    appender.observe(stream, doc)
+    arrived(stream, doc)
+  })
+  const stopTopics = dispatch.onTopic(({ topic, match, payload }) => {
+    deliverVolatile(topics.match(topic, match), wireOf(payload))
+  })
+
+  function deliverVolatile (readers: Iterable<unknown>, wire: string): void {
+    const frame = entriesFrame([wire])
+    for (const reader of readers) if (reader instanceof Session) reader.deliverVolatile(frame)
+  }
+
+  const requireLink = (): void => {
+    if (!dispatch.isConnected) throw new GatepostError('GP_DISPATCH_UNAVAILABLE', 'this node has no link to the others; a volatile message would not reach everyone')
+  }
+
+  const post = createPost({
+    clock,
+    views,
+    append,
+    retentionMs,
+    claims: createClaims({ store, now }),
+    sendVolatile: (stream, wire) => {
+      requireLink()
+      deliverVolatile(hub.get(stream)?.readers ?? [], wire)
+      dispatch.broadcastVolatile(stream, volatilePayload(wire))
+    },
+    sendToTopic: (topic, match, wire) => {
+      requireLink()
+      deliverVolatile(topics.match(topic, match), wire)
+      dispatch.broadcastTopic(topic, match, volatilePayload(wire))
+    }
+  })
+
+  const marks = createMarks({ store, clock, heads, views, append, retentionMs })
+  const groups = createGroups({ store, clock, heads, views, append, retentionMs })
+  const recall = createRecall({ store, clock, views, append, retentionMs })
+  const pages = createInboxPages({ store, heads, views, now })
+  const verifyTicket = createTicketVerifier({ secret, nodeId, now })
+  const tokens = createTokenVerifier({ secret, auth, now, log })
+  const joined = new WeakSet<Ticket>()
+  const rate = rateUserPerMinute === undefined ? undefined : createRateLimit({ perMinute: rateUserPerMinute, now })
+  let messages = 0
+
+  const postAll: NodeCore['postAll'] = (sender, outgoing) => {
+    messages += outgoing.length
+    return post.all(sender, outgoing)
+  }
+
+  return {
+    nodeId, store, now, log, heads, appender, views, hub, users, topics, unread, pages, marks, groups, recall, isDraining, verifyTicket, postAll,
+    verifyToken: tokens.verify,
+    joinByTicket: async ticket => {
+      if (ticket.groups.length === 0 || joined.has(ticket)) return
+      await groups.joinByToken(ticket.user as UserId, ticket.groups, ticket.userTokenIssuedAt)
+      joined.add(ticket)
+    },
+    postByUser: async (user, outgoing) => {
+      const waitSeconds = rate?.take(user, 1) ?? 0
+      if (waitSeconds > 0) throw new GatepostError('GP_RATE_LIMIT', `more than ${rateUserPerMinute} messages a minute`, { retryAfterSeconds: waitSeconds })
+      return await postAll(`u:${user}`, [outgoing])[0]!
+    },
+    messageCount: () => messages,
+    close: async () => {
+      stopArrivals()
+      stopTopics()
+      await appender.settled()
+      users.close()
+      hub.close()
+      tokens.close()
+    }
+  }
+}
+
+/** An entry's head begins with `{`: this tells a volatile one apart. */
+const volatileMark = 0x76 // 'v'
+const volatilePayload = (wire: string): Buffer => Buffer.from(`v${wire}`)
+const wireOf = (payload: Uint8Array): string => Buffer.from(payload.buffer, payload.byteOffset + 1, payload.byteLength - 1).toString('utf8')
+
+/** What a sender is answered, over REST or a socket. */
+export function answerPosted ({ id, createdAt, duplicate, isVolatile, copy }: Posted): { status: 200 | 201 | 202, body: object } {
+  if (isVolatile) return { status: 202, body: { id, createdAt } }
+  const place = copy === undefined ? {} : { stream: placeOfEntry(copy.key).stream, seq: copy.seq }
+  return { status: duplicate ? 200 : 201, body: { id, ...place, createdAt, duplicate } }
+}

@@ -1,0 +1,45 @@
+/** A node's answers to what Gates (and other nodes) ask over dispatch. */
+import type { NodeRequestHandlers, MessageResult } from '../../shared/contract/node-requests.js'
+import { GatepostError } from '../../shared/errors.js'
+import type { Log } from '../../shared/log.js'
+import type { GroupId, UserId } from '../../shared/names.js'
+import type { Sender } from './mail/post.js'
+import { answerPosted, type NodeCore } from './node-core.js'
+import type { Placement } from './placement.js'
+
+export function createNodeRequests ({ core, placement, log }: { core: NodeCore, placement: Placement, log: Log }): NodeRequestHandlers {
+  const refused = (error: unknown): MessageResult => {
+    if (error instanceof GatepostError) return { status: error.statusCode, code: error.code, message: error.message }
+    log.error({ err: error }, 'a message that was handed over could not be stored')
+    return { status: 500, code: 'GP_INTERNAL', message: 'the node could not do this; its log says why' }
+  }
+
+  return {
+    'append-messages': async ({ sender, messages }) => {
+      const posted = core.postAll(sender as Sender, messages.map(({ id, message, idempotencyKey }) => ({ id, draft: message, idempotencyKey })))
+      const results = await Promise.all(posted.map(async (one): Promise<MessageResult> => {
+        try {
+          const stored = await one
+          const { id, createdAt, duplicate } = stored
+          return { status: answerPosted(stored).status, id, createdAt, duplicate }
+        } catch (error) { return refused(error) }
+      }))
+      return { results }
+    },
+    recall: async ({ sender, id, to }) => {
+      await core.recall.byProducer(sender as Sender, id, to)
+      return { id }
+    },
+    presence: async ({ user }) => ({ sockets: core.users.sessionsOf(user as UserId).filter(({ state }) => state !== 'opening').length }),
+    disconnect: async ({ user }) => {
+      const sessions = core.users.sessionsOf(user as UserId)
+      for (const session of sessions) session.socket.disconnect(true)
+      return { sockets: sessions.length }
+    },
+    'join-group': async ({ group, user }) => { await core.groups.join(user as UserId, group as GroupId); return {} },
+    'leave-group': async ({ group, user }) => { await core.groups.leave(user as UserId, group as GroupId); return {} },
+    'list-members': async ({ group, limit, after }) => await core.groups.members(group as GroupId, limit, after),
+    drain: async () => { void placement.drain(); return {} },
+    undrain: async () => { placement.undrain(); return {} }
+  }
+}

@@ -1,0 +1,131 @@
+/**
+ * Which users belong here. A node keeps the ring as every Gate has it; when members come or go, sockets whose user
+ * now belongs elsewhere are asked to `reassign`, gently. A drain hands all of them over within its time.
+ *
+ *   up → draining → up (undrain) | ended (the process stops)
+ */
+import type { Log } from '../../shared/log.js'
+import type { NodeId, StreamId } from '../../shared/names.js'
+import { createRingBuilder, ringName, type Ring } from '../../shared/ring.js'
+import type { Dispatch, Member } from '../dispatch/dispatch.js'
+import type { LocalUsers } from './delivery/local-users.js'
+import type { Session } from './delivery/session.js'
+
+export interface Placement {
+  readonly state: 'up' | 'draining'
+  /** The node that the ring gives to a stream; undefined where there is none. */
+  ownerOf: (stream: StreamId) => NodeId | undefined
+  /** Leaves the ring and asks every socket to move, evenly over the drain time; closes who has not by its end. Resolves then. */
+  drain: () => Promise<void>
+  undrain: () => void
+  close: () => void
+}
+
+export interface PlacementOptions {
+  readonly nodeId: NodeId
+  readonly dispatch: Dispatch
+  readonly users: LocalUsers
+  readonly now: () => number
+  readonly log: Log
+  readonly drainMs: number
+}
+
+const roundMs = 100
+/** At most 100 a second. */
+const movesPerRound = 10
+/** None whose ticket is younger, none more often. */
+const restMs = 60_000
+/** The last part of a drain is left for those who were asked last. */
+const askWithin = 0.8
+
+export function createPlacement ({ nodeId, dispatch, users, now, log, drainMs }: PlacementOptions): Placement {
+  const buildRing = createRingBuilder()
+  let ring: Ring = buildRing([])
+  let state: 'up' | 'draining' = 'up'
+  let round: NodeJS.Timeout | undefined
+  let draining: { readonly ended: Promise<void>, readonly stop: () => void } | undefined
+
+  function rebuild (members: readonly Member[]): void {
+    ring = buildRing(members.filter(member => member.state === 'up'))
+    if (state === 'up') scheduleRound()
+  }
+  const stopMembers = dispatch.onMembers(rebuild)
+  rebuild(dispatch.members())
+
+  function scheduleRound (): void {
+    round ??= setTimeout(moveSome, roundMs).unref()
+  }
+
+  /** Asks a few of those who belong elsewhere; goes on while somebody is left, also those who must rest first. */
+  function moveSome (): void {
+    round = undefined
+    if (state !== 'up' || users.sessionCount === 0) return
+    const at = now()
+    let moved = 0
+    let isWaiting = false
+    for (const session of users.sessions()) {
+      if (session.state === 'closed' || belongsHere(session)) continue
+      if (at - session.ticket.issuedAt < restMs || at - session.reassignedAt < restMs) { isWaiting = true; continue }
+      if (moved === movesPerRound) { isWaiting = true; break }
+      moved++
+      session.reassignedAt = at
+      session.socket.emit('reassign', { reason: 'moved', delayMs: Math.round(Math.random() * 1_000) })
+    }
+    if (isWaiting) round = setTimeout(moveSome, moved > 0 ? roundMs : 1_000).unref()
+  }
+
+  const belongsHere = (session: Session): boolean => (ring.assign(session.user) ?? nodeId) === nodeId
+
+  const hasOthers = (): boolean => dispatch.members().some(member => member.id !== nodeId && member.state === 'up')
+
+  function startDrain (): { ended: Promise<void>, stop: () => void } {
+    state = 'draining'
+    dispatch.announceNow()
+    const begun = now()
+    const asked = new WeakSet<Session>()
+    log.info({ event: 'drain', sockets: users.sessionCount, drainMs }, 'draining')
+    let end!: () => void
+    const ended = new Promise<void>(resolve => { end = resolve })
+    const step = (): void => {
+      const passed = now() - begun
+      const open = [...users.sessions()]
+      const left = open.filter(session => !asked.has(session))
+      const roundsLeft = Math.max(1, Math.floor((drainMs * askWithin - passed) / roundMs))
+      for (const session of left.slice(0, Math.ceil(left.length / roundsLeft))) {
+        asked.add(session)
+        session.socket.emit('reassign', { reason: 'draining', delayMs: 0 })
+      }
+      if (passed >= drainMs) {
+        for (const session of open) session.socket.disconnect(true)
+        stop()
+      } else if (open.length === 0) stop()
+    }
+    const timer = setInterval(step, roundMs)
+    const stop = (): void => { clearInterval(timer); end() }
+    step()
+    return { ended, stop }
+  }
+
+  return {
+    get state () { return state },
+    ownerOf: stream => ring.assign(ringName(stream)),
+    drain: async () => {
+      draining ??= startDrain()
+      // Nobody to hand over to: waiting would only keep the process.
+      if (!hasOthers()) return
+      await draining.ended
+    },
+    undrain: () => {
+      draining?.stop()
+      draining = undefined
+      state = 'up'
+      dispatch.announceNow()
+      rebuild(dispatch.members())
+    },
+    close: () => {
+      stopMembers()
+      clearTimeout(round)
+      draining?.stop()
+    }
+  }
+}

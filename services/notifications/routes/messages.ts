@@ -1,0 +1,133 @@
+/** The mail of the user whose ticket is sent (docs/protocol.md "Node, REST"). */
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { Type } from 'typebox'
+import { IdempotencyKey, Message, parseMessage } from '../../../shared/contract/message.js'
+import { refusal } from '../../../shared/errors.js'
+import type { App } from '../../../shared/http/create-app.js'
+import { needsBearer } from '../../../shared/http/document-api.js'
+import { refusals } from '../../../shared/http/error-response.js'
+import { bearerToken } from '../../../shared/identity/claims.js'
+import type { UserId } from '../../../shared/names.js'
+import { createValidator, Name } from '../../../shared/validate.js'
+import { decodePosition, type Box } from '../mail/inbox-page.js'
+import { answerPosted, type NodeCore } from '../node-core.js'
+import { MessageEntry, Page, PostedAnswer, UnreadAnswer, VolatileAnswer } from './schemas.js'
+
+const strict = { additionalProperties: false } as const
+const json = 'application/json; charset=utf-8'
+
+const PageParameters = Type.Object({
+  limit: Type.Optional(Type.String({ pattern: '^(?:[1-9]|[1-9][0-9]|1[0-9][0-9]|200)$', description: 'a whole number, 1 to 200' })),
+  before: Type.Optional(Type.String({ maxLength: 2_048, description: 'the `next` of an earlier page' })),
+  box: Type.Optional(Type.Union([Type.Literal('inbox'), Type.Literal('sent'), Type.Literal('archived')], { description: 'inbox, sent or archived' })),
+  unread: Type.Optional(Type.Union([Type.Literal('true'), Type.Literal('false')], { description: 'true or false' })),
+  category: Type.Optional(Name('a category')),
+  with: Type.Optional(Name('a user'))
+}, strict)
+
+const Id = Type.Object({ id: Type.String({ minLength: 1, maxLength: 1_024, description: 'the id of a message' }) }, strict)
+const Marks = Type.Object({
+  read: Type.Optional(Type.Boolean({ description: 'true or false' })),
+  archived: Type.Optional(Type.Boolean({ description: 'true or false' }))
+}, { ...strict, description: '{read?, archived?}, at least one of them' })
+const ReadTo = Type.Object({
+  upTo: Type.Optional(Type.Record(Type.String(), Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'a seq: a whole number below 2^53, 0 or more' }), { description: '{stream: seq}' })),
+  category: Type.Optional(Name('a category'))
+}, { ...strict, description: '{upTo?, category?}' })
+
+const validateKey = createValidator(IdempotencyKey)
+const perUser = ['GP_TOKEN_MISSING', 'GP_TICKET_EXPIRED', 'GP_TICKET_WRONG_NODE', 'GP_STORE_UNAVAILABLE', 'GP_OVERLOADED'] as const
+
+export function serveMessages (app: App, core: () => NodeCore): void {
+  app.decorateRequest('user', '' as UserId)
+  const authenticate = async (request: FastifyRequest): Promise<void> => {
+    const ticket = core().verifyTicket(bearerToken(request.headers.authorization))
+    await core().joinByTicket(ticket)
+    request.user = ticket.user as UserId
+  }
+  const asJson = (reply: FastifyReply, text: string): FastifyReply => reply.header('content-type', json).header('cache-control', 'no-store').send(text)
+  const common = { tags: ['messages'], security: needsBearer }
+
+  app.post('/messages', {
+    onRequest: authenticate,
+    // The whole check of a message is parseMessage: it names members of `to`, counts bytes and levels.
+    validatorCompiler: () => () => true,
+    schema: {
+      ...common,
+      summary: 'Sends mail to users or to a group of one\'s own',
+      headers: Type.Object({ 'idempotency-key': Type.Optional(IdempotencyKey) }),
+      body: Message,
+      response: { 201: PostedAnswer, 200: PostedAnswer, 202: VolatileAnswer, ...refusals(...perUser, 'GP_SCOPE', 'GP_NOT_MEMBER', 'GP_IDEMPOTENCY_CONFLICT', 'GP_TOO_LARGE', 'GP_RATE_LIMIT', 'GP_DISPATCH_UNAVAILABLE') }
+    }
+  }, async (request, reply) => {
+    const key = request.headers['idempotency-key']
+    const idempotencyKey = key === undefined ? undefined : validateKey(key, 'Idempotency-Key')
+    const posted = await core().postByUser(request.user, { draft: parseMessage(request.body), idempotencyKey })
+    const { status, body } = answerPosted(posted)
+    void reply.code(status)
+    return asJson(reply, JSON.stringify(body))
+  })
+
+  app.get('/messages', {
+    onRequest: authenticate,
+    schema: { ...common, summary: 'Newest first, over all that the user may see', querystring: PageParameters, response: { 200: Page, ...refusals(...perUser) } }
+  }, async (request, reply) => {
+    const { limit, before, box, unread, category, with: other } = request.query
+    return asJson(reply, await core().pages.page(request.user, {
+      limit: limit === undefined ? 50 : Number(limit),
+      before: before === undefined ? undefined : decodePosition(before),
+      box: (box ?? 'inbox') as Box,
+      onlyUnread: unread === 'true',
+      category,
+      with: other
+    }))
+  })
+
+  app.get('/messages/unread', {
+    onRequest: authenticate,
+    schema: { ...common, summary: 'Unread messages, exact, in all and by category', response: { 200: UnreadAnswer, ...refusals(...perUser) } }
+  }, async (request, reply) => asJson(reply, JSON.stringify(await core().unread.of(request.user))))
+
+  app.post('/messages/read', {
+    onRequest: authenticate,
+    schema: { ...common, summary: 'Marks everything read up to now, or up to these seqs, or in one category', body: ReadTo, response: { 200: UnreadAnswer, ...refusals(...perUser) } }
+  }, async (request, reply) => {
+    const { upTo, category } = request.body
+    await core().marks.readTo(request.user, upTo, category)
+    return asJson(reply, JSON.stringify(await core().unread.of(request.user)))
+  })
+
+  app.get('/messages/:id', {
+    onRequest: authenticate,
+    schema: { ...common, summary: 'One message', params: Id, response: { 200: MessageEntry, ...refusals(...perUser, 'GP_NOT_FOUND') } }
+  }, async (request, reply) => asJson(reply, await core().marks.show(request.user, request.params.id)))
+
+  app.patch('/messages/:id', {
+    onRequest: authenticate,
+    schema: { ...common, summary: 'Marks one message read or unread, archived or not', params: Id, body: Marks, response: { 200: MessageEntry, ...refusals(...perUser, 'GP_NOT_FOUND') } }
+  }, async (request, reply) => {
+    const { read, archived } = request.body
+    if (read === undefined && archived === undefined) throw refusal('read, archived', undefined, 'at least one of them')
+    return asJson(reply, await core().marks.change(request.user, request.params.id, { read, archived }))
+  })
+
+  app.delete('/messages/:id', {
+    onRequest: authenticate,
+    schema: { ...common, summary: 'Removes one message for this user', params: Id, response: { 204: Type.Null(), ...refusals(...perUser, 'GP_NOT_FOUND') } }
+  }, async (request, reply) => {
+    await core().marks.remove(request.user, request.params.id)
+    return await reply.code(204).send(null)
+  })
+
+  app.post('/messages/:id/recall', {
+    onRequest: authenticate,
+    schema: { ...common, summary: 'Takes one\'s own message back, within 2 minutes', params: Id, response: { 200: MessageEntry, ...refusals(...perUser, 'GP_NOT_FOUND', 'GP_NOT_SENDER', 'GP_RECALL_EXPIRED') } }
+  }, async (request, reply) => asJson(reply, await core().recall.byUser(request.user, request.params.id)))
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Whose ticket the request carries. */
+    user: UserId
+  }
+}

@@ -1,0 +1,204 @@
+/** One Notifications node, composed: the core, its REST and socket sides, its place among the others. */
+import { randomBytes } from 'node:crypto'
+import { Type } from 'typebox'
+import { createClock } from '../../shared/clock.js'
+import { answerNodeRequests } from '../../shared/contract/node-requests.js'
+import { createApp } from '../../shared/http/create-app.js'
+import { documentApi } from '../../shared/http/document-api.js'
+import { listenOn } from '../../shared/http/listen.js'
+import { serveProbes } from '../../shared/http/probes.js'
+import type { Log } from '../../shared/log.js'
+import { createMetrics, type Metrics } from '../../shared/metrics.js'
+import type { NodeId, StreamId } from '../../shared/names.js'
+import type { AuthSettings } from '../../shared/settings/settings.js'
+import type { Store } from '../../shared/store/store.js'
+import { createValidator } from '../../shared/validate.js'
+import type { Bus } from '../dispatch/bus.js'
+import { createDispatch } from '../dispatch/create-dispatch.js'
+import type { Dispatch } from '../dispatch/dispatch.js'
+import { createSocketServer } from './delivery/socket-server.js'
+import { createLookout } from './lookout.js'
+import { createNodeCore, type NodeCore } from './node-core.js'
+import { createNodeLog } from './node-log.js'
+import { createNodeRequests } from './node-requests.js'
+import { observeNode } from './node-metrics.js'
+import { createPlacement, type Placement } from './placement.js'
+import { serveMessages } from './routes/messages.js'
+import type { AppendRules } from './stream/appender.js'
+
+export interface NodeOptions {
+  readonly settings: {
+    readonly host: string
+    readonly port: number
+    readonly publicUrl?: string | undefined
+    readonly nodeId?: string | undefined
+    readonly nodeWeight: number
+    readonly secret: string
+    readonly auth: AuthSettings
+    readonly retentionMs: number
+    readonly drainMs: number
+    readonly rateUserPerMinute?: number | undefined
+    readonly version: string
+  }
+  readonly store: Store
+  readonly bus: Bus
+  readonly natsPrefix: string
+  readonly log: Log
+  readonly metrics?: Metrics | undefined
+  readonly now?: () => number
+  readonly rules?: AppendRules | undefined
+}
+
+export interface RunningNode {
+  readonly id: NodeId
+  readonly url: string
+  readonly drain: () => Promise<void>
+  readonly close: () => Promise<void>
+}
+
+const bodyLimitBytes = 1 << 20
+const clockCheckMs = 10_000
+const maxClockOffsetMs = 5_000
+const sweepTokensMs = 500
+
+export async function startNode ({ settings, store, bus, natsPrefix, log: parent, metrics: given, now, rules }: NodeOptions): Promise<RunningNode> {
+  const id = (settings.nodeId ?? `node-${randomBytes(4).toString('hex')}`) as NodeId
+  const log = parent.child({ node: id })
+  const metrics = given ?? createMetrics()
+  const clock = createClock(now)
+  let placement: Placement | undefined
+  let core: NodeCore | undefined
+  let isClosing = false
+
+  const app = await createApp({ log, metrics, bodyLimitBytes })
+  await documentApi(app, {
+    title: 'Gatepost node',
+    version: settings.version,
+    description: 'Mail of the user whose ticket is sent. Ask Gate for the node and the ticket: GET /gate/assign.',
+    jsonPath: '/openapi.json',
+    uiPath: '/docs',
+    bearer: 'The ticket that Gate gave with the assignment.'
+  })
+
+  const offset = watchClock(store, clock.now, log)
+  serveProbes(app, {
+    metrics,
+    checks: () => ({
+      store: store.status().reachable || 'not reachable',
+      dispatch: dispatch === undefined ? 'starting' : dispatch.isConnected || 'no link',
+      members: dispatch?.hasSettled === true || 'waiting for a round of heartbeats',
+      clock: Math.abs(offset.ms()) <= maxClockOffsetMs || `${Math.round(offset.ms() / 1000)} s off the store's`,
+      serving: placement?.state === 'draining' ? 'draining' : isClosing ? 'closing' : true
+    })
+  })
+
+  let dispatch: Dispatch | undefined
+  const nodeLog = createNodeLog({ nodeId: id, dispatch: () => dispatch!, appender: () => core!.appender, store, clock, log })
+  const isDraining = (): boolean => placement?.state === 'draining' || isClosing
+  const startedAt = clock.now()
+  const rate = createRateMeter(() => core?.messageCount() ?? 0)
+
+  // The address is known only once it listens, and it is announced by what the core is made of. All of that is made in
+  // the same turn of the event loop, before the first request can be read.
+  serveMessages(app, () => core!)
+  const url = await listenOn(app, settings)
+  dispatch = createDispatch({
+    bus,
+    prefix: natsPrefix,
+    clock,
+    log,
+    self: {
+      id,
+      url: settings.publicUrl ?? url,
+      weight: settings.nodeWeight,
+      version: settings.version,
+      startedAt,
+      state: () => isDraining() ? 'draining' : 'up',
+      load: () => ({
+        sockets: core?.users.sessionCount ?? 0,
+        users: core?.users.users ?? 0,
+        messagesPerSecond: rate.perSecond(),
+        eventLoopLagMs: Math.round(metrics.eventLoopLagMs * 100) / 100,
+        rssBytes: process.memoryUsage.rss(),
+        store: store.status().kind + (store.status().reachable ? '' : ' (unreachable)'),
+        dispatch: bus.kind + (bus.isConnected ? '' : ' (no link)')
+      })
+    }
+  })
+  core = createNodeCore({
+    nodeId: id, store, dispatch, clock, log, secret: settings.secret, auth: settings.auth, retentionMs: settings.retentionMs, rateUserPerMinute: settings.rateUserPerMinute, isDraining, beforeStoring: nodeLog.beforeStoring, rules
+  })
+  const { users, hub } = core
+  placement = createPlacement({ nodeId: id, dispatch, users, now: clock.now, log, drainMs: settings.drainMs })
+  const lookout = createLookout({ nodeId: id, dispatch, hub, placement, nodeLog, log })
+  answerNodeRequests(dispatch, createNodeRequests({ core, placement, log }))
+  const validateLookAt = createValidator(Type.Object({ streams: Type.Array(Type.String()) }))
+  dispatch.answer('look-at', async body => { await lookout.lookAt(validateLookAt(body).streams as StreamId[]); return {} })
+  const sockets = createSocketServer({ core, httpServer: app.server, log })
+  observeNode(metrics, { core, lookout })
+
+  // A user's token ends and the user's socket with it.
+  const tokenSweep = setInterval(() => {
+    const at = clock.now()
+    for (const session of users.sessions()) if (session.expiresAt <= at) session.socket.disconnect(true)
+  }, sweepTokensMs)
+  tokenSweep.unref()
+  log.info({ event: 'node', url, publicUrl: settings.publicUrl }, 'node started')
+
+  let closed: Promise<void> | undefined
+  const { drain } = placement
+  const ended = { dispatch, core, placement }
+  return {
+    id,
+    url,
+    drain,
+    close: async () => {
+      closed ??= (async () => {
+        isClosing = true
+        clearInterval(tokenSweep)
+        rate.close()
+        offset.close()
+        lookout.close()
+        ended.placement.close()
+        await sockets.close()
+        await app.close()
+        await ended.core.close()
+        await ended.dispatch.close()
+        if (given === undefined) metrics.close()
+      })()
+      await closed
+    }
+  }
+}
+
+/** How far this node's clock is ahead of the store's, looked at now and then. */
+function watchClock (store: Store, now: () => number, log: Log): { ms: () => number, close: () => void } {
+  let ms = 0
+  const check = async (): Promise<void> => {
+    try {
+      const asked = now()
+      const theirs = await store.timeMs()
+      ms = (asked + now()) / 2 - theirs
+      if (Math.abs(ms) > maxClockOffsetMs) log.error({ event: 'clock', offsetMs: Math.round(ms) }, 'the clock is off the store\'s: this node is not ready')
+    } catch (error) { log.debug({ err: error }, 'the store\'s clock could not be asked') }
+  }
+  void check()
+  const timer = setInterval(() => { void check() }, clockCheckMs)
+  timer.unref()
+  return { ms: () => ms, close: () => { clearInterval(timer) } }
+}
+
+/** Messages a second over the last ten. */
+function createRateMeter (count: () => number): { perSecond: () => number, close: () => void } {
+  const seconds = 10
+  const samples: number[] = []
+  const timer = setInterval(() => {
+    samples.push(count())
+    if (samples.length > seconds + 1) samples.shift()
+  }, 1_000)
+  timer.unref()
+  return {
+    perSecond: () => samples.length < 2 ? 0 : Math.round((samples.at(-1)! - samples[0]!) / (samples.length - 1) * 10) / 10,
+    close: () => { clearInterval(timer) }
+  }
+}

@@ -1,0 +1,161 @@
+/**
+ * Unread messages of a user's own stream, exact without reading it again: the stream is cut into segments of a few
+ * hundred entries, each with its unread counts by category and the time at which the first of them expires. A segment
+ * that a mark, a recall or an expiry may have changed is read again when a count is asked for, it alone. What came
+ * after the last segment, the tail, is in memory.
+ */
+import { isBelowWatermark, flagsOf, type UserState } from './user-state.js'
+import type { StreamId } from '../../../shared/names.js'
+import type { EntryDoc, MessageDoc } from '../../../shared/store/store.js'
+import { readAfter } from '../stream/read.js'
+import type { StoredChange } from '../stream/change.js'
+import type { Store } from '../../../shared/store/store.js'
+import { add, type Counts } from './counts.js'
+
+interface Segment {
+  /** Entries with after < seq <= to. */
+  readonly after: number
+  readonly to: number
+  readonly entries: number
+  counts: Map<string, number>
+  /** Ms since 1970 from when the counts are too high; Infinity where nothing is counted. */
+  nextExpiryMs: number
+  isStale: boolean
+}
+
+interface TailItem { readonly seq: number, readonly category: string, readonly expiresAt: number }
+
+export interface OwnCounts {
+  readonly segments: Segment[]
+  tail: TailItem[]
+  /** Every entry after the last segment, messages or not. */
+  tailSeqs: number[]
+}
+
+const tailEntries = 256
+const segmentEntries = 128
+const mergedEntries = 2_048
+
+export const emptyCounts = (): OwnCounts => ({ segments: [], tail: [], tailSeqs: [] })
+/** The seq up to which entries are in segments: what a reload need not read. */
+export const sealedTo = (counts: OwnCounts): number => counts.segments.at(-1)?.to ?? 0
+
+const isReceived = (doc: EntryDoc): doc is MessageDoc => doc.kind === 'message' && doc.boxes === 'inbox' && doc.recalled === 0
+
+/** Takes the next entry of the own stream, in order. Returns true when a segment was sealed (worth storing). */
+export function countEntry (counts: OwnCounts, doc: EntryDoc, change: StoredChange | undefined, state: UserState, now: number): boolean {
+  counts.tailSeqs.push(doc.seq)
+  if (isReceived(doc)) counts.tail.push({ seq: doc.seq, category: doc.category, expiresAt: doc.expiresAt })
+  if (change !== undefined) noteChange(counts, change, state.stream)
+  if (counts.tailSeqs.length < tailEntries) return false
+  seal(counts, state, now)
+  return true
+}
+
+function seal (counts: OwnCounts, state: UserState, now: number): void {
+  const to = counts.tailSeqs[segmentEntries - 1]!
+  const segment: Segment = { after: sealedTo(counts), to, entries: segmentEntries, counts: new Map(), nextExpiryMs: Infinity, isStale: false }
+  countInto(segment, counts.tail.filter(item => item.seq <= to), state, now)
+  counts.tailSeqs = counts.tailSeqs.slice(segmentEntries)
+  counts.tail = counts.tail.filter(item => item.seq > to)
+  const last = counts.segments.at(-1)
+  if (last !== undefined && isEmpty(last) && isEmpty(segment) && last.entries < mergedEntries) {
+    counts.segments[counts.segments.length - 1] = { ...segment, after: last.after, entries: last.entries + segment.entries }
+  } else counts.segments.push(segment)
+}
+
+const isEmpty = (segment: Segment): boolean => segment.counts.size === 0 && !segment.isStale
+
+function countInto (segment: Segment, items: readonly TailItem[], state: UserState, now: number): void {
+  segment.counts = new Map()
+  segment.nextExpiryMs = Infinity
+  for (const item of items) {
+    if (item.expiresAt <= now || !isUnread(state, item)) continue
+    add(segment.counts, item.category, 1)
+    segment.nextExpiryMs = Math.min(segment.nextExpiryMs, item.expiresAt)
+  }
+}
+
+function isUnread (state: UserState, item: TailItem): boolean {
+  const { read, archived, deleted } = flagsOf(state, state.stream, item.seq, item.category)
+  return !read && !archived && !deleted
+}
+
+/** What a change does to the segments: the counts that it settles are set, the others are read again when asked for. */
+function noteChange (counts: OwnCounts, change: StoredChange, own: StreamId): void {
+  if (change.type === 'mark') {
+    const mayAdd = change.read === false || change.archived === false
+    for (const message of change.messages) if (message.stream === own) markStale(counts, message.seq, mayAdd)
+  } else if (change.type === 'recall') {
+    markStale(counts, change.message.seq, false)
+    counts.tail = counts.tail.filter(item => item.seq !== change.message.seq)
+  } else if (change.type === 'readTo') {
+    const to = change.readTo[own]
+    if (to === undefined) return
+    for (const segment of counts.segments) {
+      if (segment.after >= to) break
+      if (segment.to > to) { if (!isEmpty(segment)) segment.isStale = true } else if (change.category !== undefined) segment.counts.delete(change.category)
+      else { segment.counts = new Map(); segment.isStale = false; segment.nextExpiryMs = Infinity }
+    }
+  }
+}
+
+function markStale (counts: OwnCounts, seq: number, mayAdd: boolean): void {
+  const { segments } = counts
+  let low = 0
+  let high = segments.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (segments[middle]!.to < seq) low = middle + 1
+    else high = middle
+  }
+  const segment = segments[low]
+  if (segment !== undefined && seq > segment.after && (mayAdd || !isEmpty(segment))) segment.isStale = true
+}
+
+/** The counts now; reads again what is stale. */
+export async function ownUnread (counts: OwnCounts, state: UserState, store: Store, now: number): Promise<Counts> {
+  const total: Counts = new Map()
+  for (const segment of counts.segments) {
+    // A change that comes in while the segment is read makes it stale again.
+    while (segment.isStale || segment.nextExpiryMs <= now) await recount(segment, state, store, now)
+    for (const [category, n] of segment.counts) add(total, category, n)
+  }
+  for (const item of counts.tail) if (item.expiresAt > now && isUnread(state, item)) add(total, item.category, 1)
+  return total
+}
+
+/** When the counts change by themselves: the next expiry of something counted. */
+export function nextOwnExpiry (counts: OwnCounts, state: UserState, now: number): number {
+  let next = Infinity
+  for (const segment of counts.segments) next = Math.min(next, segment.nextExpiryMs)
+  for (const item of counts.tail) if (item.expiresAt > now && item.expiresAt < next && !isBelowWatermark(state, state.stream, item.seq, item.category)) next = item.expiresAt
+  return next
+}
+
+async function recount (segment: Segment, state: UserState, store: Store, now: number): Promise<void> {
+  const items: TailItem[] = []
+  segment.isStale = false
+  for (let at = segment.after; at < segment.to;) {
+    const docs = await readAfter(store, state.stream, at, segmentEntries)
+    for (const doc of docs) if (doc.seq <= segment.to && isReceived(doc)) items.push(doc)
+    const last = docs.at(-1)
+    if (last === undefined) break
+    at = last.seq
+  }
+  countInto(segment, items, state, now)
+}
+
+type PackedSegment = [after: number, to: number, entries: number, nextExpiryMs: number | null, counts: Array<[string, number]>]
+
+export function packCounts (counts: OwnCounts): string {
+  return JSON.stringify(counts.segments.map(({ after, to, entries, nextExpiryMs, isStale, counts }): PackedSegment =>
+    // A stale one is stored as due at once.
+    [after, to, entries, isStale ? 0 : nextExpiryMs === Infinity ? null : nextExpiryMs, [...counts]]))
+}
+
+export function loadCounts (text: string): OwnCounts {
+  const segments = (JSON.parse(text) as PackedSegment[]).map(([after, to, entries, nextExpiryMs, counts]): Segment =>
+    ({ after, to, entries, nextExpiryMs: nextExpiryMs ?? Infinity, counts: new Map(counts), isStale: false }))
+  return { segments, tail: [], tailSeqs: [] }
+}

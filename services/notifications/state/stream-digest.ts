@@ -1,0 +1,164 @@
+/**
+ * What counting needs to know of a group's stream, or of that of all: one list for all users of this node.
+ * It covers the stream from some seq on, as far back as somebody's count has needed. An expiry is a subtraction:
+ * counts above a watermark are kept and corrected, not added up again for each user.
+ */
+import type { StreamId } from '../../../shared/names.js'
+import { placeOfEntry, type EntryDoc, type Store } from '../../../shared/store/store.js'
+import { parseChange } from '../stream/change.js'
+import { readAfter, readBefore } from '../stream/read.js'
+import { add, type Counts } from './counts.js'
+import { isBelowWatermark, marksIn, type UserState } from './user-state.js'
+
+interface Item { readonly seq: number, readonly category: string, readonly expiresAt: number, readonly sender: string }
+
+const page = 500
+const maxRememberedCounts = 20_000
+
+export class StreamDigest {
+  readonly stream: StreamId
+  /** The seq up to which entries were taken. */
+  head: number
+  /** Every countable message with a seq above this is in `items`. */
+  #coveredFrom: number
+  /** Ascending by seq. */
+  #items: Item[] = []
+  /** Counts of the items above a seq, for the seqs asked for. */
+  readonly #countsAbove = new Map<number, Counts>()
+  readonly #recalled = new Set<number>()
+  #nextExpiryMs = Infinity
+  #reading: Promise<void> = Promise.resolve()
+
+  constructor (stream: StreamId, head: number) {
+    this.stream = stream
+    this.head = head
+    this.#coveredFrom = head
+  }
+
+  get nextExpiryMs (): number { return this.#nextExpiryMs }
+
+  /** Takes a live entry if it is the next one; otherwise `cover` reads on later. */
+  accept (doc: EntryDoc): void {
+    if (doc.seq > this.head && placeOfEntry(doc.key).prev === this.head) this.#take(doc)
+  }
+
+  #take (doc: EntryDoc): void {
+    this.head = doc.seq
+    if (doc.kind === 'message') {
+      if (doc.recalled > 0) return
+      const item = pickItem(doc)
+      this.#items.push(item)
+      this.#nextExpiryMs = Math.min(this.#nextExpiryMs, item.expiresAt)
+      this.#correct(item, 1)
+    } else if (doc.kind === 'change') {
+      this.#noteRecall(doc)
+    }
+  }
+
+  #noteRecall (doc: Extract<EntryDoc, { kind: 'change' }>): void {
+    const change = parseChange(doc)
+    if (change.type !== 'recall') return
+    const { seq } = change.message
+    if (seq <= this.#coveredFrom) this.#recalled.add(seq)
+    const at = this.#indexAfter(seq) - 1
+    const item = this.#items[at]
+    if (item?.seq !== seq) return
+    this.#items.splice(at, 1)
+    this.#correct(item, -1)
+  }
+
+  #correct (item: Item, by: 1 | -1): void {
+    for (const [seq, counts] of this.#countsAbove) if (seq < item.seq) add(counts, item.category, by)
+  }
+
+  /** Reads on to `head`, then back to `from`, so that every message above `from` is in the list. */
+  async cover (store: Store, head: number, from: number, now: number): Promise<void> {
+    if (this.head >= head && this.#coveredFrom <= from) return
+    this.#reading = this.#reading.catch(() => {}).then(async () => {
+      while (this.head < head) {
+        const docs = await readAfter(store, this.stream, this.head, page)
+        if (docs.length === 0) break
+        for (const doc of docs) if (doc.seq > this.head) this.#take(doc)
+      }
+      while (this.#coveredFrom > from) {
+        const docs = await readBefore(store, this.stream, this.#coveredFrom + 1, page)
+        const older: Item[] = []
+        for (const doc of docs) {
+          if (doc.kind === 'change') this.#noteRecall(doc)
+          else if (doc.kind === 'message' && doc.recalled === 0 && doc.expiresAt > now && !this.#recalled.has(doc.seq)) older.push(pickItem(doc))
+        }
+        const last = docs.at(-1)
+        this.#items = [...older.reverse(), ...this.#items]
+        this.#countsAbove.clear()
+        for (const item of older) this.#nextExpiryMs = Math.min(this.#nextExpiryMs, item.expiresAt)
+        this.#coveredFrom = last === undefined || docs.length < page ? 0 : last.seq - 1
+      }
+      this.#recalled.clear()
+    })
+    await this.#reading
+  }
+
+  /** Drops what has expired; true when something had. */
+  expire (now: number): boolean {
+    if (this.#nextExpiryMs > now) return false
+    this.#nextExpiryMs = Infinity
+    this.#items = this.#items.filter(item => {
+      if (item.expiresAt <= now) { this.#correct(item, -1); return false }
+      this.#nextExpiryMs = Math.min(this.#nextExpiryMs, item.expiresAt)
+      return true
+    })
+    return true
+  }
+
+  /** Index of the first item with a seq above this. */
+  #indexAfter (seq: number): number {
+    let low = 0
+    let high = this.#items.length
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if (this.#items[middle]!.seq <= seq) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+
+  #above (seq: number): Counts {
+    let counts = this.#countsAbove.get(seq)
+    if (counts === undefined) {
+      counts = new Map()
+      for (let i = this.#indexAfter(seq); i < this.#items.length; i++) add(counts, this.#items[i]!.category, 1)
+      if (this.#countsAbove.size >= maxRememberedCounts) this.#countsAbove.clear()
+      this.#countsAbove.set(seq, counts)
+    }
+    return counts
+  }
+
+  /**
+   * Adds to `total` what this user has unread here: above `after` (where the user joined), above the watermarks, not
+   * the user's own, corrected by the marks of single messages. Call `expire` and `cover(unreadFloor(...))` first.
+   */
+  addUnread (total: Counts, state: UserState, sender: string, after: number): void {
+    const floor = Math.max(after, state.readTo.get(this.stream)?.seq ?? 0)
+    for (const [category, n] of this.#above(floor)) add(total, category, n)
+    const isCounted = (item: Item): boolean => item.seq > floor && item.sender !== sender && !isBelowWatermark(state, this.stream, item.seq, item.category)
+    for (let i = this.#indexAfter(floor); i < this.#items.length; i++) {
+      const item = this.#items[i]!
+      if (!isCounted(item)) add(total, item.category, -1)
+    }
+    for (const mark of marksIn(state, this.stream)) {
+      const item = this.#items[this.#indexAfter(mark.seq) - 1]
+      if (item?.seq !== mark.seq || item.seq <= after || item.sender === sender) continue
+      const isUnread = !mark.archived && !mark.deleted && !(mark.read ?? isBelowWatermark(state, this.stream, item.seq, item.category))
+      if (isUnread !== isCounted(item)) add(total, item.category, isUnread ? 1 : -1)
+    }
+  }
+}
+
+/** From which seq on a digest must cover its stream for this user's count. */
+export function unreadFloor (state: UserState, stream: StreamId, after: number): number {
+  let floor = Math.max(after, state.readTo.get(stream)?.seq ?? 0)
+  for (const mark of marksIn(state, stream)) if (mark.read === false) floor = Math.min(floor, mark.seq - 1)
+  return floor
+}
+
+const pickItem = ({ seq, category, expiresAt, sender }: Item): Item => ({ seq, category, expiresAt, sender })

@@ -1,0 +1,84 @@
+/** Exact unread counts: the user's own stream, every group of the user's, and all. */
+import { allStream, groupStream, type GroupId, type StreamId, type UserId } from '../../../shared/names.js'
+import type { Store } from '../../../shared/store/store.js'
+import type { Heads } from '../stream/heads.js'
+import { toUnread, type Unread } from './counts.js'
+import { nextOwnExpiry, ownUnread } from './own-counts.js'
+import { StreamDigest, unreadFloor } from './stream-digest.js'
+import { groupsOf, type UserView, type UserViews } from './user-views.js'
+import type { EntryDoc } from '../../../shared/store/store.js'
+
+/** A stream that a user sees, and the seq after which. */
+export interface VisibleStream { readonly stream: StreamId, readonly after: number }
+
+/** Own stream first, then the groups, then all: the order in which a reader is brought up to date. */
+export function visibleStreams (view: UserView): VisibleStream[] {
+  return [
+    { stream: view.stream, after: 0 },
+    ...groupsOf(view).map(group => ({ stream: groupStream(group), after: view.memberships.get(group)!.after })),
+    { stream: allStream, after: 0 }
+  ]
+}
+
+/** What of this stream the user sees, undefined where it is none of the user's. */
+export function afterIn (view: UserView, stream: StreamId): number | undefined {
+  if (stream === view.stream || stream === allStream) return 0
+  const membership = stream.startsWith('g:') ? view.memberships.get(stream.slice(2) as GroupId) : undefined
+  return membership?.isMember === true ? membership.after : undefined
+}
+
+export interface UnreadCounter {
+  /** The counts as true as a read that begins now. */
+  of: (user: UserId) => Promise<Unread>
+  /** The counts of a view as of these heads, and when they change by themselves (ms since 1970). */
+  count: (view: UserView, headOf: (stream: StreamId) => number) => Promise<{ unread: Unread, nextExpiryMs: number }>
+  /** Takes an entry of a group or of all as it comes live. */
+  accept: (stream: StreamId, doc: EntryDoc) => void
+  /** Streams in whose lists something has expired since the last call. */
+  expire: () => StreamId[]
+}
+
+const maxDigests = 10_000
+
+export function createUnreadCounter ({ store, views, heads, now }: { store: Store, views: UserViews, heads: Heads, now: () => number }): UnreadCounter {
+  const digests = new Map<StreamId, StreamDigest>()
+
+  function digestOf (stream: StreamId, head: number): StreamDigest {
+    let digest = digests.get(stream)
+    if (digest === undefined) {
+      if (digests.size >= maxDigests) for (const oldest of digests.keys()) { digests.delete(oldest); break }
+      digests.set(stream, digest = new StreamDigest(stream, head))
+    }
+    return digest
+  }
+
+  const count: UnreadCounter['count'] = async (view, headOf) => {
+    const { state } = view
+    const sender = view.stream // `u:NAME`, as a message names its sender
+    const shared = visibleStreams(view).slice(1).map(({ stream, after }) => ({ stream, after, digest: digestOf(stream, headOf(stream)) }))
+    await Promise.all(shared.map(({ stream, after, digest }) => {
+      digest.expire(now())
+      return digest.cover(store, headOf(stream), unreadFloor(state, stream, after), now())
+    }))
+    const total = await ownUnread(view.counts, state, store, now())
+    let nextExpiryMs = nextOwnExpiry(view.counts, state, now())
+    for (const { after, digest } of shared) {
+      digest.addUnread(total, view.state, sender, after)
+      nextExpiryMs = Math.min(nextExpiryMs, digest.nextExpiryMs)
+    }
+    return { unread: toUnread(total), nextExpiryMs }
+  }
+
+  return {
+    count,
+    of: async user => {
+      const view = await views.fresh(user)
+      const streams = visibleStreams(view).slice(1).map(({ stream }) => stream)
+      const found = await heads.fresh(streams)
+      const byStream = new Map(streams.map((stream, i) => [stream, found[i]!]))
+      return (await count(view, stream => byStream.get(stream) ?? 0)).unread
+    },
+    accept: (stream, doc) => { digests.get(stream)?.accept(doc) },
+    expire: () => [...digests.values()].filter(digest => digest.expire(now())).map(({ stream }) => stream)
+  }
+}

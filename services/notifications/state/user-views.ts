@@ -1,0 +1,252 @@
+/**
+ * The users that this node knows: each one's state, groups and own unread counts, as of some seq of the user's own
+ * stream. Live entries move a view on; `fresh` asks the store whether the stream has grown, so what is answered to a
+ * request is never older than the request.
+ *
+ * Loading: all state documents of the user in one range, then the own stream from where they stand. Storing: the
+ * fold's documents, replaced only if unchanged; who finds them changed (another node stored) loads again, folds what
+ * is missing and tries once more.
+ */
+import { decodeTime } from '../../../shared/clock.js'
+import { GatepostError } from '../../../shared/errors.js'
+import { countsKey, ownerPrefix, ownerRange } from '../../../shared/keys.js'
+import { userStream, type GroupId, type StreamId, type UserId } from '../../../shared/names.js'
+import { placeOfEntry, type EntryDoc, type JsonDoc, type Store } from '../../../shared/store/store.js'
+import { parseChange } from '../stream/change.js'
+import type { Heads } from '../stream/heads.js'
+import { readAfter } from '../stream/read.js'
+import { parseMembership, type Membership } from './membership.js'
+import { countEntry, emptyCounts, loadCounts, packCounts, sealedTo, type OwnCounts } from './own-counts.js'
+import { foldChange, loadState, saveSteps, type UserState } from './user-state.js'
+
+export interface UserView {
+  readonly user: UserId
+  readonly stream: StreamId
+  /** The seq of the own stream up to which this view stands. */
+  head: number
+  state: UserState
+  readonly memberships: Map<GroupId, Membership>
+  counts: OwnCounts
+  /** The stored version of the counts' document. */
+  countsVersion: number | undefined
+  /** The seq of the own stream up to which its fold is stored. */
+  storedTo: number
+  /** While stored documents are read in, live entries are left to the reading that follows. */
+  phase: 'live' | 'loading'
+  /** Loading and storing of one view come one after the other. */
+  busy: Promise<unknown>
+  /** Grows with each thing that may change a count. */
+  revision: number
+}
+
+export interface UserViews {
+  /** The view, loaded, and as new as a read that begins now. */
+  fresh: (user: UserId) => Promise<UserView>
+  /** The view if it is in memory, however old. */
+  peek: (user: UserId) => UserView | undefined
+  /** Takes an entry of a user's own stream as it comes live. */
+  accept: (stream: StreamId, doc: EntryDoc) => void
+  /** Resolves when the fold is stored up to at least this seq of the own stream. */
+  storeFold: (user: UserId, seq: number) => Promise<void>
+  /** Keeps a view in memory while something of the user is open here; returns what ends it. */
+  pin: (user: UserId) => () => void
+}
+
+const maxViews = 20_000
+const page = 1_000
+const maxStoreTries = 20
+
+export const groupsOf = (view: UserView): GroupId[] => [...view.memberships].filter(([, { isMember }]) => isMember).map(([group]) => group)
+
+export function createUserViews ({ store, heads, now }: { store: Store, heads: Heads, now: () => number }): UserViews {
+  const views = new Map<UserId, Promise<UserView>>()
+  const loaded = new Map<UserId, UserView>()
+  const pins = new Map<UserId, number>()
+
+  function viewOf (user: UserId): Promise<UserView> {
+    let view = views.get(user)
+    if (view === undefined) {
+      view = load(user)
+      view.then(ready => { loaded.set(user, ready) }, () => { views.delete(user) })
+      if (views.size >= maxViews) evict()
+    } else {
+      views.delete(user)
+    }
+    views.set(user, view)
+    return view
+  }
+
+  function evict (): void {
+    let left = 64 // of the oldest, those not in use
+    for (const user of views.keys()) {
+      if (left-- === 0) return
+      if (pins.has(user)) continue
+      views.delete(user)
+      loaded.delete(user)
+    }
+  }
+
+  async function load (user: UserId): Promise<UserView> {
+    const stream = userStream(user)
+    const view: UserView = { user, stream, head: 0, state: loadState(stream, undefined, []), memberships: new Map(), counts: emptyCounts(), countsVersion: undefined, storedTo: 0, phase: 'loading', busy: Promise.resolve(), revision: 0 }
+    await loadDocs(view, true)
+    view.head = Math.min(view.state.foldedTo, sealedTo(view.counts))
+    await readOn(view)
+    view.phase = 'live'
+    return view
+  }
+
+  /** Reads the stored documents into the view; the counts only on the first load. */
+  async function loadDocs (view: UserView, isFirst: boolean): Promise<void> {
+    const prefix = ownerPrefix(view.stream)
+    let base: JsonDoc | undefined
+    const pieces: Array<{ from: number, doc: JsonDoc }> = []
+    let { from, to } = ownerRange(view.stream)
+    for (;;) {
+      const docs = await store.range('state', { from, to }, { limit: page })
+      for (const doc of docs) {
+        const rest = doc.key.slice(prefix.length)
+        if (rest === 'b') base = doc
+        else if (doc.key === countsKey(view.stream)) {
+          view.countsVersion = doc.v
+          if (isFirst) view.counts = loadCounts(doc.text)
+        } else if (rest.startsWith('p')) pieces.push({ from: decodeTime(rest.slice(1)), doc })
+        else if (rest.startsWith('m')) takeMembership(view, rest.slice(1) as GroupId, parseMembership(doc))
+      }
+      const last = docs.at(-1)
+      if (last === undefined || docs.length < page) break
+      from = last.key + '\0'
+    }
+    view.state = loadState(view.stream, base, pieces)
+    view.storedTo = view.state.foldedTo
+  }
+
+  function takeMembership (view: UserView, group: GroupId, membership: Membership): void {
+    const known = view.memberships.get(group)
+    if (known === undefined || known.seq < membership.seq) view.memberships.set(group, membership)
+  }
+
+  /** Takes the entries after the view's head until there are no more. */
+  async function readOn (view: UserView): Promise<void> {
+    while (await readPage(view)) await storeCounts(view)
+  }
+
+  /** True when there may be more, or counts worth storing were sealed. */
+  async function readPage (view: UserView): Promise<boolean> {
+    const docs = await readAfter(store, view.stream, view.head, page)
+    let isSealed = false
+    for (const doc of docs) isSealed = take(view, doc) || isSealed
+    return isSealed || docs.length >= page
+  }
+
+  /** The next entry of the own stream. True when counts were sealed. */
+  function take (view: UserView, doc: EntryDoc): boolean {
+    if (doc.seq <= view.head && doc.seq <= view.state.foldedTo) return false
+    const change = doc.kind === 'change' ? parseChange(doc) : undefined
+    if (change !== undefined) {
+      if (change.type === 'membership') takeMembership(view, change.group as GroupId, { isMember: change.joined, seq: doc.seq, after: change.after ?? 0 })
+      if (change.type !== 'recall') foldChange(view.state, doc.seq, change)
+    }
+    view.revision++
+    if (doc.seq <= Math.max(view.head, sealedTo(view.counts))) { view.head = Math.max(view.head, doc.seq); return false }
+    view.head = doc.seq
+    return countEntry(view.counts, doc, change, view.state, now())
+  }
+
+  /** One after the other for each view; an earlier failure is its own caller's. */
+  async function inTurn<T> (view: UserView, work: () => Promise<T>): Promise<T> {
+    const turn = view.busy.then(work, work)
+    view.busy = turn.catch(() => {})
+    return await turn
+  }
+
+  /** A cache of what the stream says: whoever finds it changed leaves it. Counts never run ahead of the stored fold. */
+  async function storeCounts (view: UserView): Promise<void> {
+    await saveFold(view, view.head)
+    const doc: JsonDoc = { key: countsKey(view.stream), v: (view.countsVersion ?? -1) + 1, purgeAt: null, text: packCounts(view.counts) }
+    const [outcome] = await store.replace('state', [{ was: view.countsVersion, doc }])
+    if (outcome === 'done') view.countsVersion = doc.v
+    else {
+      const [stored] = await store.get('state', [doc.key])
+      view.countsVersion = stored?.v
+    }
+  }
+
+  async function saveFold (view: UserView, seq: number): Promise<void> {
+    for (let tries = 0; tries < maxStoreTries; tries++) {
+      if (view.storedTo >= seq) return
+      // Everything up to the view's head is folded, changes or not.
+      view.state.foldedTo = Math.max(view.state.foldedTo, view.head)
+      if (await trySave(view)) return
+      view.phase = 'loading'
+      try {
+        const { head } = view
+        await loadDocs(view, false)
+        await refold(view, head)
+        await readPage(view)
+      } finally { view.phase = 'live' }
+    }
+    throw new GatepostError('GP_STORE_UNAVAILABLE', 'the state of a user was changed by others again and again; try again')
+  }
+
+  async function trySave (view: UserView): Promise<boolean> {
+    const { foldedTo } = view.state
+    for (const step of saveSteps(view.state, now())) {
+      const outcomes = await store.replace('state', step.pieces.map(({ was, doc }) => ({ was, doc })))
+      for (const [i, { doc, piece }] of step.pieces.entries()) {
+        if (outcomes[i] === 'done') piece.v = doc.v
+        else piece.isDirty = true
+      }
+      if (outcomes.some(outcome => outcome === 'refused')) throw new GatepostError('GP_STORE_UNAVAILABLE', 'the state of a user could not be stored')
+      if (outcomes.some(outcome => outcome !== 'done')) return false
+    }
+    view.storedTo = foldedTo
+    return true
+  }
+
+  /** Folds the changes between what was just loaded and where the view had stood. */
+  async function refold (view: UserView, head: number): Promise<void> {
+    let at = view.state.foldedTo
+    while (at < head) {
+      const docs = await readAfter(store, view.stream, at, page)
+      for (const doc of docs) take(view, doc)
+      const last = docs.at(-1)
+      if (last === undefined) return
+      at = last.seq
+    }
+  }
+
+  const accept = (stream: StreamId, doc: EntryDoc): void => {
+    const view = loaded.get(stream.slice(2) as UserId)
+    if (view?.phase !== 'live' || doc.seq <= view.head || placeOfEntry(doc.key).prev !== view.head) return // a hole: `fresh` reads on
+    if (take(view, doc)) void inTurn(view, async () => await storeCounts(view)).catch(() => {}) // only a cache
+  }
+
+  return {
+    peek: user => loaded.get(user),
+    accept,
+    fresh: async user => {
+      const view = await viewOf(user)
+      const [head] = await heads.fresh([view.stream])
+      if (head !== undefined && head > view.head) {
+        await inTurn(view, async () => { if (head > view.head) await readOn(view) })
+      }
+      return view
+    },
+    storeFold: async (user, seq) => {
+      const view = await viewOf(user)
+      await inTurn(view, async () => {
+        if (view.head < seq) await readOn(view)
+        await saveFold(view, seq)
+      })
+    },
+    pin: user => {
+      pins.set(user, (pins.get(user) ?? 0) + 1)
+      return () => {
+        const left = (pins.get(user) ?? 1) - 1
+        if (left > 0) pins.set(user, left)
+        else pins.delete(user)
+      }
+    }
+  }
+}

@@ -1,0 +1,470 @@
+/**
+ * Appends entries to streams. Because an entry's key is (stream, prev) and unique, a stream is a chain: two writers
+ * with the same `prev` conflict, and no reader can pass a hole that a slower writer fills in later.
+ *
+ * One chain (a stream in this node's memory) goes round:
+ *   idle → (an append comes) queued → (next group) in flight → idle, or queued again with what conflicted.
+ * A group takes whatever is queued in all chains that are not in flight: one call of the store for all of them.
+ *
+ * Exactly once. An entry X (id and time fixed before the first try, its seq above its time) is put behind `prev` only
+ * by who knows that no entry from X's time up to `prev` is X:
+ *   - the head is older than X: nothing to know;
+ *   - the ids between are in memory (`recent`): a look-up;
+ *   - otherwise the stream is read from X's time on. Finding X is success.
+ *
+ * Freshness. A head in memory is used within `headFreshMs` of being read or written; one that the store may purge
+ * within `prolongWithinMs` is first prolonged by a conditional update. So a head outlives every memory of it, and two
+ * beginnings of one stream cannot both exist. That a stream is empty is never remembered.
+ */
+import type { Logger } from 'pino'
+import { decodeTime, encodeTime, fromMs, toMs, ticksPerMs, type Clock } from '../../../shared/clock.js'
+import { GatepostError } from '../../../shared/errors.js'
+import { entriesAfter, entriesBefore, entryKey, locatorKey, ownerRange } from '../../../shared/keys.js'
+import type { StreamId } from '../../../shared/names.js'
+import { placeOfEntry, type EntryDoc, type Store } from '../../../shared/store/store.js'
+import type { EntryDraft } from './entry.js'
+
+export interface AppendRules {
+  /** A head in memory is trusted for so long after it was read or written. */
+  readonly headFreshMs: number
+  /** A head that may be purged sooner than this is prolonged before it is used. */
+  readonly prolongWithinMs: number
+  /** A document stays at least so long after its creation, however short its ttl. */
+  readonly keepMs: number
+  /** Ids are kept in memory for so long, to recognise a retry without reading. */
+  readonly recentMs: number
+  /** An entry that lands later than this after its id's time gets a locator. */
+  readonly locateWithinMs: number
+  /** How long an append is tried before it is refused. */
+  readonly giveUpMs: number
+}
+
+const hourMs = 3_600_000
+export const appendRules: AppendRules = {
+  headFreshMs: hourMs,
+  prolongWithinMs: 2 * hourMs,
+  keepMs: 25 * hourMs,
+  recentMs: 60_000,
+  locateWithinMs: 60_000,
+  giveUpMs: 10_000
+}
+
+/** `isNew` is false where the entry was there already, by an earlier try. */
+export interface Appended { readonly doc: EntryDoc, readonly isNew: boolean }
+
+export interface AppendCounts { groups: number, entries: number, conflicts: number, deepLooks: number, prolonged: number }
+
+export interface Appender {
+  /**
+   * Resolves once the entry is durable, with the place it has. Rejects with GP_STORE_UNAVAILABLE (the outcome may be
+   * unknown: trying again with the same draft is safe), GP_OVERLOADED (surely not stored).
+   */
+  append: (stream: StreamId, draft: EntryDraft) => Promise<Appended>
+  /** Whether this node knows the head of the stream well enough to append without reading. */
+  knows: (stream: StreamId) => boolean
+  /** Takes note of an entry that another node appended. */
+  observe: (stream: StreamId, doc: EntryDoc) => void
+  readonly counts: Readonly<AppendCounts>
+  /** Resolves when nothing is queued or in flight. */
+  settled: () => Promise<void>
+}
+
+export interface AppenderOptions {
+  readonly store: Store
+  readonly clock: Clock
+  readonly log: Logger
+  /** Called in stream order for every entry that this appender stored or found, before its promise resolves. */
+  readonly onAppended: (stream: StreamId, doc: EntryDoc) => void
+  /** Awaited before a group is stored that touches these streams (a node that is cut off writes their names down). */
+  readonly beforeStoring?: (streams: readonly StreamId[]) => Promise<void> | undefined
+  /** A stream whose last outcome stayed unknown: something may still land in it. */
+  readonly onUnknown?: (stream: StreamId) => void
+  readonly rules?: AppendRules
+  readonly maxGroupsInFlight?: number
+}
+
+const maxGroupEntries = 1_000
+const maxGroupChars = 4 << 20
+const maxQueuedEntries = 50_000
+const maxQueuedChars = 64 << 20
+const maxChains = 100_000
+const maxRecentIds = 4_096
+const lookPage = 1_000
+
+interface Head { readonly seq: number, readonly purgeAt: number, readonly confirmedAt: number }
+
+interface Pending {
+  readonly draft: EntryDraft
+  /** The logical time of its id. */
+  readonly time: number
+  readonly since: number
+  /** No entry with a seq from `time` up to here is this one. */
+  clearedTo: number
+  /** Placed by a try whose outcome is unknown: the same document is tried again. */
+  placed: EntryDoc | undefined
+  readonly promise: Promise<Appended>
+  readonly resolve: (appended: Appended) => void
+  readonly reject: (error: Error) => void
+}
+
+interface Chain {
+  readonly stream: StreamId
+  head: Head | undefined
+  /** id → entry's seq, for all entries with knownFrom < seq <= head.seq. In seq order. */
+  readonly recent: Map<string, number>
+  knownFrom: number
+  queue: Pending[]
+  readonly byId: Map<string, Pending>
+  state: 'idle' | 'queued' | 'inFlight' | 'pausing'
+  failures: number
+}
+
+export function createAppender (options: AppenderOptions): Appender {
+  const { store, clock, log, onAppended, beforeStoring, onUnknown, rules = appendRules, maxGroupsInFlight = 4 } = options
+  const chains = new Map<StreamId, Chain>()
+  const queued = new Set<Chain>()
+  const counts: AppendCounts = { groups: 0, entries: 0, conflicts: 0, deepLooks: 0, prolonged: 0 }
+  let waitingEntries = 0
+  let waitingChars = 0
+  let groupsInFlight = 0
+  let isScheduled = false
+  let idleWaiters: Array<() => void> = []
+
+  function chainOf (stream: StreamId): Chain {
+    let chain = chains.get(stream)
+    if (chain === undefined) {
+      if (chains.size >= maxChains) forgetOneIdle()
+      chain = { stream, head: undefined, recent: new Map(), knownFrom: Infinity, queue: [], byId: new Map(), state: 'idle', failures: 0 }
+    } else {
+      chains.delete(stream)
+    }
+    chains.set(stream, chain) // the map is in order of use
+    return chain
+  }
+
+  function forgetOneIdle (): void {
+    for (const [stream, chain] of chains) {
+      if (chain.state === 'idle') { chains.delete(stream); return }
+    }
+  }
+
+  const append = (stream: StreamId, draft: EntryDraft): Promise<Appended> => {
+    const time = decodeTime(draft.id.slice(0, 11))
+    if (time > fromMs(clock.now()) + 10_000 * ticksPerMs) {
+      return Promise.reject(new GatepostError('GP_VALIDATION', 'id: its time is more than 10 s ahead of this node\'s clock'))
+    }
+    const chain = chainOf(stream)
+    const twin = chain.byId.get(draft.id)
+    if (twin !== undefined) return twin.promise.then(({ doc }) => ({ doc, isNew: false }))
+    if (waitingEntries >= maxQueuedEntries || waitingChars + draft.text.length > maxQueuedChars) {
+      return Promise.reject(new GatepostError('GP_OVERLOADED', 'the store is slower than what comes in; nothing was stored'))
+    }
+    clock.see(time)
+    const { promise, resolve, reject } = withResolvers<Appended>()
+    const pending: Pending = { draft, time, since: clock.now(), clearedTo: time, placed: undefined, promise, resolve, reject }
+    chain.queue.push(pending)
+    chain.byId.set(draft.id, pending)
+    waitingEntries++
+    waitingChars += draft.text.length
+    if (chain.state === 'idle') enqueue(chain)
+    return promise
+  }
+
+  function enqueue (chain: Chain): void {
+    chain.state = 'queued'
+    queued.add(chain)
+    schedule()
+  }
+
+  function schedule (): void {
+    if (isScheduled || groupsInFlight >= maxGroupsInFlight || queued.size === 0) return
+    isScheduled = true
+    setImmediate(() => {
+      isScheduled = false
+      startGroup()
+    })
+  }
+
+  function startGroup (): void {
+    const group: Array<{ chain: Chain, batch: Pending[] }> = []
+    let entries = 0
+    let chars = 0
+    for (const chain of queued) {
+      const batch: Pending[] = []
+      while (chain.queue.length > batch.length && entries < maxGroupEntries && chars < maxGroupChars) {
+        const pending = chain.queue[batch.length]!
+        batch.push(pending)
+        entries++
+        chars += pending.draft.text.length
+      }
+      if (batch.length === 0) break
+      chain.queue.splice(0, batch.length)
+      chain.state = 'inFlight'
+      queued.delete(chain)
+      group.push({ chain, batch })
+    }
+    if (group.length === 0) return
+    groupsInFlight++
+    counts.groups++
+    void runGroup(group).finally(() => {
+      groupsInFlight--
+      schedule()
+      if (groupsInFlight === 0 && waitingEntries === 0) {
+        for (const wake of idleWaiters.splice(0)) wake()
+      }
+    })
+    schedule()
+  }
+
+  async function runGroup (group: ReadonlyArray<{ chain: Chain, batch: Pending[] }>): Promise<void> {
+    try {
+      const naming = beforeStoring?.(group.map(({ chain }) => chain.stream))
+      if (naming !== undefined) await naming
+      await readHeads(group.map(({ chain }) => chain).filter(chain => !isFresh(chain)))
+      const unclear = group.filter(({ chain, batch }) => batch.some(pending => !isClear(chain, pending)))
+      if (unclear.length > 0) await Promise.all(unclear.map(({ chain, batch }) => lookDeep(chain, batch)))
+      await Promise.all(group.map(({ chain, batch }) => settleKnown(chain, batch)))
+      const placed = group.map(({ chain, batch }) => place(chain, batch))
+      const late = placed.flatMap(docs => docs).filter(doc => doc.seq > decodeTime(doc.id.slice(0, 11)) + rules.locateWithinMs * ticksPerMs)
+      if (late.length > 0) await writeLocators(late)
+      const filled = group.map(({ chain, batch }, i) => ({ chain, batch, docs: placed[i]! })).filter(({ docs }) => docs.length > 0)
+      const outcomes = filled.length === 0 ? [] : await store.insertChains('entries', filled.map(({ docs }) => docs))
+      const conflicted: Chain[] = []
+      for (const [i, { chain, batch, docs }] of filled.entries()) {
+        const { stored, stopped, cause } = outcomes[i]!
+        const byId = new Map(batch.map(pending => [pending.draft.id, pending]))
+        for (const doc of docs.slice(0, stored)) {
+          advance(chain, doc)
+          settle(chain, byId.get(doc.id)!, doc, true)
+        }
+        if (stopped === undefined) { chain.failures = 0; continue }
+        counts.conflicts++
+        chain.failures++
+        if (stopped !== 'exists') log.warn({ stream: chain.stream, stopped, err: cause }, 'an append met trouble in the store')
+        for (const doc of docs.slice(stored)) {
+          const pending = byId.get(doc.id)!
+          pending.placed = stopped === 'unknown' ? doc : undefined
+        }
+        if (stopped === 'exists') conflicted.push(chain)
+      }
+      await Promise.all(conflicted.map(readOn))
+    } catch (error) {
+      for (const { chain } of group) chain.failures++
+      log.warn({ err: error, streams: group.length }, 'a group of appends could not be prepared')
+    }
+    for (const { chain, batch } of group) requeue(chain, batch)
+  }
+
+  /** Puts back what is not settled, in its order; refuses what has waited too long. */
+  function requeue (chain: Chain, batch: readonly Pending[]): void {
+    const left = batch.filter(pending => chain.byId.get(pending.draft.id) === pending)
+    const now = clock.now()
+    const kept: Pending[] = []
+    for (const pending of left) {
+      if (chain.failures > 0 && now - pending.since > rules.giveUpMs) {
+        if (pending.placed !== undefined) { chain.head = undefined; onUnknown?.(chain.stream) }
+        release(chain, pending)
+        pending.reject(new GatepostError('GP_STORE_UNAVAILABLE', pending.placed === undefined
+          ? 'the store did not take it; nothing was stored'
+          : 'the store did not say whether it took it; the same again under the same Idempotency-Key is safe'))
+      } else kept.push(pending)
+    }
+    // A document that may have landed keeps its place in front, so that its second try names the same key.
+    chain.queue = [...kept, ...chain.queue]
+    if (chain.queue.length === 0) { chain.state = 'idle'; return }
+    if (chain.failures === 0) { enqueue(chain); return }
+    chain.state = 'pausing'
+    const pauseMs = Math.random() * Math.min(500, 2 ** Math.min(chain.failures, 9))
+    setTimeout(() => { enqueue(chain) }, pauseMs)
+  }
+
+  function release (chain: Chain, pending: Pending): void {
+    chain.byId.delete(pending.draft.id)
+    waitingEntries--
+    waitingChars -= pending.draft.text.length
+  }
+
+  function settle (chain: Chain, pending: Pending, doc: EntryDoc, isNew: boolean): void {
+    release(chain, pending)
+    if (isNew) counts.entries++
+    onAppended(chain.stream, doc)
+    pending.resolve({ doc, isNew })
+  }
+
+  const isFresh = (chain: Chain): boolean => {
+    const { head } = chain
+    const now = clock.now()
+    return head !== undefined && now - head.confirmedAt < rules.headFreshMs && head.purgeAt - now > rules.prolongWithinMs
+  }
+
+  /** Reads the heads of these chains and prolongs those that the store may purge soon. */
+  async function readHeads (stale: readonly Chain[]): Promise<void> {
+    let unread = stale
+    while (unread.length > 0) {
+      const now = clock.now()
+      const docs = await store.lasts('entries', unread.map(chain => ownerRange(chain.stream)))
+      const due: Array<{ chain: Chain, doc: EntryDoc }> = []
+      for (const [i, chain] of unread.entries()) {
+        const doc = docs[i]
+        if (doc !== undefined && (doc.purgeAt ?? Infinity) - now <= rules.prolongWithinMs) due.push({ chain, doc })
+        else takeHead(chain, doc, now)
+      }
+      if (due.length === 0) return
+      const longer = due.map(({ doc }) => ({ was: doc.v, doc: { ...doc, v: doc.v + 1, purgeAt: now + rules.keepMs } }))
+      const outcomes = await store.replace('entries', longer)
+      unread = due.filter(({ chain }, i) => {
+        if (outcomes[i] !== 'done') return true // it changed, was purged, or nobody knows: read again
+        counts.prolonged++
+        takeHead(chain, longer[i]!.doc, now)
+        return false
+      }).map(({ chain }) => chain)
+      if (outcomes.some(outcome => outcome === 'refused' || outcome === 'unknown')) throw new GatepostError('GP_STORE_UNAVAILABLE', 'a head could not be prolonged')
+    }
+  }
+
+  function takeHead (chain: Chain, doc: EntryDoc | undefined, readAt: number): void {
+    if (doc === undefined) {
+      // Good for the one try that follows: confirmedAt in the past lets nobody use it again.
+      chain.head = { seq: 0, purgeAt: Infinity, confirmedAt: -Infinity }
+      chain.recent.clear()
+      chain.knownFrom = 0
+      return
+    }
+    clock.see(doc.seq)
+    if (chain.head?.seq === doc.seq) {
+      chain.head = { seq: doc.seq, purgeAt: doc.purgeAt ?? Infinity, confirmedAt: readAt }
+      return
+    }
+    chain.head = { seq: doc.seq, purgeAt: doc.purgeAt ?? Infinity, confirmedAt: readAt }
+    chain.recent.clear()
+    chain.recent.set(doc.id, doc.seq)
+    chain.knownFrom = placeOfEntry(doc.key).prev
+  }
+
+  /** The chain's head moves on by one known entry. */
+  function advance (chain: Chain, doc: EntryDoc): void {
+    if (chain.head === undefined) return
+    chain.head = { seq: doc.seq, purgeAt: doc.purgeAt ?? Infinity, confirmedAt: clock.now() }
+    chain.recent.set(doc.id, doc.seq)
+    if (chain.recent.size % 64 === 0) prune(chain)
+  }
+
+  function prune (chain: Chain): void {
+    const horizon = fromMs(clock.now() - rules.recentMs)
+    for (const [id, seq] of chain.recent) {
+      if (seq >= horizon && chain.recent.size <= maxRecentIds) return
+      chain.recent.delete(id)
+      chain.knownFrom = seq
+    }
+  }
+
+  /** After a conflict: what others appended behind our head. */
+  async function readOn (chain: Chain): Promise<void> {
+    if (chain.head === undefined || chain.head.seq === 0) { chain.head = undefined; return }
+    for (;;) {
+      const docs: EntryDoc[] = await store.range('entries', entriesAfter(chain.stream, chain.head.seq), { limit: lookPage })
+      for (const doc of docs) {
+        if (placeOfEntry(doc.key).prev !== chain.head?.seq) { chain.head = undefined; return }
+        clock.see(doc.seq)
+        advance(chain, doc)
+        const own = chain.byId.get(doc.id)
+        if (own !== undefined) settle(chain, own, doc, own.placed !== undefined)
+      }
+      if (docs.length < lookPage) return
+    }
+  }
+
+  const isClear = (chain: Chain, pending: Pending): boolean => {
+    const head = chain.head!.seq
+    return head <= pending.clearedTo || chain.knownFrom <= pending.clearedTo
+  }
+
+  /** Reads from the oldest uncleared time on, up to the head, and settles what is found. */
+  async function lookDeep (chain: Chain, batch: readonly Pending[]): Promise<void> {
+    counts.deepLooks++
+    const sought = new Map(batch.filter(pending => !isClear(chain, pending)).map(pending => [pending.draft.id, pending]))
+    const from = Math.min(...[...sought.values()].map(pending => pending.clearedTo))
+    const head = chain.head!.seq
+    const found = (doc: EntryDoc): void => {
+      const pending = sought.get(doc.id)
+      if (pending !== undefined && chain.byId.get(doc.id) === pending) settle(chain, pending, doc, pending.placed !== undefined)
+    }
+    const [before] = await store.lasts('entries', [entriesBefore(chain.stream, from)])
+    if (before !== undefined) found(before)
+    let at = from
+    while (at < head) {
+      const docs = await store.range('entries', entriesAfter(chain.stream, at), { limit: lookPage })
+      for (const doc of docs) { found(doc); at = doc.seq }
+      if (docs.length < lookPage) break
+    }
+    for (const pending of sought.values()) pending.clearedTo = head
+  }
+
+  /** Settles what the ids in memory show to be in the chain already. */
+  async function settleKnown (chain: Chain, batch: readonly Pending[]): Promise<void> {
+    const known = batch.filter(pending => chain.byId.get(pending.draft.id) === pending && chain.recent.has(pending.draft.id))
+    if (known.length === 0) return
+    // The entry with seq s is the last one whose prev is below s.
+    const docs = await store.lasts('entries', known.map(({ draft }) => entriesBefore(chain.stream, chain.recent.get(draft.id)!)))
+    for (const [i, pending] of known.entries()) {
+      const doc = docs[i]
+      if (doc?.id === pending.draft.id) settle(chain, pending, doc, pending.placed !== undefined)
+      else throw new GatepostError('GP_STORE_UNAVAILABLE', 'an entry that is in the chain could not be read')
+    }
+  }
+
+  /** Gives places to what is left of a batch. */
+  function place (chain: Chain, batch: readonly Pending[]): EntryDoc[] {
+    const docs: EntryDoc[] = []
+    let prev = chain.head!.seq
+    for (const pending of batch) {
+      const { draft } = pending
+      if (chain.byId.get(draft.id) !== pending) continue // found meanwhile
+      pending.clearedTo = Math.max(pending.clearedTo, chain.head!.seq)
+      const again = pending.placed
+      if (again !== undefined && placeOfEntry(again.key).prev === prev) {
+        docs.push(again)
+        prev = again.seq
+        continue
+      }
+      const seq = Math.max(clock.tick(), prev + 1, pending.time + 1)
+      const purgeAt = Math.max(draft.expiresAt, toMs(pending.time) + rules.keepMs, toMs(seq) + rules.keepMs)
+      docs.push({ ...draft, key: entryKey(chain.stream, prev), v: 0, seq, purgeAt })
+      clock.see(seq)
+      prev = seq
+    }
+    return docs
+  }
+  async function writeLocators (docs: readonly EntryDoc[]): Promise<void> {
+    const locators = docs.map(doc => {
+      const { stream, prev } = placeOfEntry(doc.key)
+      return { key: locatorKey(stream, doc.id), v: 0, purgeAt: doc.purgeAt, text: encodeTime(prev) }
+    })
+    const outcomes = await store.insertChains('claims', locators.map(locator => [locator]))
+    // One that exists names an earlier place: reading on from there finds the entry as well.
+    if (outcomes.some(({ stopped }) => stopped === 'refused' || stopped === 'unknown')) throw new GatepostError('GP_STORE_UNAVAILABLE', 'a locator could not be stored')
+  }
+
+  return {
+    append,
+    knows: stream => { const chain = chains.get(stream); return chain !== undefined && isFresh(chain) },
+    observe: (stream, doc) => {
+      const chain = chains.get(stream)
+      clock.see(doc.seq)
+      if (chain === undefined || chain.state !== 'idle' || chain.head === undefined || doc.seq <= chain.head.seq) return
+      if (placeOfEntry(doc.key).prev === chain.head.seq) advance(chain, doc)
+      else chain.head = undefined
+    },
+    counts,
+    settled: async () => {
+      while (waitingEntries > 0 || groupsInFlight > 0) await new Promise<void>(resolve => idleWaiters.push(resolve))
+    }
+  }
+}
+
+function withResolvers<T> (): { promise: Promise<T>, resolve: (value: T) => void, reject: (error: Error) => void } {
+  let resolve!: (value: T) => void
+  let reject!: (error: Error) => void
+  const promise = new Promise<T>((_resolve, _reject) => { resolve = _resolve; reject = _reject })
+  return { promise, resolve, reject }
+}

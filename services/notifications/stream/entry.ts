@@ -1,0 +1,87 @@
+/**
+ * An entry between its two forms: the stored document and the JSON text that a reader is sent. The long middle of a
+ * message is written once, when it is posted, and never parsed again to deliver it.
+ */
+import { GatepostError } from '../../../shared/errors.js'
+import type { StreamId } from '../../../shared/names.js'
+import { placeOfEntry, type EntryDoc, type MessageDoc } from '../../../shared/store/store.js'
+import { changeWire, parseChange } from './change.js'
+
+/** An entry as its author fixes it, before it has a place in a stream. */
+export type EntryDraft =
+  | Omit<MessageDoc, 'key' | 'v' | 'seq' | 'purgeAt'>
+  | Omit<Extract<EntryDoc, { kind: 'change' }>, 'key' | 'v' | 'seq' | 'purgeAt'>
+  | Omit<Extract<EntryDoc, { kind: 'log' }>, 'key' | 'v' | 'seq' | 'purgeAt'>
+
+/** How one reader has treated a message. */
+export interface Flags { readonly read: boolean, readonly archived: boolean }
+export const untouched: Flags = { read: false, archived: false }
+
+export interface MessageContent {
+  readonly from: { user: string } | { producer: string }
+  readonly to: unknown
+  readonly title: string | null
+  readonly body: string | null
+  readonly data: unknown
+  readonly category: string
+  readonly createdAt: string
+  readonly expiresAt: string | null
+  readonly boxes: ReadonlyArray<'inbox' | 'sent'>
+}
+
+const boxNames = { inbox: ['inbox'], sent: ['sent'], both: ['inbox', 'sent'] } as const
+
+export function messageText (content: Omit<MessageContent, 'boxes' | 'createdAt' | 'expiresAt'> & { createdAtMs: number, expiresAtMs: number | undefined, boxes: MessageDoc['boxes'] }): string {
+  const { from, to, title, body, data, category, createdAtMs, expiresAtMs, boxes } = content
+  const full: MessageContent = {
+    from, to, title, body, data, category,
+    createdAt: new Date(createdAtMs).toISOString(),
+    expiresAt: expiresAtMs === undefined ? null : new Date(expiresAtMs).toISOString(),
+    boxes: boxNames[boxes]
+  }
+  return JSON.stringify(full).slice(1, -1)
+}
+
+export const messageContent = (doc: Pick<MessageDoc, 'text'>): MessageContent => JSON.parse(`{${doc.text}}`) as MessageContent
+
+/** The text of a message after its recall: who, to whom and when stay; what it said is gone. */
+export const erasedText = (doc: MessageDoc): string =>
+  JSON.stringify({ ...messageContent(doc), title: null, body: null, data: null }).slice(1, -1)
+
+/** One's own copies are never unread. */
+const isOwnCopy = (doc: MessageDoc): boolean => doc.boxes !== 'inbox'
+
+/** The JSON text of an entry for a reader. */
+export function entryWire (doc: EntryDoc, flags: Flags = untouched): string {
+  const { stream, prev } = placeOfEntry(doc.key)
+  if (doc.kind === 'message') {
+    return `{"type":"message","id":"${doc.id}","stream":${JSON.stringify(stream)},"seq":${doc.seq},"prev":${prev},${doc.text}${flagsWire(doc, flags)}}`
+  }
+  if (doc.kind === 'change') return changeWire(parseChange(doc), stream, doc.seq, prev)
+  return goneWire(stream, prev, doc.seq)
+}
+
+const flagsWire = (doc: MessageDoc, flags: Flags): string =>
+  `,"read":${flags.read || isOwnCopy(doc)},"archived":${flags.archived},"recalled":${doc.recalled > 0}`
+
+/** A message that no stream holds: no stream, seq or prev. */
+export const volatileWire = (id: string, text: string): string =>
+  `{"type":"message","id":"${id}",${text},"read":false,"archived":false,"recalled":false}`
+
+/** What a reader cannot have any more: all after `prev` up to `seq`. */
+export const goneWire = (stream: StreamId, prev: number, seq: number): string =>
+  `{"type":"gone","stream":${JSON.stringify(stream)},"seq":${seq},"prev":${prev}}`
+
+/** An entry on its way between nodes: a head that fits one small parse, then the stored text untouched. */
+export function encodeEntry (doc: EntryDoc): Buffer {
+  const { text, ...head } = doc
+  return Buffer.from(`${JSON.stringify(head)}\n${text}`)
+}
+
+export function decodeEntry (payload: Uint8Array): EntryDoc {
+  const whole = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString('utf8')
+  const end = whole.indexOf('\n')
+  if (end < 0) throw new GatepostError('GP_INTERNAL', 'a broadcast without an entry')
+  const doc = JSON.parse(whole.slice(0, end)) as EntryDoc
+  return { ...doc, text: whole.slice(end + 1) }
+}

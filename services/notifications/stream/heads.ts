@@ -1,0 +1,60 @@
+/**
+ * The heads that this node has seen, for reading: a hint until it is asked for, then checked. Whether a stream has
+ * grown is the cheapest question of all: does an entry lie behind its head? It is valid only while the head's own
+ * document has an hour to live; otherwise the head is read.
+ */
+import { entryKey, ownerRange } from '../../../shared/keys.js'
+import type { StreamId } from '../../../shared/names.js'
+import type { EntryDoc, Store } from '../../../shared/store/store.js'
+
+export interface Heads {
+  /** The seqs of these streams' last entries (0 = empty), as true as a read that begins now. */
+  fresh: (streams: readonly StreamId[]) => Promise<number[]>
+  /** Takes note of an entry seen. */
+  see: (stream: StreamId, doc: EntryDoc) => void
+}
+
+interface Seen { readonly seq: number, readonly purgeAt: number }
+
+const maxSeen = 200_000
+const minLifeMs = 3_600_000
+
+export function createHeads ({ store, now }: { store: Store, now: () => number }): Heads {
+  const seen = new Map<StreamId, Seen>()
+
+  const remember = (stream: StreamId, doc: EntryDoc): void => {
+    if (seen.size >= maxSeen) {
+      for (const oldest of seen.keys()) { seen.delete(oldest); break }
+    }
+    seen.delete(stream)
+    seen.set(stream, { seq: doc.seq, purgeAt: doc.purgeAt ?? Infinity })
+  }
+
+  return {
+    see: (stream, doc) => {
+      const known = seen.get(stream)
+      if (known === undefined || known.seq < doc.seq) remember(stream, doc)
+    },
+    fresh: async streams => {
+      const heads: number[] = new Array<number>(streams.length).fill(0)
+      const unknown: number[] = []
+      const asked: number[] = []
+      for (const [i, stream] of streams.entries()) {
+        const known = seen.get(stream)
+        if (known === undefined || known.purgeAt - now() < minLifeMs) unknown.push(i)
+        else { heads[i] = known.seq; asked.push(i) }
+      }
+      const grown = await store.exist('entries', asked.map(i => entryKey(streams[i]!, heads[i]!)))
+      for (const [k, i] of asked.entries()) if (grown[k] === true) unknown.push(i)
+      if (unknown.length === 0) return heads
+      const docs = await store.lasts('entries', unknown.map(i => ownerRange(streams[i]!)))
+      for (const [k, i] of unknown.entries()) {
+        const doc = docs[k]
+        if (doc === undefined) { heads[i] = 0; seen.delete(streams[i]!); continue }
+        heads[i] = doc.seq
+        remember(streams[i]!, doc)
+      }
+      return heads
+    }
+  }
+}

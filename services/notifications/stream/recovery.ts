@@ -1,0 +1,55 @@
+/**
+ * What a reader is sent of a stream after a cursor: its entries as this reader sees them, and `gone` for what it cannot
+ * have (purged, expired, deleted by the reader).
+ */
+import type { StreamId } from '../../../shared/names.js'
+import { placeOfEntry, type EntryDoc, type Store } from '../../../shared/store/store.js'
+import { flagsOf, type UserState } from '../state/user-state.js'
+import { entryWire, goneWire } from './entry.js'
+import { readAfter } from './read.js'
+
+export interface Recovered {
+  /** JSON text of each entry, in order. */
+  readonly wires: string[]
+  readonly chars: number
+  /** The cursor after them. */
+  readonly cursor: number
+  /** There may be more. */
+  readonly hasMore: boolean
+}
+
+/** At most `limit` entries and about `maxChars` of text, but at least one entry where there is one. */
+export async function recover (
+  { store, now }: { store: Store, now: () => number }, state: UserState, stream: StreamId, cursor: number, limit: number, maxChars: number
+): Promise<Recovered> {
+  const docs = (await readAfter(store, stream, cursor, limit)).slice(0, limit)
+  const wires: string[] = []
+  let chars = 0
+  let at = cursor
+  /** The seq that the reader had before what is gone; undefined: nothing is. */
+  let goneSince: number | undefined
+  const endGone = (): void => {
+    if (goneSince === undefined) return
+    wires.push(goneWire(stream, goneSince, at))
+    goneSince = undefined
+  }
+  let taken = 0
+  for (const doc of docs) {
+    if (chars > maxChars) break
+    taken++
+    const { prev } = placeOfEntry(doc.key)
+    // prev 0 is a new beginning, which needs no word; a prev below the cursor means that the cursor was none of ours.
+    if (prev > at) { goneSince ??= at; at = prev }
+    if (isHidden(state, stream, doc, now())) { goneSince ??= at; at = doc.seq; continue }
+    endGone()
+    const wire = doc.kind === 'message' ? entryWire(doc, flagsOf(state, stream, doc.seq, doc.category)) : entryWire(doc)
+    wires.push(wire)
+    chars += wire.length
+    at = doc.seq
+  }
+  endGone()
+  return { wires, chars, cursor: at, hasMore: taken < docs.length || docs.length >= limit }
+}
+
+const isHidden = (state: UserState, stream: StreamId, doc: EntryDoc, now: number): boolean =>
+  doc.expiresAt <= now || doc.kind === 'log' || (doc.kind === 'message' && flagsOf(state, stream, doc.seq, doc.category).deleted)
