@@ -1,0 +1,104 @@
+/** Which way imports go (docs/architecture.md): no cycles, no service inside another, one door for each library. */
+const test = '^test/'
+const cli = '^services/cli/'
+
+/** Only these files may import the libraries. */
+const door = (name, libraries, files, { areTypesFree = false } = {}) => ({
+  name: `door-${name}`,
+  severity: 'error',
+  from: { pathNot: [test, ...files] },
+  to: { path: `(^|/)node_modules/(${libraries.join('|')})/`, ...areTypesFree && { dependencyTypesNot: ['type-only'] } }
+})
+
+module.exports = {
+  forbidden: [
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
+    { name: 'no-unresolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
+    {
+      name: 'shared-imports-no-service',
+      severity: 'error',
+      from: { path: '^shared/' },
+      to: { path: '^(services|clients|test)/' }
+    },
+    {
+      name: 'clients-stand-alone',
+      comment: 'They run in browsers: of the servers they know the types of the contract only.',
+      severity: 'error',
+      from: { path: '^clients/' },
+      to: { path: '^(services|shared|test)/', pathNot: '^shared/contract/' }
+    },
+    {
+      name: 'clients-take-types-of-the-contract-only',
+      severity: 'error',
+      from: { path: '^clients/' },
+      to: { path: '^shared/contract/', dependencyTypesNot: ['type-only'] }
+    },
+    {
+      name: 'services-do-not-import-clients-or-tests',
+      comment: 'The load generator is a client.',
+      severity: 'error',
+      from: { path: '^services/', pathNot: [`${cli}bench`, '^services/bench/'] },
+      to: { path: '^(clients|test)/' }
+    },
+    {
+      name: 'no-service-inside-another',
+      severity: 'error',
+      from: { path: '^services/([^/]+)/', pathNot: [cli] },
+      to: {
+        path: '^services/',
+        pathNot: ['^services/$1/', '^services/dispatch/(bus|dispatch|create-dispatch|subjects|in-process-bus)\\.ts$']
+      }
+    },
+    {
+      name: 'command-line-knows-doors-only',
+      comment: 'The commands compose: they start services and open buses, no more.',
+      severity: 'error',
+      from: { path: cli },
+      to: {
+        path: '^services/',
+        pathNot: [cli, '^services/[^/]+/start\\.ts$', '^services/dispatch/(bus|in-process-bus|nats-bus)\\.ts$', '^services/bench/']
+      }
+    },
+    {
+      name: 'nobody-imports-main',
+      severity: 'error',
+      from: {},
+      to: { path: '^services/[^/]+/main\\.ts$' }
+    },
+    {
+      name: 'only-commands-start-services',
+      severity: 'error',
+      from: { pathNot: [cli, test] },
+      to: { path: '^services/(gate|notifications)/start\\.ts$' }
+    },
+    {
+      name: 'nats-adapter-is-opened-by-commands',
+      severity: 'error',
+      from: { pathNot: [cli, test, '^services/dispatch/'] },
+      to: { path: '^services/dispatch/nats-' }
+    },
+    {
+      name: 'store-adapters-are-opened-by-commands',
+      severity: 'error',
+      from: { pathNot: [cli, test, '^shared/store/'] },
+      to: { path: '^shared/store/(lmdb|mongodb)-' }
+    },
+    door('fastify', ['fastify', '@fastify/[^/]+'], ['^shared/http/', '^services/[^/]+/(app|server)\\.ts$', '^services/[^/]+/routes/'], { areTypesFree: true }),
+    door('socket-io', ['socket\\.io', 'socket\\.io-adapter', 'socket\\.io-parser', 'engine\\.io', 'engine\\.io-parser'], ['^services/notifications/']),
+    door('mongodb', ['mongodb'], ['^shared/store/mongodb-[^/]+\\.ts$']),
+    door('nats', ['nats'], ['^services/dispatch/nats-[^/]+\\.ts$']),
+    door('lmdb', ['lmdb'], ['^shared/store/lmdb-[^/]+\\.ts$']),
+    door('consistent-hash', ['consistent-hash'], ['^shared/ring[^/]*\\.ts$']),
+    door('log', ['pino', 'pino-pretty'], ['^shared/log\\.ts$']),
+    door('metrics', ['prom-client'], ['^shared/metrics\\.ts$']),
+    door('tokens', ['fast-jwt', 'jose'], ['^shared/identity/']),
+    door('socket-io-client', ['socket\\.io-client'], ['^clients/'])
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '^(dist|data|\\.tap|\\.servers)/' },
+    tsConfig: { fileName: 'tsconfig.json' },
+    tsPreCompilationDeps: true,
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'require', 'node', 'default', 'types'] }
+  }
+}

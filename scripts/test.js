@@ -1,0 +1,80 @@
+// `npm test`: builds what is stale, runs the tests (all, or the files given), and says at the end what was left out and
+// what that needs. Counts are of named tests, read from the TAP that they wrote; they are kept in .tap/summary.json.
+import { spawn } from 'node:child_process'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)))
+const folder = join(root, '.tap')
+const output = join(folder, 'output.tap')
+
+/**
+ * The results in a TAP 14 text. Depth 0 are files, depth 1 the tests in them; a file that failed without a failed
+ * test (it crashed, or took too long) counts as one.
+ */
+export function readResults (tap) {
+  const results = { passed: 0, failed: [], skipped: [] }
+  let failedInFile = 0
+  let openFile
+  for (const line of tap.split('\n')) {
+    const heading = /^# Subtest: (.*)$/.exec(line)
+    if (heading !== null) {
+      openFile = heading[1]
+      failedInFile = 0
+    }
+    const point = /^((?: {4})*)(not ok|ok)\b(?: \d+)?(?: - )?(.*)$/.exec(line)
+    if (point === null) continue
+    const depth = point[1].length / 4
+    const isBlock = point[3].endsWith(' {')
+    const [, name = '', directive, reason = ''] = /^(.*?)(?:\s+# (SKIP|TODO|time=\S+)\s*(.*?))?(?: \{)?$/i.exec(point[3]) ?? []
+    const test = { file: openFile ?? name, name: name.replaceAll('\\#', '#'), reason: reason.replace(/\s*# time=.*$/, '') }
+    if (depth === 0) {
+      if (directive?.toUpperCase() === 'SKIP') results.skipped.push(test)
+      else if (point[2] === 'not ok' && !isBlock && failedInFile === 0) results.failed.push({ ...test, reason: 'ended before its tests did' })
+      if (isBlock) {
+        openFile = name
+        failedInFile = 0
+      }
+    } else if (directive?.toUpperCase() === 'SKIP') {
+      results.skipped.push(test)
+    } else if (depth === 1 && directive?.toUpperCase() !== 'TODO') {
+      if (point[2] === 'ok') results.passed++
+      else {
+        results.failed.push(test)
+        failedInFile++
+      }
+    }
+  }
+  return results
+}
+
+function run (command, args) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { cwd: root, stdio: 'inherit' })
+    child.once('error', reject)
+    child.once('close', (code, signal) => { resolve(code ?? (signal === null ? 0 : 1)) })
+  })
+}
+
+async function main (args) {
+  if (await run(process.execPath, [join(root, 'scripts', 'build.js'), '--if-stale']) !== 0) return 1
+  mkdirSync(folder, { recursive: true })
+  rmSync(output, { force: true })
+  const tap = createRequire(import.meta.url).resolve('tap').replace(/([/\\]node_modules[/\\]tap)[/\\].*$/, '$1/dist/esm/run.mjs')
+  const reporter = process.stdout.isTTY ? [] : ['--reporter=terse']
+  const code = await run(process.execPath, [tap, 'run', ...reporter, `--output-file=${output}`, ...args])
+
+  const { passed, failed, skipped } = readResults(readFileSync(output, 'utf8'))
+  for (const { file, name, reason } of failed) console.log(`failed: ${file}: ${name}${reason === '' ? '' : ` (${reason})`}`)
+  if (skipped.length > 0) console.log('\nLeft out here, and what that needs:')
+  for (const { file, name, reason } of skipped) console.log(`  ${name === file ? file : `${file}: ${name}`}${reason === '' ? '' : `: ${reason}`}`)
+  // tap knows of more ways to fail than a test that did.
+  const failures = Math.max(failed.length, code === 0 ? 0 : 1)
+  writeFileSync(join(folder, 'summary.json'), JSON.stringify({ passed, failed: failures, skipped: skipped.length }) + '\n')
+  console.log(`\n${passed} passed, ${failures} failed, ${skipped.length} skipped`)
+  return failures === 0 ? 0 : 1
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) process.exit(await main(process.argv.slice(2)))
