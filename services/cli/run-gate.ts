@@ -2,9 +2,10 @@ import { createLog } from '../../shared/log.js'
 import { createMetrics, createProcessMetrics } from '../../shared/metrics.js'
 import { readGateSettings } from '../../shared/settings/config.js'
 import { redacted, secretsOf } from '../../shared/settings/redacted.js'
+import { createNatsBus } from '../dispatch/nats-bus.js'
+import { startGate } from '../gate/start.js'
 import type { Terminal } from './command.js'
 import { defined } from './defined.js'
-import { connectNats, startGate } from './parts.js'
 import { runService } from './run-service.js'
 import { version } from './version.js'
 
@@ -20,7 +21,7 @@ export async function runGate (argv: readonly string[], terminal: Terminal): Pro
       log.info({ event: 'starting', version, settings: redacted(settings) }, 'starting')
       const processMetrics = createProcessMetrics()
       lifecycle.add({ name: 'process metrics', close: () => { processMetrics.close() } })
-      const bus = await connectNats({ url: natsUrl, name: 'gatepost gate', log, ...defined({ creds: natsCreds }) })
+      const bus = createNatsBus({ url: natsUrl, name: 'gatepost gate', log, ...defined({ creds: natsCreds }) })
       lifecycle.add({ name: 'bus', close: async () => { await bus.close() } })
       const gate = await startGate({
         settings: { host, port, secret, auth, isDemo, version, ...defined({ rateProducerPerMinute }) },

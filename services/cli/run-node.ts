@@ -2,11 +2,14 @@ import { createLog } from '../../shared/log.js'
 import { createMetrics, createProcessMetrics } from '../../shared/metrics.js'
 import { readNodeSettings } from '../../shared/settings/config.js'
 import { redacted, secretsOf } from '../../shared/settings/redacted.js'
+import { createNatsBus } from '../dispatch/nats-bus.js'
+import { startNode, type RunningNode } from '../notifications/start.js'
 import type { Terminal } from './command.js'
 import { defined } from './defined.js'
 import { firstNodePort, startOnFreePort } from './free-port.js'
-import { connectNats, openMongodbStore, startNode, type RunningNode } from './parts.js'
+import { openMongodbStore } from './parts.js'
 import { runService } from './run-service.js'
+import { untilReady } from './until-ready.js'
 import { version } from './version.js'
 
 export async function runNode (argv: readonly string[], terminal: Terminal): Promise<number> {
@@ -23,7 +26,7 @@ export async function runNode (argv: readonly string[], terminal: Terminal): Pro
       lifecycle.add({ name: 'process metrics', close: () => { processMetrics.close() } })
       const store = await openMongodbStore({ url: mongodbUrl, log })
       lifecycle.add({ name: 'store', close: async () => { await store.close() } })
-      const bus = await connectNats({ url: natsUrl, name: 'gatepost node', log, ...defined({ creds: natsCreds }) })
+      const bus = createNatsBus({ url: natsUrl, name: 'gatepost node', log, ...defined({ creds: natsCreds }) })
       lifecycle.add({ name: 'bus', close: async () => { await bus.close() } })
       const start = async (nodePort: number): Promise<RunningNode> => await startNode({
         settings: { ...rest, host, port: nodePort, version, ...defined({ publicUrl, nodeId, rateUserPerMinute }) },
@@ -35,6 +38,7 @@ export async function runNode (argv: readonly string[], terminal: Terminal): Pro
       })
       const node = port === undefined ? await startOnFreePort(host, firstNodePort, start) : await start(port)
       lifecycle.add({ name: 'node', drain: node.drain, close: node.close })
+      await untilReady(node.url)
       return { url: node.url, node: node.id }
     }
   })

@@ -1,6 +1,9 @@
 /** One process with everything: a Gate, its nodes, and between them NATS or the process itself. */
 import { createInProcessBus } from '../dispatch/in-process-bus.js'
 import type { Bus } from '../dispatch/bus.js'
+import { createNatsBus } from '../dispatch/nats-bus.js'
+import { startGate } from '../gate/start.js'
+import { startNode, type RunningNode } from '../notifications/start.js'
 import type { Lifecycle } from '../../shared/lifecycle.js'
 import { createLog, type Log } from '../../shared/log.js'
 import { createMetrics, createProcessMetrics, type ProcessMetrics } from '../../shared/metrics.js'
@@ -8,12 +11,14 @@ import { readUpSettings } from '../../shared/settings/config.js'
 import { redacted, secretsOf } from '../../shared/settings/redacted.js'
 import { keepSecret } from '../../shared/settings/secret-file.js'
 import type { AuthSettings, UpSettings } from '../../shared/settings/settings.js'
+import { openLmdbStore } from '../../shared/store/lmdb-store.js'
 import type { Store } from '../../shared/store/store.js'
 import type { Terminal } from './command.js'
 import { defined } from './defined.js'
 import { firstNodePort, startOnFreePort } from './free-port.js'
-import { connectNats, openLmdbStore, openMongodbStore, startGate, startNode, type RunningNode } from './parts.js'
+import { openMongodbStore } from './parts.js'
 import { runService } from './run-service.js'
+import { untilReady } from './until-ready.js'
 import { version } from './version.js'
 
 export async function runUp (argv: readonly string[], terminal: Terminal): Promise<number> {
@@ -46,17 +51,19 @@ async function startAll ({ settings, keys, log, lifecycle }: StartOptions): Prom
   lifecycle.add({ name: 'store', close: async () => { await store.close() } })
   const openBus = busOpener(settings, log, lifecycle)
 
+  const nodeUrls: string[] = []
   let nextPort = firstNodePort
   for (let number = 1; number <= nodes; number++) {
-    const bus = await openBus(`node ${number}`)
+    const bus = openBus(`node ${number}`)
     const node = await startOn(port === 0 ? 0 : nextPort, async nodePort => {
       nextPort = nodePort + 1
       return await startOneNode({ settings, keys, log, number, nodePort, store, bus, processMetrics })
     }, host)
     lifecycle.add({ name: `node ${number}`, drain: node.drain, close: node.close })
+    nodeUrls.push(node.url)
   }
 
-  const bus = await openBus('gate')
+  const bus = openBus('gate')
   const metrics = createMetrics({ processMetrics })
   const gate = await startGate({
     settings: { host, port, ...keys, isDemo, version, ...defined({ rateProducerPerMinute: settings.rateProducerPerMinute }) },
@@ -66,6 +73,7 @@ async function startAll ({ settings, keys, log, lifecycle }: StartOptions): Prom
     metrics
   })
   lifecycle.add({ name: 'gate', close: gate.close })
+  await Promise.all(nodeUrls.map(untilReady))
   return gate
 }
 
@@ -82,10 +90,10 @@ async function openStore ({ mongodbUrl, natsUrl, dataDir }: UpSettings, log: Log
 }
 
 /** A bus for each participant: what one publishes must not come back to itself, but reach the others in this process. */
-function busOpener ({ natsUrl, natsCreds }: UpSettings, log: Log, lifecycle: Lifecycle): (name: string) => Promise<Bus> {
+function busOpener ({ natsUrl, natsCreds }: UpSettings, log: Log, lifecycle: Lifecycle): (name: string) => Bus {
   const hub = natsUrl === undefined ? createInProcessBus() : undefined
-  return async name => {
-    const bus = hub?.connect(name) ?? await connectNats({ url: natsUrl ?? '', name: `gatepost ${name}`, log, ...defined({ creds: natsCreds }) })
+  return name => {
+    const bus = hub?.connect(name) ?? createNatsBus({ url: natsUrl ?? '', name: `gatepost ${name}`, log, ...defined({ creds: natsCreds }) })
     lifecycle.add({ name: `bus of ${name}`, close: async () => { await bus.close() } })
     return bus
   }
@@ -94,10 +102,10 @@ function busOpener ({ natsUrl, natsCreds }: UpSettings, log: Log, lifecycle: Lif
 interface OneNode { settings: UpSettings, keys: { secret: string, auth: AuthSettings }, log: Log, number: number, nodePort: number, store: Store, bus: Bus, processMetrics: ProcessMetrics }
 
 async function startOneNode ({ settings, keys, log, number, nodePort, store, bus, processMetrics }: OneNode): Promise<RunningNode> {
-  const { host, nodes, nodeId, nodeWeight, publicUrl, isDemo, retentionMs, drainMs, rateUserPerMinute, natsPrefix } = settings
+  const { host, nodes, nodeId, nodeWeight, publicUrl, retentionMs, drainMs, rateUserPerMinute, natsPrefix } = settings
   const ownId = nodeId === undefined || nodes === 1 ? nodeId : `${nodeId}-${number}`
   return await startNode({
-    settings: { host, port: nodePort, nodeWeight, ...keys, isDemo, retentionMs, drainMs, version, ...defined({ publicUrl, nodeId: ownId, rateUserPerMinute }) },
+    settings: { host, port: nodePort, nodeWeight, ...keys, retentionMs, drainMs, version, ...defined({ publicUrl, nodeId: ownId, rateUserPerMinute }) },
     store,
     bus,
     natsPrefix,

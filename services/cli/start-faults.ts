@@ -1,8 +1,16 @@
+import { GatepostError } from '../../shared/errors.js'
 import type { Fault } from '../../shared/settings/fault.js'
+import { DataDirLockedError } from '../../shared/store/lmdb-lock.js'
 
 /** What a start failed on, where a setting is to blame; undefined for everything else. */
 export function faultOfStart (error: unknown): Fault | undefined {
   if (!(error instanceof Error)) return undefined
+  if (error instanceof DataDirLockedError) {
+    return { setting: 'GATEPOST_DATA_DIR', origin: undefined, got: `${JSON.stringify(error.dir)}, which process ${error.pid} is using`, takes: 'a folder that no other process uses' }
+  }
+  // What an adapter finds wrong with its own setting is told in the same form.
+  const refused = error instanceof GatepostError && error.code === 'GP_VALIDATION' ? /^(GATEPOST_\w+): got (.*); takes (.*)$/s.exec(error.message) : null
+  if (refused !== null) return { setting: refused[1] ?? '', origin: undefined, got: refused[2] ?? '', takes: refused[3] ?? '' }
   const { code, syscall, port, address } = error as NodeJS.ErrnoException & { port?: number, address?: string }
   if (syscall === 'listen' && (code === 'EADDRINUSE' || code === 'EACCES')) {
     return { setting: 'GATEPOST_PORT', origin: undefined, got: `${port ?? 'a port'}, which ${code === 'EACCES' ? 'this user may not listen on' : 'is in use'}`, takes: 'a free port, or 0 for any' }

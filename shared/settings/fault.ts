@@ -1,5 +1,6 @@
 /** Something wrong with what was set: one line each, all of them together, exit code 2. */
 import { shown } from '../errors.js'
+import { flagOf, isFlagOnly } from './setting.js'
 
 export type Origin = 'environment' | '.env' | 'flag'
 
@@ -23,9 +24,9 @@ export class SettingsError extends Error {
   }
 }
 
-/** `GATEPOST_PORT (from .env): got "abc"; takes a whole number from 0 to 65535`. */
+/** `GATEPOST_PORT (--port): got "abc"; takes a whole number from 0 to 65535`. */
 export function faultLine ({ setting, origin, got, takes }: Fault): string {
-  const from = origin === '.env' ? ' (from .env)' : origin === 'flag' && !setting.startsWith('-') ? ' (from its flag)' : ''
+  const from = origin === '.env' ? ' (in .env)' : origin === 'flag' && !isFlagOnly(setting) ? ` (${flagOf(setting)})` : ''
   return `${setting}${from}: got ${got}; takes ${takes}`
 }
 

@@ -62,7 +62,7 @@ t.test('settings - a gate and a node need what they share, and name all that is 
 
 t.test('settings - a flag wins over the environment, the environment over .env', async t => {
   const dir = t.testdir({ '.env': `GATEPOST_PORT=1\nGATEPOST_HOST=10.0.0.1\nexport GATEPOST_NATS_PREFIX="from file" # quoted\nGATEPOST_SECRET=${secret}\nOTHER=x\n` })
-  t.match(faults(() => up({}, [], dir)), [/^GATEPOST_NATS_PREFIX \(from \.env\): got "from file"/])
+  t.match(faults(() => up({}, [], dir)), [/^GATEPOST_NATS_PREFIX \(in \.env\): got "from file"/])
   writeFileSync(join(dir, '.env'), `\uFEFFGATEPOST_PORT=1\nGATEPOST_HOST=10.0.0.1\nGATEPOST_NODE_WEIGHT=2\nGATEPOST_SECRET='${secret}'\n`)
   const settings = up({ GATEPOST_PORT: '2', GATEPOST_HOST: '10.0.0.2' }, ['--port', '3'], dir)
   t.match(settings, { port: 3, host: '10.0.0.2', nodeWeight: 2, secret, isDemo: false })
@@ -81,7 +81,7 @@ t.test('settings - all faults are told together, one line each', async t => {
     'GATEPOST_HOST: got an empty text; takes a host name or an IP address',
     'GATEPOST_PORT: got "5x"; takes a whole number from 0 to 65535',
     'GATEPOST_DEMO: got "perhaps"; takes true or false (also 1, 0, yes, no, on, off)',
-    'GATEPOST_DRAIN (from its flag): got "-1"; takes a number from 0 to 3600',
+    'GATEPOST_DRAIN (--drain): got "-1"; takes a number from 0 to 3600',
     'GATEPOST_LOG_LEVEL: got "loud\\nline"; takes one of fatal, error, warn, info, debug, trace, silent'
   ])
 })
@@ -124,8 +124,8 @@ t.test('settings - unknown names are faults with the nearest known one; those of
   t.match(faults(() => gate(forGate, ['--mongodb-url', 'mongodb://x', '--port', '1'])), [/^--mongodb-url: got a name that is unknown/])
   t.match(faults(() => gate(forGate, ['--Port=1'])), [/^--Port: .*\(--port\?\)/])
   t.match(faults(() => gate(forGate, ['8080', '-p', '--'])), [/^"8080": got a word that is no flag/, /^"-p": /, /^"--": /])
-  t.match(faults(() => gate(forGate, ['--port'])), [/^GATEPOST_PORT \(from its flag\): got nothing; takes/])
-  t.match(faults(() => gate(forGate, ['--host', '--port', '1'])), [/^GATEPOST_HOST \(from its flag\): got nothing; takes/])
+  t.match(faults(() => gate(forGate, ['--port'])), [/^GATEPOST_PORT \(--port\): got nothing; takes/])
+  t.match(faults(() => gate(forGate, ['--host', '--port', '1'])), [/^GATEPOST_HOST \(--host\): got nothing; takes/])
 })
 
 t.test('settings - secrets and passwords never show in a fault', async t => {
