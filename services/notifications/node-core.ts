@@ -51,8 +51,8 @@ export interface NodeCore {
   readonly verifyToken: TokenVerifier['verify']
   /** Makes the user a member of the groups that the ticket's token names; once for each ticket. */
   readonly joinByTicket: (ticket: Ticket) => Promise<void>
-  /** One message of a user, counted against the user's rate (GP_RATE_LIMIT). */
-  readonly postByUser: (user: UserId, outgoing: Outgoing) => Promise<Posted>
+  /** Messages of a user, in order, each counted against the user's rate (GP_RATE_LIMIT). */
+  readonly postByUser: (user: UserId, outgoing: readonly Outgoing[]) => Array<Promise<Posted>>
   readonly postAll: (sender: Sender, outgoing: readonly Outgoing[]) => Array<Promise<Posted>>
   /** Messages that came in by this node since its start. */
   readonly messageCount: () => number
@@ -181,10 +181,14 @@ export function createNodeCore (options: NodeCoreOptions): NodeCore {
       await groups.joinByToken(ticket.user as UserId, ticket.groups, ticket.userTokenIssuedAt)
       joined.add(ticket)
     },
-    postByUser: async (user, outgoing) => {
-      const waitSeconds = rate?.take(user, 1) ?? 0
-      if (waitSeconds > 0) throw new GatepostError('GP_RATE_LIMIT', `more than ${rateUserPerMinute} messages a minute`, { retryAfterSeconds: waitSeconds })
-      return await postAll(`u:${user}`, [outgoing])[0]!
+    postByUser: (user, outgoing) => {
+      if (rate === undefined) return postAll(`u:${user}`, outgoing)
+      const waits = outgoing.map(() => rate.take(user, 1))
+      const posted = postAll(`u:${user}`, outgoing.filter((_, i) => waits[i] === 0))
+      let next = 0
+      return waits.map(seconds => seconds === 0
+        ? posted[next++]!
+        : Promise.reject(new GatepostError('GP_RATE_LIMIT', `more than ${rateUserPerMinute} messages a minute`, { retryAfterSeconds: seconds })))
     },
     messageCount: () => messages,
     close: async () => {

@@ -11,11 +11,13 @@ export interface Outlet {
   readonly isOpen: () => boolean
   /** Hands a frame to the transport; false when the socket is too slow: nothing was sent. */
   readonly send: (frame: Frame) => boolean
-  /** Resolves when the transport has written all it was given, or the socket has closed. */
-  readonly drained: () => Promise<void>
+  /** Resolves at once while little waits, else when the transport has written all it was given or the socket has closed. */
+  readonly drained: () => Promise<void> | undefined
 }
 
 export const maxWaitingBytes = 1 << 20
+const crowdedBytes = 256 * 1024
+const crowdedPackets = 64
 const lookAgainMs = 20
 
 export function createOutlet (socket: Socket): Outlet {
@@ -33,6 +35,15 @@ export function createOutlet (socket: Socket): Outlet {
     return waiting
   }
 
+  // Answers to events are no frames of ours: they are seen in what the transport itself holds.
+  const isCrowded = (): boolean => {
+    const { transport, writeBuffer } = conn as unknown as { transport: { socket?: { bufferedAmount?: number } }, writeBuffer: unknown[] }
+    return writeBuffer.length > crowdedPackets || waitingBytes() > crowdedBytes || (transport.socket?.bufferedAmount ?? 0) > crowdedBytes
+  }
+  const whenIdle = async (): Promise<void> => {
+    while (isOpen() && !isIdle()) await new Promise(resolve => setTimeout(resolve, lookAgainMs))
+  }
+
   return {
     waitingBytes,
     isOpen,
@@ -43,8 +54,6 @@ export function createOutlet (socket: Socket): Outlet {
       conn.write(frame.packet, frame.options as unknown as Parameters<typeof conn.write>[1])
       return true
     },
-    drained: async () => {
-      while (isOpen() && !isIdle()) await new Promise(resolve => setTimeout(resolve, lookAgainMs))
-    }
+    drained: () => isCrowded() ? whenIdle() : undefined
   }
 }

@@ -75,7 +75,7 @@ export class Session implements StreamReader {
   get state (): 'opening' | 'live' | 'behind' | 'closed' { return this.#state }
   get waitingBytes (): number { return this.#outlet.waitingBytes() }
 
-  drained (): Promise<void> { return this.#outlet.drained() }
+  drained (): Promise<void> | undefined { return this.#outlet.drained() }
 
   /** Takes part in a stream while the session opens: from here on nothing of it is missed. */
   open (stream: StreamId): LocalStream {

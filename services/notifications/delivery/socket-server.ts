@@ -12,6 +12,7 @@ import type { Ticket } from '../../../shared/identity/verify.js'
 import { allStream, parseStream, type StreamId, type UserId } from '../../../shared/names.js'
 import { createValidator, Name } from '../../../shared/validate.js'
 import { visibleStreams } from '../state/unread.js'
+import type { Outgoing } from '../mail/post.js'
 import { answerPosted, type NodeCore } from '../node-core.js'
 import { Session, type Cursors } from './session.js'
 
@@ -135,34 +136,58 @@ export function createSocketServer ({ core, httpServer, log }: SocketServerOptio
 
   /** Events of one socket are answered one after the other, and not faster than it reads its answers. */
   function serve (socket: Socket, session: Session): void {
-    let turn: Promise<void> = Promise.resolve()
-    let waiting = 0
+    interface WaitingEvent { readonly event: string, readonly payload: unknown, readonly answer: (answer: unknown) => void }
+    const waiting: WaitingEvent[] = []
+    const works = new Map<string, (payload: unknown) => Promise<unknown>>()
+    let isServing = false
 
-    const handle = (event: string, work: (payload: unknown) => Promise<unknown>): void => {
+    const listen = (event: string): void => {
       socket.on(event, (...args: unknown[]) => {
         const last = args.at(-1)
-        const answer = typeof last === 'function' ? last as (answer: unknown) => void : undefined
-        const payload = answer !== undefined && args.length === 1 ? undefined : args[0]
-        if (++waiting > maxWaitingEvents) { socket.disconnect(true); return }
-        turn = turn.then(async () => {
-          try {
-            await session.drained()
-            if (!socket.connected) return
-            const result = await work(payload)
-            answer?.(result)
-          } catch (error) {
-            answer?.({ error: errorAnswer(error) })
-          } finally { waiting-- }
-        })
+        const answer = typeof last === 'function' ? last as (answer: unknown) => void : () => {}
+        waiting.push({ event, payload: typeof last === 'function' && args.length === 1 ? undefined : args[0], answer })
+        // Whoever sends faster than it lets itself be answered is not kept.
+        if (waiting.length > maxWaitingEvents) socket.disconnect(true)
+        else if (!isServing) void serveWaiting()
       })
     }
+    const handle = (event: string, work: (payload: unknown) => Promise<unknown>): void => {
+      works.set(event, work)
+      listen(event)
+    }
 
-    handle('send', async payload => {
-      const { idempotencyKey, ...message } = Object(payload) as { idempotencyKey?: unknown }
-      const key = validateKey(idempotencyKey === undefined ? {} : { idempotencyKey }).idempotencyKey
-      const draft = parseMessage(isPlainObject(payload) ? message : payload)
-      return answerPosted(await core.postByUser(session.user, { draft, idempotencyKey: key })).body
-    })
+    async function serveWaiting (): Promise<void> {
+      isServing = true
+      for (let first = waiting[0]; first !== undefined; first = waiting[0]) {
+        const crowded = session.drained()
+        if (crowded !== undefined) await crowded
+        if (!socket.connected) { waiting.length = 0; break }
+        // Messages that wait together are stored together, in their order.
+        let count = 1
+        if (first.event === 'send') while (waiting[count]?.event === 'send') count++
+        const events = waiting.slice(0, count)
+        const results = first.event === 'send' ? send(events.map(({ payload }) => payload)) : [works.get(first.event)!(first.payload)]
+        await Promise.all(events.map(async ({ answer }, i) => {
+          try { answer(await results[i]) } catch (error) { answer({ error: errorAnswer(error) }) }
+        }))
+        waiting.splice(0, count)
+      }
+      isServing = false
+    }
+
+    function send (payloads: readonly unknown[]): Array<Promise<object>> {
+      const parsed = payloads.map(payload => {
+        try { return parseSend(payload) } catch (error) { return { error } }
+      })
+      const posted = core.postByUser(session.user, parsed.filter(one => 'draft' in one))
+      let next = 0
+      return parsed.map(async one => {
+        if ('error' in one) throw one.error
+        return answerPosted(await posted[next++]!).body
+      })
+    }
+    listen('send')
+
     handle('sync', async payload => {
       const { cursors, limit } = validateSync(payload)
       return await session.sync(await core.views.fresh(session.user), checkCursors(cursors, 'cursors') ?? {}, limit ?? 200)
@@ -210,6 +235,12 @@ export function createSocketServer ({ core, httpServer, log }: SocketServerOptio
   return {
     close: async () => { await io.close() }
   }
+}
+
+function parseSend (payload: unknown): Outgoing {
+  if (!isPlainObject(payload)) return { draft: parseMessage(payload) } // which refuses it
+  const { idempotencyKey, ...message } = payload as { idempotencyKey?: unknown }
+  return { idempotencyKey: validateKey(idempotencyKey === undefined ? {} : { idempotencyKey }).idempotencyKey, draft: parseMessage(message) }
 }
 
 const isPlainObject = (value: unknown): boolean => typeof value === 'object' && value !== null && !Array.isArray(value) && !ArrayBuffer.isView(value)

@@ -62,7 +62,7 @@ export function serveMessages (app: App, core: () => NodeCore): void {
   }, async (request, reply) => {
     const key = request.headers['idempotency-key']
     const idempotencyKey = key === undefined ? undefined : validateKey(key, 'Idempotency-Key')
-    const posted = await core().postByUser(request.user, { draft: parseMessage(request.body), idempotencyKey })
+    const posted = await core().postByUser(request.user, [{ draft: parseMessage(request.body), idempotencyKey }])[0]!
     const { status, body } = answerPosted(posted)
     void reply.code(status)
     return asJson(reply, JSON.stringify(body))
