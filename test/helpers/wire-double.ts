@@ -301,15 +301,15 @@ export async function startWireDouble (t: Test, { nodes: nodeCount = 2, random =
   }
 
   function routes (app: FastifyInstance, nodeId: string): void {
-    app.decorateRequest('user', '')
+    const users = new WeakMap<FastifyRequest, string>()
     app.addHook('preHandler', async (request, reply) => {
       const ticket = bearer(request)
       const holder = readTicket(ticket)
       if (holder === undefined || expiredTickets.has(ticket)) return await refuse(reply, 'GP_TICKET_EXPIRED')
       if (holder.node !== nodeId) return await refuse(reply, 'GP_TICKET_WRONG_NODE')
-      ;(request as unknown as { user: string }).user = holder.user
+      users.set(request, holder.user)
     })
-    const userOf = (request: FastifyRequest): string => (request as unknown as { user: string }).user
+    const userOf = (request: FastifyRequest): string => users.get(request) ?? ''
     const idOf = (request: FastifyRequest): string => (request.params as { id: string }).id
     app.get('/messages', async request => {
       const user = userOf(request)
