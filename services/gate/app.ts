@@ -55,6 +55,7 @@ export async function createGateApp ({ version, secret, demoSecret, rateProducer
       members: dispatch.hasSettled || 'has not heard a whole round of heartbeats yet'
     })
   })
+  metrics.gauge('nodes_up', 'Nodes that users are assigned to.', () => rings().up.size)
   prepareAccess(app)
   const access = createAccess(tokens)
   const askInTurn = createAskInTurn(dispatch)

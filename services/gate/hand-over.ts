@@ -3,11 +3,10 @@
  * given here over all tries. Those to one node travel together, as many as dispatch takes at once, one request after the
  * other, so that messages to one target arrive in the order of the batch; different nodes work at the same time.
  */
-import type { Clock } from '../../shared/clock.js'
-import { createMessageId } from '../../shared/clock.js'
+import { createMessageId, type Clock } from '../../shared/clock.js'
 import { GatepostError } from '../../shared/errors.js'
 import type { MessageDraft } from '../../shared/contract/message.js'
-import type { HandedMessage, MessageResult } from '../../shared/contract/node-requests.js'
+import { isAppended, type AppendedMessage, type HandedMessage, type MessageResult } from '../../shared/contract/node-requests.js'
 import type { NodeId } from '../../shared/names.js'
 import { ringName } from '../../shared/ring.js'
 import { nodesInTurn, type Rings } from './assignment.js'
@@ -19,8 +18,12 @@ export interface Draft {
   readonly idempotencyKey: string | undefined
 }
 
-/** One result for each draft, in their order. Rejects only where nothing was handed over: GP_DISPATCH_UNAVAILABLE, GP_NO_NODE. */
-export type HandOver = (sender: string, drafts: readonly Draft[]) => Promise<MessageResult[]>
+export interface HandOver {
+  /** Rejects with the refusal, or GP_DISPATCH_UNAVAILABLE, GP_NO_NODE. */
+  one: (sender: string, draft: Draft) => Promise<AppendedMessage>
+  /** One result for each draft, in their order. Rejects only where nothing was handed over: GP_DISPATCH_UNAVAILABLE, GP_NO_NODE. */
+  many: (sender: string, drafts: readonly Draft[]) => Promise<MessageResult[]>
+}
 
 export interface HandOverOptions {
   readonly dispatch: { readonly isConnected: boolean, readonly maxPayloadBytes: number }
@@ -36,43 +39,60 @@ interface Parcel { readonly at: number, readonly handed: HandedMessage, readonly
 interface Route { readonly nodes: readonly NodeId[], readonly parcels: Parcel[] }
 
 export function createHandOver ({ dispatch, rings, clock, askInTurn }: HandOverOptions): HandOver {
-  return async (sender, drafts) => {
+  const prepare = (current: Rings, { message, idempotencyKey }: Draft): { nodes: readonly NodeId[], handed: HandedMessage } => {
+    const { home, stream } = placeOfTarget(message.to)
+    const handed = { id: createMessageId(clock.tick(), home), message, ...idempotencyKey !== undefined && { idempotencyKey } }
+    return { nodes: nodesInTurn(current, ringName(stream), maxNodesAsked), handed }
+  }
+  const checkLink = (): void => {
     if (!dispatch.isConnected) throw new GatepostError('GP_DISPATCH_UNAVAILABLE', 'no connection to the nodes')
-    const current = rings()
-    const routes = new Map<string, Route>()
-    drafts.forEach(({ message, idempotencyKey }, at) => {
-      const { home, stream } = placeOfTarget(message.to)
-      const nodes = nodesInTurn(current, ringName(stream), maxNodesAsked)
-      const id = createMessageId(clock.tick(), home)
-      const handed = { id, message, ...idempotencyKey !== undefined && { idempotencyKey } }
-      // By the first node alone: what may follow it only matters where it fails.
-      const key = nodes[0] ?? ''
-      const route = routes.get(key)
-      const parcel = { at, handed, bytes: drafts.length === 1 ? 0 : Buffer.byteLength(JSON.stringify(handed)) + 1 }
-      if (route === undefined) routes.set(key, { nodes, parcels: [parcel] })
-      else route.parcels.push(parcel)
-    })
-    if (routes.has('')) throw new GatepostError('GP_NO_NODE', 'no node is healthy')
+  }
 
-    const results: MessageResult[] = []
-    const limitBytes = dispatch.maxPayloadBytes - headroomBytes
-    await Promise.all([...routes.values()].map(async ({ nodes, parcels }) => {
-      let refusal: MessageResult | undefined
-      for (const load of splitLoads(parcels, limitBytes)) {
-        // One that failed has used up its time: what comes after it in this line would only wait as long again.
-        if (refusal === undefined) {
-          try {
-            const answer = await askInTurn(nodes, 'append-messages', { sender, messages: load.map(({ handed }) => handed) })
-            load.forEach(({ at }, i) => { results[at] = answer.results[i] ?? unanswered })
-            continue
-          } catch (error) {
-            refusal = toResult(error)
+  return {
+    async one (sender, draft) {
+      checkLink()
+      const { nodes, handed } = prepare(rings(), draft)
+      const { results: [result] } = await askInTurn(nodes, 'append-messages', { sender, messages: [handed] })
+      if (result === undefined) throw new GatepostError('GP_INTERNAL', 'the node gave no result')
+      if (!isAppended(result)) throw new GatepostError(result.code, result.message)
+      return result
+    },
+
+    async many (sender, drafts) {
+      checkLink()
+      const current = rings()
+      const routes = new Map<NodeId, Route>()
+      drafts.forEach((draft, at) => {
+        const { nodes, handed } = prepare(current, draft)
+        const [first] = nodes
+        if (first === undefined) throw new GatepostError('GP_NO_NODE', 'no node is healthy')
+        const parcel = { at, handed, bytes: Buffer.byteLength(JSON.stringify(handed)) + 1 }
+        // By the first node alone: what may follow it only matters where it fails.
+        const route = routes.get(first)
+        if (route === undefined) routes.set(first, { nodes, parcels: [parcel] })
+        else route.parcels.push(parcel)
+      })
+
+      const results: MessageResult[] = []
+      const limitBytes = dispatch.maxPayloadBytes - headroomBytes
+      await Promise.all([...routes.values()].map(async ({ nodes, parcels }) => {
+        let refusal: MessageResult | undefined
+        for (const load of splitLoads(parcels, limitBytes)) {
+          // One that failed has used up its time: what comes after it in this line would only wait as long again.
+          if (refusal === undefined) {
+            try {
+              const answer = await askInTurn(nodes, 'append-messages', { sender, messages: load.map(({ handed }) => handed) })
+              load.forEach(({ at }, i) => { results[at] = answer.results[i] ?? unanswered })
+              continue
+            } catch (error) {
+              refusal = toResult(error)
+            }
           }
+          for (const { at } of load) results[at] = refusal
         }
-        for (const { at } of load) results[at] = refusal
-      }
-    }))
-    return results
+      }))
+      return results
+    }
   }
 }
 

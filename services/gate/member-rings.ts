@@ -1,20 +1,22 @@
 import type { NodeId } from '../../shared/names.js'
 import { createRingBuilder, type RingMember } from '../../shared/ring.js'
-import type { Dispatch, MemberState } from '../dispatch/dispatch.js'
+import type { Dispatch, Member, MemberState } from '../dispatch/dispatch.js'
 import type { Rings } from './assignment.js'
 
 export interface MemberRings extends Rings {
   readonly urls: ReadonlyMap<NodeId, string>
 }
 
-/** The rings of the members as dispatch knows them now; made anew only when asked for after a change. */
-export function createMemberRings (dispatch: Pick<Dispatch, 'members' | 'onMembers'>): { current: () => MemberRings, close: () => void } {
+/**
+ * The rings of the members as dispatch knows them at this moment (not when it next tells of a change: who was shown that
+ * a node drains must not be assigned to it). Made anew only where something that they depend on has changed.
+ */
+export function createMemberRings (dispatch: Pick<Dispatch, 'members'>): () => MemberRings {
   const builders = { up: createRingBuilder(), suspect: createRingBuilder(), draining: createRingBuilder() }
+  let seen: readonly Member[] = []
   let rings: MemberRings | undefined
-  const close = dispatch.onMembers(() => { rings = undefined })
 
-  const build = (): MemberRings => {
-    const members = dispatch.members()
+  const build = (members: readonly Member[]): MemberRings => {
     const of = (state: MemberState): RingMember[] => members.filter(member => member.state === state)
     return {
       up: builders.up(of('up')),
@@ -23,8 +25,18 @@ export function createMemberRings (dispatch: Pick<Dispatch, 'members' | 'onMembe
       urls: new Map(members.map(({ id, url }) => [id, url]))
     }
   }
-  return {
-    current: () => rings ??= build(),
-    close
+  return () => {
+    const members = dispatch.members()
+    if (rings === undefined || !isSameFor(members, seen)) rings = build(members)
+    seen = members
+    return rings
   }
+}
+
+/** The list is another one after every heartbeat; what rings depend on seldom is. */
+function isSameFor (members: readonly Member[], before: readonly Member[]): boolean {
+  return members === before || (members.length === before.length && members.every((member, at) => {
+    const was = before[at]
+    return was === member || (was !== undefined && was.id === member.id && was.state === member.state && was.weight === member.weight && was.url === member.url)
+  }))
 }

@@ -47,12 +47,11 @@ export async function startGate ({ settings, bus, natsPrefix, log, metrics: give
   const metrics = givenMetrics ?? createMetrics()
   const dispatch = createDispatch({ bus, prefix: natsPrefix, clock, log, ...intervals !== undefined && { intervals } })
   const rings = createMemberRings(dispatch)
-  const app = await createGateApp({ version, secret, demoSecret, rateProducerPerMinute, tokens, dispatch, rings: rings.current, clock, log, metrics })
+  const app = await createGateApp({ version, secret, demoSecret, rateProducerPerMinute, tokens, dispatch, rings, clock, log, metrics })
 
   let closing: Promise<void> | undefined
   const close = async (): Promise<void> => {
     await app.close()
-    rings.close()
     await dispatch.close()
     tokens.close()
     metrics.close()

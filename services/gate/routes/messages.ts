@@ -1,6 +1,6 @@
 import { Type } from 'typebox'
 import { Message, parseMessage, Target, IdempotencyKey } from '../../../shared/contract/message.js'
-import { isAppended, type MessageResult, type RefusedMessage } from '../../../shared/contract/node-requests.js'
+import type { MessageResult, RefusedMessage } from '../../../shared/contract/node-requests.js'
 import { GatepostError, refusal } from '../../../shared/errors.js'
 import type { App } from '../../../shared/http/create-app.js'
 import { needsBearer } from '../../../shared/http/document-api.js'
@@ -72,15 +72,13 @@ export function serveMessages (app: App, { access, askInTurn, handOver, rings, r
       const items = readBatch(body)
       const drafts = items.filter(isDraft)
       charge(producer, drafts.length)
-      const results = drafts.length === 0 ? [] : await handOver(sender, drafts)
+      const results = drafts.length === 0 ? [] : await handOver.many(sender, drafts)
       return await reply.code(207).send({ results: inOrder(items, results) })
     }
     if (body === undefined) throw refusal('body', undefined, takesBody)
     const draft = { message: parseMessage(body), idempotencyKey: readKey(header, 'idempotency-key') }
     charge(producer, 1)
-    const [result] = await handOver(sender, [draft])
-    if (result === undefined || !isAppended(result)) throw result === undefined ? new GatepostError('GP_INTERNAL', 'a node gave no result') : new GatepostError(result.code, result.message)
-    const { status, id, createdAt, duplicate } = result
+    const { status, id, createdAt, duplicate } = await handOver.one(sender, draft)
     return await reply.code(status).send(status === 202 ? { id, createdAt } : { id, createdAt, duplicate })
   })
 

@@ -1,0 +1,123 @@
+import t from 'tap'
+import { createTicketVerifier } from '../../shared/identity/verify.js'
+import { call, createMemorySite } from '../helpers/memory-nodes.js'
+import { until } from '../helpers/until.js'
+
+const usersOf = (count: number): string[] => Array.from({ length: count }, (_, i) => `user ${i} 🦉`)
+
+t.test('assignment - a node, an address, a ticket that this node takes', async t => {
+  const site = createMemorySite(t)
+  site.addNode('one')
+  site.addNode('two.>')
+  const gate = await site.addGate('gate')
+  const exp = Math.floor(Date.now() / 1000) + 3600
+  const answer = await call(gate, 'GET', '/gate/assign', { token: site.token('user', 'ann', { exp, groups: ['staff'], iat: exp - 4000 }) })
+  t.equal(answer.status, 200)
+  t.equal(answer.headers.get('cache-control'), 'no-store')
+  const { user, node, ticket, expiresAt } = answer.body
+  t.equal(user, 'ann')
+  t.equal(node.url, `http://${encodeURIComponent(node.id)}.test`)
+  const read = createTicketVerifier({ secret: site.secret, nodeId: node.id })(ticket)
+  t.match(read, { user: 'ann', node: node.id, groups: ['staff'], userTokenExpiresAt: exp * 1000, userTokenIssuedAt: (exp - 4000) * 1000 })
+  t.equal(expiresAt, new Date(read.expiresAt).toISOString())
+})
+
+t.test('assignment - two Gates, started before and after the nodes, give the same', async t => {
+  const site = createMemorySite(t)
+  const early = await site.addGate('early')
+  for (const id of ['c', 'a', 'b']) site.addNode(id)
+  const late = await site.addGate('late')
+  await until('early knows all', async () => (await call(early, 'GET', '/gate/nodes', { token: site.token('admin') })).body.nodes.length === 3)
+  const nodes = new Set<string>()
+  for (const user of usersOf(60)) {
+    const token = site.token('user', user)
+    const [one, other] = await Promise.all([early, late].map(async gate => (await call(gate, 'GET', '/gate/assign', { token })).body.node.id))
+    t.equal(one, other, user)
+    nodes.add(one)
+  }
+  t.equal(nodes.size, 3)
+})
+
+t.test('assignment - avoid gives the next; where all are avoided, the own again', async t => {
+  const site = createMemorySite(t)
+  for (const id of ['a', 'b', 'c']) site.addNode(id)
+  const gate = await site.addGate('gate')
+  const token = site.token('user', 'ann')
+  const nodeWithout = async (...avoid: string[]): Promise<string> => (await call(gate, 'GET', `/gate/assign?${avoid.map(id => `avoid=${id}`).join('&')}`, { token })).body.node.id
+  const first = await nodeWithout()
+  const second = await nodeWithout(first)
+  const third = await nodeWithout(first, second)
+  t.same([first, second, third].sort(), ['a', 'b', 'c'])
+  t.equal(await nodeWithout(second), first)
+  t.equal(await nodeWithout(first, second, third), first)
+  t.equal((await call(gate, 'GET', '/gate/assign?avoided=a', { token })).status, 400)
+})
+
+t.test('assignment - no node: 503 with Retry-After, and again when there is one', async t => {
+  const site = createMemorySite(t)
+  const gate = await site.addGate('gate')
+  const token = site.token('user', 'ann')
+  const none = await call(gate, 'GET', '/gate/assign', { token })
+  t.match(none, { status: 503, body: { statusCode: 503, code: 'GP_NO_NODE' } })
+  t.ok(Number(none.headers.get('retry-after')) >= 1)
+  site.addNode('a')
+  await until('a node', async () => (await call(gate, 'GET', '/gate/assign', { token })).status === 200)
+})
+
+t.test('assignment - a suspect node only where there is no other, a down one never', async t => {
+  const site = createMemorySite(t)
+  site.addNode('a')
+  site.addNode('b')
+  const gate = await site.addGate('gate')
+  const token = site.token('user', usersOf(1)[0])
+  const admin = site.token('admin')
+  const stateOf = async (id: string): Promise<string> => (await call(gate, 'GET', `/gate/nodes/${id}`, { token: admin })).body.state
+  const assigned = async (): Promise<string> => (await call(gate, 'GET', '/gate/assign', { token })).body.node?.id
+  const home = await assigned()
+  const other = home === 'a' ? 'b' : 'a'
+  site.hub.disconnect(home)
+  await until('suspect', async () => await stateOf(home) === 'suspect', 5_000, 5)
+  t.equal(await assigned(), other)
+  await until('down', async () => await stateOf(home) === 'down')
+  t.equal(await assigned(), other)
+  site.hub.disconnect(other)
+  await until('the other one suspect', async () => await stateOf(other) === 'suspect', 5_000, 5)
+  const last = await assigned()
+  t.ok(last === other || await stateOf(other) === 'down', 'the suspect one, while it is no more than that')
+  await until('nobody', async () => await assigned() === undefined)
+  site.hub.reconnect(home)
+  await until('back', async () => await assigned() === home)
+})
+
+t.test('access - who may, and how it is refused', async t => {
+  const site = createMemorySite(t)
+  site.addNode('a')
+  const gate = await site.addGate('gate')
+  const routes: Array<[string, string, string[]]> = [
+    ['GET', '/gate/assign', ['user']],
+    ['POST', '/gate/messages', ['producer']],
+    ['POST', '/gate/messages/x/recall', ['producer']],
+    ['GET', '/gate/nodes', ['admin']],
+    ['GET', '/gate/nodes/a', ['admin']],
+    ['POST', '/gate/nodes/a/drain', ['admin']],
+    ['DELETE', '/gate/nodes/a/drain', ['admin']],
+    ['GET', '/gate/users/ann/presence', ['producer', 'admin']],
+    ['POST', '/gate/users/ann/disconnect', ['producer', 'admin']],
+    ['PUT', '/gate/groups/g/members/ann', ['producer', 'admin']],
+    ['DELETE', '/gate/groups/g/members/ann', ['producer', 'admin']],
+    ['GET', '/gate/groups/g/members', ['producer', 'admin']]
+  ]
+  for (const [method, path, scopes] of routes) {
+    const what = `${method} ${path}`
+    const missing = await call(gate, method, path)
+    t.match(missing, { status: 401, body: { code: 'GP_TOKEN_MISSING' } }, what)
+    t.equal(missing.headers.get('www-authenticate'), 'Bearer')
+    t.match(await call(gate, method, path, { token: 'x' }), { status: 401, body: { code: 'GP_TOKEN_INVALID' } }, what)
+    t.match(await call(gate, method, path, { token: site.token(scopes[0]!, 'x', { exp: 1 }) }), { status: 401, body: { code: 'GP_TOKEN_EXPIRED' } }, what)
+    for (const scope of ['user', 'producer', 'admin']) {
+      const answer = await call(gate, method, path, { token: site.token(scope) })
+      if (scopes.includes(scope)) t.not(answer.status, 403, `${what} as ${scope}`)
+      else t.match(answer, { status: 403, body: { code: 'GP_SCOPE' } }, `${what} as ${scope}`)
+    }
+  }
+})

@@ -1,0 +1,231 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import t from 'tap'
+import { parseMessageId } from '../../shared/clock.js'
+import { GatepostError } from '../../shared/errors.js'
+import { call, createMemorySite, type MemoryNode } from '../helpers/memory-nodes.js'
+import { until } from '../helpers/until.js'
+
+const handedTo = (nodes: readonly MemoryNode[], id: string): string[] => nodes.filter(node => node.handed.includes(id)).map(node => node.id)
+
+t.test('messages - each kind of target goes to the node that the ring gives for its stream', async t => {
+  const site = createMemorySite(t)
+  const nodes = ['a', 'b', 'c'].map(id => site.addNode(id))
+  const gate = await site.addGate('gate')
+  const token = site.token('producer')
+  const homes = new Map<string, string>()
+  for (const [to, home] of [
+    [{ user: 'ann' }, 'u'], [{ users: ['ann', 'bob'] }, 'u'], [{ group: 'staff' }, 'g'], [{ all: true }, 'a']
+  ] as const) {
+    const answer = await call(gate, 'POST', '/gate/messages', { token, body: { to, title: 'hello', data: { a: 1 } } })
+    t.same([answer.status, Object.keys(answer.body), answer.body.duplicate], [201, ['id', 'createdAt', 'duplicate'], false])
+    t.equal(parseMessageId(answer.body.id)?.home.charAt(0), home)
+    t.match(site.stored.at(-1), { id: answer.body.id, sender: 'p:shop', message: { to, title: 'hello', data: { a: 1 }, body: null, category: 'general' } })
+    const [node] = handedTo(nodes, answer.body.id)
+    t.equal(handedTo(nodes, answer.body.id).length, 1)
+    homes.set(JSON.stringify(to), node ?? '')
+  }
+  const assigned = await call(gate, 'GET', '/gate/assign', { token: site.token('user', 'ann') })
+  t.equal(homes.get('{"user":"ann"}'), assigned.body.node.id, "a user's messages go where the user's sockets are")
+  t.equal(homes.get('{"users":["ann","bob"]}'), assigned.body.node.id)
+})
+
+t.test('messages - volatile: 202, and a topic always is', async t => {
+  const site = createMemorySite(t)
+  site.addNode('a')
+  const gate = await site.addGate('gate')
+  const token = site.token('producer')
+  for (const body of [{ to: { user: 'ann' }, title: 'x', volatile: true }, { to: { topic: 'ehr:api', match: 'prefix' }, title: 'x' }]) {
+    const answer = await call(gate, 'POST', '/gate/messages', { token, body })
+    t.same([answer.status, Object.keys(answer.body)], [202, ['id', 'createdAt']])
+  }
+  t.equal(site.volatile.length, 2)
+  t.equal(site.stored.length, 0)
+})
+
+t.test('messages - data with keys that could pollute a prototype comes through as it is', async t => {
+  const site = createMemorySite(t)
+  site.addNode('a')
+  const gate = await site.addGate('gate')
+  const data = '{"__proto__":{"x":1},"constructor":{"prototype":{"x":1}}}'
+  const answer = await call(gate, 'POST', '/gate/messages', { token: site.token('producer'), body: `{"to":{"user":"ann"},"data":${data}}` })
+  t.equal(answer.status, 201)
+  t.equal(JSON.stringify(site.stored[0]?.message.data), data)
+  t.equal(({} as { x?: number }).x, undefined)
+  const own = await call(gate, 'POST', '/gate/messages', { token: site.token('producer'), body: '{"to":{"user":"ann"},"title":"x","__proto__":{"x":1}}' })
+  t.match(own, { status: 400, body: { code: 'GP_VALIDATION' } }, 'but is no field of a message')
+})
+
+t.test('messages - Idempotency-Key', async t => {
+  const site = createMemorySite(t)
+  site.addNode('a')
+  const gate = await site.addGate('gate')
+  const token = site.token('producer')
+  const send = async (title: string, key: string): Promise<{ status: number, body: any }> => await call(gate, 'POST', '/gate/messages', { token, body: { to: { user: 'ann' }, title }, headers: { 'idempotency-key': key } })
+  const first = await send('x', 'k')
+  t.equal(first.status, 201)
+  t.match(await send('x', 'k'), { status: 200, body: { id: first.body.id, createdAt: first.body.createdAt, duplicate: true } })
+  t.match(await send('y', 'k'), { status: 409, body: { code: 'GP_IDEMPOTENCY_CONFLICT' } })
+  t.match(await send('x', ''), { status: 400, body: { code: 'GP_VALIDATION' } })
+  t.match(await send('x', 'k'.repeat(257)), { status: 400, body: { code: 'GP_VALIDATION' } })
+  t.equal((await send('x', 'k'.repeat(256))).status, 201)
+})
+
+t.test('messages - a node that refuses, has gone or is draining: the next one, with the same id', async t => {
+  const site = createMemorySite(t)
+  const nodes = ['a', 'b', 'c'].map(id => site.addNode(id))
+  const gate = await site.addGate('gate')
+  const token = site.token('producer')
+  const send = async (): Promise<{ status: number, headers: Headers, body: any }> => await call(gate, 'POST', '/gate/messages', { token, body: { to: { user: 'ann' }, title: 'x' } })
+  const usual = await send()
+  const home = nodes.find(node => node.handed.includes(usual.body.id))!
+  for (const code of ['GP_DRAINING', 'GP_STORE_UNAVAILABLE', 'GP_DISPATCH_UNAVAILABLE'] as const) {
+    home.fault = () => { throw new GatepostError(code, 'not now') }
+    const answer = await send()
+    t.equal(answer.status, 201, code)
+    t.notOk(handedTo(nodes, answer.body.id).includes(home.id))
+    t.equal(handedTo(nodes, answer.body.id).length, 1)
+  }
+  home.fault = () => { throw new GatepostError('GP_OVERLOADED', 'too much', { retryAfterSeconds: 7 }) }
+  const overloaded = await send()
+  t.match(overloaded, { status: 503, body: { code: 'GP_OVERLOADED' } }, 'overload is not passed on')
+  t.equal(overloaded.headers.get('retry-after'), '7')
+  home.fault = undefined
+  site.hub.disconnect(home.id)
+  t.equal((await send()).status, 201, 'gone')
+  for (const node of nodes) node.fault = () => { throw new GatepostError('GP_STORE_UNAVAILABLE', 'no store') }
+  const none = await send()
+  t.match(none, { status: 503, body: { code: 'GP_STORE_UNAVAILABLE' } })
+  t.ok(Number(none.headers.get('retry-after')) >= 1)
+  site.hub.disconnect('gate')
+  t.match(await send(), { status: 503, body: { code: 'GP_DISPATCH_UNAVAILABLE' } })
+})
+
+t.test('messages - an answer that is lost: handed to the next node under the same id, stored once', async t => {
+  const site = createMemorySite(t)
+  const nodes = ['a', 'b'].map(id => site.addNode(id))
+  const gate = await site.addGate('gate')
+  let asked = 0
+  for (const node of nodes) {
+    node.fault = async () => {
+      // The first one asked stores it when Gate has long gone on to the other.
+      if (++asked === 1) await pause(4_300)
+    }
+  }
+  const answer = await call(gate, 'POST', '/gate/messages', { token: site.token('producer'), body: { to: { user: 'ann' }, title: 'x' } })
+  t.equal(answer.status, 201)
+  await until('both have it', () => nodes.every(node => node.handed.length === 1))
+  t.same(handedTo(nodes, answer.body.id), ['a', 'b'])
+  t.equal(site.stored.length, 1)
+})
+
+t.test('batch - results in order, bad ones between good ones', async t => {
+  const site = createMemorySite(t)
+  for (const id of ['a', 'b', 'c']) site.addNode(id)
+  const gate = await site.addGate('gate')
+  const token = site.token('producer')
+  const to = { user: 'ann' }
+  const answer = await call(gate, 'POST', '/gate/messages', {
+    token,
+    body: [
+      { to, title: '1' }, { to }, null, 'text', 5, [], { to, title: '2', idempotencyKey: 'k' }, { to, title: '2', idempotencyKey: 'k' }, { to, title: '3', idempotencyKey: 'k' },
+      { to, title: 'x', idempotencyKey: '' }, { to, title: 'x', idempotencyKey: 5 }, { to, title: 'x', more: 1 }, { to: { topic: 't' }, title: 'v' }, { to, body: 'x'.repeat(70_000) }, { to: { group: 'g' }, title: '4' }
+    ]
+  })
+  t.equal(answer.status, 207)
+  t.same(answer.body.results.map(({ status }: { status: number }) => status), [201, 400, 400, 400, 400, 400, 201, 200, 409, 400, 400, 400, 202, 413, 201])
+  const [first, second, , , , , keyed, again, conflict] = answer.body.results
+  t.same(Object.keys(first), ['status', 'id', 'createdAt', 'duplicate'])
+  t.same(Object.keys(second), ['status', 'code', 'message'])
+  t.equal(again.id, keyed.id)
+  t.same([keyed.duplicate, again.duplicate, conflict.code], [false, true, 'GP_IDEMPOTENCY_CONFLICT'])
+  t.same(site.stored.map(({ message }) => message.title).sort(), ['1', '2', '4'])
+})
+
+t.test('batch - split under the limit of dispatch, in order for each target', async t => {
+  const site = createMemorySite(t, { maxPayloadBytes: 256 * 1024 })
+  const nodes = ['a', 'b', 'c'].map(id => site.addNode(id))
+  const gate = await site.addGate('gate')
+  const users = ['ann', 'bob', 'cid', 'dan']
+  const body = Array.from({ length: 1000 }, (_, i) => ({ to: { user: users[i % 4] }, title: `${i}`, body: 'é"'.repeat(900) }))
+  const answer = await call(gate, 'POST', '/gate/messages', { token: site.token('producer'), body })
+  t.equal(answer.status, 207)
+  t.ok(answer.body.results.every(({ status }: { status: number }) => status === 201))
+  for (const [k, user] of users.entries()) {
+    const titles = site.stored.filter(({ message }) => 'user' in message.to && message.to.user === user).map(({ message }) => Number(message.title))
+    t.same(titles, Array.from({ length: 250 }, (_, i) => i * 4 + k), user)
+  }
+  t.same(answer.body.results.map(({ id }: { id: string }) => id).sort(), answer.body.results.map(({ id }: { id: string }) => id), 'ids grow in the order of the batch')
+  const requests = nodes.flatMap(node => node.requests)
+  t.ok(requests.length > 8, `${requests.length} requests`)
+})
+
+t.test('batch - the largest message there is fits into a request', async t => {
+  const site = createMemorySite(t)
+  site.addNode('a')
+  const gate = await site.addGate('gate')
+  // Every character of it is escaped, twice where the message travels as text.
+  const body = Array.from({ length: 3 }, () => ({ to: { user: 'ann' }, body: '\\'.repeat(32_000), title: '"'.repeat(256) }))
+  const answer = await call(gate, 'POST', '/gate/messages', { token: site.token('producer'), body })
+  t.same(answer.body.results.map(({ status }: { status: number }) => status), [201, 201, 201])
+})
+
+t.test('batch - refused as a whole', async t => {
+  const site = createMemorySite(t)
+  site.addNode('a')
+  const gate = await site.addGate('gate')
+  const token = site.token('producer')
+  const item = { to: { user: 'ann' }, title: 'x' }
+  const send = async (body: unknown, headers: Record<string, string> = {}): Promise<{ status: number, body: any }> => await call(gate, 'POST', '/gate/messages', { token, body, headers })
+  t.match(await send([]), { status: 400, body: { code: 'GP_VALIDATION' } })
+  t.match(await send(Array.from({ length: 1001 }, () => item)), { status: 400, body: { code: 'GP_VALIDATION' } })
+  t.match(await send([item], { 'idempotency-key': 'k' }), { status: 400, body: { code: 'GP_VALIDATION', message: /^idempotency-key: / } })
+  t.match(await send(`[${JSON.stringify(item)}${' '.repeat(8 * 1024 * 1024)}]`), { status: 413, body: { code: 'GP_TOO_LARGE' } })
+  for (const body of ['5', 'null', '"text"', '{}', '']) t.match(await call(gate, 'POST', '/gate/messages', { token, body, headers: { 'content-type': 'application/json' } }), { status: 400, body: { code: 'GP_VALIDATION' } }, body)
+  t.equal(site.stored.length, 0)
+})
+
+t.test('batch - nodes that are not there: 503 in the results of theirs only', async t => {
+  const site = createMemorySite(t)
+  const nodes = ['a', 'b'].map(id => site.addNode(id))
+  const gate = await site.addGate('gate')
+  nodes[0]!.fault = () => { throw new GatepostError('GP_OVERLOADED', 'too much') }
+  const users = Array.from({ length: 40 }, (_, i) => `user ${i}`)
+  const answer = await call(gate, 'POST', '/gate/messages', { token: site.token('producer'), body: users.map(user => ({ to: { user }, title: 'x' })) })
+  t.equal(answer.status, 207)
+  const byStatus = (status: number): number => answer.body.results.filter((result: { status: number }) => result.status === status).length
+  t.ok(byStatus(201) > 0 && byStatus(503) > 0)
+  t.equal(byStatus(201) + byStatus(503), 40)
+  t.equal(site.stored.length, byStatus(201))
+})
+
+t.test('rate - messages of a producer, each of a batch; what is refused is not stored', async t => {
+  const site = createMemorySite(t)
+  site.addNode('a')
+  const gate = await site.addGate('gate', { rateProducerPerMinute: 10 })
+  const item = { to: { user: 'ann' }, title: 'x' }
+  const send = async (body: unknown, sub = 'shop'): Promise<{ status: number, headers: Headers, body: any }> => await call(gate, 'POST', '/gate/messages', { token: site.token('producer', sub), body })
+  t.equal((await send([item, item, item, item, item, item, item, { to: {} }])).status, 207)
+  const refused = await send([item, item, item, item, item])
+  t.match(refused, { status: 429, body: { code: 'GP_RATE_LIMIT' } })
+  t.ok(Number(refused.headers.get('retry-after')) >= 1)
+  for (let i = 0; i < 3; i++) t.equal((await send(item)).status, 201)
+  t.equal((await send(item)).status, 429)
+  t.equal((await send(item, 'another')).status, 201)
+  t.equal(site.stored.length, 11)
+})
+
+t.test('recall - by its sender, with the target as it was sent', async t => {
+  const site = createMemorySite(t)
+  for (const id of ['a', 'b']) site.addNode(id)
+  const gate = await site.addGate('gate')
+  const token = site.token('producer')
+  const to = { group: 'staff' }
+  const { body: { id } } = await call(gate, 'POST', '/gate/messages', { token, body: { to, title: 'x' } })
+  t.match(await call(gate, 'POST', `/gate/messages/${id}/recall`, { token, body: { to } }), { status: 200, body: { id } })
+  t.same(site.recalls, [{ sender: 'p:shop', id, to }])
+  t.match(await call(gate, 'POST', `/gate/messages/${id}/recall`, { token: site.token('producer', 'other'), body: { to } }), { status: 403, body: { code: 'GP_NOT_SENDER' } })
+  t.match(await call(gate, 'POST', '/gate/messages/nothing/recall', { token, body: { to } }), { status: 404, body: { code: 'GP_NOT_FOUND' } })
+  for (const body of [{}, { to: {} }, { to: { group: 'a', user: 'b' } }, { to, more: 1 }, { to: 'all' }]) {
+    t.match(await call(gate, 'POST', `/gate/messages/${id}/recall`, { token, body }), { status: 400, body: { code: 'GP_VALIDATION' } }, JSON.stringify(body))
+  }
+})
