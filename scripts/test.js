@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
@@ -50,12 +51,24 @@ export function readResults (tap) {
   return results
 }
 
-function run (command, args) {
+/** The exit code; `onLine` given = gets each line of stdout, which is then not shown. */
+function run (command, args, onLine) {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { cwd: root, stdio: 'inherit' })
+    const child = spawn(command, args, { cwd: root, stdio: ['inherit', onLine === undefined ? 'inherit' : 'pipe', 'inherit'] })
+    if (onLine !== undefined) createInterface({ input: child.stdout }).on('line', onLine)
     child.once('error', reject)
     child.once('close', (code, signal) => { resolve(code ?? (signal === null ? 0 : 1)) })
   })
+}
+
+/** For a log: a line for each file, and all of what failed. Shows lines of TAP, one by one. */
+function createLogFilter (show) {
+  let isDiagnosing = false
+  return line => {
+    if (/^ *(?:not )?ok\b/.test(line)) isDiagnosing = /^ *not ok\b/.test(line) && !/# (?:TODO|SKIP)/i.test(line)
+    if (isDiagnosing || /^(?:not )?ok\b/.test(line)) show(line)
+    if (/^ *\.\.\.$/.test(line)) isDiagnosing = false
+  }
 }
 
 async function main (args) {
@@ -63,8 +76,15 @@ async function main (args) {
   mkdirSync(folder, { recursive: true })
   rmSync(output, { force: true })
   const tap = createRequire(import.meta.url).resolve('tap').replace(/([/\\]node_modules[/\\]tap)[/\\].*$/, '$1/dist/esm/run.mjs')
-  const reporter = process.stdout.isTTY ? [] : ['--reporter=terse']
-  const code = await run(process.execPath, [tap, 'run', ...reporter, `--output-file=${output}`, ...args])
+  const lines = []
+  const showFailures = createLogFilter(line => { console.log(line) })
+  const code = process.stdout.isTTY
+    ? await run(process.execPath, [tap, 'run', `--output-file=${output}`, ...args])
+    : await run(process.execPath, [tap, 'run', '--reporter=tap', ...args], line => {
+      lines.push(line)
+      showFailures(line)
+    })
+  if (!process.stdout.isTTY) writeFileSync(output, lines.join('\n'))
 
   const { passed, failed, skipped } = readResults(readFileSync(output, 'utf8'))
   for (const { file, name, reason } of failed) console.log(`failed: ${file}: ${name}${reason === '' ? '' : ` (${reason})`}`)
