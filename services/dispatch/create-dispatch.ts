@@ -33,6 +33,8 @@ import { createReception } from './reception.js'
 import { createSentLog } from './sent-log.js'
 import { createSubjects, lifeToken, streamToken } from './subjects.js'
 
+export type { DispatchIntervals } from './intervals.js'
+
 export interface DispatchOptions {
   bus: Bus
   /** First tokens of every subject. */
@@ -53,7 +55,9 @@ const maxLossAnswerBytes = 256 * 1024
 /** A logical time further ahead is somebody's broken clock. */
 const maxAheadMs = 10_000
 
-export function createDispatch ({ bus, prefix, self, clock, log, intervals: given = {} }: DispatchOptions): Dispatch {
+export function createDispatch ({ bus, prefix, self: announced, clock, log, intervals: given = {} }: DispatchOptions): Dispatch {
+  // A clock that is set by another may have fractions, a life has none.
+  const self = announced && { ...announced, startedAt: Math.floor(announced.startedAt) }
   const intervals = { ...defaultIntervals, ...given }
   const subjects = createSubjects(prefix)
   const membership = createMembership(intervals, self?.id)

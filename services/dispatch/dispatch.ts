@@ -95,7 +95,7 @@ export interface Dispatch {
   ask: (node: NodeId, kind: string, body: unknown, timeoutMs?: number) => Promise<unknown>
   /** The same question to every member that is not down: answers by node; who does not answer in time is left out. */
   askAll: (kind: string, body: unknown, timeoutMs?: number) => Promise<Map<NodeId, unknown>>
-  /** Serves `ask` for one kind; throws if it is served already, or where there is no `self` that could be asked. */
+  /** Serves `ask` for one kind; throws if it is served already, or where there is no `self` that could be asked. `from`: the asking node's id, or `gate`. */
   answer: (kind: string, handler: (body: unknown, from: string) => Promise<unknown>) => void
 
   /** Announces state or load now rather than at the next heartbeat. */

@@ -3,7 +3,7 @@ import t, { type Test } from 'tap'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { userStream, type NodeId } from '../../../shared/names.js'
+import { userStream, type NodeId, type StreamId } from '../../../shared/names.js'
 import { createInProcessBus, type InProcessBus } from '../../../services/dispatch/in-process-bus.js'
 import { writeAnnouncement } from '../../../services/dispatch/announcement.js'
 import { lifeToken, streamToken } from '../../../services/dispatch/subjects.js'
@@ -103,7 +103,7 @@ void t.test('loss - what was broadcast during a long cut of the publisher is rem
 })
 
 void t.test('loss - a node that falls silent: its streams are in doubt before the members are told', async t => {
-  const { hub, a, b } = await pair(t)
+  const { hub, b } = await pair(t)
   const order: string[] = []
   b.dispatch.onDoubt(doubt => { order.push(doubt.kind) })
   b.dispatch.onMembers(() => { order.push(statesOf(b.dispatch)) })
@@ -214,6 +214,64 @@ void t.test('loss - a pause of this process is no silence of the others', async 
   t.notOk(told.some(states => states !== 'a:up b:up'), 'nobody was suspect or down')
   t.same([...a.doubts, ...b.doubts], [])
 })
+
+for (const seed of [1, 2, 3]) {
+  void t.test(`loss - whatever is lost in whatever way (${seed}), in the end each broadcast has come or is in doubt`, async t => {
+    const random = createRandom(seed)
+    const hub = createInProcessBus()
+    const names = ['a', 'b', 'c']
+    const intervals = { ...quickIntervals, heartbeatMs: 40, answerMs: 60, jitterMs: 5 }
+    const nodes = names.map(id => startTestNode(t, { id, bus: hub.connect(id), intervals }))
+    await settled(...nodes)
+    const end = hub.lose(({ subject }) => random() < (subject.startsWith('test.push.') ? 0.05 : 0.3))
+    const sent = new Map<TestNode, StreamId[]>(nodes.map(node => [node, []]))
+    const isCut = new Set<string>()
+    const begunAtMs = Date.now()
+    let count = 0
+    await until('enough has happened', () => {
+      const name = names[Math.floor(random() * names.length)] as string
+      if (isCut.has(name) && random() < 0.3) {
+        isCut.delete(name)
+        hub.reconnect(name)
+      } else if (!isCut.has(name) && random() < 0.05) {
+        isCut.add(name)
+        hub.disconnect(name)
+      }
+      for (const node of nodes) {
+        for (let i = 0; i < random() * 5; i++) {
+          const stream = userStream(`${node.id} ${++count}`)
+          for (const other of nodes) other.wanted.add(stream)
+          sent.get(node)?.push(stream)
+          node.dispatch.broadcast(stream, bytes(''))
+        }
+      }
+      return Date.now() - begunAtMs > 1500
+    }, 5000, 5)
+    end()
+    for (const name of isCut) hub.reconnect(name)
+    for (const receiver of nodes) {
+      for (const publisher of nodes) {
+        if (publisher === receiver) continue
+        await until(`all of ${publisher.id} has come to ${receiver.id} or is in doubt`, () => {
+          const known = new Set([...receiver.arrivals.map(text => text.slice(2).trim()), ...receiver.doubts.flatMap(doubt => doubt.kind === 'streams' ? doubt.streams : [])])
+          return sent.get(publisher)?.every(stream => known.has(stream))
+        })
+      }
+      t.ok(receiver.arrivals.length > 0 && receiver.doubts.some(({ kind }) => kind === 'streams'))
+    }
+  })
+}
+
+/** Mulberry32: the same numbers for the same seed. */
+function createRandom (seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state + 0x6D2B79F5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}
 
 void t.test('loss - nothing on the bus can harm: malformed subjects and payloads are dropped', async t => {
   const { hub, a, b } = await pair(t)

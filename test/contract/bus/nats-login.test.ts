@@ -1,0 +1,79 @@
+/** How the NATS bus logs in and encrypts, against a real server. */
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { nkeys } from 'nats'
+import t from 'tap'
+import { createLog, createSilentLog } from '../../../shared/log.js'
+import { createNatsBus, inspectNats } from '../../../services/dispatch/nats-bus.js'
+import { findNatsServer, natsMissing, startNatsServer } from '../../helpers/nats-server.js'
+import { until } from '../../helpers/until.js'
+
+const run = promisify(execFile)
+const natsSkip = await findNatsServer() === undefined ? { skip: natsMissing } : {}
+const hasOpenssl = await run('openssl', ['version']).then(() => true, () => false)
+
+const credentials = (seed: string): string => `-----BEGIN NATS USER JWT-----
+eyJ0eXAiOiJKV1QiLCJhbGciOiJlZDI1NTE5LW5rZXkifQ.e30.c2ln
+------END NATS USER JWT------
+
+-----BEGIN USER NKEY SEED-----
+${seed}
+------END USER NKEY SEED------
+`
+
+void t.test('nats login - a credentials file proves who one is, and is read again when it has been renewed', natsSkip, async t => {
+  const [known, unknown] = [nkeys.createUser(), nkeys.createUser()]
+  const server = await startNatsServer(t, { config: `authorization { users: [ { nkey: ${known.getPublicKey()} } ] }` })
+  const creds = join(t.testdir(), 'gatepost.creds')
+  await writeFile(creds, credentials(Buffer.from(unknown.getSeed()).toString()))
+  const lines: string[] = []
+  const bus = createNatsBus({ url: server.url, creds, name: 'a', log: createLog({ level: 'warn', isPretty: false, destination: { write: line => { lines.push(line) } } }) })
+  t.teardown(async () => { await bus.close() })
+  await until('it is refused', () => lines.some(line => /authorization violation/i.test(line)))
+  t.equal(bus.isConnected, false)
+  await writeFile(creds, credentials(Buffer.from(known.getSeed()).toString()))
+  await until('it is let in', () => bus.isConnected)
+  await bus.roundTrip()
+  t.equal((await inspectNats({ url: server.url, creds })).version, server.version)
+})
+
+void t.test('nats login - a credentials file that is not there is tried again, and named', natsSkip, async t => {
+  const user = nkeys.createUser()
+  const server = await startNatsServer(t, { config: `authorization { users: [ { nkey: ${user.getPublicKey()} } ] }` })
+  const creds = join(t.testdir(), 'later.creds')
+  const lines: string[] = []
+  const bus = createNatsBus({ url: server.url, creds, name: 'a', log: createLog({ level: 'warn', isPretty: false, destination: { write: line => { lines.push(line) } } }) })
+  t.teardown(async () => { await bus.close() })
+  await until('it says what is missing', () => lines.some(line => line.includes('later.creds')))
+  await writeFile(creds, credentials(Buffer.from(user.getSeed()).toString()))
+  await until('it is let in', () => bus.isConnected)
+})
+
+void t.test('nats login - a token in the address', natsSkip, async t => {
+  const server = await startNatsServer(t, { config: 'authorization { token: "s3cret/token" }' })
+  const bus = createNatsBus({ url: `nats://${encodeURIComponent('s3cret/token')}@127.0.0.1:${server.port}`, name: 'a', log: createSilentLog() })
+  t.teardown(async () => { await bus.close() })
+  await until('it is let in', () => bus.isConnected)
+})
+
+void t.test('nats login - tls:// encrypts, and a certificate that is not trusted is refused', hasOpenssl ? natsSkip : { skip: 'needs openssl' }, async t => {
+  const dir = t.testdir()
+  const [key, cert] = [join(dir, 'key.pem'), join(dir, 'cert.pem')]
+  await run('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', key, '-out', cert, '-days', '2', '-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost'])
+  const server = await startNatsServer(t, { config: `tls { cert_file: "${cert}", key_file: "${key}" }` })
+  const url = `tls://localhost:${server.port}`
+  await t.rejects(inspectNats({ url }), 'nobody vouches for it')
+
+  // Whom to trust is read when a process starts.
+  const child = spawn(process.execPath, [...process.execArgv, fileURLToPath(new URL('./nats-over-tls.ts', import.meta.url)), url], { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, NODE_EXTRA_CA_CERTS: cert } })
+  t.teardown(() => { child.kill('SIGKILL') })
+  let output = ''
+  child.stdout.on('data', (chunk: Buffer) => { output += chunk.toString() })
+  const [code] = await once(child, 'exit')
+  t.equal(code, 0)
+  t.match(output, /connected/)
+})
