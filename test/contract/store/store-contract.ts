@@ -45,8 +45,9 @@ const awkwardNames = [
   '😀', '\u{10ffff}', '\uffff', '\u2028', '🧑‍🚀'.repeat(25), 'x'.repeat(128), '\u{1f600}'.repeat(128)
 ]
 
-/** `purges`: whether `open` gives a `purge`; a server that deletes in its own time is not waited for. */
-export function storeContract (t: Test, { purges }: { purges: boolean }, open: (t: Test) => Promise<OpenStore>): void {
+/** `purges`: whether `open` gives a `purge`; a server that deletes in its own time is not waited for.
+ * `ordersBeyond16Bits`: false for a stand-in that compares keys as UTF-16: U+E000 to U+FFFF then lie elsewhere. */
+export function storeContract (t: Test, { purges, ordersBeyond16Bits = true }: { purges: boolean, ordersBeyond16Bits?: boolean }, open: (t: Test) => Promise<OpenStore>): void {
   const skip = purges ? false : 'this store deletes in its own time'
   t.test('insertChains - stores a chain and every field of its documents', async t => {
     const { store } = await open(t)
@@ -252,7 +253,7 @@ export function storeContract (t: Test, { purges }: { purges: boolean }, open: (
   t.test('keys - awkward names keep their documents apart, in owners and in rests', async t => {
     const { store } = await open(t)
     const salt = randomBytes(4).toString('hex')
-    const names = awkwardNames.map(name => [...name].length > 100 ? name : name + salt)
+    const names = awkwardNames.filter(name => ordersBeyond16Bits || !/[\ue000-\uffff]/.test(name)).map(name => [...name].length > 100 ? name : name + salt)
     const streams = names.map(userStream)
     await store.remove('entries', streams.flatMap(stream => [0, 1].map(prev => entryKey(stream, prev))))
     t.ok((await store.insertChains('entries', streams.map(stream => chainOf(stream, 0, 2)))).every(outcome => outcome.stored === 2))
@@ -348,7 +349,7 @@ export function storeContract (t: Test, { purges }: { purges: boolean }, open: (
     const stores = [opened.store, ...(opened.second === undefined ? [] : [await opened.second()])]
     const stream = freshStream()
     const writers = 50
-    const appendsEach = opened.store.status().kind === 'lmdb' ? 40 : 4
+    const appendsEach = opened.store.status().kind === 'lmdb' ? 40 : 2
     let head = 0
     let isDone = false
     const append = async (writer: number): Promise<void> => {

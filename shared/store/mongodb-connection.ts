@@ -1,0 +1,51 @@
+/** How Gatepost connects to MongoDB, and what it asks a server about itself. */
+import { MongoClient, type Db, type Document, type MongoClientOptions } from 'mongodb'
+
+export const defaultDatabase = 'gatepost'
+const commandNotFound = 59
+
+/**
+ * Time limits so that a dead server is an error within seconds: callers answer 503 and try again.
+ * `retryWrites` is off: mongodb-insert.ts and mongodb-replace.ts send again themselves and know what that means.
+ */
+const options: MongoClientOptions = {
+  appName: 'gatepost',
+  retryWrites: false,
+  readPreference: 'primary',
+  readConcern: { level: 'majority' },
+  serverSelectionTimeoutMS: 3000,
+  connectTimeoutMS: 5000,
+  socketTimeoutMS: 20_000,
+  waitQueueTimeoutMS: 5000,
+  heartbeatFrequencyMS: 5000,
+  ignoreUndefined: false
+}
+
+/** Throws for a URL that the driver does not take. Nothing is connected yet. */
+export function createClient (url: string, more: MongoClientOptions = {}): { client: MongoClient, db: Db } {
+  const client = new MongoClient(url, { ...options, ...more })
+  // Without a path the driver would take "test".
+  const name = /^mongodb(?:\+srv)?:\/\/[^/]+\/([^?]+)/.exec(url)?.[1]
+  return { client, db: client.db(name === undefined ? defaultDatabase : decodeURIComponent(name)) }
+}
+
+/** `hello`, or `isMaster` on a server that does not know it. */
+export async function hello (db: Db): Promise<Document> {
+  const admin = db.admin()
+  try {
+    return await admin.command({ hello: 1 })
+  } catch (error) {
+    if ((error as { code?: number }).code !== commandNotFound) throw error
+    return await admin.command({ isMaster: 1 })
+  }
+}
+
+export const isMongos = (greeting: Document): boolean => greeting.msg === 'isdbgrid'
+
+/** The server's wall time, ms since 1970, as of the middle of the round trip. */
+export async function serverTimeMs (db: Db, now: () => number): Promise<number> {
+  const start = performance.now()
+  const { localTime } = await hello(db)
+  const halfTripMs = (performance.now() - start) / 2
+  return localTime instanceof Date ? localTime.getTime() + halfTripMs : now()
+}

@@ -1,0 +1,66 @@
+/**
+ * Conditional replacements. The condition (`_id` and `v`) makes each one idempotent, so after a broken connection
+ * the same command is sent again. MongoDB counts only how many matched in all: when that is not every one, the
+ * documents are read and their `w` (the token of the write that made them) tells which are ours.
+ */
+import { classifyWriteError } from './mongodb-errors.js'
+import { insertUnordered, splitByBytes, type MongodbWrites, type WriteReply } from './mongodb-insert.js'
+import type { BsonDoc } from './mongodb-document.js'
+import type { CollectionName, ReplaceOutcome } from './store.js'
+
+interface Wanted { readonly was: number | undefined, readonly doc: BsonDoc }
+
+const tries = 3
+
+export async function replaceDocs (writes: MongodbWrites, collection: CollectionName, wanted: readonly Wanted[]): Promise<ReplaceOutcome[]> {
+  const outcomes = new Map<Wanted, ReplaceOutcome>()
+  const inserts = wanted.filter(one => one.was === undefined)
+  const updates = wanted.filter(one => one.was !== undefined)
+  await Promise.all([
+    ...splitByBytes(inserts, one => one.doc).map(async group => {
+      const results = await insertUnordered(writes, collection, group.map(one => one.doc))
+      for (const [index, result] of results.entries()) {
+        outcomes.set(group[index] as Wanted, result.is === 'stored' ? 'done' : result.is === 'exists' ? 'changed' : result.is)
+      }
+    }),
+    ...splitByBytes(updates, one => one.doc).map(async group => {
+      const results = await updateAll(writes, collection, group)
+      for (const [index, result] of results.entries()) outcomes.set(group[index] as Wanted, result)
+    })
+  ])
+  return wanted.map(one => outcomes.get(one) ?? 'unknown')
+}
+
+async function updateAll (writes: MongodbWrites, collection: CollectionName, group: readonly Wanted[]): Promise<ReplaceOutcome[]> {
+  let isDoubtful = false
+  let reply: WriteReply | undefined
+  for (let attempt = 0; attempt < tries && reply === undefined; attempt++) {
+    try {
+      reply = await writes.run({
+        update: collection, ordered: false, updates: group.map(({ was, doc }) => ({ q: { _id: doc._id, v: was }, u: doc, upsert: false, multi: false }))
+      })
+    } catch (error) {
+      const doubt = classifyWriteError(error)
+      if (doubt === 'ambiguous') isDoubtful = true
+      if (doubt === 'refused') break
+    }
+  }
+  if (reply === undefined) return group.map(() => isDoubtful ? 'unknown' : 'refused')
+  const hasFailed = (reply.writeErrors?.length ?? 0) > 0 || reply.writeConcernError !== undefined
+  if (!hasFailed && reply.n === group.length) return group.map(() => 'done')
+  if (!hasFailed && !isDoubtful && reply.n === 0) return group.map(() => 'changed')
+  return await tellApart(writes, collection, group, hasFailed)
+}
+
+async function tellApart (writes: MongodbWrites, collection: CollectionName, group: readonly Wanted[], hasFailed: boolean): Promise<ReplaceOutcome[]> {
+  try {
+    const found = await writes.identify(collection, group.map(one => one.doc._id))
+    return group.map(({ doc }): ReplaceOutcome => {
+      const there = found.get(doc._id)
+      if (there?.w === doc.w && doc.w !== undefined) return 'done'
+      // Replaced again since: whether ours was the one before cannot be told.
+      if (there !== undefined && (there.v as number) > doc.v) return 'unknown'
+      return hasFailed ? 'unknown' : 'changed'
+    })
+  } catch { return group.map(() => 'unknown') }
+}

@@ -1,0 +1,215 @@
+/**
+ * The store's port on MongoDB: a mongos, a replica set, one server, or what speaks its protocol. Every command names
+ * its keys or key ranges; questions of one turn of the loop go out together, because a command costs the driver
+ * more than what it carries. Writes: majority and journaled; reads: what a majority has, from the primary.
+ */
+import { randomBytes } from 'node:crypto'
+import type { Document } from 'mongodb'
+import { GatepostError } from '../errors.js'
+import { createClient, hello, isMongos, serverTimeMs } from './mongodb-connection.js'
+import { fromBson, hasOwnId, identityFields, toBson, type BsonDoc } from './mongodb-document.js'
+import { insertChains, type MongodbWrites, type WriteReply } from './mongodb-insert.js'
+import { createLastsReader } from './mongodb-lasts.js'
+import { replaceDocs } from './mongodb-replace.js'
+import { shardCollections } from './mongodb-sharding.js'
+import { isEmptyRange, sortRanges } from './store-keys.js'
+import { collectionNames, type CollectionName, type Collections, type KeyRange, type Store } from './store.js'
+import { createTickGroup } from './tick-group.js'
+
+interface StoreLog {
+  info: (fields: object, text: string) => void
+  warn: (fields: object, text: string) => void
+}
+
+interface MongodbStoreOptions {
+  /** The database is the one in the URL, `gatepost` where it names none. */
+  readonly url: string
+  readonly log: StoreLog
+  readonly now?: () => number
+  /** Sees every command that is sent (tests). */
+  readonly onCommand?: (event: { commandName: string, command: Document }) => void
+}
+
+const retryPauseMs = 2000
+/** Majority may be lost for a while: then the write is told as unknown rather than waited for without end. */
+const writeConcern = { w: 'majority', j: true, wtimeout: 10_000 }
+const keysInCommand = 1000
+const rangesInCommand = 200
+
+/**
+ * Throws for a malformed URL. Resolves when the server was reached and prepared, or could not be: then it goes on
+ * trying, with a line in the log for each time, and reads reject meanwhile.
+ */
+export async function openMongodbStore ({ url, log, now = Date.now, onCommand }: MongodbStoreOptions): Promise<Store> {
+  const { client, db } = createClient(url, { monitorCommands: onCommand !== undefined })
+  if (onCommand !== undefined) client.on('commandStarted', onCommand)
+  let state: 'starting' | 'live' | 'closed' = 'starting'
+  let hasServer = false
+  let notes: string[] = []
+  const running = new Set<Promise<unknown>>()
+  let retryTimer: NodeJS.Timeout | undefined
+
+  client.on('topologyDescriptionChanged', ({ newDescription }) => {
+    const has = [...newDescription.servers.values()].some(server => server.isWritable)
+    if (has !== hasServer && state === 'live') {
+      if (has) log.info({ event: 'mongodb-reached' }, 'MongoDB is reachable again')
+      else log.warn({ event: 'mongodb-lost' }, 'MongoDB is not reachable; trying on')
+    }
+    hasServer = has
+  })
+
+  /** Waits for nothing at the end but lets `close` wait for it. */
+  function track<T> (work: Promise<T>): Promise<T> {
+    const done = work.then(() => {}, () => {}).finally(() => running.delete(done))
+    running.add(done)
+    return work
+  }
+
+  async function reading<T> (read: () => Promise<T>): Promise<T> {
+    if (state === 'closed') throw new GatepostError('GP_STORE_UNAVAILABLE', 'the store is closed')
+    try {
+      return await track(read())
+    } catch (cause) {
+      throw new GatepostError('GP_STORE_UNAVAILABLE', 'the store cannot be read', { cause })
+    }
+  }
+
+  const writes: MongodbWrites = {
+    run: async command => await db.command({ ...command, writeConcern }, { readPreference: 'primary' }).catch((error: unknown) => {
+      // The driver throws for a write concern that was not met; the reply itself tells what was written.
+      const reply = error as { name?: string, result?: WriteReply }
+      if (reply.name === 'MongoWriteConcernError' && reply.result !== undefined) return reply.result
+      throw error
+    }),
+    identify: async (collection, keys) => {
+      const found = await find(collection, { _id: { $in: [...keys] } }, keys.length, { projection: identityFields })
+      return new Map(found.map(doc => [doc._id, doc]))
+    }
+  }
+
+  async function find (collection: CollectionName, filter: Document, limit: number, options: { projection?: Document, sort?: 1 | -1 }): Promise<BsonDoc[]> {
+    const { projection, sort } = options
+    return await db.collection<BsonDoc>(collection).find(filter, {
+      limit, batchSize: limit + 1, ...(projection === undefined ? {} : { projection }), ...(sort === undefined ? {} : { sort: { _id: sort } })
+    }).toArray()
+  }
+
+  const byCollection = <T>(make: (collection: CollectionName) => T): Record<CollectionName, T> =>
+    Object.fromEntries(collectionNames.map(name => [name, make(name)])) as Record<CollectionName, T>
+
+  const existGroups = byCollection(collection => createTickGroup<string, boolean>(keysInCommand, async keys => {
+    const distinct = [...new Set(keys)]
+    const found = new Set((await find(collection, { _id: { $in: distinct } }, distinct.length, { projection: { _id: 1 } })).map(doc => doc._id))
+    return keys.map(key => found.has(key))
+  }))
+  const getGroups = byCollection(collection => createTickGroup<string, BsonDoc | undefined>(keysInCommand, async keys => {
+    const distinct = [...new Set(keys)]
+    const found = new Map((await find(collection, { _id: { $in: distinct } }, distinct.length, {})).map(doc => [doc._id, doc]))
+    return keys.map(key => found.get(key))
+  }))
+  const lastsReader = createLastsReader(db)
+  const lastGroups = byCollection(collection => createTickGroup<KeyRange, BsonDoc | undefined>(keysInCommand, async ranges => await lastsReader.read(collection, ranges)))
+
+  const rangeFilter = ({ from, to }: KeyRange): Document => ({ _id: { $gte: from, $lt: to } })
+
+  async function readRange (collection: CollectionName, range: KeyRange, limit: number, reverse: boolean): Promise<BsonDoc[]> {
+    if (limit <= 0 || isEmptyRange(range)) return []
+    return await find(collection, rangeFilter(range), limit, { sort: reverse ? -1 : 1 })
+  }
+
+  async function readRanges (collection: CollectionName, ranges: readonly KeyRange[], limit: number): Promise<BsonDoc[]> {
+    const sorted = sortRanges(ranges)
+    const found: BsonDoc[] = []
+    for (let from = 0; from < sorted.length && found.length < limit; from += rangesInCommand) {
+      const part = sorted.slice(from, from + rangesInCommand)
+      const filter = part.length === 1 ? rangeFilter(part[0] as KeyRange) : { $or: part.map(rangeFilter) }
+      found.push(...await find(collection, filter, limit - found.length, { sort: 1 }))
+    }
+    return found
+  }
+
+  /** Indexes and, on a mongos, shards. Every step may be done already. */
+  async function prepare (): Promise<void> {
+    const greeting = await hello(db)
+    const found: string[] = []
+    if (isMongos(greeting)) found.push(...await shardCollections(db))
+    let hasTtl = true
+    for (const name of collectionNames) {
+      try {
+        const collection = db.collection(name)
+        await collection.createIndex({ purgeAt: 1 }, { expireAfterSeconds: 0, name: 'purgeAt' })
+        hasTtl &&= (await collection.listIndexes().toArray()).some(index => index.expireAfterSeconds === 0)
+      } catch (error) {
+        if ((error as { code?: unknown }).code === undefined) throw error
+        hasTtl = false
+        log.warn({ err: error, collection: name }, 'the TTL index could not be made')
+      }
+    }
+    if (!hasTtl) found.push('no TTL index: expired documents stay')
+    notes = found
+  }
+
+  async function start (): Promise<void> {
+    try {
+      await client.connect()
+      await prepare()
+      if (state !== 'starting') return
+      state = 'live'
+      log.info({ event: 'mongodb-ready', notes }, 'MongoDB is ready')
+    } catch (err) {
+      if (state !== 'starting') return
+      log.warn({ err, event: 'mongodb-unreachable' }, 'MongoDB could not be reached or prepared; trying again')
+      retryTimer = setTimeout(() => { void track(start()) }, retryPauseMs)
+    }
+  }
+
+  await track(start())
+  let closing: Promise<void> | undefined
+
+  return {
+    insertChains: async (collection, chains) => {
+      if (state === 'closed') return chains.map(() => ({ stored: 0, stopped: 'refused', cause: new Error('the store is closed') }))
+      const w = hasOwnId(collection) ? undefined : newToken()
+      return await track(insertChains(writes, collection, chains.map(chain => chain.map(doc => toBson(doc, w)))))
+    },
+    replace: async (collection, replacements) => {
+      if (state === 'closed') return replacements.map(() => 'refused')
+      return await track(replaceDocs(writes, collection, replacements.map(({ was, doc }) => ({ was, doc: toBson(doc, newToken()) }))))
+    },
+    get: async <C extends CollectionName>(collection: C, keys: readonly string[]) =>
+      (await reading(async () => await getGroups[collection].ask(keys))).map(doc => doc === undefined ? undefined : fromBson<Collections[C]>(doc)),
+    exist: async (collection, keys) => await reading(async () => await existGroups[collection].ask(keys)),
+    range: async <C extends CollectionName>(collection: C, range: KeyRange, { limit, reverse = false }: { limit: number, reverse?: boolean }) =>
+      (await reading(async () => await readRange(collection, range, limit, reverse))).map(fromBson<Collections[C]>),
+    ranges: async <C extends CollectionName>(collection: C, ranges: readonly KeyRange[], { limit }: { limit: number }) =>
+      (await reading(async () => await readRanges(collection, ranges, limit))).map(fromBson<Collections[C]>),
+    lasts: async <C extends CollectionName>(collection: C, ranges: readonly KeyRange[]) =>
+      (await reading(async () => await lastGroups[collection].ask(ranges))).map(doc => doc === undefined ? undefined : fromBson<Collections[C]>(doc)),
+    remove: async (collection, keys) => {
+      if (state === 'closed') throw new GatepostError('GP_STORE_UNAVAILABLE', 'the store is closed')
+      if (keys.length === 0) return
+      try {
+        for (let from = 0; from < keys.length; from += keysInCommand) {
+          const reply = await track(writes.run({ delete: collection, deletes: [{ q: { _id: { $in: keys.slice(from, from + keysInCommand) } }, limit: 0 }] }))
+          const fault = reply.writeErrors?.[0] ?? reply.writeConcernError
+          if (fault !== undefined) throw new Error('not all could be removed', { cause: fault })
+        }
+      } catch (cause) {
+        throw new GatepostError('GP_STORE_UNAVAILABLE', 'the store cannot be written', { cause })
+      }
+    },
+    timeMs: async () => await reading(async () => await serverTimeMs(db, now)),
+    status: () => ({ kind: 'mongodb', reachable: state === 'live' && hasServer, notes }),
+    close: () => {
+      closing ??= (async () => {
+        state = 'closed'
+        clearTimeout(retryTimer)
+        await Promise.all(running)
+        await client.close()
+      })()
+      return closing
+    }
+  }
+}
+
+const newToken = (): string => randomBytes(9).toString('base64url')

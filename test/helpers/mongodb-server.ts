@@ -1,0 +1,147 @@
+/**
+ * A MongoDB for tests, the best that this machine has: GATEPOST_TEST_MONGODB_URL; `mongod` (MONGOMS_SYSTEM_BINARY, or
+ * on PATH) as a replica set of one; what mongodb-memory-server has fetched, or fetches where CI or
+ * GATEPOST_TEST_MONGODB_DOWNLOAD is set; the stand-in of scripts/install-mongo-java-server.sh.
+ */
+import { execFile, spawn, type ChildProcess } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer, type AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { MongoClient } from 'mongodb'
+import type { Test } from 'tap'
+import { until } from './until.js'
+
+/** What tests may need that not every server can do. */
+export type MongodbAbility = 'mongos' | 'ttl' | 'explain' | 'journal' | 'key order beyond U+FFFF'
+
+export interface MongodbServer {
+  /** With a database of this test file's own. */
+  readonly url: string
+  readonly port: number
+  readonly name: string
+  readonly version: string
+  readonly isFake: boolean
+  readonly cannotShow: readonly MongodbAbility[]
+}
+
+export const mongodbMissing = 'needs a mongod, GATEPOST_TEST_MONGODB_URL, or Java: run scripts/install-mongo-java-server.sh'
+
+const run = promisify(execFile)
+const standIn = fileURLToPath(new URL('../../.servers/mongo-java-server', import.meta.url))
+const classPath = [standIn, join(standIn, 'lib', '*')].join(process.platform === 'win32' ? ';' : ':')
+
+type Found = { kind: 'url', url: string } | { kind: 'mongod', path: string } | { kind: 'stand-in' }
+
+/** Undefined where there is none: skip with `mongodbMissing`. */
+export async function findMongodb (): Promise<Found | undefined> {
+  const url = process.env.GATEPOST_TEST_MONGODB_URL
+  if (url !== undefined && url !== '') return { kind: 'url', url }
+  for (const path of [process.env.MONGOMS_SYSTEM_BINARY, 'mongod', await fetchedBinary()]) {
+    if (path !== undefined && path !== '' && await works(path, '--version')) return { kind: 'mongod', path }
+  }
+  if (existsSync(join(standIn, 'Server.class')) && await works('java', '-version')) return { kind: 'stand-in' }
+  return undefined
+}
+
+async function works (program: string, flag: string): Promise<boolean> {
+  try {
+    await run(program, [flag])
+    return true
+  } catch { return false }
+}
+
+async function fetchedBinary (): Promise<string | undefined> {
+  const { MongoBinary } = await import('mongodb-memory-server-core')
+  const mayFetch = (process.env.CI ?? process.env.GATEPOST_TEST_MONGODB_DOWNLOAD ?? '') !== ''
+  const before = process.env.MONGOMS_RUNTIME_DOWNLOAD
+  try {
+    process.env.MONGOMS_RUNTIME_DOWNLOAD = String(mayFetch)
+    return await MongoBinary.getPath()
+  } catch { return undefined } finally {
+    if (before === undefined) delete process.env.MONGOMS_RUNTIME_DOWNLOAD
+    else process.env.MONGOMS_RUNTIME_DOWNLOAD = before
+  }
+}
+
+/** Ends with the test. Undefined where there is none. */
+export async function startMongodbServer (t: Test): Promise<MongodbServer | undefined> {
+  const found = await findMongodb()
+  if (found === undefined) return undefined
+  const database = `gatepost_test_${randomBytes(6).toString('hex')}`
+  if (found.kind === 'url') return await describe(t, withDatabase(found.url, database), database, { name: 'given', isFake: false })
+  const { port, name } = found.kind === 'mongod' ? await startMongod(t, found.path) : await startStandIn(t)
+  return await describe(t, `mongodb://127.0.0.1:${port}/${database}`, database, { name, isFake: found.kind === 'stand-in' })
+}
+
+function withDatabase (url: string, database: string): string {
+  const parts = /^([^/]+\/\/[^/?]+)(?:\/[^?]*)?(\?.*)?$/.exec(url)
+  return `${parts?.[1] ?? url}/${database}${parts?.[2] ?? ''}`
+}
+
+async function describe (t: Test, url: string, database: string, { name, isFake }: { name: string, isFake: boolean }): Promise<MongodbServer> {
+  const client = new MongoClient(url)
+  const admin = client.db('admin')
+  const { version } = await admin.command({ buildInfo: 1 }) as { version: string }
+  const { msg } = isFake ? {} as { msg?: string } : await admin.command({ hello: 1 })
+  await client.close()
+  if (!isFake) {
+    t.teardown(async () => {
+      const last = new MongoClient(url, { serverSelectionTimeoutMS: 2000 })
+      try { await last.db(database).dropDatabase() } catch { /* it has ended before us */ } finally { await last.close() }
+    })
+  }
+  const cannotShow: MongodbAbility[] = [...(msg === 'isdbgrid' ? [] : ['mongos' as const]), ...(isFake ? ['ttl', 'explain', 'journal', 'key order beyond U+FFFF'] as const : [])]
+  return { url, port: Number(/:(\d+)/.exec(url.slice(10))?.[1] ?? 27017), name, version, isFake, cannotShow }
+}
+
+async function startMongod (t: Test, path: string): Promise<{ port: number, name: string }> {
+  const dir = await mkdtemp(join(tmpdir(), 'gatepost-mongod-'))
+  const port = await freePort()
+  const child = spawn(path, ['--port', String(port), '--bind_ip', '127.0.0.1', '--dbpath', dir, '--replSet', 'test', '--quiet'], { stdio: 'ignore' })
+  endWith(t, child, dir)
+  const client = new MongoClient(`mongodb://127.0.0.1:${port}/?directConnection=true`, { serverSelectionTimeoutMS: 20_000 })
+  try {
+    const admin = client.db('admin')
+    await admin.command({ replSetInitiate: { _id: 'test', members: [{ _id: 0, host: `127.0.0.1:${port}` }] } })
+    await until('the replica set has a primary', async () => (await admin.command({ hello: 1 })).isWritablePrimary as boolean)
+  } finally { await client.close() }
+  return { port, name: basename(path) }
+}
+
+async function startStandIn (t: Test): Promise<{ port: number, name: string }> {
+  const child = spawn('java', ['-Xmx512m', '-XX:TieredStopAtLevel=1', '-cp', classPath, 'Server', '0'], { stdio: ['ignore', 'pipe', 'ignore'] })
+  endWith(t, child)
+  let out = ''
+  child.stdout.setEncoding('utf8').on('data', (text: string) => { out += text })
+  const port = await until('the stand-in for MongoDB tells its port', () => {
+    if (child.exitCode !== null) throw new Error('the stand-in for MongoDB ended')
+    return Number(/port (\d+)\n/.exec(out)?.[1] ?? 0)
+  }, 30_000)
+  return { port, name: 'mongo-java-server' }
+}
+
+function endWith (t: Test, child: ChildProcess, dir?: string): void {
+  t.teardown(async () => {
+    if (child.exitCode === null && child.signalCode === null) {
+      const ended = once(child, 'exit')
+      child.kill('SIGKILL')
+      await ended
+    }
+    if (dir !== undefined) await rm(dir, { recursive: true, force: true })
+  })
+}
+
+async function freePort (): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}

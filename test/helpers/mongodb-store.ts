@@ -1,0 +1,2 @@
+/** What tests of the MongoDB store share. */
+export const silentLog = { info: (): void => {}, warn: (): void => {} }
