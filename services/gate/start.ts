@@ -6,8 +6,7 @@ import type { Log } from '../../shared/log.js'
 import { createMetrics, type Metrics } from '../../shared/metrics.js'
 import type { AuthSettings } from '../../shared/settings/settings.js'
 import type { Bus } from '../dispatch/bus.js'
-import { createDispatch } from '../dispatch/create-dispatch.js'
-import type { DispatchIntervals } from '../dispatch/intervals.js'
+import { createDispatch, type DispatchOptions } from '../dispatch/create-dispatch.js'
 import { createGateApp } from './app.js'
 import { createMemberRings } from './member-rings.js'
 
@@ -27,7 +26,7 @@ export interface GateOptions {
   readonly log: Log
   readonly metrics?: Metrics
   readonly clock?: Clock
-  readonly intervals?: Partial<DispatchIntervals>
+  readonly intervals?: NonNullable<DispatchOptions['intervals']>
 }
 
 export interface Gate {

@@ -5,7 +5,6 @@
  * A node answers a request as a whole with a GatepostError (GP_DRAINING, GP_STORE_UNAVAILABLE, ...) only where it did
  * nothing of it; Gate then goes on to the next node with the same ids, as it does when no answer came.
  */
-import type { Dispatch } from '../../services/dispatch/dispatch.js'
 import type { ErrorCode } from '../errors.js'
 import type { MessageId, NodeId } from '../names.js'
 import type { MessageDraft, Target } from './message.js'
@@ -63,15 +62,20 @@ export type NodeRequestKind = keyof NodeRequests
 export type NodeRequest<K extends NodeRequestKind> = NodeRequests[K][0]
 export type NodeAnswer<K extends NodeRequestKind> = NodeRequests[K][1]
 
+/** What is needed of dispatch here. */
+interface CanAsk { ask: (node: NodeId, kind: string, body: unknown, timeoutMs?: number) => Promise<unknown> }
+interface CanAskAll { askAll: (kind: string, body: unknown, timeoutMs?: number) => Promise<Map<NodeId, unknown>> }
+interface CanAnswer { answer: (kind: string, handler: (body: unknown, from: string) => Promise<unknown>) => void }
+
 /** Rejects as `dispatch.ask` does. Both ends are this package, of one cluster: the answer's shape is believed. */
 export async function askNode<K extends NodeRequestKind> (
-  dispatch: Pick<Dispatch, 'ask'>, node: NodeId, kind: K, body: NodeRequest<K>, timeoutMs?: number
+  dispatch: CanAsk, node: NodeId, kind: K, body: NodeRequest<K>, timeoutMs?: number
 ): Promise<NodeAnswer<K>> {
   return await dispatch.ask(node, kind, body, timeoutMs) as NodeAnswer<K>
 }
 
 export async function askNodes<K extends NodeRequestKind> (
-  dispatch: Pick<Dispatch, 'askAll'>, kind: K, body: NodeRequest<K>, timeoutMs?: number
+  dispatch: CanAskAll, kind: K, body: NodeRequest<K>, timeoutMs?: number
 ): Promise<Map<NodeId, NodeAnswer<K>>> {
   return await dispatch.askAll(kind, body, timeoutMs) as Map<NodeId, NodeAnswer<K>>
 }
@@ -81,7 +85,7 @@ export type NodeRequestHandlers = {
   readonly [K in NodeRequestKind]: (body: NodeRequest<K>, from: string) => Promise<NodeAnswer<K>>
 }
 
-export function answerNodeRequests (dispatch: Pick<Dispatch, 'answer'>, handlers: NodeRequestHandlers): void {
+export function answerNodeRequests (dispatch: CanAnswer, handlers: NodeRequestHandlers): void {
   for (const kind of Object.keys(handlers) as NodeRequestKind[]) {
     dispatch.answer(kind, handlers[kind] as (body: unknown, from: string) => Promise<unknown>)
   }

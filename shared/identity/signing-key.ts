@@ -18,11 +18,10 @@ export function checkWithPublicKey (pem: string): SignatureCheck {
 }
 
 function algorithmOf (key: KeyObject): 'RS256' | 'ES256' | 'EdDSA' {
-  switch (key.asymmetricKeyType) {
-    case 'rsa': return 'RS256'
-    case 'ec': if (key.asymmetricKeyDetails?.namedCurve === 'prime256v1') return 'ES256'; break
-    case 'ed25519': return 'EdDSA'
-  }
+  const { asymmetricKeyType: type, asymmetricKeyDetails: details } = key
+  if (type === 'rsa') return 'RS256'
+  if (type === 'ec' && details?.namedCurve === 'prime256v1') return 'ES256'
+  if (type === 'ed25519') return 'EdDSA'
   throw new Error('GATEPOST_AUTH_PUBLIC_KEY: takes an RSA, EC P-256 or Ed25519 public key')
 }
 

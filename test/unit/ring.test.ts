@@ -2,15 +2,19 @@
 import ConsistentHash from 'consistent-hash'
 import fc from 'fast-check'
 import { hash } from 'node:crypto'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { allStream, groupStream, userStream, type NodeId } from '../../shared/names.js'
 import { createRing, createRingBuilder, ringName, type Ring, type RingMember } from '../../shared/ring.js'
 
 const membersOf = (count: number, weight = 1, prefix = 'node-'): RingMember[] => Array.from({ length: count }, (_, i) => ({ id: `${prefix}${i}` as NodeId, weight }))
 const usersOf = (count: number): string[] => Array.from({ length: count }, (_, i) => `user ${i}`)
-const member = fc.record({ id: fc.string({ minLength: 1, maxLength: 20, unit: 'grapheme' }) as fc.Arbitrary<string>, weight: fc.constantFrom(0.5, 1, 1, 1, 2, 3) }) as unknown as fc.Arbitrary<RingMember>
+const member = fc.record({ id: fc.string({ minLength: 1, maxLength: 20, unit: 'grapheme' }), weight: fc.constantFrom(0.5, 1, 1, 1, 2, 3) }) as unknown as fc.Arbitrary<RingMember>
 const someMembers = fc.uniqueArray(member, { minLength: 1, maxLength: 12, selector: ({ id }) => id })
 const someUsers = fc.array(fc.string({ minLength: 1, maxLength: 40, unit: 'grapheme' }), { minLength: 1, maxLength: 50 })
+
+const holds = <T>(t: Test, property: fc.IProperty<T>, numRuns: number): void => {
+  t.doesNotThrow(() => { fc.assert(property, { numRuns }) })
+}
 
 function countUsers (ring: Ring, users: readonly string[]): Map<string, number> {
   const counts = new Map<string, number>()
@@ -22,18 +26,18 @@ function countUsers (ring: Ring, users: readonly string[]): Map<string, number> 
 }
 
 t.test('ring - the same whatever the order of joining, and however it came about', async t => {
-  t.doesNotThrow(() => { fc.assert(fc.property(someMembers, someUsers, fc.infiniteStream(fc.nat()), (members, users, random) => {
+  holds(t, fc.property(someMembers, someUsers, fc.infiniteStream(fc.nat()), (members, users, random) => {
     const shuffled = [...members].map(one => [one, random.next().value ?? 0] as const).sort((a, b) => a[1] - b[1]).map(([one]) => one)
     const build = createRingBuilder()
     build(shuffled.slice(1))
     build([...shuffled, { id: 'passing by' as NodeId, weight: 1 }])
     const [a, b] = [createRing(members), build(shuffled)]
     return users.every(user => a.assign(user) === b.assign(user) && a.order(user, 3).join('\t') === b.order(user, 3).join('\t'))
-  }), { numRuns: 60 }) })
+  }), 60)
 })
 
 t.test('ring - is what consistent-hash makes of the same control points', async t => {
-  t.doesNotThrow(() => { fc.assert(fc.property(someMembers, someUsers, (members, users) => {
+  holds(t, fc.property(someMembers, someUsers, (members, users) => {
     const plain = new ConsistentHash({ range: 2 ** 29 })
     for (const { id, weight } of [...members].sort((a, b) => a.id < b.id ? -1 : 1)) {
       const points = Array.from({ length: Math.round(640 * weight) }, (_, i) => hash('sha512', `${id}#${Math.floor(i / 16)}`, 'buffer').readUInt32BE(i % 16 * 4) >>> 3)
@@ -41,7 +45,7 @@ t.test('ring - is what consistent-hash makes of the same control points', async 
     }
     const ring = createRing(members)
     return users.every(user => ring.assign(user) === plain.get(hash('sha1', user)))
-  }), { numRuns: 30 }) })
+  }), 30)
 })
 
 t.test('ring - no share above 1.25 times its due, of arcs and of users', async t => {
@@ -83,11 +87,11 @@ t.test('ring - one more moves about 1/(N+1) of the users, and only to it', async
     const times = moved.length / users.length * (count + 1)
     t.ok(times > 0.75 && times < 1.25, `${count} nodes: ${times.toFixed(2)} times 1/(N+1) moved`)
   }
-  t.doesNotThrow(() => { fc.assert(fc.property(someMembers, member, someUsers, (members, joining, users) => {
+  holds(t, fc.property(someMembers, member, someUsers, (members, joining, users) => {
     const before = createRing(members.filter(({ id }) => id !== joining.id))
     const after = createRing([...members.filter(({ id }) => id !== joining.id), joining])
     return users.every(user => [before.assign(user), joining.id].includes(after.assign(user)))
-  }), { numRuns: 60 }) })
+  }), 60)
 })
 
 t.test('ring - a larger weight only takes', async t => {
@@ -98,7 +102,7 @@ t.test('ring - a larger weight only takes', async t => {
 })
 
 t.test('ring - order begins with the owner; avoiding goes along it', async t => {
-  t.doesNotThrow(() => { fc.assert(fc.property(someMembers, someUsers, fc.nat(12), (members, users, avoided) => {
+  holds(t, fc.property(someMembers, someUsers, fc.nat(12), (members, users, avoided) => {
     const ring = createRing(members)
     return users.every(user => {
       const order = ring.order(user, members.length + 5)
@@ -106,7 +110,7 @@ t.test('ring - order begins with the owner; avoiding goes along it', async t => 
       return order.length === members.length && new Set(order).size === order.length &&
         order[0] === ring.assign(user) && ring.assign(user, { avoid }) === order[avoided] && ring.order(user, 2).join() === order.slice(0, 2).join()
     })
-  }), { numRuns: 60 }) })
+  }), 60)
   const ring = createRing(membersOf(3))
   t.equal(ring.assign('ann', { avoid: new Set(['nobody']) }), ring.assign('ann'))
   t.same(ring.order('ann', 0), [])

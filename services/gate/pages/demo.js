@@ -4,7 +4,7 @@ const renewBeforeMs = 60_000
 
 const find = id => document.getElementById(id)
 const [problem, who, bell, leave, signIn, userField, mail, toField, titleField, bodyField, sent] = ['problem', 'who', 'bell', 'leave', 'sign-in', 'user', 'mail', 'to', 'title', 'body', 'sent'].map(find)
-const gate = location.origin
+const gate = window.location.origin
 
 let login
 let assignment
@@ -101,7 +101,7 @@ mail.addEventListener('submit', async event => {
 
 leave.addEventListener('click', () => {
   sessionStorage.removeItem(userKey)
-  location.reload()
+  window.location.reload()
 })
 
 const known = sessionStorage.getItem(userKey)
