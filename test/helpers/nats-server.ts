@@ -12,6 +12,8 @@ import { until } from './until.js'
 export interface NatsServer {
   readonly url: string
   readonly port: number
+  /** Where other servers of a cluster connect to; set where `config` has a cluster. */
+  readonly routeUrl: string | undefined
   readonly version: string
   /** Of the process that runs now. */
   readonly pid: number
@@ -50,6 +52,7 @@ export async function startNatsServer (t: Test, { config = '' }: { config?: stri
   const configFile = join(dir, 'nats.conf')
   await writeFile(configFile, config)
   let port = 0
+  let routeUrl: string | undefined
   let child: ChildProcess | undefined
 
   async function start (): Promise<void> {
@@ -62,7 +65,10 @@ export async function startNatsServer (t: Test, { config = '' }: { config?: stri
       if (running.exitCode !== null) throw new Error(`nats-server ended: ${lines}`)
       return lines.includes('Server is ready')
     })
-    if (port === 0) port = await until('nats-server tells its port', async () => await readPort(dir))
+    if (port !== 0) return
+    const told = await until('nats-server tells its ports', async () => await readPorts(dir))
+    port = Number(new URL(told.nats).port)
+    routeUrl = told.cluster
   }
 
   async function end (signal: NodeJS.Signals): Promise<void> {
@@ -81,6 +87,7 @@ export async function startNatsServer (t: Test, { config = '' }: { config?: stri
   return {
     url: `nats://127.0.0.1:${port}`,
     port,
+    routeUrl,
     version: program.version,
     get pid () { return child?.pid ?? 0 },
     stop: async () => { await end('SIGTERM') },
@@ -94,9 +101,11 @@ export async function startNatsServer (t: Test, { config = '' }: { config?: stri
   }
 }
 
-async function readPort (dir: string): Promise<number | undefined> {
+async function readPorts (dir: string): Promise<{ nats: string, cluster: string | undefined } | undefined> {
   const name = (await readdir(dir)).find(file => file.endsWith('.ports'))
   if (name === undefined) return undefined
-  const { nats } = JSON.parse(await readFile(join(dir, name), 'utf8')) as { nats?: string[] }
-  return nats?.[0] === undefined ? undefined : Number(new URL(nats[0]).port)
+  const text = await readFile(join(dir, name), 'utf8')
+  // It may be there and not be written yet.
+  const { nats, cluster } = (text === '' ? {} : JSON.parse(text)) as { nats?: string[], cluster?: string[] }
+  return nats?.[0] === undefined ? undefined : { nats: nats[0], cluster: cluster?.[0] }
 }
