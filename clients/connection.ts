@@ -9,7 +9,8 @@
  */
 import type { Assignments, Given } from './assignments.js'
 import { createBackoff } from './backoff.js'
-import { asGatepostError, GatepostError } from './errors.js'
+import type { GatepostError } from './errors.js'
+import { asGatepostError } from './errors.js'
 import { openLink, type Link, type LinkEvents } from './link.js'
 import { pause } from './pause.js'
 import type { Cursors, Ready } from './protocol.js'

@@ -35,7 +35,7 @@ export function createDelivery ({ onEntry, onMoved, onError, maxWaiting, retryBa
   let waiting: Entry[] = []
   let cursors: Cursors = {}
   let running: Promise<void> | undefined
-  let wakes: Array<() => void> = []
+  const wakes: Array<() => void> = []
 
   const stopped = (): boolean => stop.signal.aborted
 

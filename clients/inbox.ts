@@ -7,7 +7,6 @@ import { createGateClient } from './gate-client.js'
 import type { Link } from './link.js'
 import { createMailbox } from './mailbox.js'
 import { createOutbox, type SendOutcome } from './outbox.js'
-import { pause } from './pause.js'
 import type {
   Cursors, Entry, ListQuery, Message, OutgoingMessage, Page, Ready, SendAnswer, UnreadCount, VolatileMessage
 } from './protocol.js'
@@ -115,7 +114,7 @@ export function createInbox (options: InboxOptions): Inbox {
   let cursorSlot: Slot | undefined
   let unread: UnreadCount = { unread: 0, byCategory: {} }
   let closed: Promise<void> | undefined
-  let waiters: Array<{ resolve: () => void, reject: (error: GatepostError) => void }> = []
+  const waiters: Array<{ resolve: () => void, reject: (error: GatepostError) => void }> = []
   let lastError: GatepostError | undefined
   let closeReason: GatepostError | undefined
 
@@ -213,7 +212,7 @@ export function createInbox (options: InboxOptions): Inbox {
     events: {
       onEntries (from, entries) {
         for (const entry of entries) {
-          if (entry.stream !== undefined) takeEntry(entry as Entry)
+          if (entry.stream !== undefined) takeEntry(entry)
           else if (recent.isNew(entry.id)) tell(options.onVolatile, entry)
         }
       },

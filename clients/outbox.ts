@@ -35,7 +35,7 @@ interface Waiting {
   /** When the first try began, ms since the epoch. */
   attemptedAtMs?: number
   internalErrors: number
-  settle: (answer: SendAnswer | undefined, error: GatepostError | undefined) => void
+  settle: (outcome: SendAnswer | GatepostError) => void
 }
 
 export interface OutboxOptions {
@@ -69,7 +69,7 @@ export function createOutbox ({ link, maxWaiting, onSent, onError, retryBaseMs }
 
   /** The error after which the same message is to be tried again. */
   async function attempt (item: Waiting, to: Link): Promise<GatepostError | undefined> {
-    if (item.attemptedAtMs !== undefined && Date.now() - item.attemptedAtMs > keyLifeMs) return finish(item, undefined, outcomeUnknown())
+    if (item.attemptedAtMs !== undefined && Date.now() - item.attemptedAtMs > keyLifeMs) return finish(item, outcomeUnknown())
     if (item.attemptedAtMs === undefined) {
       item.attemptedAtMs = Date.now()
       // Before the first try: a restart must know that the key's time runs.
@@ -79,7 +79,7 @@ export function createOutbox ({ link, maxWaiting, onSent, onError, retryBaseMs }
     try {
       const answer = await to.request<SendAnswer>('send', { ...item.message, idempotencyKey: item.key })
       backoff.reset()
-      return finish(item, answer, undefined)
+      return finish(item, answer)
     } catch (caught) {
       if (stop.signal.aborted) return undefined
       const error = asGatepostError(caught)
@@ -89,20 +89,16 @@ export function createOutbox ({ link, maxWaiting, onSent, onError, retryBaseMs }
         if (error.code !== 'GP_UNREACHABLE') onError(error)
         return error
       }
-      return finish(item, undefined, verdict === 'unknown' ? outcomeUnknown(error) : error)
+      return finish(item, verdict === 'unknown' ? outcomeUnknown(error) : error)
     }
   }
 
-  function finish (item: Waiting, answer: SendAnswer | undefined, error: GatepostError | undefined): undefined {
+  function finish (item: Waiting, outcome: SendAnswer | GatepostError): undefined {
     waiting = waiting.filter(other => other !== item)
     void save()
-    item.settle(answer, error)
-    onSent({
-      idempotencyKey: item.key,
-      message: item.message,
-      ...(answer === undefined ? {} : { answer }),
-      ...(error === undefined ? {} : { error })
-    })
+    item.settle(outcome)
+    const { key: idempotencyKey, message } = item
+    onSent({ idempotencyKey, message, ...(outcome instanceof GatepostError ? { error: outcome } : { answer: outcome }) })
   }
 
   function resume (): void {
@@ -125,7 +121,7 @@ export function createOutbox ({ link, maxWaiting, onSent, onError, retryBaseMs }
           key: idempotencyKey,
           message: copy,
           internalErrors: 0,
-          settle: (answer, error) => { if (answer === undefined) reject(error as GatepostError); else resolve(answer) }
+          settle: outcome => { if (outcome instanceof GatepostError) reject(outcome); else resolve(outcome) }
         })
       })
       void save()
@@ -145,7 +141,7 @@ export function createOutbox ({ link, maxWaiting, onSent, onError, retryBaseMs }
       if (stop.signal.aborted) return
       stop.abort()
       // They stay in the storage, where there is one, and go out in the next run.
-      for (const item of waiting.splice(0)) item.settle(undefined, closedError('inbox'))
+      for (const item of waiting.splice(0)) item.settle(closedError('inbox'))
     }
   }
 }

@@ -64,5 +64,5 @@ function startOfGroup (entry: Entry): { stream: string, after: number } | undefi
 export function asCursors (value: unknown): Cursors | undefined {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined
   const entries = Object.entries(value).filter(([, seq]) => Number.isSafeInteger(seq) && (seq as number) >= 0)
-  return entries.length === 0 ? undefined : Object.fromEntries(entries) as Cursors
+  return entries.length === 0 ? undefined : Object.fromEntries(entries)
 }

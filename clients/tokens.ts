@@ -62,7 +62,7 @@ export function claimsOf (token: string): Claims {
     const payload = (token.split('.')[1] ?? '').replaceAll('-', '+').replaceAll('_', '/')
     const bytes = Uint8Array.from(atob(payload), char => char.charCodeAt(0))
     const claims: unknown = JSON.parse(new TextDecoder().decode(bytes))
-    return typeof claims === 'object' && claims !== null ? claims as Claims : {}
+    return typeof claims === 'object' && claims !== null ? claims : {}
   } catch {
     // Not a JWT: the server will say so.
     return {}

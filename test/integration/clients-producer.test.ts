@@ -1,7 +1,8 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
-import { createProducer, GatepostError, type ProducerOptions } from '../../clients/index.js'
+import type { GatepostError } from '../../clients/index.js'
+import { createProducer, type ProducerOptions } from '../../clients/index.js'
 import { until } from '../helpers/until.js'
 import { startWireDouble, userToken, type WireDouble } from '../helpers/wire-double.js'
 
