@@ -4,26 +4,23 @@ import { MongoClient, type Db, type Document, type MongoClientOptions } from 'mo
 export const defaultDatabase = 'gatepost'
 const commandNotFound = 59
 
-/**
- * Time limits so that a dead server is an error within seconds: callers answer 503 and try again.
- * `retryWrites` is off: mongodb-insert.ts and mongodb-replace.ts send again themselves and know what that means.
- */
-const options: MongoClientOptions = {
-  appName: 'gatepost',
-  retryWrites: false,
-  readPreference: 'primary',
-  readConcern: { level: 'majority' },
+/** So that a dead server is an error within seconds: callers answer 503 and try again. What the URL says wins. */
+const limits = {
   serverSelectionTimeoutMS: 3000,
   connectTimeoutMS: 5000,
   socketTimeoutMS: 20_000,
   waitQueueTimeoutMS: 5000,
-  heartbeatFrequencyMS: 5000,
-  ignoreUndefined: false
+  heartbeatFrequencyMS: 5000
 }
+
+/** `retryWrites` is off: mongodb-insert.ts and mongodb-replace.ts send again themselves and know what that means. */
+const promises: MongoClientOptions = { retryWrites: false, readPreference: 'primary', readConcern: { level: 'majority' } }
 
 /** Throws for a URL that the driver does not take. Nothing is connected yet. */
 export function createClient (url: string, more: MongoClientOptions = {}): { client: MongoClient, db: Db } {
-  const client = new MongoClient(url, { ...options, ...more })
+  const query = url.slice(url.indexOf('?') + 1).toLowerCase()
+  const unnamed = Object.fromEntries(Object.entries(limits).filter(([name]) => !query.includes(`${name.toLowerCase()}=`)))
+  const client = new MongoClient(url, { appName: 'gatepost', ...unnamed, ...promises, ...more })
   // Without a path the driver would take "test".
   const name = /^mongodb(?:\+srv)?:\/\/[^/]+\/([^?]+)/.exec(url)?.[1]
   return { client, db: client.db(name === undefined ? defaultDatabase : decodeURIComponent(name)) }

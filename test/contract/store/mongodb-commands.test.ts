@@ -1,0 +1,103 @@
+import { randomBytes } from 'node:crypto'
+import type { Document } from 'mongodb'
+import t from 'tap'
+import { entriesAfter, entriesBefore, entryKey, membershipKey, ownerRange } from '../../../shared/keys.js'
+import { userStream } from '../../../shared/names.js'
+import { openMongodbStore } from '../../../shared/store/mongodb-store.js'
+import { mongodbMissing, startMongodbServer } from '../../helpers/mongodb-server.js'
+import { silentLog } from '../../helpers/mongodb-store.js'
+import { message } from './store-contract.js'
+
+/** What is wrong with a filter: nothing, if it names keys or a range of keys. */
+function faultOfFilter (filter: Document | undefined): string | undefined {
+  if (filter === undefined) return 'no filter'
+  if (Array.isArray(filter.$or)) {
+    if (filter.$or.length === 0) return 'an empty $or'
+    return (filter.$or as Document[]).map(faultOfFilter).find(fault => fault !== undefined)
+  }
+  const id: unknown = filter._id
+  if (typeof id === 'string') return undefined
+  if (typeof id !== 'object' || id === null) return `_id is ${JSON.stringify(id)}`
+  const { $in, $gte, $gt, $lt, $lte } = id as { $in?: unknown, $gte?: unknown, $gt?: unknown, $lt?: unknown, $lte?: unknown }
+  if (Array.isArray($in)) return $in.every(key => typeof key === 'string') ? undefined : 'a key that is no string'
+  return [$gte, $gt, $lt, $lte].some(bound => typeof bound === 'string') ? undefined : `no bound: ${JSON.stringify(id)}`
+}
+
+function faultOfPipeline (pipeline: readonly Document[]): string | undefined {
+  const fault = faultOfFilter(pipeline[0]?.$match as Document | undefined)
+  if (fault !== undefined) return fault
+  return pipeline.slice(1).map(stage => {
+    if (stage.$unionWith === undefined) return undefined
+    const { pipeline: inner } = stage.$unionWith as { pipeline?: Document[] }
+    return faultOfPipeline(inner ?? [])
+  }).find(found => found !== undefined)
+}
+
+const administrative = new Set(['hello', 'isMaster', 'ismaster', 'ping', 'endSessions', 'createIndexes', 'listIndexes', 'enableSharding', 'shardCollection', 'split', 'moveChunk', 'listShards', 'buildInfo'])
+
+/** What is wrong with a command: nothing, if a mongos can send it to the shards of its keys alone. */
+function faultOfCommand (commandName: string, command: Document): string | undefined {
+  if (administrative.has(commandName)) return undefined
+  switch (commandName) {
+    case 'find': return faultOfFilter(command.filter as Document)
+    case 'aggregate': return faultOfPipeline(command.pipeline as Document[])
+    // The cursor's own command was looked at.
+    case 'getMore': case 'killCursors': return undefined
+    case 'insert': return (command.documents as Document[]).every(doc => typeof doc._id === 'string') ? undefined : 'a document without a key'
+    case 'update': return (command.updates as Document[]).map(({ q, multi }) => typeof (q as Document)._id === 'string' && multi !== true ? undefined : 'not one key').find(Boolean)
+    case 'delete': return (command.deletes as Document[]).map(({ q }) => faultOfFilter(q as Document)).find(Boolean)
+    default: return 'a command that is not known to name its keys'
+  }
+}
+
+t.test('commands - the check itself finds what names no key', async t => {
+  const range = { $match: { _id: { $gte: 'a', $lt: 'b' } } }
+  t.equal(faultOfCommand('find', { filter: { $or: [{ _id: { $gt: 'a' } }, { _id: { $in: ['k'] } }] } }), undefined)
+  t.equal(faultOfCommand('aggregate', { pipeline: [range, { $unionWith: { coll: 'entries', pipeline: [range] } }] }), undefined)
+  t.ok(faultOfCommand('find', { filter: {} }))
+  t.ok(faultOfCommand('find', { filter: { seq: 1 } }))
+  t.ok(faultOfCommand('find', { filter: { _id: { $ne: 'a' } } }))
+  t.ok(faultOfCommand('find', { filter: { $or: [{ _id: 'a' }, { id: 'b' }] } }))
+  t.ok(faultOfCommand('aggregate', { pipeline: [range, { $unionWith: { coll: 'entries', pipeline: [{ $sort: { _id: 1 } }] } }] }))
+  t.ok(faultOfCommand('update', { updates: [{ q: { v: 1 } }] }))
+  t.ok(faultOfCommand('delete', { deletes: [{ q: {} }] }))
+  t.ok(faultOfCommand('count', {}))
+})
+
+const server = await startMongodbServer(t)
+
+t.test('commands - every one names its keys or key ranges, and those of a tick go together', { skip: server === undefined ? mongodbMissing : false }, async t => {
+  const sent: Array<{ commandName: string, command: Document }> = []
+  const store = await openMongodbStore({ url: server?.url ?? '', log: silentLog, onCommand: event => { sent.push(event) } })
+  t.teardown(async () => { await store.close() })
+  const of = (name: string): number => sent.filter(({ commandName }) => commandName === name).length
+  const during = async (act: () => Promise<unknown>): Promise<Record<string, number>> => {
+    const start = sent.length
+    await act()
+    const counts: Record<string, number> = {}
+    for (const { commandName } of sent.slice(start)) counts[commandName] = (counts[commandName] ?? 0) + 1
+    return counts
+  }
+  const streams = Array.from({ length: 30 }, () => userStream(randomBytes(6).toString('hex')))
+  const [first, second] = streams as [typeof streams[0] & string, typeof streams[0] & string]
+
+  t.same(await during(async () => await store.insertChains('entries', streams.map(stream => [message(stream, 0, 1)]))), { insert: 1 }, 'one insert for the chains of one')
+  t.same(await during(async () => await store.insertChains('entries', [[message(first, 1, 2), message(first, 2, 3)], [message(second, 1, 2), message(second, 2, 3)], [message(streams[2] ?? first, 1, 2)]])), { insert: 3 })
+  t.match(sent.filter(({ commandName }) => commandName === 'insert').map(({ command }) => command.writeConcern as Document), [{ w: 'majority', j: true }, { w: 'majority', j: true }, {}, {}])
+  t.same(sent.filter(({ commandName }) => commandName === 'insert').map(({ command }) => command.ordered as boolean).filter(Boolean).length, 2, 'ordered ones for the chains of several')
+  t.same(await during(async () => await Promise.all(streams.map(async stream => await store.exist('entries', [entryKey(stream, 1)])))), { find: 1 }, 'one find for the questions of a tick')
+  t.same(await during(async () => await Promise.all(streams.map(async stream => await store.get('entries', [entryKey(stream, 0)])))), { find: 1 })
+  await store.range('entries', ownerRange(first), { limit: 10 })
+  await store.range('entries', entriesBefore(first, 3), { limit: 1, reverse: true })
+  t.same(await during(async () => await store.ranges('entries', streams.map(stream => entriesAfter(stream, 1)), { limit: 100 })), { find: 1 })
+  await store.lasts('entries', streams.map(ownerRange))
+  const doc = { key: membershipKey(first, 'g'), v: 0, purgeAt: null, text: '' }
+  t.same(await during(async () => await store.replace('state', [{ was: undefined, doc }])), { insert: 1 })
+  t.same(await during(async () => await store.replace('state', [{ was: 0, doc: { ...doc, v: 1 } }])), { update: 1 })
+  await store.replace('state', [{ was: 0, doc: { ...doc, v: 1 } }, { was: 1, doc: { ...doc, v: 2 } }])
+  await store.remove('entries', streams.map(stream => entryKey(stream, 0)))
+  await store.timeMs()
+
+  t.same(sent.map(({ commandName, command }) => ({ commandName, fault: faultOfCommand(commandName, command) })).filter(({ fault }) => fault !== undefined), [])
+  t.ok(of('find') > 5 && of('insert') === 5 && of('update') === 2 && of('delete') === 1)
+})
