@@ -68,7 +68,15 @@ export function createNatsBus ({ url, creds, name, log }: NatsBusOptions): Bus {
   }
 
   function tellStatus (isConnected: boolean): void {
-    for (const handler of [...statusHandlers]) handler(isConnected)
+    for (const handler of [...statusHandlers]) {
+      // What a handler throws would end the watch over the connection.
+      try { handler(isConnected) } catch (cause) { log.error({ event: 'bus-status-handler-failed', err: cause }, 'a handler of the bus\'s status failed') }
+    }
+  }
+
+  /** Cut short by `close`. */
+  async function pause (ms: number): Promise<void> {
+    await sleep(ms, undefined, { signal: closing.signal }).catch(() => undefined)
   }
 
   async function keepConnected (): Promise<void> {
@@ -79,7 +87,7 @@ export function createNatsBus ({ url, creds, name, log }: NatsBusOptions): Bus {
       } catch (error) {
         if (closing.signal.aborted) return
         log.warn({ event: 'nats-unreachable', reason: reasonOf(error) }, 'NATS is unreachable (GATEPOST_NATS_URL), trying again')
-        await sleep(Math.min(longestRetryMs, reconnectWaitMs * 2 ** tries), undefined, { signal: closing.signal }).catch(() => undefined)
+        await pause(Math.min(longestRetryMs, reconnectWaitMs * 2 ** tries))
         continue
       }
       if (closing.signal.aborted) {
@@ -96,7 +104,9 @@ export function createNatsBus ({ url, creds, name, log }: NatsBusOptions): Bus {
       connection = undefined
       for (const want of wanted) want.live = undefined
       become('waiting')
-      if (!closing.signal.aborted) log.warn({ event: 'nats-closed', reason: reasonOf(error) }, 'the connection to NATS was closed, making a new one')
+      if (closing.signal.aborted) return
+      log.warn({ event: 'nats-closed', reason: reasonOf(error) }, 'the connection to NATS was closed, making a new one')
+      await pause(reconnectWaitMs)
     }
   }
 
