@@ -1,0 +1,67 @@
+import t from 'tap'
+import { maxKeyBytes, isStorableKey, keyOfPurgeKey, purgeKey } from '../../shared/store/lmdb-encoding.js'
+import { planChunks } from '../../shared/store/mongodb-sharding.js'
+import { compareKeys, isEmptyRange, sortRanges } from '../../shared/store/store-keys.js'
+import { createTickGroup } from '../../shared/store/tick-group.js'
+
+t.test('keys - compare as their UTF-8 bytes', async t => {
+  t.ok(compareKeys('\uffff', '\u{10000}') < 0, 'beyond U+FFFF comes last, unlike in UTF-16')
+  t.ok('\uffff' > '\u{10000}')
+  t.ok(compareKeys('a', 'ab') < 0)
+  t.equal(compareKeys('é', 'é'), 0)
+  t.same(sortRanges([{ from: 'c', to: 'd' }, { from: 'b', to: 'b' }, { from: 'a', to: 'b' }]), [{ from: 'a', to: 'b' }, { from: 'c', to: 'd' }])
+  t.ok(isEmptyRange({ from: 'b', to: 'a' }))
+})
+
+t.test('purge index - sorts by time, then by key, and gives the key back', async t => {
+  const keys = [purgeKey(0, 'z'), purgeKey(1, ''), purgeKey(1.7e12, 'a\t😀'), purgeKey(1.7e12, 'b'), purgeKey(1.7e12 + 1, ''), purgeKey(4e15, 'a')]
+  t.same([...keys].sort((a, b) => Buffer.compare(a, b)), keys)
+  t.equal(keyOfPurgeKey(keys[2] ?? Buffer.alloc(8)), 'a\t😀')
+  t.same(purgeKey(-5, 'k'), purgeKey(0, 'k'))
+  t.notOk(isStorableKey(''))
+  t.notOk(isStorableKey('é'.repeat(maxKeyBytes / 2) + 'x'))
+  t.ok(isStorableKey('é'.repeat(maxKeyBytes / 2)))
+})
+
+t.test('sharding - chunks are even, and each shard has the same number of neighbours', async t => {
+  for (const count of [1, 2, 3, 7, 100, 1000]) {
+    const shards = Array.from({ length: count }, (_, at) => `shard${String(at).padStart(4, '0')}`)
+    const { splits, places } = planChunks([...shards].reverse())
+    t.equal(splits.length, places.length - 1)
+    t.same([...splits].sort(), splits)
+    t.same(new Set(splits).size, splits.length)
+    t.ok(splits.every(split => /^[0-9a-f]{4}$/.test(split)))
+    const begins = ['0000', ...splits]
+    t.same(places.map(place => place.key), begins)
+    const widths = begins.map((begin, at) => (at + 1 < begins.length ? parseInt(begins[at + 1] ?? '', 16) : 0x10000) - parseInt(begin, 16))
+    t.ok(Math.max(...widths) - Math.min(...widths) <= 1, 'even to one prefix')
+    const each = shards.map(shard => places.filter(place => place.shard === shard).length)
+    t.ok(Math.min(...each) >= 1 && Math.max(...each) - Math.min(...each) <= 1)
+    t.same(places.map(place => place.shard), places.map(place => place.shard).sort(), 'neighbours lie together')
+  }
+  t.same(planChunks([]), { splits: [], places: [] })
+})
+
+t.test('tick group - asks together, answers each, splits at the limit', async t => {
+  const asked: number[][] = []
+  const group = createTickGroup<number, string>(3, async questions => {
+    asked.push([...questions])
+    return questions.map(String)
+  })
+  t.same(await Promise.all([group.ask([1, 2]), group.ask([]), group.ask([3, 4]), group.ask([5])]), [['1', '2'], [], ['3', '4'], ['5']])
+  t.same(asked, [[1, 2, 3], [4, 5]])
+  t.same(await group.ask([9]), ['9'])
+  t.same(asked.length, 3)
+})
+
+t.test('tick group - a failure reaches everyone who asked, and nobody later', async t => {
+  let fails = true
+  const group = createTickGroup<number, number>(10, async questions => {
+    if (fails) throw new Error('broken')
+    return [...questions]
+  })
+  const results = await Promise.allSettled([group.ask([1]), group.ask([2])])
+  t.same(results.map(result => result.status), ['rejected', 'rejected'])
+  fails = false
+  t.same(await group.ask([3]), [3])
+})
