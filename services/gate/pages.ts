@@ -12,7 +12,8 @@ const bundleFolders = [new URL('../../clients/bundle/', import.meta.url), new UR
 const contentTypes = {
   html: 'text/html; charset=utf-8',
   js: 'text/javascript; charset=utf-8',
-  css: 'text/css; charset=utf-8'
+  css: 'text/css; charset=utf-8',
+  map: 'application/json'
 }
 
 const policy = (directives: Record<string, string>): string =>
@@ -20,8 +21,8 @@ const policy = (directives: Record<string, string>): string =>
     .map(([name, value]) => `${name} ${value}`).join('; ')
 
 const adminPolicy = policy({})
-/** The demo's inbox talks to nodes, which may be anywhere, and its element brings a style sheet of its own. */
-const demoPolicy = policy({ 'connect-src': "'self' http: https: ws: wss:", 'style-src': "'self' 'unsafe-inline'" })
+/** The demo's inbox talks to nodes, which may be anywhere. */
+const demoPolicy = policy({ 'connect-src': "'self' http: https: ws: wss:" })
 
 interface Page { readonly path: string, readonly file: URL, readonly csp?: string }
 
@@ -32,8 +33,10 @@ export async function servePages (app: App, { isDemo }: { isDemo: boolean }): Pr
     page('/gate/pages/admin.js', 'admin.js'),
     page('/gate/pages/pages.css', 'pages.css')
   ]
-  const bundle = bundleFolders.map(folder => new URL('gatepost-inbox.js', folder)).find(file => existsSync(fileURLToPath(file)))
-  if (bundle !== undefined) pages.push({ path: '/gate/clients/gatepost-inbox.js', file: bundle })
+  for (const name of ['gatepost-inbox.js', 'gatepost-inbox.js.map']) {
+    const file = bundleFolders.map(folder => new URL(name, folder)).find(file => existsSync(fileURLToPath(file)))
+    if (file !== undefined) pages.push({ path: `/gate/clients/${name}`, file })
+  }
   if (isDemo) {
     pages.push(page('/gate/demo', 'demo.html', demoPolicy), page('/gate/pages/demo.js', 'demo.js'))
     app.get('/', { schema: { hide: true } }, async (_request, reply) => await reply.redirect('gate/demo'))

@@ -67,10 +67,13 @@ function fillDrain (cell, node) {
   button.setAttribute('aria-label', `${isDraining ? 'Put back' : 'Drain'} ${node.id}`)
   setText(button, isDraining ? 'Put back' : 'Drain')
   button.onclick = async () => {
+    // Disabled it would lose the focus.
+    if (button.ariaBusy === 'true') return
     if (!isDraining && !window.confirm(`Drain ${node.id}? Its ${number.format(node.sockets)} sockets are handed over to the other nodes.`)) return
-    button.disabled = true
+    button.ariaBusy = 'true'
     await ask(`nodes/${encodeURIComponent(node.id)}/drain`, isDraining ? 'DELETE' : 'POST')
     await refresh()
+    button.ariaBusy = 'false'
   }
 }
 
