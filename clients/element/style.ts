@@ -34,7 +34,7 @@ svg { width: 20px; height: 20px; display: block; }
   height: min(var(--gatepost-height, 560px), 80vh); display: flex; flex-direction: column; overflow: hidden;
   background: var(--bg); color: var(--fg); border: 1px solid var(--line); border-radius: var(--gatepost-radius, 14px);
   box-shadow: 0 12px 40px rgb(0 0 0 / 22%); text-align: start; }
-:host([align="start"]) .panel { right: auto; left: 0; }
+.panel.start { right: auto; left: 0; }
 .head { display: flex; align-items: center; gap: 4px; padding: 10px 10px 10px 16px; border-bottom: 1px solid var(--line); }
 h2 { flex: 1; min-width: 0; margin: 0; font-size: 1.1em; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .head button:hover, .tools button:hover, .actions button:hover { background: var(--hover); }

@@ -165,7 +165,8 @@ export function createView ({ root, texts, locale, wishes }: { root: ShadowRoot,
 
   function renderReading (message: Message, box: Box): void {
     const isNew = shownMessage?.id !== message.id
-    if (!isNew && shownMessage === message) return
+    // What else changes of a message is not shown here, and what has the focus is not to be replaced under it.
+    if (!isNew && shownMessage?.archived === message.archived && shownMessage.recalled === message.recalled) return
     const title = make('h3', { tabindex: '-1' }, titleOf(message))
     const time = make('time', { datetime: message.createdAt }, new Intl.DateTimeFormat(locale, { dateStyle: 'long', timeStyle: 'short' }).format(new Date(message.createdAt)))
     const action = (className: string, path: string, label: string, act: (message: Message) => void): HTMLButtonElement => {
@@ -173,7 +174,8 @@ export function createView ({ root, texts, locale, wishes }: { root: ShadowRoot,
       element.addEventListener('click', () => act(message))
       return element
     }
-    const focusedClass = root.activeElement?.closest('.actions button')?.className
+    const focusedClass = root.activeElement?.closest('.reading button')?.className
+    const isTitleFocused = root.activeElement?.matches('.reading h3') === true
     reading.replaceChildren(make('article', { 'aria-labelledby': 'subject' },
       title,
       make('div', { class: 'meta' }, partyOf(message, box), ' · ', time),
@@ -192,14 +194,23 @@ export function createView ({ root, texts, locale, wishes }: { root: ShadowRoot,
     if (isNew) {
       body.scrollTop = 0
       title.focus()
-    } else if (focusedClass !== undefined) {
+    } else if (isTitleFocused) title.focus()
+    else if (focusedClass !== undefined) {
       [...reading.querySelectorAll('button')].find(({ className }) => className === focusedClass)?.focus()
     }
   }
 
-  function renderFocus (before: Model | undefined, model: Model): void {
-    if (model.isOpen && before?.isOpen !== true) (rowButton(current) ?? panel).focus()
-    else if (!model.isOpen && before?.isOpen === true && root.activeElement !== null) bell.focus()
+  /** Under the bell's right edge, or under its left one where the window ends before. */
+  function place (): void {
+    panel.classList.remove('start')
+    panel.classList.toggle('start', panel.getBoundingClientRect().left < 0)
+  }
+
+  function renderFocus (before: Model | undefined, model: Model, hadFocus: boolean): void {
+    if (model.isOpen && before?.isOpen !== true) {
+      place()
+      ;(rowButton(current) ?? panel).focus()
+    } else if (!model.isOpen && before?.isOpen === true && hadFocus) bell.focus()
     else if (model.isOpen && model.selected === undefined && before?.selected !== undefined) {
       if (rows.has(before.selected.id)) setCurrent(before.selected.id)
       ;(rowButton(current) ?? panel).focus()
@@ -231,6 +242,8 @@ export function createView ({ root, texts, locale, wishes }: { root: ShadowRoot,
     render (model) {
       const before = shown
       shown = model
+      // Asked before anything is hidden, for what is hidden loses its focus.
+      const hadFocus = panel.contains(root.activeElement)
       badge.hidden = model.unread === 0
       setText(badge, model.unread > 99 ? '99+' : String(model.unread))
       bell.setAttribute('aria-label', texts.bell(model.unread))
@@ -253,7 +266,7 @@ export function createView ({ root, texts, locale, wishes }: { root: ShadowRoot,
       if (model.selected !== undefined) renderReading(model.selected, model.box)
       else reading.replaceChildren()
       shownMessage = model.selected
-      renderFocus(before, model)
+      renderFocus(before, model, hadFocus)
     },
     announce (text) { spoken.textContent = text }
   }
