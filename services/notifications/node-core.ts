@@ -27,6 +27,7 @@ import { createUnreadCounter, type UnreadCounter } from './state/unread.js'
 import { createUserViews, type UserViews } from './state/user-views.js'
 import { createAppender, type Appender, type AppendRules } from './stream/appender.js'
 import { decodeEntry, encodeEntry } from './stream/entry.js'
+import { createHandOver, type HandOver } from './stream/hand-over.js'
 import { createHeads, type Heads } from './stream/heads.js'
 
 export interface NodeCore {
@@ -36,6 +37,7 @@ export interface NodeCore {
   readonly log: Log
   readonly heads: Heads
   readonly appender: Appender
+  readonly handOver: HandOver
   readonly views: UserViews
   readonly hub: Hub
   readonly users: LocalUsers
@@ -70,6 +72,8 @@ export interface NodeCoreOptions {
   readonly retentionMs: number
   readonly rateUserPerMinute: number | undefined
   readonly isDraining: () => boolean
+  /** The ring's node for a stream. */
+  readonly ownerOf: (stream: StreamId) => NodeId | undefined
   /** Awaited before streams are appended to; see node-log.ts. */
   readonly beforeStoring: (streams: readonly StreamId[]) => Promise<void> | undefined
   readonly rules?: AppendRules | undefined
@@ -79,7 +83,7 @@ export interface NodeCoreOptions {
 const lookAgainMs = 15_000
 
 export function createNodeCore (options: NodeCoreOptions): NodeCore {
-  const { nodeId, store, dispatch, clock, log, secret, auth, retentionMs, rateUserPerMinute, isDraining, beforeStoring, rules } = options
+  const { nodeId, store, dispatch, clock, log, secret, auth, retentionMs, rateUserPerMinute, isDraining, ownerOf, beforeStoring, rules } = options
   const { now } = clock
   const heads = createHeads({ store, now })
   const views = createUserViews({ store, heads, now })
@@ -115,7 +119,8 @@ export function createNodeCore (options: NodeCoreOptions): NodeCore {
       timer.unref()
     }
   })
-  const { append } = appender
+  const handOver = createHandOver({ nodeId, dispatch, appender, ownerOf, onStored: arrived, log })
+  const { append } = handOver
 
   const stopArrivals = dispatch.onArrival(hub.wants, ({ token, payload }) => {
     if (payload[0] === volatileMark) {
@@ -174,7 +179,7 @@ export function createNodeCore (options: NodeCoreOptions): NodeCore {
   }
 
   return {
-    nodeId, store, now, log, heads, appender, views, hub, users, topics, unread, pages, marks, groups, recall, isDraining, verifyTicket, postAll,
+    nodeId, store, now, log, heads, appender, handOver, views, hub, users, topics, unread, pages, marks, groups, recall, isDraining, verifyTicket, postAll,
     verifyToken: tokens.verify,
     joinByTicket: async ticket => {
       if (ticket.groups.length === 0 || joined.has(ticket)) return

@@ -25,6 +25,7 @@ import { observeNode } from './node-metrics.js'
 import { createPlacement, type Placement } from './placement.js'
 import { serveMessages } from './routes/messages.js'
 import type { AppendRules } from './stream/appender.js'
+import { handOverKind, type HandedEntries } from './stream/hand-over.js'
 
 export interface NodeOptions {
   readonly settings: {
@@ -126,12 +127,15 @@ export async function startNode ({ settings, store, bus, natsPrefix, log: parent
     }
   })
   core = createNodeCore({
-    nodeId: id, store, dispatch, clock, log, secret: settings.secret, auth: settings.auth, retentionMs: settings.retentionMs, rateUserPerMinute: settings.rateUserPerMinute, isDraining, beforeStoring: nodeLog.beforeStoring, rules
+    nodeId: id, store, dispatch, clock, log, secret: settings.secret, auth: settings.auth, retentionMs: settings.retentionMs, rateUserPerMinute: settings.rateUserPerMinute, isDraining, ownerOf: stream => placement?.ownerOf(stream), beforeStoring: nodeLog.beforeStoring, rules
   })
   const { users, hub } = core
   placement = createPlacement({ nodeId: id, dispatch, users, now: clock.now, log, drainMs: settings.drainMs })
   const lookout = createLookout({ nodeId: id, dispatch, hub, placement, nodeLog, log })
   answerNodeRequests(dispatch, createNodeRequests({ core, placement, log }))
+  const { handOver } = core
+  // From a node of the same cluster and the same package: the shape is believed.
+  dispatch.answer(handOverKind, async body => await handOver.serve(body as HandedEntries))
   const validateLookAt = createValidator(Type.Object({ streams: Type.Array(Type.String()) }))
   dispatch.answer('look-at', async body => { await lookout.lookAt(validateLookAt(body).streams as StreamId[]); return {} })
   const sockets = createSocketServer({ core, httpServer: app.server, log })

@@ -9,7 +9,7 @@
  *
  * A reader that stands at the head of its stream is live: it gets the frames. Any other is brought up by catch-up.ts.
  */
-import type { Logger } from 'pino'
+import type { Log } from '../../../shared/log.js'
 import { streamToken } from '../../dispatch/subjects.js'
 import type { StreamId } from '../../../shared/names.js'
 import { placeOfEntry, type EntryDoc, type Store } from '../../../shared/store/store.js'
@@ -58,7 +58,7 @@ export interface HubOptions {
   readonly store: Store
   readonly heads: Heads
   readonly now: () => number
-  readonly log: Logger
+  readonly log: Log
   /** Called for every entry that is passed on, in the order of its stream, before its frame is sent. */
   readonly onEntry: (stream: LocalStream, doc: EntryDoc) => void
 }

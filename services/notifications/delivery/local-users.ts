@@ -2,7 +2,7 @@
  * The users with sockets on this node: who is here, what a join or leave means for their sockets, and their `unread`
  * events: when a number changed, at most 4 a second for each, the last one always.
  */
-import type { Logger } from 'pino'
+import type { Log } from '../../../shared/log.js'
 import { allStream, groupStream, type StreamId, type UserId } from '../../../shared/names.js'
 import type { EntryDoc } from '../../../shared/store/store.js'
 import { parseChange } from '../stream/change.js'
@@ -41,7 +41,7 @@ export interface LocalUsersOptions {
   readonly views: UserViews
   readonly unread: UnreadCounter
   readonly now: () => number
-  readonly log: Logger
+  readonly log: Log
 }
 
 const roundMs = 250

@@ -10,7 +10,7 @@
  * Backfill and cut-over. A session first becomes a reader of the local stream, then reads from its cursor. When what
  * it was sent reaches the stream's head, it goes live in the same turn of the event loop: no entry falls between.
  */
-import type { Logger } from 'pino'
+import type { Log } from '../../../shared/log.js'
 import type { Socket } from 'socket.io'
 import type { StreamId, UserId } from '../../../shared/names.js'
 import type { Store } from '../../../shared/store/store.js'
@@ -32,7 +32,7 @@ export interface SessionOptions {
   readonly store: Store
   readonly heads: Heads
   readonly now: () => number
-  readonly log: Logger
+  readonly log: Log
   readonly socket: Socket
   readonly ticket: Ticket
   /** Undefined: only new entries. */

@@ -3,7 +3,7 @@
  * answered only when everything of the user is loaded, so a store that is away is a refused handshake with its code.
  */
 import type { Server as HttpServer } from 'node:http'
-import type { Logger } from 'pino'
+import type { Log } from '../../../shared/log.js'
 import { Server, type Socket } from 'socket.io'
 import { Type } from 'typebox'
 import { IdempotencyKey, parseMessage } from '../../../shared/contract/message.js'
@@ -19,7 +19,7 @@ import { Session, type Cursors } from './session.js'
 export interface SocketServerOptions {
   readonly core: NodeCore
   readonly httpServer: HttpServer
-  readonly log: Logger
+  readonly log: Log
 }
 
 export interface SocketServer {
@@ -193,7 +193,7 @@ export function createSocketServer ({ core, httpServer, log }: SocketServerOptio
       return await session.sync(await core.views.fresh(session.user), checkCursors(cursors, 'cursors') ?? {}, limit ?? 200)
     })
     handle('read', async payload => {
-      const { ids, upTo } = validateRead(payload ?? {})
+      const { ids, upTo } = validateRead(payload === undefined ? {} : payload)
       if (ids !== undefined && upTo !== undefined) throw refusal('ids, upTo', 'both', 'one of them')
       if (ids !== undefined) await core.marks.read(session.user, ids)
       else await core.marks.readTo(session.user, checkCursors(upTo, 'upTo'), undefined)

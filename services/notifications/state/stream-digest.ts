@@ -79,6 +79,7 @@ export class StreamDigest {
         const docs = await readAfter(store, this.stream, this.head, page)
         if (docs.length === 0) break
         for (const doc of docs) if (doc.seq > this.head) this.#take(doc)
+        this.expire(now)
       }
       while (this.#coveredFrom > from) {
         const docs = await readBefore(store, this.stream, this.#coveredFrom + 1, page)

@@ -56,13 +56,11 @@ export function createUnreadCounter ({ store, views, heads, now }: { store: Stor
     const { state } = view
     const sender = view.stream // `u:NAME`, as a message names its sender
     const shared = visibleStreams(view).slice(1).map(({ stream, after }) => ({ stream, after, digest: digestOf(stream, headOf(stream)) }))
-    await Promise.all(shared.map(({ stream, after, digest }) => {
-      digest.expire(now())
-      return digest.cover(store, headOf(stream), unreadFloor(state, stream, after), now())
-    }))
+    await Promise.all(shared.map(({ stream, after, digest }) => digest.cover(store, headOf(stream), unreadFloor(state, stream, after), now())))
     const total = await ownUnread(view.counts, state, store, now())
     let nextExpiryMs = nextOwnExpiry(view.counts, state, now())
     for (const { after, digest } of shared) {
+      digest.expire(now())
       digest.addUnread(total, view.state, sender, after)
       nextExpiryMs = Math.min(nextExpiryMs, digest.nextExpiryMs)
     }

@@ -16,7 +16,7 @@
  * within `prolongWithinMs` is first prolonged by a conditional update. So a head outlives every memory of it, and two
  * beginnings of one stream cannot both exist. That a stream is empty is never remembered.
  */
-import type { Logger } from 'pino'
+import type { Log } from '../../../shared/log.js'
 import { decodeTime, encodeTime, fromMs, toMs, ticksPerMs, type Clock } from '../../../shared/clock.js'
 import { GatepostError } from '../../../shared/errors.js'
 import { entriesAfter, entriesBefore, entryKey, locatorKey, ownerRange } from '../../../shared/keys.js'
@@ -72,7 +72,7 @@ export interface Appender {
 export interface AppenderOptions {
   readonly store: Store
   readonly clock: Clock
-  readonly log: Logger
+  readonly log: Log
   /** Called in stream order for every entry that this appender stored or found, before its promise resolves. */
   readonly onAppended: (stream: StreamId, doc: EntryDoc) => void
   /** Awaited before a group is stored that touches these streams (a node that is cut off writes their names down). */

@@ -1,0 +1,124 @@
+/**
+ * Who appends. Any node may, the chain keeps it safe; the node that the ring gives for the stream does it best: the head
+ * is in its memory, nobody contends, its groups are the largest. So what is for another node's stream is handed to it,
+ * what has gathered meanwhile in one question, one question at a time for each node, so that order holds. Where no
+ * answer comes this node appends itself, under the same ids: each entry lands once, whoever was first.
+ */
+import type { Log } from '../../../shared/log.js'
+import { GatepostError } from '../../../shared/errors.js'
+import type { NodeId, StreamId } from '../../../shared/names.js'
+import type { EntryDoc } from '../../../shared/store/store.js'
+import type { Dispatch } from '../../dispatch/dispatch.js'
+import type { Appender } from './appender.js'
+import type { EntryDraft } from './entry.js'
+
+export interface HandOver {
+  /** As Appender.append, wherever it happens. */
+  append: (stream: StreamId, draft: EntryDraft) => Promise<{ doc: EntryDoc }>
+  /** Appends what another node handed over. */
+  serve: (body: HandedEntries) => Promise<HandedAnswers>
+  readonly counts: { readonly handed: number, readonly fallbacks: number }
+}
+
+export interface HandedEntries { readonly entries: ReadonlyArray<{ readonly stream: StreamId, readonly draft: EntryDraft }> }
+/** For each entry its place, or why it was refused. */
+export interface HandedAnswers { readonly answers: ReadonlyArray<{ readonly key: string, readonly seq: number, readonly purgeAt: number | null } | { readonly code: GatepostError['code'], readonly message: string }> }
+
+export interface HandOverOptions {
+  readonly nodeId: NodeId
+  readonly dispatch: Dispatch
+  readonly appender: Appender
+  /** The ring's node for a stream. */
+  readonly ownerOf: (stream: StreamId) => NodeId | undefined
+  /** An entry that another node stored for this one. */
+  readonly onStored: (stream: StreamId, doc: EntryDoc) => void
+  readonly log: Log
+  readonly timeoutMs?: number
+}
+
+export const handOverKind = 'append-entries'
+const maxEntries = 1_000
+
+interface Waiting {
+  readonly stream: StreamId
+  readonly draft: EntryDraft
+  readonly resolve: (stored: { doc: EntryDoc }) => void
+  readonly reject: (error: unknown) => void
+}
+
+export function createHandOver ({ nodeId, dispatch, appender, ownerOf, onStored, log, timeoutMs = 2_000 }: HandOverOptions): HandOver {
+  const queues = new Map<NodeId, Waiting[]>()
+  const asking = new Set<NodeId>()
+  const counts = { handed: 0, fallbacks: 0 }
+  // JSON of a draft is longer than its text by escapes, at worst 6 characters for one.
+  const maxChars = dispatch.maxPayloadBytes / 4
+
+  function ask (owner: NodeId): void {
+    if (asking.has(owner)) return
+    asking.add(owner)
+    // What comes in the same turn of the event loop goes along.
+    setImmediate(() => { void serveQueue(owner) })
+  }
+
+  async function serveQueue (owner: NodeId): Promise<void> {
+    for (let queue = queues.get(owner); queue !== undefined && queue.length > 0; queue = queues.get(owner)) {
+      let chars = 0
+      let count = 0
+      while (count < queue.length && count < maxEntries && (count === 0 || chars + queue[count]!.draft.text.length < maxChars)) chars += queue[count++]!.draft.text.length
+      await handOver(owner, queue.splice(0, count))
+    }
+    queues.delete(owner)
+    asking.delete(owner)
+  }
+
+  async function handOver (owner: NodeId, group: readonly Waiting[]): Promise<void> {
+    let answers: HandedAnswers['answers']
+    try {
+      const body: HandedEntries = { entries: group.map(({ stream, draft }) => ({ stream, draft })) }
+      answers = (await dispatch.ask(owner, handOverKind, body, timeoutMs) as HandedAnswers).answers
+      counts.handed += group.length
+    } catch (error) {
+      counts.fallbacks += group.length
+      log.debug({ err: error, owner, entries: group.length }, 'a hand-over was not answered: appending here')
+      for (const { stream, draft, resolve, reject } of group) appender.append(stream, draft).then(resolve, reject)
+      return
+    }
+    for (const [i, { stream, draft, resolve, reject }] of group.entries()) {
+      const answer = answers[i]
+      if (answer === undefined || 'code' in answer) {
+        reject(new GatepostError(answer?.code ?? 'GP_INTERNAL', answer?.message ?? 'a hand-over was answered in part'))
+        continue
+      }
+      const { key, seq, purgeAt } = answer
+      const doc: EntryDoc = { ...draft, key, v: 0, seq, purgeAt }
+      onStored(stream, doc)
+      resolve({ doc })
+    }
+  }
+
+  return {
+    counts,
+    append: (stream, draft) => {
+      const owner = ownerOf(stream)
+      if (owner === undefined || owner === nodeId || !dispatch.isConnected) return appender.append(stream, draft)
+      return new Promise((resolve, reject) => {
+        const queue = queues.get(owner)
+        const waiting = { stream, draft, resolve, reject }
+        if (queue === undefined) queues.set(owner, [waiting])
+        else queue.push(waiting)
+        ask(owner)
+      })
+    },
+    serve: async ({ entries }) => ({
+      answers: await Promise.all(entries.map(async ({ stream, draft }) => {
+        try {
+          const { doc: { key, seq, purgeAt } } = await appender.append(stream, draft)
+          return { key, seq, purgeAt }
+        } catch (error) {
+          if (error instanceof GatepostError) return { code: error.code, message: error.message }
+          throw error
+        }
+      }))
+    })
+  }
+}
