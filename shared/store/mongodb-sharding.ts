@@ -5,7 +5,7 @@
  * balancer knows better.
  */
 import type { Db, Document } from 'mongodb'
-import { collectionNames } from './store.js'
+import { collectionNames, type CollectionName } from './store.js'
 
 const prefixes = 0x10000
 /** More pieces than shards, so that the balancer has something to give to a shard that is added. */
@@ -36,33 +36,57 @@ export function planChunks (shards: readonly string[]): ChunkPlan {
   }
 }
 
-/** Returns what an admin should know; empty when all is as it should be. Rejects only when the connection fails. */
-export async function shardCollections (db: Db): Promise<string[]> {
-  const admin = db.admin()
+/** What sharding needs of a mongos. */
+export interface ShardingAdmin {
+  readonly database: string
+  /** A command to the admin database. */
+  readonly command: (command: Document) => Promise<Document>
+  readonly isEmpty: (collection: CollectionName) => Promise<boolean>
+}
+
+export const shardingAdminOf = (db: Db): ShardingAdmin => ({
+  database: db.databaseName,
+  command: async command => await db.admin().command(command),
+  isEmpty: async collection => await db.collection<{ _id: string }>(collection).findOne({ _id: { $gte: '' } }, { projection: { _id: 1 } }) === null
+})
+
+/**
+ * Returns what an admin should know; empty when all is as it should be. What a mongos refuses does not keep Gatepost
+ * from serving; rejects only where there was no answer.
+ */
+export async function shardCollections (admin: ShardingAdmin): Promise<string[]> {
   const notes: string[] = []
-  try {
-    await settled(async () => await admin.command({ enableSharding: db.databaseName }))
-    const { shards } = await admin.command({ listShards: 1 }) as { shards: Array<{ _id: string }> }
-    const plan = planChunks(shards.map(shard => shard._id))
-    for (const name of collectionNames) {
-      const namespace = `${db.databaseName}.${name}`
-      await settled(async () => await admin.command({ shardCollection: namespace, key: { _id: 1 } }))
-      if (await isEmpty(db, name)) await spread(admin, namespace, plan)
+  const attempt = async (what: string, step: () => Promise<void>): Promise<void> => {
+    try {
+      await step()
+    } catch (error) {
+      const { code, message } = error as { code?: number, message: string }
+      if (code === undefined) throw error
+      notes.push(code === unauthorized ? `${what}: no right to shard; do it by hand, by { _id: 1 }` : `${what}: not sharded or not spread: ${message}`)
     }
-  } catch (error) {
-    if ((error as { code?: number }).code !== unauthorized) throw error
-    notes.push(`no right to shard: run "sh.shardCollection" for ${collectionNames.join(', ')} on { _id: 1 } by hand`)
+  }
+  let shards: string[] = []
+  await attempt(admin.database, async () => {
+    await settled(async () => await admin.command({ enableSharding: admin.database }))
+    const listed = await admin.command({ listShards: 1 }) as { shards: Array<{ _id: string }> }
+    shards = listed.shards.map(shard => shard._id)
+  })
+  if (shards.length === 0) return notes
+  const plan = planChunks(shards)
+  for (const name of collectionNames) {
+    await attempt(name, async () => {
+      const namespace = `${admin.database}.${name}`
+      await settled(async () => await admin.command({ shardCollection: namespace, key: { _id: 1 } }))
+      if (await admin.isEmpty(name)) await spread(admin, namespace, plan)
+    })
   }
   return notes
 }
 
-async function spread (admin: { command: (command: Document) => Promise<Document> }, namespace: string, { splits, places }: ChunkPlan): Promise<void> {
+async function spread (admin: ShardingAdmin, namespace: string, { splits, places }: ChunkPlan): Promise<void> {
   for (const middle of splits) await settled(async () => await admin.command({ split: namespace, middle: { _id: middle } }))
   for (const { key, shard } of places) await settled(async () => await admin.command({ moveChunk: namespace, find: { _id: key }, to: shard }))
 }
-
-const isEmpty = async (db: Db, name: string): Promise<boolean> =>
-  await db.collection<{ _id: string }>(name).findOne({ _id: { $gte: '' } }, { projection: { _id: 1 } }) === null
 
 /** Runs a step that others may be doing too: again while they are at it, done when it is done already. */
 async function settled (step: () => Promise<unknown>): Promise<void> {

@@ -11,7 +11,7 @@ import { fromBson, hasOwnId, identityFields, toBson, type BsonDoc } from './mong
 import { insertChains, type MongodbWrites, type WriteReply } from './mongodb-insert.js'
 import { createLastsReader } from './mongodb-lasts.js'
 import { replaceDocs } from './mongodb-replace.js'
-import { shardCollections } from './mongodb-sharding.js'
+import { shardCollections, shardingAdminOf } from './mongodb-sharding.js'
 import { isEmptyRange, sortRanges } from './store-keys.js'
 import { collectionNames, type CollectionName, type Collections, type KeyRange, type Store } from './store.js'
 import { createTickGroup } from './tick-group.js'
@@ -132,7 +132,7 @@ export async function openMongodbStore ({ url, log, now = Date.now, onCommand }:
   async function prepare (): Promise<void> {
     const greeting = await hello(db)
     const found: string[] = []
-    if (isMongos(greeting)) found.push(...await shardCollections(db))
+    if (isMongos(greeting)) found.push(...await shardCollections(shardingAdminOf(db)))
     let hasTtl = true
     for (const name of collectionNames) {
       try {

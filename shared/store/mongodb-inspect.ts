@@ -1,0 +1,86 @@
+/** What `gatepost doctor` wants to know of a MongoDB. Reads only; changes nothing. */
+import type { Db, Document } from 'mongodb'
+import { createClient, hello, isMongos, serverTimeMs } from './mongodb-connection.js'
+import { collectionNames, type CollectionName } from './store.js'
+
+export interface InspectedCollection {
+  readonly name: CollectionName
+  readonly exists: boolean
+  /** Expired documents are deleted by the server. */
+  readonly hasTtlIndex: boolean
+  /** JSON of the shard key, such as `{"_id":1}`; undefined where it is not sharded or that cannot be read. */
+  readonly shardKey: string | undefined
+  /** How many chunks lie on which shard; empty where it is not sharded. */
+  readonly chunksByShard: Readonly<Record<string, number>>
+}
+
+export type MongodbInspection =
+  | { readonly reachable: false, readonly cause: unknown }
+  | {
+    readonly reachable: true
+    readonly version: string
+    readonly kind: 'mongos' | 'replica set' | 'one server'
+    readonly database: string
+    /** Empty where it is no mongos. */
+    readonly shards: readonly string[]
+    readonly collections: readonly InspectedCollection[]
+    /** The server's clock less this machine's. */
+    readonly clockDifferenceMs: number
+    /** What could not be looked at, and why. */
+    readonly notes: readonly string[]
+  }
+
+/** Throws for a malformed URL; whatever else goes wrong is in what it returns. */
+export async function inspectMongodb ({ url, now = Date.now }: { url: string, now?: () => number }): Promise<MongodbInspection> {
+  const { client, db } = createClient(url)
+  try {
+    await client.connect()
+    const greeting = await hello(db)
+    const { version } = await db.admin().command({ buildInfo: 1 }) as { version: string }
+    const clockDifferenceMs = await serverTimeMs(db, now) - now()
+    const notes: string[] = []
+    const sharded = isMongos(greeting)
+    const shards = sharded ? await attempt(notes, 'the shards', [], async () => await shardNames(db)) : []
+    const existing = new Set((await attempt(notes, 'the collections', [], async () => await db.listCollections({}, { nameOnly: true }).toArray())).map(({ name }) => name))
+    const collections: InspectedCollection[] = []
+    for (const name of collectionNames) {
+      const exists = existing.has(name)
+      const indexes = exists ? await attempt<Document[]>(notes, `the indexes of ${name}`, [], async () => await db.collection(name).listIndexes().toArray()) : []
+      const hasTtlIndex = indexes.some(index => index.expireAfterSeconds === 0 && (index.key as Document).purgeAt === 1)
+      const none = { shardKey: undefined, chunksByShard: {} }
+      const sharding = sharded ? await attempt(notes, `the chunks of ${name}`, none, async () => await readSharding(db, name)) : none
+      collections.push({ name, exists, hasTtlIndex, ...sharding })
+    }
+    const kind = sharded ? 'mongos' : greeting.setName === undefined ? 'one server' : 'replica set'
+    return { reachable: true, version, kind, database: db.databaseName, shards, collections, clockDifferenceMs, notes }
+  } catch (cause) {
+    return { reachable: false, cause }
+  } finally {
+    await client.close()
+  }
+}
+
+async function attempt<T> (notes: string[], what: string, otherwise: T, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read()
+  } catch (error) {
+    notes.push(`${what} could not be read: ${(error as Error).message}`)
+    return otherwise
+  }
+}
+
+async function shardNames (db: Db): Promise<string[]> {
+  const { shards } = await db.admin().command({ listShards: 1 }) as { shards: Array<{ _id: string }> }
+  return shards.map(shard => shard._id).sort()
+}
+
+async function readSharding (db: Db, name: CollectionName): Promise<Pick<InspectedCollection, 'shardKey' | 'chunksByShard'>> {
+  const config = db.client.db('config')
+  const namespace = `${db.databaseName}.${name}`
+  const entry = await config.collection<{ _id: string, key?: Document, dropped?: boolean, uuid?: unknown }>('collections').findOne({ _id: namespace })
+  if (entry?.key === undefined || entry.dropped === true) return { shardKey: undefined, chunksByShard: {} }
+  // From MongoDB 5.0 on chunks name their collection by its uuid, before by its namespace.
+  const owner = entry.uuid === undefined ? { ns: namespace } : { $or: [{ ns: namespace }, { uuid: entry.uuid }] }
+  const counts = await config.collection('chunks').aggregate<{ _id: string, count: number }>([{ $match: owner }, { $group: { _id: '$shard', count: { $sum: 1 } } }]).toArray()
+  return { shardKey: JSON.stringify(entry.key), chunksByShard: Object.fromEntries(counts.map(({ _id, count }) => [_id, count])) }
+}
