@@ -67,8 +67,8 @@ export async function startNode ({ settings, store, bus, natsPrefix, log: parent
   const log = parent.child({ node: id })
   const metrics = given ?? createMetrics()
   const clock = createClock(now)
-  let placement: Placement | undefined
-  let core: NodeCore | undefined
+  /** What is made once the address is known; what asks for it earlier goes without. */
+  const made: { dispatch?: Dispatch, core?: NodeCore, placement?: Placement } = {}
   let isClosing = false
 
   const app = await createApp({ log, metrics, bodyLimitBytes })
@@ -86,24 +86,23 @@ export async function startNode ({ settings, store, bus, natsPrefix, log: parent
     metrics,
     checks: () => ({
       store: store.status().reachable || 'not reachable',
-      dispatch: dispatch === undefined ? 'starting' : dispatch.isConnected || 'no link',
-      members: dispatch?.hasSettled === true || 'waiting for a round of heartbeats',
+      dispatch: made.dispatch === undefined ? 'starting' : made.dispatch.isConnected || 'no link',
+      members: made.dispatch?.hasSettled === true || 'waiting for a round of heartbeats',
       clock: Math.abs(offset.ms()) <= maxClockOffsetMs || `${Math.round(offset.ms() / 1000)} s off the store's`,
-      serving: placement?.state === 'draining' ? 'draining' : isClosing ? 'closing' : true
+      serving: made.placement?.state === 'draining' ? 'draining' : isClosing ? 'closing' : true
     })
   })
 
-  let dispatch: Dispatch | undefined
-  const nodeLog = createNodeLog({ nodeId: id, dispatch: () => dispatch!, appender: () => core!.appender, store, clock, log })
-  const isDraining = (): boolean => placement?.state === 'draining' || isClosing
+  const nodeLog = createNodeLog({ nodeId: id, dispatch: () => made.dispatch!, appender: () => made.core!.appender, store, clock, log })
+  const isDraining = (): boolean => made.placement?.state === 'draining' || isClosing
   const startedAt = clock.now()
-  const rate = createRateMeter(() => core?.messageCount() ?? 0)
+  const rate = createRateMeter(() => made.core?.messageCount() ?? 0)
 
   // The address is known only once it listens, and it is announced by what the core is made of. All of that is made in
   // the same turn of the event loop, before the first request can be read.
-  serveMessages(app, () => core!)
+  serveMessages(app, () => made.core!)
   const url = await listenOn(app, settings)
-  dispatch = createDispatch({
+  const dispatch = createDispatch({
     bus,
     prefix: natsPrefix,
     clock,
@@ -116,8 +115,8 @@ export async function startNode ({ settings, store, bus, natsPrefix, log: parent
       startedAt,
       state: () => isDraining() ? 'draining' : 'up',
       load: () => ({
-        sockets: core?.users.sessionCount ?? 0,
-        users: core?.users.users ?? 0,
+        sockets: made.core?.users.sessionCount ?? 0,
+        users: made.core?.users.users ?? 0,
         messagesPerSecond: rate.perSecond(),
         eventLoopLagMs: Math.round(metrics.eventLoopLagMs * 100) / 100,
         rssBytes: process.memoryUsage.rss(),
@@ -126,11 +125,14 @@ export async function startNode ({ settings, store, bus, natsPrefix, log: parent
       })
     }
   })
-  core = createNodeCore({
-    nodeId: id, store, dispatch, clock, log, secret: settings.secret, auth: settings.auth, retentionMs: settings.retentionMs, rateUserPerMinute: settings.rateUserPerMinute, isDraining, ownerOf: stream => placement?.ownerOf(stream), beforeStoring: nodeLog.beforeStoring, rules
+  made.dispatch = dispatch
+  const core = createNodeCore({
+    nodeId: id, store, dispatch, clock, log, secret: settings.secret, auth: settings.auth, retentionMs: settings.retentionMs, rateUserPerMinute: settings.rateUserPerMinute, isDraining, ownerOf: stream => made.placement?.ownerOf(stream), beforeStoring: nodeLog.beforeStoring, rules
   })
+  made.core = core
   const { users, hub } = core
-  placement = createPlacement({ nodeId: id, dispatch, users, now: clock.now, log, drainMs: settings.drainMs })
+  const placement = createPlacement({ nodeId: id, dispatch, users, now: clock.now, log, drainMs: settings.drainMs })
+  made.placement = placement
   const lookout = createLookout({ nodeId: id, dispatch, hub, placement, nodeLog, log })
   answerNodeRequests(dispatch, createNodeRequests({ core, placement, log }))
   const { handOver } = core
@@ -150,12 +152,10 @@ export async function startNode ({ settings, store, bus, natsPrefix, log: parent
   log.info({ event: 'node', url, publicUrl: settings.publicUrl }, 'node started')
 
   let closed: Promise<void> | undefined
-  const { drain } = placement
-  const ended = { dispatch, core, placement }
   return {
     id,
     url,
-    drain,
+    drain: placement.drain,
     close: async () => {
       closed ??= (async () => {
         isClosing = true
@@ -163,11 +163,11 @@ export async function startNode ({ settings, store, bus, natsPrefix, log: parent
         rate.close()
         offset.close()
         lookout.close()
-        ended.placement.close()
+        placement.close()
         await sockets.close()
         await app.close()
-        await ended.core.close()
-        await ended.dispatch.close()
+        await core.close()
+        await dispatch.close()
         if (given === undefined) metrics.close()
       })()
       await closed

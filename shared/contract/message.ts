@@ -106,16 +106,3 @@ function checkData (data: unknown): void {
 
 /** The idempotency key of a request: the header, an item of a batch, or a field of `send`. */
 export const IdempotencyKey = Type.String({ minLength: 1, maxLength: 256, description: '1 to 256 characters' })
-
-/** An entry's `from`, `to` and content as the JSON text that every reader is sent (from `"from"` to `"boxes"`, without braces). */
-export interface EntryText {
-  readonly from: { user: string } | { producer: string }
-  readonly to: unknown
-  readonly title: string | null
-  readonly body: string | null
-  readonly data: unknown
-  readonly category: string
-  readonly createdAt: string
-  readonly expiresAt: string | null
-  readonly boxes: ReadonlyArray<'inbox' | 'sent'>
-}

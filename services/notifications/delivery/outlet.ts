@@ -51,7 +51,7 @@ export function createOutlet (socket: Socket): Outlet {
       if (!isOpen()) return true
       if (waitingBytes() + frame.bytes > maxWaitingBytes && waiting > 0) return false
       waiting += frame.bytes
-      conn.write(frame.packet, frame.options as unknown as Parameters<typeof conn.write>[1])
+      conn.write(frame.packet, frame.options)
       return true
     },
     drained: () => isCrowded() ? whenIdle() : undefined

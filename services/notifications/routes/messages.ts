@@ -76,7 +76,7 @@ export function serveMessages (app: App, core: () => NodeCore): void {
     return asJson(reply, await core().pages.page(request.user, {
       limit: limit === undefined ? 50 : Number(limit),
       before: before === undefined ? undefined : decodePosition(before),
-      box: (box ?? 'inbox') as Box,
+      box: (box ?? 'inbox'),
       onlyUnread: unread === 'true',
       category,
       with: other

@@ -46,7 +46,7 @@ export function createUnreadCounter ({ store, views, heads, now }: { store: Stor
   function digestOf (stream: StreamId, head: number): StreamDigest {
     let digest = digests.get(stream)
     if (digest === undefined) {
-      if (digests.size >= maxDigests) for (const oldest of digests.keys()) { digests.delete(oldest); break }
+      if (digests.size >= maxDigests) digests.delete(digests.keys().next().value!)
       digests.set(stream, digest = new StreamDigest(stream, head))
     }
     return digest

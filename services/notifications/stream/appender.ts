@@ -128,7 +128,7 @@ export function createAppender (options: AppenderOptions): Appender {
   let waitingChars = 0
   let groupsInFlight = 0
   let isScheduled = false
-  let idleWaiters: Array<() => void> = []
+  const idleWaiters: Array<() => void> = []
 
   function chainOf (stream: StreamId): Chain {
     let chain = chains.get(stream)

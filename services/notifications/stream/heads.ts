@@ -23,9 +23,7 @@ export function createHeads ({ store, now }: { store: Store, now: () => number }
   const seen = new Map<StreamId, Seen>()
 
   const remember = (stream: StreamId, doc: EntryDoc): void => {
-    if (seen.size >= maxSeen) {
-      for (const oldest of seen.keys()) { seen.delete(oldest); break }
-    }
+    if (seen.size >= maxSeen) seen.delete(seen.keys().next().value!)
     seen.delete(stream)
     seen.set(stream, { seq: doc.seq, purgeAt: doc.purgeAt ?? Infinity })
   }
