@@ -132,6 +132,6 @@ t.test('hostile - polling requests of nobody', async t => {
 
 t.test('errors - nothing of all this is an error of the server', async t => {
   t.ok(site.isAlive())
-  const worst = site.log().split('\n').filter(line => /"level":(50|60)/.test(line))
+  const worst = site.log().split('\n').filter(line => /"level":(?:50|60|"error"|"fatal")/.test(line))
   t.same(worst, [], 'no line of level error in the log')
 })

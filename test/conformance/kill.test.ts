@@ -5,10 +5,11 @@ import { until } from '../helpers/until.js'
 
 /** GATEPOST_TEST_KILLS=300 for the long run. */
 const rounds = Number(process.env['GATEPOST_TEST_KILLS'] ?? 20)
+t.setTimeout(rounds * 8000 + 40_000)
 
 const site = await startDeployment(t)
 
-t.test('kill -9 - nothing that was answered with 201 is missing', { timeout: rounds * 6000 + 30_000 }, async t => {
+t.test('kill -9 - nothing that was answered with 201 is missing', { timeout: rounds * 8000 + 30_000 }, async t => {
   const answered: Array<{ id: string, to: string, round: number }> = []
   const users = ['ada', 'grace', 'linus']
   await producerOf(site).join('staff', 'ada')
