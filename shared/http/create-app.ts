@@ -24,6 +24,7 @@ import { GatepostError } from '../errors.js'
 import type { Log } from '../log.js'
 import type { Metrics } from '../metrics.js'
 import { createValidator } from '../validate.js'
+import { discardBody } from './discard-body.js'
 import { answerBrokenRequest, SchemaRefusal, toErrorResponse } from './error-response.js'
 
 export type App = FastifyInstance<RawServerDefault, IncomingMessage, ServerResponse, FastifyBaseLogger, TypeBoxTypeProvider>
@@ -66,7 +67,11 @@ export async function createApp ({ log, metrics, bodyLimitBytes }: AppOptions): 
   }).withTypeProvider<TypeBoxTypeProvider>()
 
   app.setValidatorCompiler(compileValidator as FastifySchemaCompiler<unknown>)
-  app.setErrorHandler((error, _request, reply) => refuse(error, reply, log))
+  app.setErrorHandler(async (error, request, reply) => {
+    // The parser gave up on the body, and would have the connection closed with it.
+    if (reply.getHeader('connection') === 'close' && await discardBody(request.raw)) void reply.removeHeader('connection')
+    return refuse(error, reply, log)
+  })
   app.setNotFoundHandler((request, reply) => refuse(new GatepostError('GP_NOT_FOUND', `no route ${request.method} ${pathOf(request.url)}`), reply, log))
   parseJsonOnly(app)
 

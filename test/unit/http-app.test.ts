@@ -12,6 +12,7 @@ import { serveProbes } from '../../shared/http/probes.js'
 import { createLog } from '../../shared/log.js'
 import { createMetrics } from '../../shared/metrics.js'
 import { Name } from '../../shared/validate.js'
+import { until } from '../helpers/until.js'
 
 const Thing = Type.Object({ count: Type.Integer({ description: 'a whole number' }), note: Type.Optional(Type.String()) }, { additionalProperties: false })
 
@@ -151,6 +152,31 @@ t.test('openapi - the document shows the schemas, security and refusals of the r
   t.match(page.headers['content-type'], /text\/html/)
   const initializer = await app.inject('/docs/static/swagger-initializer.js')
   t.match(initializer.body, /\/openapi\.json/)
+})
+
+t.test('app - who sends too much, or nonsense, gets the refusal and keeps the connection', async t => {
+  const { app } = await testApp(t)
+  const url = await listenOn(app, { host: '127.0.0.1', port: 0 })
+  const { port } = new URL(url)
+  const socket = connect(Number(port), '127.0.0.1')
+  t.teardown(() => { socket.destroy() })
+  let received = ''
+  socket.on('data', chunk => { received += chunk.toString() })
+  const answers = async (count: number): Promise<void> => { await until(`${count} answers`, () => received.split('HTTP/1.1 ').length === count + 1) }
+  const size = 5_000_000
+  const head = (length: string): string => `POST /things HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n${length}\r\n\r\n`
+  socket.write(head(`content-length: ${size}`))
+  socket.write('x'.repeat(size))
+  await answers(1)
+  t.match(received, /^HTTP\/1\.1 413 [^]*"code":"GP_TOO_LARGE"/)
+  socket.write(`${head('transfer-encoding: chunked')}${size.toString(16)}\r\n${'x'.repeat(size)}\r\n0\r\n\r\n`)
+  await answers(2)
+  socket.write(`${head('content-length: 3')}{x}`)
+  await answers(3)
+  socket.write(`${head('content-length: 12')}{"count":55}`)
+  await answers(4)
+  t.same([...received.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => status), ['413', '413', '400', '200'])
+  for (let i = 0; i < 3; i++) t.equal((await fetch(`${url}/things`, { method: 'POST', body: 'x'.repeat(9_600_000), headers: { 'content-type': 'application/json' } })).status, 413)
 })
 
 t.test('app - bytes that are no request get an answer with a code', async t => {
