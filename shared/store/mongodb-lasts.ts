@@ -21,11 +21,11 @@ export interface LastsReader {
   read: (collection: CollectionName, ranges: readonly KeyRange[]) => Promise<Array<BsonDoc | undefined>>
 }
 
-export function createLastsReader (db: Db): LastsReader {
+export function createLastsReader (db: () => Db): LastsReader {
   let canUnite: boolean | undefined
 
   const last = async (collection: CollectionName, { from, to }: KeyRange): Promise<BsonDoc | undefined> =>
-    (await db.collection<BsonDoc>(collection).find({ _id: { $gte: from, $lt: to } }, { sort: { _id: -1 }, limit: 1 }).toArray())[0]
+    (await db().collection<BsonDoc>(collection).find({ _id: { $gte: from, $lt: to } }, { sort: { _id: -1 }, limit: 1 }).toArray())[0]
 
   async function united (collection: CollectionName, ranges: readonly KeyRange[]): Promise<Array<BsonDoc | undefined>> {
     // `at` tells which range a document answers: two of the ranges may overlap.
@@ -35,13 +35,13 @@ export function createLastsReader (db: Db): LastsReader {
     const [first = [], ...others] = stages
     const pipeline = [...first, ...others.map(inner => ({ $unionWith: { coll: collection, pipeline: inner } }))]
     const answers = new Array<BsonDoc | undefined>(ranges.length).fill(undefined)
-    for (const { doc, at } of await db.collection(collection).aggregate<{ doc: BsonDoc, at: number }>(pipeline).toArray()) answers[at] = doc
+    for (const { doc, at } of await db().collection(collection).aggregate<{ doc: BsonDoc, at: number }>(pipeline).toArray()) answers[at] = doc
     return answers
   }
 
   async function readPart (collection: CollectionName, ranges: readonly KeyRange[]): Promise<Array<BsonDoc | undefined>> {
     if (ranges.length > 1) {
-      canUnite ??= !isMongos(await hello(db))
+      canUnite ??= !isMongos(await hello(db()))
       if (canUnite) {
         try {
           return await united(collection, ranges)

@@ -4,7 +4,7 @@
  * more than what it carries. Writes: majority and journaled; reads: what a majority has, from the primary.
  */
 import { randomBytes } from 'node:crypto'
-import type { Document } from 'mongodb'
+import { ReadConcern, type Document } from 'mongodb'
 import { GatepostError } from '../errors.js'
 import { createClient, hello, isMongos, serverTimeMs } from './mongodb-connection.js'
 import { fromBson, hasOwnId, identityFields, toBson, type BsonDoc } from './mongodb-document.js'
@@ -41,7 +41,8 @@ const rangesInCommand = 200
  * trying, with a line in the log for each time, and reads reject meanwhile.
  */
 export async function openMongodbStore ({ url, log, now = Date.now, onCommand }: MongodbStoreOptions): Promise<Store> {
-  const { client, db } = createClient(url, { monitorCommands: onCommand !== undefined })
+  const { client, ...created } = createClient(url, { monitorCommands: onCommand !== undefined })
+  let { db } = created
   if (onCommand !== undefined) client.on('commandStarted', onCommand)
   let state: 'starting' | 'live' | 'closed' = 'starting'
   let hasServer = false
@@ -107,7 +108,7 @@ export async function openMongodbStore ({ url, log, now = Date.now, onCommand }:
     const found = new Map((await find(collection, { _id: { $in: distinct } }, distinct.length, {})).map(doc => [doc._id, doc]))
     return keys.map(key => found.get(key))
   }))
-  const lastsReader = createLastsReader(db)
+  const lastsReader = createLastsReader(() => db)
   const lastGroups = byCollection(collection => createTickGroup<KeyRange, BsonDoc | undefined>(keysInCommand, async ranges => await lastsReader.read(collection, ranges)))
 
   const rangeFilter = ({ from, to }: KeyRange): Document => ({ _id: { $gte: from, $lt: to } })
@@ -132,6 +133,8 @@ export async function openMongodbStore ({ url, log, now = Date.now, onCommand }:
   async function prepare (): Promise<void> {
     const greeting = await hello(db)
     const found: string[] = []
+    // One server without a replica set has no majority to read from.
+    if (!isMongos(greeting) && greeting.setName === undefined) db = client.db(db.databaseName, { readConcern: new ReadConcern('local') })
     if (isMongos(greeting)) found.push(...await shardCollections(shardingAdminOf(db)))
     let hasTtl = true
     for (const name of collectionNames) {

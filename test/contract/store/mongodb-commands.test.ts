@@ -3,6 +3,7 @@ import type { Document } from 'mongodb'
 import t from 'tap'
 import { entriesAfter, entriesBefore, entryKey, membershipKey, ownerRange } from '../../../shared/keys.js'
 import { userStream } from '../../../shared/names.js'
+import { inspectMongodb } from '../../../shared/store/mongodb-inspect.js'
 import { openMongodbStore } from '../../../shared/store/mongodb-store.js'
 import { mongodbMissing, startMongodbServer } from '../../helpers/mongodb-server.js'
 import { silentLog } from '../../helpers/mongodb-store.js'
@@ -99,5 +100,8 @@ t.test('commands - every one names its keys or key ranges, and those of a tick g
   await store.timeMs()
 
   t.same(sent.map(({ commandName, command }) => ({ commandName, fault: faultOfCommand(commandName, command) })).filter(({ fault }) => fault !== undefined), [])
+  const readConcerns = new Set(sent.filter(({ commandName }) => commandName === 'find' || commandName === 'aggregate').map(({ command }) => (command.readConcern as { level?: string } | undefined)?.level))
+  const found = await inspectMongodb({ url: server?.url ?? '' })
+  t.same([...readConcerns], [found.reachable && found.kind === 'one server' ? 'local' : 'majority'])
   t.ok(of('find') > 5 && of('insert') === 5 && of('update') === 2 && of('delete') === 1)
 })
