@@ -72,6 +72,7 @@ export interface NodeCoreOptions {
   readonly retentionMs: number
   readonly rateUserPerMinute: number | undefined
   readonly isDraining: () => boolean
+  readonly eventLoopLagMs: () => number
   /** The ring's node for a stream. */
   readonly ownerOf: (stream: StreamId) => NodeId | undefined
   /** Awaited before streams are appended to; see node-log.ts. */
@@ -81,9 +82,11 @@ export interface NodeCoreOptions {
 
 /** How long after an append of unknown outcome its stream is looked at again. */
 const lookAgainMs = 15_000
+/** A node whose timers are this late on average refuses new messages. */
+const maxLagMs = 2_000
 
 export function createNodeCore (options: NodeCoreOptions): NodeCore {
-  const { nodeId, store, dispatch, clock, log, secret, auth, retentionMs, rateUserPerMinute, isDraining, ownerOf, beforeStoring, rules } = options
+  const { nodeId, store, dispatch, clock, log, secret, auth, retentionMs, rateUserPerMinute, isDraining, eventLoopLagMs, ownerOf, beforeStoring, rules } = options
   const { now } = clock
   const heads = createHeads({ store, now })
   const views = createUserViews({ store, heads, now })
@@ -174,6 +177,9 @@ export function createNodeCore (options: NodeCoreOptions): NodeCore {
   let messages = 0
 
   const postAll: NodeCore['postAll'] = (sender, outgoing) => {
+    if (eventLoopLagMs() > maxLagMs) {
+      return outgoing.map(() => Promise.reject(new GatepostError('GP_OVERLOADED', 'this node has more to do than it can; nothing was stored', { retryAfterSeconds: 2 })))
+    }
     messages += outgoing.length
     return post.all(sender, outgoing)
   }

@@ -127,7 +127,7 @@ export async function startNode ({ settings, store, bus, natsPrefix, log: parent
   })
   made.dispatch = dispatch
   const core = createNodeCore({
-    nodeId: id, store, dispatch, clock, log, secret: settings.secret, auth: settings.auth, retentionMs: settings.retentionMs, rateUserPerMinute: settings.rateUserPerMinute, isDraining, ownerOf: stream => made.placement?.ownerOf(stream), beforeStoring: nodeLog.beforeStoring, rules
+    nodeId: id, store, dispatch, clock, log, secret: settings.secret, auth: settings.auth, retentionMs: settings.retentionMs, rateUserPerMinute: settings.rateUserPerMinute, isDraining, eventLoopLagMs: () => metrics.eventLoopLagMs, ownerOf: stream => made.placement?.ownerOf(stream), beforeStoring: nodeLog.beforeStoring, rules
   })
   made.core = core
   const { users, hub } = core

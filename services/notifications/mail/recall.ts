@@ -6,10 +6,10 @@ import { parseMessageId, toMs, type Clock } from '../../../shared/clock.js'
 import type { Target } from '../../../shared/contract/message.js'
 import { GatepostError } from '../../../shared/errors.js'
 import type { StreamId, UserId } from '../../../shared/names.js'
-import { entriesBefore } from '../../../shared/keys.js'
 import type { EntryDoc, MessageDoc, Store } from '../../../shared/store/store.js'
 import type { RecallChange } from '../stream/change.js'
-import { erasedText, messageContent, type EntryDraft } from '../stream/entry.js'
+import { messageContent, type EntryDraft } from '../stream/entry.js'
+import { erase } from '../stream/erase.js'
 import { findMessage } from '../stream/read.js'
 import type { UserViews } from '../state/user-views.js'
 import { changedMessage, findVisible, shownTo } from './find.js'
@@ -31,21 +31,6 @@ export interface RecallOptions {
   readonly views: UserViews
   readonly append: (stream: StreamId, draft: EntryDraft) => Promise<{ doc: EntryDoc }>
   readonly retentionMs: number
-}
-
-const maxEraseTries = 10
-
-/** Erases what a recall's change names, if nobody has yet. */
-export async function erase (store: Store, stream: StreamId, messageSeq: number, changeSeq: number): Promise<void> {
-  for (let tries = 0; tries < maxEraseTries; tries++) {
-    // The entry with seq s is the last one whose prev is below s.
-    const [doc] = await store.lasts('entries', [entriesBefore(stream, messageSeq)])
-    if (doc?.kind !== 'message' || doc.seq !== messageSeq || doc.recalled > 0) return
-    const erased: MessageDoc = { ...doc, v: doc.v + 1, recalled: changeSeq, text: erasedText(doc) }
-    const [outcome] = await store.replace('entries', [{ was: doc.v, doc: erased }])
-    if (outcome === 'done') return
-  }
-  throw new GatepostError('GP_STORE_UNAVAILABLE', 'a message could not be erased; the same again completes it')
 }
 
 export function createRecall ({ store, clock, views, append, retentionMs }: RecallOptions): Recall {

@@ -9,7 +9,7 @@ import { refusals } from '../../../shared/http/error-response.js'
 import { bearerToken } from '../../../shared/identity/claims.js'
 import type { UserId } from '../../../shared/names.js'
 import { createValidator, Name } from '../../../shared/validate.js'
-import { decodePosition, type Box } from '../mail/inbox-page.js'
+import { decodePosition } from '../mail/inbox-page.js'
 import { answerPosted, type NodeCore } from '../node-core.js'
 import { MessageEntry, Page, PostedAnswer, UnreadAnswer, VolatileAnswer } from './schemas.js'
 

@@ -3,9 +3,11 @@
  * have (purged, expired, deleted by the reader).
  */
 import type { StreamId } from '../../../shared/names.js'
-import { placeOfEntry, type EntryDoc, type Store } from '../../../shared/store/store.js'
+import { placeOfEntry, type EntryDoc, type MessageDoc, type Store } from '../../../shared/store/store.js'
 import { flagsOf, type UserState } from '../state/user-state.js'
+import { parseChange } from './change.js'
 import { entryWire, goneWire } from './entry.js'
+import { erase, erasedDoc } from './erase.js'
 import { readAfter } from './read.js'
 
 export interface Recovered {
@@ -23,6 +25,7 @@ export async function recover (
   { store, now }: { store: Store, now: () => number }, state: UserState, stream: StreamId, cursor: number, limit: number, maxChars: number
 ): Promise<Recovered> {
   const docs = (await readAfter(store, stream, cursor, limit)).slice(0, limit)
+  const recalls = await completeRecalls(store, stream, docs)
   const wires: string[] = []
   let chars = 0
   let at = cursor
@@ -42,13 +45,29 @@ export async function recover (
     if (prev > at) { goneSince ??= at; at = prev }
     if (isHidden(state, stream, doc, now())) { goneSince ??= at; at = doc.seq; continue }
     endGone()
-    const wire = doc.kind === 'message' ? entryWire(doc, flagsOf(state, stream, doc.seq, doc.category)) : entryWire(doc)
+    const wire = doc.kind === 'message' ? entryWire(asRecalled(doc, recalls), flagsOf(state, stream, doc.seq, doc.category)) : entryWire(doc)
     wires.push(wire)
     chars += wire.length
     at = doc.seq
   }
   endGone()
   return { wires, chars, cursor: at, hasMore: taken < docs.length || docs.length >= limit }
+}
+
+/** The recalls among these entries, by the seqs of their messages, each of them complete. */
+async function completeRecalls (store: Store, stream: StreamId, docs: readonly EntryDoc[]): Promise<ReadonlyMap<number, number>> {
+  const recalls = new Map<number, number>()
+  for (const doc of docs) {
+    const change = doc.kind === 'change' ? parseChange(doc) : undefined
+    if (change?.type === 'recall') recalls.set(change.message.seq, doc.seq)
+  }
+  await Promise.all([...recalls].map(async ([messageSeq, changeSeq]) => { await erase(store, stream, messageSeq, changeSeq) }))
+  return recalls
+}
+
+function asRecalled (doc: MessageDoc, recalls: ReadonlyMap<number, number>): MessageDoc {
+  const changeSeq = recalls.get(doc.seq)
+  return changeSeq === undefined || doc.recalled > 0 ? doc : erasedDoc(doc, changeSeq)
 }
 
 const isHidden = (state: UserState, stream: StreamId, doc: EntryDoc, now: number): boolean =>
