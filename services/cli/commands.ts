@@ -1,8 +1,9 @@
 import type { Command } from './command.js'
+import { doctor } from './doctor.js'
 import { gate } from './gate.js'
 import { node } from './node.js'
 import { token } from './token.js'
 import { up } from './up.js'
 
 /** In the order in which help lists them. */
-export const commands: readonly Command[] = [up, gate, node, token]
+export const commands: readonly Command[] = [up, gate, node, token, doctor]

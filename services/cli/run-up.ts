@@ -8,15 +8,16 @@ import type { Lifecycle } from '../../shared/lifecycle.js'
 import { createLog, type Log } from '../../shared/log.js'
 import { createMetrics, createProcessMetrics, type ProcessMetrics } from '../../shared/metrics.js'
 import { readUpSettings } from '../../shared/settings/config.js'
+import { makeDataDir } from '../../shared/settings/data-dir.js'
 import { redacted, secretsOf } from '../../shared/settings/redacted.js'
 import { keepSecret } from '../../shared/settings/secret-file.js'
 import type { AuthSettings, UpSettings } from '../../shared/settings/settings.js'
 import { openLmdbStore } from '../../shared/store/lmdb-store.js'
+import { openMongodbStore } from '../../shared/store/mongodb-store.js'
 import type { Store } from '../../shared/store/store.js'
 import type { Terminal } from './command.js'
 import { defined } from './defined.js'
 import { firstNodePort, startOnFreePort } from './free-port.js'
-import { openMongodbStore } from './parts.js'
 import { runService } from './run-service.js'
 import { untilReady } from './until-ready.js'
 import { version } from './version.js'
@@ -86,6 +87,7 @@ async function openStore ({ mongodbUrl, natsUrl, dataDir }: UpSettings, log: Log
   if (natsUrl !== undefined) {
     log.warn({ event: 'store-not-shared' }, 'GATEPOST_NATS_URL is set and GATEPOST_MONGODB_URL is not: nodes of other processes on this NATS do not see what this one stores')
   }
+  makeDataDir(dataDir)
   return await openLmdbStore({ dir: dataDir, log })
 }
 

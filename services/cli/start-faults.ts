@@ -1,5 +1,5 @@
 import { GatepostError } from '../../shared/errors.js'
-import type { Fault } from '../../shared/settings/fault.js'
+import { withoutCredentials, type Fault } from '../../shared/settings/fault.js'
 import { DataDirLockedError } from '../../shared/store/lmdb-lock.js'
 
 /** What a start failed on, where a setting is to blame; undefined for everything else. */
@@ -11,6 +11,10 @@ export function faultOfStart (error: unknown): Fault | undefined {
   // What an adapter finds wrong with its own setting is told in the same form.
   const refused = error instanceof GatepostError && error.code === 'GP_VALIDATION' ? /^(GATEPOST_\w+): got (.*); takes (.*)$/s.exec(error.message) : null
   if (refused !== null) return { setting: refused[1] ?? '', origin: undefined, got: refused[2] ?? '', takes: refused[3] ?? '' }
+  if (/^Mongo(?:Parse|InvalidArgument|MissingCredentials)Error$/.test(error.name)) {
+    // The driver's text may quote the address.
+    return { setting: 'GATEPOST_MONGODB_URL', origin: undefined, got: `an address that the driver refuses (${withoutCredentials(error.message)})`, takes: 'an address of the form mongodb://HOST:PORT/DATABASE with options of the MongoDB driver' }
+  }
   const { code, syscall, port, address } = error as NodeJS.ErrnoException & { port?: number, address?: string }
   if (syscall === 'listen' && (code === 'EADDRINUSE' || code === 'EACCES')) {
     return { setting: 'GATEPOST_PORT', origin: undefined, got: `${port ?? 'a port'}, which ${code === 'EACCES' ? 'this user may not listen on' : 'is in use'}`, takes: 'a free port, or 0 for any' }

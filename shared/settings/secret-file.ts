@@ -1,8 +1,9 @@
 /** The secret that `gatepost up` makes when none is set: `secret` in the data folder, readable by its owner only. */
 import { randomBytes } from 'node:crypto'
-import { chmodSync, closeSync, fsyncSync, linkSync, mkdirSync, openSync, readFileSync, statSync, unlinkSync, writeSync } from 'node:fs'
+import { chmodSync, closeSync, fsyncSync, linkSync, openSync, readFileSync, statSync, unlinkSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { minSecretBytes } from './catalogue.js'
+import { makeDataDir } from './data-dir.js'
 import { SettingsError } from './fault.js'
 
 const fileOf = (dataDir: string): string => join(dataDir, 'secret')
@@ -32,15 +33,11 @@ export function keepSecret (dataDir: string): string {
   }
   const secret = randomBytes(36).toString('base64url')
   const draft = `${path}.${process.pid}`
-  try {
-    mkdirSync(dataDir, { recursive: true, mode: 0o700 })
-    const file = openSync(draft, 'wx', 0o600)
-    writeSync(file, secret + '\n')
-    fsyncSync(file)
-    closeSync(file)
-  } catch (error) {
-    throw new SettingsError([{ setting: 'GATEPOST_DATA_DIR', origin: undefined, got: `${JSON.stringify(dataDir)}, where nothing can be written (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`, takes: 'a folder that this user may write to' }])
-  }
+  makeDataDir(dataDir)
+  const file = openSync(draft, 'wx', 0o600)
+  writeSync(file, secret + '\n')
+  fsyncSync(file)
+  closeSync(file)
   try {
     // A link appears whole and never replaces one that another process made in between.
     linkSync(draft, path)

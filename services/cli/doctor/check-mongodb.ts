@@ -1,0 +1,52 @@
+import { withoutCredentials } from '../../../shared/settings/fault.js'
+import { inspectMongodb, type InspectedCollection } from '../../../shared/store/mongodb-inspect.js'
+import { fail, isAtLeast, ok, reasonOf, warn, type Finding } from './finding.js'
+
+/** A node further off than this is not ready. */
+const maxClockDifferenceMs = 5000
+const usualClockDifferenceMs = 500
+const expectedShardKey = '{"_id":1}'
+
+export async function checkMongodb (url: string): Promise<Finding[]> {
+  const unreachable = (error: unknown): Finding[] => [fail('mongodb', `not reached: ${withoutCredentials(reasonOf(error))}`, 'Check GATEPOST_MONGODB_URL, the login in it, and that the server runs')]
+  let found
+  try {
+    found = await inspectMongodb({ url })
+  } catch (error) {
+    return unreachable(error)
+  }
+  if (!found.reachable) return unreachable(found.cause)
+  const { version, kind, database, shards, collections, clockDifferenceMs, notes } = found
+  return [
+    isAtLeast(version, [4, 4]) === false
+      ? fail('mongodb', `reached, ${kind}, version ${version}`, 'Use MongoDB 4.4 or later')
+      : ok('mongodb', `reached, ${kind}, version ${version}, database ${database}`),
+    ...kind === 'one server' ? [warn('majority', 'one server without a replica set', 'Use a replica set: with one server a lost disk loses messages')] : [],
+    ...collections.flatMap(collection => [checkIndexes(collection), ...kind === 'mongos' ? [checkSharding(collection, shards)] : []]),
+    checkClock(clockDifferenceMs),
+    ...notes.map(note => warn('mongodb', note, 'Give the login the right to read it, or look by hand'))
+  ]
+}
+
+function checkIndexes ({ name, exists, hasTtlIndex }: InspectedCollection): Finding {
+  if (!exists) return ok('indexes', `${name}: not there yet, a node makes it with its TTL index at its start`)
+  if (hasTtlIndex) return ok('indexes', `${name}: TTL index on purgeAt`)
+  return warn('indexes', `${name}: no TTL index, so what has expired stays`, 'Start a node with the right to make indexes, or make it: { purgeAt: 1 }, expireAfterSeconds 0')
+}
+
+function checkSharding ({ name, exists, shardKey, chunksByShard }: InspectedCollection, shards: readonly string[]): Finding {
+  if (!exists) return ok('shard key', `${name}: not there yet, a node shards it at its start`)
+  if (shardKey === undefined) return warn('shard key', `${name}: not sharded, so all of it lies on one shard`, 'Start a node with the right to shard, or run sh.shardCollection on { _id: 1 }')
+  if (shardKey !== expectedShardKey) return fail('shard key', `${name}: sharded on ${shardKey}`, 'It must be { _id: 1 }: start anew in another database')
+  const chunks = shards.map(shard => `${shard} ${chunksByShard[shard] ?? 0}`).join(', ')
+  const empty = shards.filter(shard => chunksByShard[shard] === undefined)
+  if (empty.length > 0) return warn('shard key', `${name}: { _id: 1 }, chunks: ${chunks}`, `Nothing lies on ${empty.join(', ')}: check that the balancer runs`)
+  return ok('shard key', `${name}: { _id: 1 }, chunks: ${chunks}`)
+}
+
+function checkClock (differenceMs: number): Finding {
+  const text = `the server's is ${Math.abs(Math.round(differenceMs))} ms ${differenceMs < 0 ? 'behind' : 'ahead of'} this machine's`
+  const remedy = 'Let both be set by NTP'
+  if (Math.abs(differenceMs) > maxClockDifferenceMs) return fail('clock', text, `${remedy}: a node more than 5 s off is not ready`)
+  return Math.abs(differenceMs) > usualClockDifferenceMs ? warn('clock', text, remedy) : ok('clock', text)
+}

@@ -1,0 +1,30 @@
+import { faultLine, SettingsError, type Fault } from '../../../shared/settings/fault.js'
+import { readKeptSecret } from '../../../shared/settings/secret-file.js'
+import type { DoctorSettings } from '../../../shared/settings/settings.js'
+import { fail, ok, warn, type Finding } from './finding.js'
+
+export function checkSettings (settings: DoctorSettings, faults: readonly Fault[]): Finding[] {
+  if (faults.length > 0) return faults.map(fault => fail('settings', faultLine(fault), 'docs/configuration.md lists them all'))
+  return [
+    ok('settings', 'all that are set are known and well-formed'),
+    checkSecret(settings),
+    ok('user tokens', authText(settings))
+  ]
+}
+
+function checkSecret ({ secret, dataDir }: DoctorSettings): Finding {
+  if (secret !== undefined) return ok('secret', `GATEPOST_SECRET has ${Buffer.byteLength(secret)} bytes`)
+  try {
+    if (readKeptSecret(dataDir) !== undefined) return ok('secret', `kept by \`gatepost up\` in ${dataDir}`)
+  } catch (error) {
+    if (!(error instanceof SettingsError)) throw error
+    return fail('secret', error.message, 'See above')
+  }
+  return warn('secret', 'none is set', '`gatepost up` makes one; for `gatepost gate` and `gatepost node` set GATEPOST_SECRET, the same everywhere')
+}
+
+function authText ({ auth }: DoctorSettings): string {
+  if (auth === undefined) return 'HS256 with the secret'
+  if (auth.kind === 'secret') return 'HS256 with GATEPOST_AUTH_SECRET'
+  return auth.kind === 'jwks' ? `by the keys at ${auth.url}` : 'by the public key in GATEPOST_AUTH_PUBLIC_KEY'
+}
