@@ -1,4 +1,5 @@
 /** How keys and documents lie in LMDB. */
+import type { StoredDoc } from './store.js'
 
 /** LMDB's limit for a page of 4 KiB, less the 8 bytes of time before a key in the purge index. */
 export const maxKeyBytes = 1970
@@ -15,8 +16,42 @@ export const isStorableKey = (key: string): boolean => {
   return bytes > 0 && bytes <= maxKeyBytes
 }
 
-/** Plain MessagePack maps: no record structures, which would have to be stored beside the documents. */
+/** Plain MessagePack: no record structures, which would have to be stored beside the documents. */
 export const docEncoding = { encoding: 'msgpack', encoder: { useRecords: false } } as const
+
+/**
+ * Documents lie as arrays, the number of their shape first and no names of fields: a sixth smaller and read in less
+ * than half the time. The numbers and the order of fields are what old data folders are read by: only add to them.
+ */
+const shapes = [
+  [],
+  ['v', 'purgeAt', 'kind', 'seq', 'id', 'expiresAt', 'sender', 'category', 'boxes', 'recalled', 'text'],
+  ['v', 'purgeAt', 'kind', 'seq', 'id', 'expiresAt', 'text'],
+  ['v', 'purgeAt', 'text']
+] as const
+const anyShape = 0
+export type PackedDoc = readonly [number, ...unknown[]]
+
+export function packDoc ({ key: _, ...fields }: StoredDoc): PackedDoc {
+  const count = Object.keys(fields).length
+  const shape = shapes.findIndex(names => names.length === count && names.every(name => name in fields))
+  if (shape <= anyShape) return [anyShape, fields]
+  return [shape, ...(shapes[shape] ?? []).map(name => (fields as Record<string, unknown>)[name])]
+}
+
+export function unpackDoc<D extends StoredDoc> (key: string, packed: PackedDoc): D {
+  const shape = packed[0]
+  if (shape === anyShape) return { key, ...packed[1] as object } as unknown as D
+  const names = shapes[shape]
+  if (names === undefined) throw new Error(`a document of shape ${shape}, which this version does not know`)
+  const doc: Record<string, unknown> = { key }
+  for (let at = 0; at < names.length; at++) doc[names[at] as string] = packed[at + 1]
+  return doc as unknown as D
+}
+
+/** Without making the document. */
+export function versionOf (packed: PackedDoc): number { return packed[0] === anyShape ? (packed[1] as StoredDoc).v : packed[1] as number }
+export function purgeAtOf (packed: PackedDoc): number | null { return packed[0] === anyShape ? (packed[1] as StoredDoc).purgeAt : packed[2] as number | null }
 
 /** A key of the purge index: the time, then the document's key. */
 export function purgeKey (purgeAt: number, key: string): Buffer {

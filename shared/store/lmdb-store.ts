@@ -6,9 +6,9 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { open } from 'lmdb'
 import { GatepostError } from '../errors.js'
-import { isStorableKey } from './lmdb-encoding.js'
+import { isStorableKey, purgeAtOf, unpackDoc, versionOf, type PackedDoc } from './lmdb-encoding.js'
 import { lockDataDir } from './lmdb-lock.js'
-import { createLmdbWriter, duePurges, openTables, type DocValue, type WriteView } from './lmdb-writer.js'
+import { createLmdbWriter, duePurges, openTables, type WriteView } from './lmdb-writer.js'
 import { isEmptyRange, sortRanges } from './store-keys.js'
 import { collectionNames, type ChainOutcome, type CollectionName, type Collections, type KeyRange, type Replacement, type ReplaceOutcome, type Store } from './store.js'
 
@@ -71,19 +71,17 @@ function createStore ({ root, tables, lock, now, sweepIntervalMs, log }: Parts):
     }
   }
 
-  const withKey = <C extends CollectionName>(key: string, value: DocValue): Collections[C] => ({ key, ...value }) as Collections[C]
-
   function readRange<C extends CollectionName> (collection: C, { from, to }: KeyRange, limit: number, reverse: boolean): Array<Collections[C]> {
     if (limit <= 0 || isEmptyRange({ from, to })) return []
     const bounds = reverse
       ? { start: to, exclusiveStart: true, end: from, inclusiveEnd: true, reverse: true, limit }
       : { start: from, end: to, limit }
     const found: Array<Collections[C]> = []
-    for (const { key, value } of tables[collection].docs.getRange(bounds)) found.push(withKey<C>(key, value))
+    for (const { key, value } of tables[collection].docs.getRange(bounds)) found.push(unpackDoc<Collections[C]>(key, value))
     return found
   }
 
-  const current = (collection: CollectionName, key: string): DocValue | undefined => isStorableKey(key) ? tables[collection].docs.get(key) : undefined
+  const current = (collection: CollectionName, key: string): PackedDoc | undefined => isStorableKey(key) ? tables[collection].docs.get(key) : undefined
 
   /** After a failed commit: LMDB that still answers reads has aborted it before its meta page, so nothing is stored. */
   function outcomeOfFailed (wasStored: () => boolean): 'refused' | 'unknown' {
@@ -129,11 +127,11 @@ function createStore ({ root, tables, lock, now, sweepIntervalMs, log }: Parts):
       if ('refused' in result) return replacements.map(() => 'refused')
       const { decided, commit } = result
       if (commit.state === 'committed') return decided
-      return replacements.map(({ doc }) => outcomeOfFailed(() => current(collection, doc.key)?.v === doc.v))
+      return replacements.map(({ doc }) => outcomeOfFailed(() => isVersion(current(collection, doc.key), doc.v)))
     },
     get: (collection, keys) => reading(() => keys.map(key => {
       const value = current(collection, key)
-      return value === undefined ? undefined : withKey(key, value)
+      return value === undefined ? undefined : unpackDoc(key, value)
     })),
     exist: (collection, keys) => reading(() => keys.map(key => isStorableKey(key) && tables[collection].docs.doesExist(key))),
     range: (collection, range, { limit, reverse = false }) => reading(() => readRange(collection, range, limit, reverse)),
@@ -182,9 +180,13 @@ function insertInto<C extends CollectionName> (view: WriteView, collection: C, c
   return { stored }
 }
 
+/** `was` undefined: there must be none. */
+const isVersion = (current: PackedDoc | undefined, was: number | undefined): boolean =>
+  current === undefined ? was === undefined : versionOf(current) === was
+
 function replaceInto<C extends CollectionName> (view: WriteView, collection: C, { was, doc }: Replacement<Collections[C]>): ReplaceOutcome {
   if (!isStorableKey(doc.key)) return 'refused'
-  if (view.current(collection, doc.key)?.v !== was) return 'changed'
+  if (!isVersion(view.current(collection, doc.key), was)) return 'changed'
   view.put(collection, doc)
   return 'done'
 }
@@ -193,7 +195,8 @@ function replaceInto<C extends CollectionName> (view: WriteView, collection: C, 
 function sweepInto (view: WriteView, collection: CollectionName, due: ReadonlyArray<{ index: Uint8Array, key: string }>, nowMs: number): number {
   let removed = 0
   for (const { index, key } of due) {
-    const purgeAt = view.current(collection, key)?.purgeAt ?? null
+    const current = view.current(collection, key)
+    const purgeAt = current === undefined ? null : purgeAtOf(current)
     if (purgeAt !== null && purgeAt <= nowMs) {
       view.remove(collection, key)
       removed++

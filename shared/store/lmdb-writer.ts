@@ -8,13 +8,10 @@
  */
 import type { Database, RootDatabase } from 'lmdb'
 import { collectionNames, type CollectionName, type StoredDoc } from './store.js'
-import { docEncoding, keyEncoder, keyOfPurgeKey, purgeKey } from './lmdb-encoding.js'
-
-/** A document without its key, which is LMDB's key. */
-export type DocValue = Omit<StoredDoc, 'key'>
+import { docEncoding, keyEncoder, keyOfPurgeKey, packDoc, purgeKey, type PackedDoc } from './lmdb-encoding.js'
 
 export interface Tables {
-  readonly docs: Database<DocValue, string>
+  readonly docs: Database<PackedDoc, string>
   /** Keys are `purgeAt`, then the document's key; an entry that no longer fits its document is dropped by the sweeper. */
   readonly purges: Database<Uint8Array, Uint8Array>
 }
@@ -30,7 +27,7 @@ export function openTables (root: RootDatabase): Record<CollectionName, Tables> 
 /** What a write sees and does while its transaction is put together. */
 export interface WriteView {
   /** The document as it will be when all earlier writes of this transaction are done. */
-  current: (collection: CollectionName, key: string) => DocValue | undefined
+  current: (collection: CollectionName, key: string) => PackedDoc | undefined
   put: (collection: CollectionName, doc: StoredDoc) => void
   remove: (collection: CollectionName, key: string) => void
   dropPurge: (collection: CollectionName, purgeKey: Uint8Array) => void
@@ -101,8 +98,8 @@ export function createLmdbWriter ({ root, tables }: { root: RootDatabase, tables
 
 function createView (tables: Record<CollectionName, Tables>): { view: WriteView, operations: Array<() => unknown> } {
   const operations: Array<() => unknown> = []
-  const changed = new Map<CollectionName, Map<string, DocValue | undefined>>(collectionNames.map(name => [name, new Map()]))
-  const changesOf = (collection: CollectionName): Map<string, DocValue | undefined> => changed.get(collection) as Map<string, DocValue | undefined>
+  const changed = new Map<CollectionName, Map<string, PackedDoc | undefined>>(collectionNames.map(name => [name, new Map()]))
+  const changesOf = (collection: CollectionName): Map<string, PackedDoc | undefined> => changed.get(collection) as Map<string, PackedDoc | undefined>
   return {
     operations,
     view: {
@@ -110,12 +107,13 @@ function createView (tables: Record<CollectionName, Tables>): { view: WriteView,
         const changes = changesOf(collection)
         return changes.has(key) ? changes.get(key) : tables[collection].docs.get(key)
       },
-      put: (collection, { key, ...value }) => {
+      put: (collection, doc) => {
         const { docs, purges } = tables[collection]
-        const { purgeAt } = value
-        operations.push(() => docs.put(key, value))
+        const { key, purgeAt } = doc
+        const packed = packDoc(doc)
+        operations.push(() => docs.put(key, packed))
         if (purgeAt !== null) operations.push(() => purges.put(purgeKey(purgeAt, key), noBytes))
-        changesOf(collection).set(key, value)
+        changesOf(collection).set(key, packed)
       },
       remove: (collection, key) => {
         operations.push(() => tables[collection].docs.remove(key))

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { maxKeyBytes, isStorableKey, keyOfPurgeKey, purgeKey } from '../../shared/store/lmdb-encoding.js'
+import { isStorableKey, keyOfPurgeKey, maxKeyBytes, packDoc, purgeAtOf, purgeKey, unpackDoc, versionOf } from '../../shared/store/lmdb-encoding.js'
 import { planChunks } from '../../shared/store/mongodb-sharding.js'
 import { compareKeys, isEmptyRange, sortRanges } from '../../shared/store/store-keys.js'
 import { createTickGroup } from '../../shared/store/tick-group.js'
@@ -21,6 +21,20 @@ t.test('purge index - sorts by time, then by key, and gives the key back', async
   t.notOk(isStorableKey(''))
   t.notOk(isStorableKey('é'.repeat(maxKeyBytes / 2) + 'x'))
   t.ok(isStorableKey('é'.repeat(maxKeyBytes / 2)))
+})
+
+t.test('documents - lie as arrays of their shape, or whole where the shape is another', async t => {
+  const message = { key: 'k', v: 3, purgeAt: 17, kind: 'message', seq: 1, id: 'i', expiresAt: 9, sender: 's', category: 'c', boxes: 'inbox', recalled: 0, text: 't' }
+  const change = { key: 'k', v: 3, purgeAt: 17, kind: 'change', seq: 1, id: 'i', expiresAt: 9, text: 't' }
+  const json = { key: 'k', v: 3, purgeAt: 17, text: 't' }
+  const docs = [message, change, json, { ...json, extra: 1 }, { ...message, text: undefined }, { key: 'k', v: 3, purgeAt: 17, body: 't' }]
+  for (const doc of docs) {
+    const packed = packDoc(doc)
+    t.strictSame(unpackDoc('k', packed), doc)
+    t.same([versionOf(packed), purgeAtOf(packed)], [3, 17])
+  }
+  t.same(docs.map(doc => packDoc(doc)[0]), [1, 2, 3, 0, 1, 0])
+  t.throws(() => unpackDoc('k', [99, 1]))
 })
 
 t.test('sharding - chunks are even, and each shard has the same number of neighbours', async t => {
