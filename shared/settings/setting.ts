@@ -67,7 +67,7 @@ export function duration (options: Common<number> & { minimum: number, maximum: 
 }
 
 export function oneOf<const V extends string> (values: readonly V[], options: Common<V>): TEnum<V[]> {
-  return Type.Enum([...values], { ...options, readAs: 'text', takes: `one of ${values.join(', ')}` }) as unknown as TEnum<V[]>
+  return Type.Enum([...values], { ...options, readAs: 'text', takes: `one of ${values.join(', ')}` })
 }
 
 export function yesOrNo (options: Omit<Common<boolean>, 'valueName'>): TBoolean {

@@ -1,4 +1,4 @@
-import { generateKeyPairSync } from 'node:crypto'
+import { generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
@@ -179,17 +179,20 @@ t.test('settings - users\' tokens: the secret, or one of three others', async t 
 })
 
 t.test('settings - public keys of three kinds, with newlines or \\n; private ones are refused and not shown', async t => {
-  const encoding = { publicKeyEncoding: { type: 'spki', format: 'pem' }, privateKeyEncoding: { type: 'pkcs8', format: 'pem' } } as const
-  const rsa = generateKeyPairSync('rsa', { modulusLength: 2048, ...encoding })
-  const usable = [rsa, generateKeyPairSync('ec', { namedCurve: 'P-256', ...encoding }), generateKeyPairSync('ed25519', encoding)]
+  const pem = ({ publicKey, privateKey }: { publicKey: KeyObject, privateKey: KeyObject }) => ({
+    publicKey: publicKey.export({ type: 'spki', format: 'pem' }).toString(),
+    privateKey: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
+  })
+  const rsa = pem(generateKeyPairSync('rsa', { modulusLength: 2048 }))
+  const usable = [rsa, pem(generateKeyPairSync('ec', { namedCurve: 'P-256' })), pem(generateKeyPairSync('ed25519'))]
   for (const { publicKey } of usable) {
     t.strictSame(gate({ ...forGate, GATEPOST_AUTH_PUBLIC_KEY: publicKey }).auth, { kind: 'public-key', publicKey })
     t.strictSame(gate({ ...forGate, GATEPOST_AUTH_PUBLIC_KEY: publicKey.replaceAll('\n', '\\n') }).auth, { kind: 'public-key', publicKey })
   }
   const refused = [
     rsa.privateKey,
-    generateKeyPairSync('ec', { namedCurve: 'P-384', ...encoding }).publicKey,
-    generateKeyPairSync('rsa', { modulusLength: 1024, ...encoding }).publicKey,
+    pem(generateKeyPairSync('ec', { namedCurve: 'P-384' })).publicKey,
+    pem(generateKeyPairSync('rsa', { modulusLength: 1024 })).publicKey,
     'not a key'
   ]
   for (const key of refused) {
