@@ -9,8 +9,7 @@
  */
 import type { Assignments, Given } from './assignments.js'
 import { createBackoff } from './backoff.js'
-import type { GatepostError } from './errors.js'
-import { asGatepostError } from './errors.js'
+import { asGatepostError, GatepostError, isTokenRefused } from './errors.js'
 import { openLink, type Link, type LinkEvents } from './link.js'
 import { pause } from './pause.js'
 import type { Cursors, Ready } from './protocol.js'
@@ -75,6 +74,8 @@ export function createConnection (options: ConnectionOptions): Connection {
       return link
     } catch (error) {
       const refusal = asGatepostError(error)
+      // Gate has just taken the user's token: what was refused is the ticket made of it, and another one may do.
+      if (isTokenRefused(refusal)) throw new GatepostError('GP_TICKET_EXPIRED', refusal.message, { cause: refusal })
       if (refusal.code === 'GP_UNREACHABLE' || refusal.code === 'GP_DRAINING') assignments.avoid(given.node.id)
       throw refusal
     }

@@ -124,6 +124,32 @@ t.test('connection - an expired token: a text ends it, a function is asked for a
   await t.rejects(hopeless.inbox.whenLive(), { code: 'GP_TOKEN_EXPIRED' })
 })
 
+t.test('connection - a ticket that the node does not take is replaced, whatever it calls it', async t => {
+  const server = await startWireDouble(t)
+  server.faults.refuseHandshakes.push('GP_TOKEN_EXPIRED', 'GP_TOKEN_INVALID')
+  const { inbox, errors } = probeInbox(t, { gate: server.gateUrl, token: userToken('ann') })
+  await inbox.whenLive()
+  t.strictSame(errors.map(({ code }) => code), ['GP_TICKET_EXPIRED', 'GP_TICKET_EXPIRED'])
+})
+
+t.test('connection - cut off in the middle of a move: one new socket, not two', async t => {
+  const server = await startWireDouble(t)
+  const { inbox, entries } = probeInbox(t, { gate: server.gateUrl, token: userToken('ann') })
+  await inbox.whenLive()
+  for (let round = 0; round < 5; round += 1) {
+    const before = server.seen.handshakes.length
+    const asked = server.seen.assigns.length
+    server.reassign('ann')
+    await until('move begun', () => server.seen.assigns.length > asked, 5_000, 1)
+    server.cut('ann')
+    await until('back', () => server.seen.handshakes.length > before && inbox.state === 'live' && server.socketsOf('ann').length > 0)
+    server.post({ to: { user: 'ann' }, body: String(round) })
+    await until('received', () => bodies(entries).includes(String(round)))
+    t.equal(server.seen.handshakes.length, before + 1)
+    t.equal(server.socketsOf('ann').length, 1)
+  }
+})
+
 t.test('connection - a token function that fails for a while', async t => {
   const server = await startWireDouble(t)
   let calls = 0
