@@ -4,7 +4,7 @@ import { assignBoth, checkChain, openSocket, producerOf, type Entry, type RawSoc
 import { until } from '../helpers/until.js'
 
 /**
- * Users, groups and a producer do things at random; then what a device can tell from the entries that it was sent, what
+ * Users, groups and a producer do things at random, several at once; then what a device can tell from the entries that it was sent, what
  * each node lists, and what each node counts must be the same. GATEPOST_TEST_SEED and GATEPOST_TEST_STEPS vary it.
  */
 let state = Number(process.env['GATEPOST_TEST_SEED'] ?? 1)
@@ -33,6 +33,7 @@ function fold (user: string, entries: readonly Entry[]): Map<string, Shown> {
     const stream = entry.stream as string
     if (stream.startsWith('g:') && (joined.get(stream) === undefined || (entry.seq ?? 0) <= (joined.get(stream) ?? 0))) continue
     if (stream !== own && entry['from'].user === user) continue
+    if (Date.parse(entry['expiresAt']) <= Date.now()) continue
     const boxes = [...entry['boxes'] as string[]].sort()
     const isOwn = entry['from'].user === user
     shown.set(entry['id'], { id: entry['id'], stream, seq: entry.seq ?? 0, title: entry['title'], category: entry['category'], read: isOwn ? undefined : entry['read'], archived: entry['archived'], recalled: entry['recalled'], boxes })
@@ -92,6 +93,8 @@ t.test('model - devices, lists and counts agree whatever is done', async t => {
   const devices: RawSocket[] = []
   for (const [one, two] of sessions.values()) devices.push(await openSocket(t, one), await openSocket(t, two, { transports: ['polling'] }))
   const known: string[] = []
+  const sentBy = new Map<string, string[]>(users.map(user => [user, []]))
+  let lastEndMs = 0
   const trail: string[] = []
 
   const act = async (step: number): Promise<string> => {
@@ -99,11 +102,15 @@ t.test('model - devices, lists and counts agree whatever is done', async t => {
     const session = (sessions.get(user) as [Session, Session])[random(2)] as Session
     const device = pick(devices.filter(one => one.session.user === user))
     const title = `step ${step}`
-    const extras = { title, category: pick(categories) }
+    const isShort = random(12) === 0
+    if (isShort) lastEndMs = Date.now() + 3000
+    const extras = { title, category: pick(categories), ...(isShort ? { ttl: 1 + random(2) } : {}) }
     switch (random(16)) {
       case 0: case 1: case 2: {
         const to = pick<object>([{ user: pick(users) }, { users }, { user }, { users: [pick(users), pick(users)] }])
-        known.push((await session.send({ to, ...extras })).id)
+        const { id } = await session.send({ to, ...extras })
+        known.push(id)
+        sentBy.get(user)?.push(id)
         return `${user} sends to ${JSON.stringify(to)}`
       }
       case 3: case 4: {
@@ -114,7 +121,7 @@ t.test('model - devices, lists and counts agree whatever is done', async t => {
       case 5: {
         const group = pick(groups)
         const answer = await device.ask('send', { to: { group }, ...extras })
-        if (answer.id !== undefined) known.push(answer.id)
+        if (answer.id !== undefined) { known.push(answer.id); sentBy.get(user)?.push(answer.id) }
         return `${user} posts to ${group}: ${answer.error?.code ?? 'done'}`
       }
       case 6: {
@@ -144,7 +151,7 @@ t.test('model - devices, lists and counts agree whatever is done', async t => {
         return `${user} marks ${JSON.stringify(body)}: ${(await session.call('POST', '/messages/read', { body })).status}`
       }
       case 12: case 13: {
-        const id = pick(known)
+        const id = pick(random(4) === 0 ? known : sentBy.get(user) ?? []) ?? 'none'
         return `${user} recalls ${id}: ${(await session.call('POST', `/messages/${id}/recall`)).status}`
       }
       case 14: {
@@ -194,8 +201,12 @@ t.test('model - devices, lists and counts agree whatever is done', async t => {
 
   known.push((await producer.send({ to: { all: true }, title: 'first' })).id)
   for (let step = 0; step < steps; step++) {
-    try { trail.push(`${step} ${await act(step)}`) } catch (error) { t.fail(`step ${step}: ${String(error)}`, { trail: trail.slice(-5) }); return }
-    if (step % 50 === 49 && !await agree(`after ${step + 1} steps`)) return
+    try {
+      await Promise.all(Array.from({ length: 1 + random(3) }, async () => { trail.push(`${step} ${await act(step)}`) }))
+    } catch (error) { t.fail(`step ${step}: ${String(error)}`, { trail: trail.slice(-5) }); return }
+    if (step % 50 !== 49 && step !== steps - 1) continue
+    await until('what lives shortly has gone', () => Date.now() > lastEndMs)
+    if (!await agree(`after ${step + 1} steps`)) return
   }
 
   const before = await Promise.all(users.map(async user => text(await listed((sessions.get(user) as [Session, Session])[0]))))
