@@ -93,3 +93,12 @@ t.test('dashboard - on a phone nothing runs out of the side', { skip }, async t 
   const button = await page.getByRole('button', { name: 'Drain alpha' }).boundingBox()
   t.ok((button?.height ?? 0) >= 44, 'large enough for a thumb')
 })
+
+t.test('documents - the page shows the routes, from this Gate alone', { skip }, async t => {
+  const site = createMemorySite(t)
+  const gate = await site.addGate('gate')
+  const { page, faults } = await openPage(t, await startBrowser(t), gate.url, { path: '/gate/docs' })
+  await page.getByText('/gate/assign').first().waitFor()
+  await page.getByText('Gatepost Gate').first().waitFor()
+  t.same(faults, [])
+})
