@@ -8,30 +8,30 @@ import { insertUnordered, splitByBytes, type MongodbWrites, type WriteReply } fr
 import type { BsonDoc } from './mongodb-document.js'
 import type { CollectionName, ReplaceOutcome } from './store.js'
 
-interface Wanted { readonly was: number | undefined, readonly doc: BsonDoc }
+export interface ReplaceRequest { readonly was: number | undefined, readonly doc: BsonDoc }
 
 const tries = 3
 
-export async function replaceDocs (writes: MongodbWrites, collection: CollectionName, wanted: readonly Wanted[]): Promise<ReplaceOutcome[]> {
-  const outcomes = new Map<Wanted, ReplaceOutcome>()
+export async function replaceDocs (writes: MongodbWrites, collection: CollectionName, wanted: readonly ReplaceRequest[]): Promise<ReplaceOutcome[]> {
+  const outcomes = new Map<ReplaceRequest, ReplaceOutcome>()
   const inserts = wanted.filter(one => one.was === undefined)
   const updates = wanted.filter(one => one.was !== undefined)
   await Promise.all([
     ...splitByBytes(inserts, one => one.doc).map(async group => {
       const results = await insertUnordered(writes, collection, group.map(one => one.doc))
       for (const [index, result] of results.entries()) {
-        outcomes.set(group[index] as Wanted, result.is === 'stored' ? 'done' : result.is === 'exists' ? 'changed' : result.is)
+        outcomes.set(group[index] as ReplaceRequest, result.is === 'stored' ? 'done' : result.is === 'exists' ? 'changed' : result.is)
       }
     }),
     ...splitByBytes(updates, one => one.doc).map(async group => {
       const results = await updateAll(writes, collection, group)
-      for (const [index, result] of results.entries()) outcomes.set(group[index] as Wanted, result)
+      for (const [index, result] of results.entries()) outcomes.set(group[index] as ReplaceRequest, result)
     })
   ])
   return wanted.map(one => outcomes.get(one) ?? 'unknown')
 }
 
-async function updateAll (writes: MongodbWrites, collection: CollectionName, group: readonly Wanted[]): Promise<ReplaceOutcome[]> {
+async function updateAll (writes: MongodbWrites, collection: CollectionName, group: readonly ReplaceRequest[]): Promise<ReplaceOutcome[]> {
   let isDoubtful = false
   let reply: WriteReply | undefined
   for (let attempt = 0; attempt < tries && reply === undefined; attempt++) {
@@ -52,7 +52,7 @@ async function updateAll (writes: MongodbWrites, collection: CollectionName, gro
   return await tellApart(writes, collection, group, hasFailed)
 }
 
-async function tellApart (writes: MongodbWrites, collection: CollectionName, group: readonly Wanted[], hasFailed: boolean): Promise<ReplaceOutcome[]> {
+async function tellApart (writes: MongodbWrites, collection: CollectionName, group: readonly ReplaceRequest[], hasFailed: boolean): Promise<ReplaceOutcome[]> {
   try {
     const found = await writes.identify(collection, group.map(one => one.doc._id))
     return group.map(({ doc }): ReplaceOutcome => {

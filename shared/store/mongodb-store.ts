@@ -10,10 +10,10 @@ import { createClient, hello, isMongos, serverTimeMs } from './mongodb-connectio
 import { fromBson, hasOwnId, identityFields, toBson, type BsonDoc } from './mongodb-document.js'
 import { insertChains, type MongodbWrites, type WriteReply } from './mongodb-insert.js'
 import { createLastsReader } from './mongodb-lasts.js'
-import { replaceDocs } from './mongodb-replace.js'
+import { replaceDocs, type ReplaceRequest } from './mongodb-replace.js'
 import { shardCollections, shardingAdminOf } from './mongodb-sharding.js'
 import { isEmptyRange, sortRanges } from './store-keys.js'
-import { collectionNames, type CollectionName, type Collections, type KeyRange, type Store } from './store.js'
+import { collectionNames, type ChainOutcome, type CollectionName, type Collections, type KeyRange, type ReplaceOutcome, type Store } from './store.js'
 import { createTickGroup } from './tick-group.js'
 
 interface StoreLog {
@@ -35,6 +35,7 @@ const retryPauseMs = 2000
 const writeConcern = { w: 'majority', j: true, wtimeout: 10_000 }
 const keysInCommand = 1000
 const rangesInCommand = 200
+const chainsInGroup = 1000
 
 /**
  * Throws for a malformed URL. Resolves when the server was reached and prepared, or could not be: then it goes on
@@ -108,6 +109,8 @@ export async function openMongodbStore ({ url, log, now = Date.now, onCommand }:
     const found = new Map((await find(collection, { _id: { $in: distinct } }, distinct.length, {})).map(doc => [doc._id, doc]))
     return keys.map(key => found.get(key))
   }))
+  const insertGroups = byCollection(collection => createTickGroup<readonly BsonDoc[], ChainOutcome>(chainsInGroup, async chains => await insertChains(writes, collection, chains)))
+  const replaceGroups = byCollection(collection => createTickGroup<ReplaceRequest, ReplaceOutcome>(chainsInGroup, async requests => await replaceDocs(writes, collection, requests)))
   const lastsReader = createLastsReader(() => db)
   const lastGroups = byCollection(collection => createTickGroup<KeyRange, BsonDoc | undefined>(keysInCommand, async ranges => await lastsReader.read(collection, ranges)))
 
@@ -173,11 +176,11 @@ export async function openMongodbStore ({ url, log, now = Date.now, onCommand }:
     insertChains: async (collection, chains) => {
       if (state === 'closed') return chains.map(() => ({ stored: 0, stopped: 'refused', cause: new Error('the store is closed') }))
       const w = hasOwnId(collection) ? undefined : newToken()
-      return await track(insertChains(writes, collection, chains.map(chain => chain.map(doc => toBson(doc, w)))))
+      return await track(insertGroups[collection].ask(chains.map(chain => chain.map(doc => toBson(doc, w)))))
     },
     replace: async (collection, replacements) => {
       if (state === 'closed') return replacements.map(() => 'refused')
-      return await track(replaceDocs(writes, collection, replacements.map(({ was, doc }) => ({ was, doc: toBson(doc, newToken()) }))))
+      return await track(replaceGroups[collection].ask(replacements.map(({ was, doc }) => ({ was, doc: toBson(doc, newToken()) }))))
     },
     get: async <C extends CollectionName>(collection: C, keys: readonly string[]) =>
       (await reading(async () => await getGroups[collection].ask(keys))).map(doc => doc === undefined ? undefined : fromBson<Collections[C]>(doc)),

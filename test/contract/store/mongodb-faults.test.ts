@@ -116,19 +116,16 @@ t.test('broken links - what was acknowledged is there, what was refused is not, 
   t.ok((outcomes.get('replace done') ?? 0) > 3)
 })
 
-t.test('frozen link - a read rejects in the end, and the store works again when it thaws', { skip }, async t => {
+t.test('frozen link - a write is unknown, a read rejects in the end, and both work again when it thaws', { skip }, async t => {
   const proxy = await startTcpProxy(t, server?.port ?? 0)
   const store = await openMongodbStore({ url: throughProxy(proxy.port) + '&socketTimeoutMS=800&heartbeatFrequencyMS=500&connectTimeoutMS=800', log: silentLog })
   t.teardown(async () => { proxy.thaw(); await store.close() })
   const stream = freshStream()
   t.same(await store.insertChains('entries', [[message(stream, 0, 1)]]), [{ stored: 1 }])
   proxy.freeze()
-  const [reads, [writes]] = await Promise.all([
-    store.get('entries', [entryKey(stream, 0)]).then(() => 'answered', (error: { code: string }) => error.code),
-    store.insertChains('entries', [[message(stream, 1, 2)]])
-  ])
-  t.equal(reads, 'GP_STORE_UNAVAILABLE')
-  t.match(writes, { stored: 0, stopped: 'unknown' })
+  // Alone, so that it goes out on the connection that is open already.
+  t.match(await store.insertChains('entries', [[message(stream, 1, 2)]]), [{ stored: 0, stopped: 'unknown' }])
+  await t.rejects(store.get('entries', [entryKey(stream, 0)]), { code: 'GP_STORE_UNAVAILABLE' })
   proxy.thaw()
   const docs = await until('it can be read', async () => await store.range('entries', ownerRange(stream), { limit: 9 }).catch(() => undefined))
   t.ok([1, 2].includes(docs.length))
