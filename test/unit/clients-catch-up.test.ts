@@ -69,11 +69,11 @@ t.test('catch-up - what was seen on the next link is not lost with the one befor
 
 t.test('catch-up - a refusal is told and tried again; without a link there is nobody to ask', async t => {
   const { link, asked } = heldLink()
-  let current: unknown
-  const { catchUp, errors } = start(() => current as Link | undefined)
+  const links: unknown[] = []
+  const { catchUp, errors } = start(() => links[0] as Link | undefined)
   catchUp.begin()
   await new Promise(resolve => setImmediate(resolve))
-  current = link
+  links.push(link)
   catchUp.begin()
   await until('asked', () => asked.length === 1)
   asked[0]?.fail(new GatepostError('GP_OVERLOADED', 'busy'))
