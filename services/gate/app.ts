@@ -56,6 +56,7 @@ export async function createGateApp ({ version, secret, demoSecret, rateProducer
     })
   })
   metrics.gauge('nodes_up', 'Nodes that users are assigned to.', () => rings().up.size)
+  const taken = metrics.counter('system_messages_total', 'System messages answered, by status.', ['status'])
   prepareAccess(app)
   const access = createAccess(tokens)
   const askInTurn = createAskInTurn(dispatch)
@@ -63,7 +64,7 @@ export async function createGateApp ({ version, secret, demoSecret, rateProducer
   const rateLimit = rateProducerPerMinute === undefined ? undefined : createRateLimit({ perMinute: rateProducerPerMinute, now: clock.now })
 
   serveAssign(app, { access, dispatch, rings, signTicket: createTicketSigner({ secret, now: clock.now }) })
-  serveMessages(app, { access, askInTurn, handOver, rings, rateLimit })
+  serveMessages(app, { access, askInTurn, handOver, rings, rateLimit, count: status => { taken.inc({ status: String(status) }) } })
   serveNodes(app, { access, dispatch, rings })
   serveUsers(app, { access, dispatch })
   serveGroups(app, { access, askInTurn, rings })

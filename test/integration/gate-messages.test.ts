@@ -139,6 +139,7 @@ t.test('batch - results in order, bad ones between good ones', async t => {
   t.equal(again.id, keyed.id)
   t.same([keyed.duplicate, again.duplicate, conflict.code], [false, true, 'GP_IDEMPOTENCY_CONFLICT'])
   t.same(site.stored.map(({ message }) => message.title).sort(), ['1', '2', '4'])
+  t.match((await call(gate, 'GET', '/metrics')).body, /^gatepost_system_messages_total\{status="201"\} 3$/m)
 })
 
 t.test('batch - split under the limit of dispatch, in order for each target', async t => {

@@ -22,6 +22,8 @@ export interface MessagesOptions {
   readonly rings: () => Rings
   /** Of producers; absent = none. */
   readonly rateLimit?: RateLimit | undefined
+  /** Told the status of every message that was answered, also of those in a batch. */
+  readonly count: (status: number) => void
 }
 
 const maxBatchBytes = 8 * 1024 * 1024
@@ -42,7 +44,7 @@ const Results = Type.Object({
   }), { description: 'In order; {status, id, createdAt, duplicate}, or {status, code, message}.' })
 })
 
-export function serveMessages (app: App, { access, askInTurn, handOver, rings, rateLimit }: MessagesOptions): void {
+export function serveMessages (app: App, { access, askInTurn, handOver, rings, rateLimit, count }: MessagesOptions): void {
   app.post('/gate/messages', {
     onRequest: access('producer'),
     bodyLimit: maxBatchBytes,
@@ -73,12 +75,15 @@ export function serveMessages (app: App, { access, askInTurn, handOver, rings, r
       const drafts = items.filter(isDraft)
       charge(producer, drafts.length)
       const results = drafts.length === 0 ? [] : await handOver.many(sender, drafts)
-      return await reply.code(207).send({ results: inOrder(items, results) })
+      const answers = inOrder(items, results)
+      for (const { status } of answers) count(status)
+      return await reply.code(207).send({ results: answers })
     }
     if (body === undefined) throw refusal('body', undefined, takesBody)
     const draft = { message: parseMessage(body), idempotencyKey: readKey(header, 'idempotency-key') }
     charge(producer, 1)
     const { status, id, createdAt, duplicate } = await handOver.one(sender, draft)
+    count(status)
     return await reply.code(status).send(status === 202 ? { id, createdAt } : { id, createdAt, duplicate })
   })
 
@@ -104,9 +109,9 @@ export function serveMessages (app: App, { access, askInTurn, handOver, rings, r
     return { id, recalled: true as const }
   })
 
-  function charge (producer: string, count: number): void {
-    const waitSeconds = rateLimit?.take(producer, count) ?? 0
-    if (waitSeconds > 0) throw new GatepostError('GP_RATE_LIMIT', `producer: got ${count} more; takes no more than its messages a minute`, { retryAfterSeconds: waitSeconds })
+  function charge (producer: string, messages: number): void {
+    const waitSeconds = rateLimit?.take(producer, messages) ?? 0
+    if (waitSeconds > 0) throw new GatepostError('GP_RATE_LIMIT', `producer: got ${messages} more; takes no more than its messages a minute`, { retryAfterSeconds: waitSeconds })
   }
 }
 
