@@ -161,7 +161,7 @@ export async function startCluster (t: Test, options: DeploymentOptions = {}): P
   const secret = randomBytes(24).toString('hex')
   const nats = await startNatsServer(t)
   const mongodb = await startMongodbServer(t)
-  if (nats === undefined || mongodb === undefined) throw new Error('a cluster needs NATS and MongoDB')
+  if (mongodb === undefined) throw new Error('a cluster needs MongoDB or what speaks its protocol')
   const nodeCount = options.nodes ?? 3
   const logs: GatepostProcess[] = []
   let running: GatepostProcess[] = []
@@ -174,8 +174,6 @@ export async function startCluster (t: Test, options: DeploymentOptions = {}): P
     GATEPOST_PORT: '0',
     ...options.settings
   }
-  const database = new URL(mongodb.url)
-  database.pathname = `/conformance_${randomBytes(6).toString('hex')}`
   const run = (command: string, more: Settings): GatepostProcess => {
     const started = runGatepost([command], { cwd: dir, settings: { ...settings, ...more } })
     running.push(started)
@@ -194,7 +192,7 @@ export async function startCluster (t: Test, options: DeploymentOptions = {}): P
     log: () => logs.map(one => one.stdout() + one.stderr()).join(''),
     start: async () => {
       running = []
-      const nodes = Array.from({ length: nodeCount }, () => run('node', { GATEPOST_MONGODB_URL: database.href }))
+      const nodes = Array.from({ length: nodeCount }, () => run('node', { GATEPOST_MONGODB_URL: mongodb.url }))
       const twoGates = [run('gate', {}), run('gate', {})]
       await Promise.all(nodes.map(async node => await node.ready))
       gates = await Promise.all(twoGates.map(async gate => await gate.ready))
