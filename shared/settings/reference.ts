@@ -107,13 +107,18 @@ function settingRows (commands: readonly CommandReference[]): string[] {
     for (const [key, info] of entries(schema)) if (!isFlagOnly(key)) users.set(key, [...users.get(key) ?? [], { command, info }])
   }
   return [...users].map(([key, uses]) => {
-    // One default each where they differ: `up: 8080; node: ...`.
-    const commandsByDefault = new Map<string, string[]>()
-    for (const { command, info } of uses) commandsByDefault.set(defaultOf(info), [...commandsByDefault.get(defaultOf(info)) ?? [], command])
-    const defaults = commandsByDefault.size === 1 ? [...commandsByDefault.keys()] : [...commandsByDefault].map(([text, names]) => `${names.join(', ')}: ${text}`)
     const first = uses[0]?.info
-    return first === undefined ? '' : `| \`${key}\` | \`${flagOf(key)}\` | ${uses.map(({ command }) => command).join(', ')} | ${cell(defaults.join('; '))} | ${cell(first.takes + unitOf(first))} | ${cell(first.description)} |`
+    if (first === undefined) return ''
+    return `| \`${key}\` | \`${flagOf(key)}\` | ${uses.map(({ command }) => command).join(', ')} | ${cell(byCommand(uses, defaultOf))} | ${cell(first.takes + unitOf(first))} | ${cell(byCommand(uses, info => info.description))} |`
   })
+}
+
+/** One text where all commands agree, else each with the commands that it is for. */
+function byCommand (uses: ReadonlyArray<{ command: string, info: SettingInfo }>, textOf: (info: SettingInfo) => string): string {
+  const commandsByText = new Map<string, string[]>()
+  for (const { command, info } of uses) commandsByText.set(textOf(info), [...commandsByText.get(textOf(info)) ?? [], command])
+  if (commandsByText.size === 1) return [...commandsByText.keys()].join()
+  return [...commandsByText].map(([text, names]) => `${names.join(', ')}: ${text}`).join('; ')
 }
 
 const entries = (schema: TObject): Array<[string, SettingInfo]> => Object.entries(schema.properties).map(([key, property]) => [key, infoOf(property)])
