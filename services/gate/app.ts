@@ -55,6 +55,7 @@ export async function createGateApp ({ version, secret, demoSecret, rateProducer
       members: dispatch.hasSettled || 'has not heard a whole round of heartbeats yet'
     })
   })
+  metrics.gauge('dispatch_connected', '1 where the link to the nodes is there, else 0.', () => dispatch.isConnected ? 1 : 0)
   metrics.gauge('nodes_up', 'Nodes that users are assigned to.', () => rings().up.size)
   const taken = metrics.counter('system_messages_total', 'System messages answered, by status.', ['status'])
   prepareAccess(app)

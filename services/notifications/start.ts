@@ -93,6 +93,11 @@ export async function startNode ({ settings, store, bus, natsPrefix, log: parent
     })
   })
 
+  metrics.gauge('store_reachable', '1 where the store can be reached, else 0.', () => store.status().reachable ? 1 : 0)
+  metrics.gauge('dispatch_connected', '1 where the link to the other nodes is there, else 0.', () => made.dispatch?.isConnected === true ? 1 : 0)
+  metrics.gauge('clock_offset_seconds', 'How far this clock is ahead of the store\'s; beyond 5 either way the node is not ready.', () => offset.ms() / 1000)
+  metrics.gauge('draining', '1 while sockets are handed over to other nodes, else 0.', () => isDraining() ? 1 : 0)
+
   const nodeLog = createNodeLog({ nodeId: id, dispatch: () => made.dispatch!, appender: () => made.core!.appender, store, clock, log })
   const isDraining = (): boolean => made.placement?.state === 'draining' || isClosing
   const startedAt = clock.now()
