@@ -8,7 +8,7 @@ import type { Log } from '../../shared/log.js'
 import { nodeLogStream, type NodeId, type StreamId } from '../../shared/names.js'
 import type { Store } from '../../shared/store/store.js'
 import type { Dispatch } from '../dispatch/dispatch.js'
-import type { Appender } from './stream/appender.js'
+import { createAppender } from './stream/appender.js'
 import { readAfter } from './stream/read.js'
 
 export interface NodeLog {
@@ -21,7 +21,6 @@ export interface NodeLog {
 export interface NodeLogOptions {
   readonly nodeId: NodeId
   readonly dispatch: () => Dispatch
-  readonly appender: () => Appender
   readonly store: Store
   readonly clock: Clock
   readonly log: Log
@@ -30,8 +29,10 @@ export interface NodeLogOptions {
 const keptMs = 2 * 3_600_000
 const page = 1_000
 
-export function createNodeLog ({ nodeId, dispatch, appender, store, clock, log }: NodeLogOptions): NodeLog {
+export function createNodeLog ({ nodeId, dispatch, store, clock, log }: NodeLogOptions): NodeLog {
   const own = nodeLogStream(nodeId)
+  // One of its own: in the groups of the appender that waits for these names, the two would wait for each other.
+  const appender = createAppender({ store, clock, log, onAppended: () => {} })
   /** Names written since the link broke, or being written. */
   let written = new Map<StreamId, Promise<unknown>>()
 
@@ -46,7 +47,7 @@ export function createNodeLog ({ nodeId, dispatch, appender, store, clock, log }
         if (stream.startsWith('n:')) continue
         let writing = written.get(stream)
         if (writing === undefined) {
-          writing = appender().append(own, { kind: 'log', id: createMessageId(clock.tick(), undefined), expiresAt: clock.now() + keptMs, text: stream })
+          writing = appender.append(own, { kind: 'log', id: createMessageId(clock.tick(), undefined), expiresAt: clock.now() + keptMs, text: stream })
           // Serving comes first: without the log the entry is found within 90 s all the same.
           writing = writing.catch((error: unknown) => { written.delete(stream); log.warn({ err: error, stream }, 'the node log could not be written') })
           written.set(stream, writing)

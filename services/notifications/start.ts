@@ -98,7 +98,7 @@ export async function startNode ({ settings, store, bus, natsPrefix, log: parent
   metrics.gauge('clock_offset_seconds', 'How far this clock is ahead of the store\'s; beyond 5 either way the node is not ready.', () => offset.ms() / 1000)
   metrics.gauge('draining', '1 while sockets are handed over to other nodes, else 0.', () => isDraining() ? 1 : 0)
 
-  const nodeLog = createNodeLog({ nodeId: id, dispatch: () => made.dispatch!, appender: () => made.core!.appender, store, clock, log })
+  const nodeLog = createNodeLog({ nodeId: id, dispatch: () => made.dispatch!, store, clock, log })
   const isDraining = (): boolean => made.placement?.state === 'draining' || isClosing
   const startedAt = clock.now()
   const rate = createRateMeter(() => made.core?.messageCount() ?? 0)

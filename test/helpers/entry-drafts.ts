@@ -1,0 +1,38 @@
+/** Entries as their authors fix them, with what most tests do not care about filled in. */
+import { createMessageId, type Clock } from '../../shared/clock.js'
+import { userStream, type StreamId } from '../../shared/names.js'
+import type { MessageDoc } from '../../shared/store/store.js'
+import { createAppender } from '../../services/notifications/stream/appender.js'
+import { messageText, type EntryDraft } from '../../services/notifications/stream/entry.js'
+import { createSilentLog } from '../../shared/log.js'
+import type { Store } from '../../shared/store/store.js'
+import type { StoredChange } from '../../services/notifications/stream/change.js'
+
+export const dayMs = 24 * 3_600_000
+
+export interface DraftOptions {
+  readonly home?: StreamId
+  readonly sender?: string
+  readonly category?: string
+  readonly boxes?: MessageDoc['boxes']
+  readonly ttlMs?: number
+  readonly body?: string
+}
+
+export function draftMessage (clock: Clock, { home, sender = 'p:shop', category = 'general', boxes = 'inbox', ttlMs = 30 * dayMs, body = 'text' }: DraftOptions = {}): EntryDraft & { kind: 'message' } {
+  const createdAtMs = clock.now()
+  const from = sender.startsWith('u:') ? { user: sender.slice(2) } : { producer: sender.slice(2) }
+  return {
+    kind: 'message', id: createMessageId(clock.tick(), home), sender, category, boxes, recalled: 0, expiresAt: createdAtMs + ttlMs,
+    text: messageText({ from, to: { user: 'ann' }, title: null, body, data: null, category, createdAtMs, expiresAtMs: createdAtMs + ttlMs, boxes })
+  }
+}
+
+export const draftChange = (clock: Clock, change: StoredChange): EntryDraft =>
+  ({ kind: 'change', id: createMessageId(clock.tick(), undefined), expiresAt: clock.now() + 30 * dayMs, text: JSON.stringify(change) })
+
+/** An appender without anyone to tell. */
+export const plainAppender = (store: Store, clock: Clock): ReturnType<typeof createAppender> =>
+  createAppender({ store, clock, log: createSilentLog(), onAppended: () => {} })
+
+export const annStream = userStream('ann')
