@@ -7,6 +7,7 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { open } from 'lmdb'
+import { checkLmdbFile } from './lmdb-file.js'
 
 /** The data folder is in use: the CLI ends with exit code 2. */
 export class DataDirLockedError extends Error {
@@ -22,6 +23,7 @@ export interface DataDirLock { release: () => Promise<void> }
 export async function lockDataDir (dir: string): Promise<DataDirLock> {
   const path = join(dir, 'lock')
   mkdirSync(path, { recursive: true })
+  await checkLmdbFile(join(path, 'data.mdb'))
   const env = open({ path, noSubdir: false, overlappingSync: false, maxDbs: 1 })
   // Before this process has a slot of its own, every living slot is another holder's. An equal pid may be one
   // too: a second store in this process, or a process in another container that shares the folder.

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { open } from 'lmdb'
 import { GatepostError } from '../errors.js'
 import { isStorableKey, purgeAtOf, unpackDoc, versionOf, type PackedDoc } from './lmdb-encoding.js'
+import { checkLmdbFile } from './lmdb-file.js'
 import { lockDataDir } from './lmdb-lock.js'
 import { createLmdbWriter, duePurges, openTables, type WriteView } from './lmdb-writer.js'
 import { isEmptyRange, sortRanges } from './store-keys.js'
@@ -35,7 +36,9 @@ export async function openLmdbStore ({ dir, now = Date.now, sweepIntervalMs = de
   const lock = await lockDataDir(dir)
   let root: ReturnType<typeof open> | undefined
   try {
-    root = open({ path: join(dir, 'store'), noSubdir: false, overlappingSync: false, eventTurnBatching: false, maxDbs: 2 * collectionNames.length })
+    const path = join(dir, 'store')
+    await checkLmdbFile(join(path, 'data.mdb'))
+    root = open({ path, noSubdir: false, overlappingSync: false, eventTurnBatching: false, maxDbs: 2 * collectionNames.length })
     return createStore({ root, tables: openTables(root), lock, now, sweepIntervalMs, log })
   } catch (error) {
     await root?.close()
@@ -112,6 +115,7 @@ function createStore ({ root, tables, lock, now, sweepIntervalMs, log }: Parts):
     : undefined
 
   return {
+    isAtomic: true,
     insertChains: async (collection, chains) => {
       const result = await writer.write(view => chains.map(chain => insertInto(view, collection, chain)))
       if ('refused' in result) return chains.map(() => ({ stored: 0, stopped: 'refused', cause: result.refused }))

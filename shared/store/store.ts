@@ -6,6 +6,7 @@
  * Errors: a read rejects with GatepostError GP_STORE_UNAVAILABLE; a write tells its outcome for each document,
  * because after a broken connection only a read can tell whether it was stored.
  */
+import { decodeTime } from '../clock.js'
 import type { StreamId } from '../names.js'
 
 /** What every stored document has. */
@@ -86,6 +87,8 @@ export interface KeyRange { /** inclusive */ readonly from: string, /** exclusiv
 export interface StoreStatus { readonly kind: 'lmdb' | 'mongodb', readonly reachable: boolean, /** what an admin should know, e.g. "no TTL index: expired documents stay" */ readonly notes: readonly string[] }
 
 export interface Store {
+  /** One call of insertChains is stored as a whole or not at all, whatever dies. */
+  readonly isAtomic?: boolean
   /**
    * Inserts each chain in order, stopping it at the first key that exists; chains do not affect each other.
    * Durable when it resolves (fsync; majority and journaled). Never rejects for what the store answers.
@@ -114,5 +117,5 @@ export interface Store {
 /** Where an entry lies, read from its key: its stream and the seq before it. */
 export function placeOfEntry (key: string): { stream: StreamId, prev: number } {
   const tab = key.indexOf('\t')
-  return { stream: key.slice(4, tab) as StreamId, prev: parseInt(key.slice(tab + 1), 36) }
+  return { stream: key.slice(4, tab) as StreamId, prev: decodeTime(key.slice(tab + 1)) }
 }

@@ -29,12 +29,12 @@ t.test('lock - another process is named; its lock goes with it when it is killed
 
 t.test('lock - of many processes that start at once exactly one gets it', async t => {
   const dir = tempDir(t)
-  for (let round = 0; round < 3; round++) {
-    const children = Array.from({ length: 4 }, () => startLmdbChild(t, 'hold', dir))
+  for (let round = 0; round < 2; round++) {
+    const children = Array.from({ length: 3 }, () => startLmdbChild(t, 'hold', dir))
     await Promise.all(children.map(async child => { if (child.lines.length === 0) await child.nextLine() }))
     const holders = children.filter(child => child.lines[0] === 'open')
     t.equal(holders.length, 1)
-    t.same(children.filter(child => !holders.includes(child)).map(child => child.lines), [1, 2, 3].map(() => [`locked ${holders[0]?.pid ?? 0}`]))
+    t.same(children.filter(child => !holders.includes(child)).map(child => child.lines), [1, 2].map(() => [`locked ${holders[0]?.pid ?? 0}`]))
     await Promise.all(children.map(async child => { await child.kill() }))
   }
 })
