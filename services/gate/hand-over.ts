@@ -35,6 +35,8 @@ export interface HandOverOptions {
 /** For what dispatch puts around a request, and its sender. */
 const headroomBytes = 8 * 1024
 
+const workPerCopyMs = 10
+
 interface Parcel { readonly at: number, readonly handed: HandedMessage, readonly bytes: number }
 interface Route { readonly nodes: readonly NodeId[], readonly parcels: Parcel[] }
 
@@ -52,7 +54,7 @@ export function createHandOver ({ dispatch, rings, clock, askInTurn }: HandOverO
     async one (sender, draft) {
       checkLink()
       const { nodes, handed } = prepare(rings(), draft)
-      const { results: [result] } = await askInTurn(nodes, 'append-messages', { sender, messages: [handed] })
+      const { results: [result] } = await askInTurn(nodes, 'append-messages', { sender, messages: [handed] }, workMs([handed]))
       if (result === undefined) throw new GatepostError('GP_INTERNAL', 'the node gave no result')
       if (!isAppended(result)) throw new GatepostError(result.code, result.message)
       return result
@@ -81,7 +83,8 @@ export function createHandOver ({ dispatch, rings, clock, askInTurn }: HandOverO
           // One that failed has used up its time: what comes after it in this line would only wait as long again.
           if (refusal === undefined) {
             try {
-              const answer = await askInTurn(nodes, 'append-messages', { sender, messages: load.map(({ handed }) => handed) })
+              const messages = load.map(({ handed }) => handed)
+              const answer = await askInTurn(nodes, 'append-messages', { sender, messages }, workMs(messages))
               load.forEach(({ at }, i) => { results[at] = answer.results[i] ?? unanswered })
               continue
             } catch (error) {
@@ -95,6 +98,10 @@ export function createHandOver ({ dispatch, rings, clock, askInTurn }: HandOverO
     }
   }
 }
+
+/** A copy for each receiver: a thousand of them keep a slow store busy for seconds. */
+const workMs = (messages: readonly HandedMessage[]): number =>
+  workPerCopyMs * messages.reduce((copies, { message: { to } }) => copies + ('users' in to ? to.users.length : 1), 0)
 
 function * splitLoads (parcels: readonly Parcel[], limitBytes: number): Generator<Parcel[]> {
   let load: Parcel[] = []

@@ -100,22 +100,40 @@ t.test('messages - a node that refuses, has gone or is draining: the next one, w
   t.match(await send(), { status: 503, body: { code: 'GP_DISPATCH_UNAVAILABLE' } })
 })
 
-t.test('messages - an answer that is lost: handed to the next node under the same id, stored once', async t => {
+t.test('messages - a node that falls silent over one: the next, under the same id, stored once', async t => {
   const site = createMemorySite(t)
   const nodes = ['a', 'b'].map(id => site.addNode(id))
   const gate = await site.addGate('gate')
   let asked = 0
+  let first: MemoryNode | undefined
   for (const node of nodes) {
     node.fault = async () => {
-      // The first one asked stores it when Gate has long gone on to the other.
-      if (++asked === 1) await pause(4_300)
+      if (++asked > 1) return
+      // It was handed the message, is cut off, and stores it when Gate has long gone on to the other.
+      first = node
+      site.hub.disconnect(node.id)
+      await until('the other one has stored it', () => site.stored.length === 1)
     }
   }
+  const startedAt = performance.now()
   const answer = await call(gate, 'POST', '/gate/messages', { token: site.token('producer'), body: { to: { user: 'ann' }, title: 'x' } })
   t.equal(answer.status, 201)
+  t.ok(performance.now() - startedAt < 4_000, 'as soon as it is suspect')
   await until('both have it', () => nodes.every(node => node.handed.length === 1))
   t.same(handedTo(nodes, answer.body.id), ['a', 'b'])
   t.equal(site.stored.length, 1)
+  t.equal(first?.handed[0], answer.body.id)
+})
+
+t.test('messages - a node that is well and takes its time is waited for', async t => {
+  const site = createMemorySite(t)
+  const nodes = ['a', 'b'].map(id => site.addNode(id))
+  const gate = await site.addGate('gate')
+  for (const node of nodes) node.fault = async () => { await pause(3_000) }
+  const users = Array.from({ length: 1000 }, (_, i) => `user ${i}`)
+  const answer = await call(gate, 'POST', '/gate/messages', { token: site.token('producer'), body: { to: { users }, title: 'x' } })
+  t.equal(answer.status, 201)
+  t.equal(handedTo(nodes, answer.body.id).length, 1, 'no other one did the same work')
 })
 
 t.test('batch - results in order, bad ones between good ones', async t => {
