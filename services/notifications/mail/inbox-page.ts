@@ -1,10 +1,12 @@
 /**
  * A page of messages, newest first, merged from every stream that the user sees. A stream is read only once the merge
- * has come down to its head, and backwards from the cursor, so a page costs the same however much lies behind it.
+ * has come down to its newest entry below the cursor, and backwards from there, so a page costs the same however much
+ * lies behind it and however many streams have nothing in it.
  */
 import { refusal } from '../../../shared/errors.js'
+import { entriesBefore } from '../../../shared/keys.js'
 import { parseStream, type StreamId, type UserId } from '../../../shared/names.js'
-import type { EntryDoc, MessageDoc, Store } from '../../../shared/store/store.js'
+import { placeOfEntry, type EntryDoc, type MessageDoc, type Store } from '../../../shared/store/store.js'
 import { entryWire, messageContent } from '../stream/entry.js'
 import type { Heads } from '../stream/heads.js'
 import { readBefore } from '../stream/read.js'
@@ -27,8 +29,10 @@ export interface PageQuery {
 /** A place in the merge: by seq, ties by stream. */
 export interface Position { readonly seq: number, readonly stream: string }
 
-/** A page reads at most so many entries; a filtered one may come back short, with a `next`. */
-const maxRead = 2_000
+/** A page looks at no more entries than this; a filtered one may come back short, with a `next`. */
+const defaultMaxLooked = 2_000
+const minRead = 16
+const maxRead = 256
 
 export const encodePosition = ({ seq, stream }: Position): string => Buffer.from(JSON.stringify([seq, stream])).toString('base64url')
 
@@ -51,6 +55,8 @@ interface Source {
   readonly docs: EntryDoc[]
   /** Nothing lies below what is in `docs`. */
   isRead: boolean
+  /** How many entries the next read asks for. */
+  want: number
 }
 
 export interface InboxPages {
@@ -58,43 +64,67 @@ export interface InboxPages {
   page: (user: UserId, query: PageQuery) => Promise<string>
 }
 
-export function createInboxPages ({ store, heads, views, now }: { store: Store, heads: Heads, views: UserViews, now: () => number }): InboxPages {
+export interface InboxPagesOptions {
+  readonly store: Store
+  readonly heads: Heads
+  readonly views: UserViews
+  readonly now: () => number
+  readonly maxLooked?: number
+}
+
+export function createInboxPages ({ store, heads, views, now, maxLooked = defaultMaxLooked }: InboxPagesOptions): InboxPages {
   return {
     page: async (user, query) => {
       const view = await views.fresh(user)
-      const visible = visibleStreams(view).filter(({ stream }) => query.box !== 'sent' || stream === view.stream)
-      const found = await heads.fresh(visible.map(({ stream }) => stream))
-      const sources = visible.map(({ stream, after }, i): Source => {
-        const { before } = query
-        const bound = before === undefined ? Infinity : stream < before.stream ? before.seq + 1 : before.seq
-        return { stream, after, below: Math.min(bound, found[i]! + 1), docs: [], isRead: false }
-      }).filter(({ below, after }) => below > after + 1)
-
+      const sources = await sourcesOf(view, query)
       const wires: string[] = []
       let last: Position | undefined
-      let reads = 0
-      while (wires.length < query.limit && reads < maxRead) {
+      let looked = 0
+      while (wires.length < query.limit && looked < maxLooked) {
         const source = newest(sources)
         if (source === undefined) return answer(wires, undefined)
-        if (source.docs.length === 0) {
-          const want = Math.min(Math.max(query.limit, 16), maxRead - reads)
-          const docs = await readBefore(store, source.stream, source.below, want)
-          reads += Math.max(1, docs.length)
-          source.isRead = docs.length < want
-          const lowest = docs.at(-1)
-          if (lowest !== undefined) source.below = lowest.seq
-          source.docs.push(...docs.filter(doc => doc.seq > source.after))
-          if (source.docs.length < docs.length) source.isRead = true
-          continue
-        }
-        const doc = source.docs.shift()!
+        const doc = source.docs.shift()
+        if (doc === undefined) { await readOn(source); continue }
+        looked++
         last = { seq: doc.seq, stream: source.stream }
         if (doc.kind === 'message' && isListed(view, source.stream, doc, query, now())) {
           wires.push(entryWire(doc, flagsOf(view.state, source.stream, doc.seq, doc.category)))
         }
       }
-      return answer(wires, newest(sources) === undefined ? undefined : last ?? query.before)
+      return answer(wires, newest(sources) === undefined ? undefined : last)
     }
+  }
+
+  async function sourcesOf (view: UserView, { box, before, limit }: PageQuery): Promise<Source[]> {
+    const visible = visibleStreams(view).filter(({ stream }) => box !== 'sent' || stream === view.stream)
+    const found = await heads.fresh(visible.map(({ stream }) => stream))
+    const want = Math.min(maxRead, Math.max(minRead, Math.ceil(2 * limit / visible.length)))
+    const sources = visible.map(({ stream, after }, i): Source => {
+      const bound = before === undefined ? Infinity : stream < before.stream ? before.seq + 1 : before.seq
+      return { stream, after, below: Math.min(bound, found[i]! + 1), docs: [], isRead: false, want }
+    })
+    const cut = sources.filter(({ below }, i) => below <= found[i]!)
+    if (cut.length > 1) await lower(cut)
+    return sources.filter(({ below, after }) => below > after + 1)
+  }
+
+  /** Brings `below` down to just above the newest entry below it, for streams that the cursor cuts through. */
+  async function lower (sources: readonly Source[]): Promise<void> {
+    const docs = await store.lasts('entries', sources.map(({ stream, below }) => entriesBefore(stream, below)))
+    for (const [i, source] of sources.entries()) {
+      const doc = docs[i]
+      // The last one whose prev is below is either below itself, or the first that is not.
+      source.below = 1 + (doc === undefined ? 0 : doc.seq < source.below ? doc.seq : placeOfEntry(doc.key).prev)
+    }
+  }
+
+  async function readOn (source: Source): Promise<void> {
+    const docs = await readBefore(store, source.stream, source.below, source.want)
+    const seen = docs.filter(doc => doc.seq > source.after)
+    source.isRead = docs.length < source.want || seen.length < docs.length
+    source.below = docs.at(-1)?.seq ?? source.below
+    source.want = Math.min(maxRead, source.want * 2)
+    source.docs.push(...seen)
   }
 }
 
