@@ -3,8 +3,7 @@
  * sequences: (milliseconds since the epoch below) * 4096, or what it has seen + 1, whichever is larger.
  * Values stay below 2^53 until 2093 and sort the merge of several streams.
  */
-import { randomBytes } from 'node:crypto'
-import { createHash } from 'node:crypto'
+import { hash, randomFillSync } from 'node:crypto'
 import type { MessageId, StreamId } from './names.js'
 
 export const epochMs = Date.UTC(2024, 0, 1)
@@ -34,9 +33,27 @@ export const fromMs = (ms: number): number => Math.max(0, Math.floor(ms) - epoch
 /** Wall time (ms since 1970) of a logical time. */
 export const toMs = (time: number): number => Math.floor(time / ticksPerMs) + epochMs
 
-/** A logical time as 11 base-36 digits, so that text sorts as time. */
-export const encodeTime = (time: number): string => time.toString(36).padStart(timeDigits, '0')
-export const decodeTime = (text: string): number => parseInt(text, 36)
+/** A logical time as 11 base-36 digits, so that text sorts as time: by pairs out of a table, since every key has one. */
+export function encodeTime (time: number): string {
+  const high = Math.floor(time / lowBase)
+  const low = time - high * lowBase
+  return pairs[Math.floor(high / 1_679_616)]! + pairs[Math.floor(high / 1_296) % 1_296]! + pairs[high % 1_296]! +
+    pairs[Math.floor(low / 46_656)]! + pairs[Math.floor(low / 36) % 1_296]! + digits.charAt(low % 36)
+}
+/** The time of 11 base-36 digits; NaN for anything else. */
+export function decodeTime (text: string): number {
+  if (text.length !== timeDigits) return NaN
+  let high = 0
+  let low = 0
+  for (let i = 0; i < 6; i++) high = high * 36 + digitValue(text.charCodeAt(i))
+  for (let i = 6; i < timeDigits; i++) low = low * 36 + digitValue(text.charCodeAt(i))
+  return high * lowBase + low
+}
+
+const digits = '0123456789abcdefghijklmnopqrstuvwxyz'
+const lowBase = 36 ** 5
+const pairs = Array.from({ length: 36 * 36 }, (_, i) => digits.charAt(Math.floor(i / 36)) + digits.charAt(i % 36))
+const digitValue = (code: number): number => code >= 97 && code <= 122 ? code - 87 : code >= 48 && code <= 57 ? code - 48 : NaN
 
 /**
  * A message's id: time (11), random (16 base-32, 80 bits), then where it lies: `u` own streams, `a` the stream of
@@ -47,9 +64,17 @@ export function createMessageId (time: number, home: StreamId | undefined): Mess
 }
 
 const alphabet = '0123456789abcdefghjkmnpqrstvwxyz'
+const randomChars = 16
+/** Random bytes are cheap by the thousand. */
+const pool = Buffer.alloc(256 * randomChars)
+let poolAt = pool.length
 function randomText (): string {
+  if (poolAt === pool.length) {
+    randomFillSync(pool)
+    poolAt = 0
+  }
   let text = ''
-  for (const byte of randomBytes(16)) text += alphabet.charAt(byte & 31)
+  for (const end = poolAt + randomChars; poolAt < end; poolAt++) text += alphabet.charAt(pool[poolAt]! & 31)
   return text
 }
 
@@ -70,4 +95,4 @@ export function parseMessageId (id: string): { time: number, home: string } | un
 }
 
 /** The first 4 hex digits of SHA-1: spreads owners over the key space, so over shards. */
-export const hash4 = (text: string): string => createHash('sha1').update(text).digest('hex').slice(0, 4)
+export const hash4 = (text: string): string => hash('sha1', text).slice(0, 4)

@@ -22,11 +22,22 @@ const tab = '\t'
 /** Sorts after every rest: a rest begins with a letter or a digit. */
 const afterRests = '\n'
 
-export const ownerPrefix = (owner: string): string => hash4(owner) + owner + tab
+/** The keys of one owner all begin with this. Remembered for the owners seen last: a hash costs more than a key. */
+export function ownerPrefix (owner: string): string {
+  let prefix = prefixes.get(owner)
+  if (prefix === undefined) {
+    if (prefixes.size >= maxPrefixes) prefixes.clear()
+    prefixes.set(owner, prefix = hash4(owner) + owner + tab)
+  }
+  return prefix
+}
+const prefixes = new Map<string, string>()
+const maxPrefixes = 50_000
+
 /** All keys of one owner. TAB + 1 is LF, which no owner contains either. */
 export function ownerRange (owner: string): KeyRange {
-  const stem = hash4(owner) + owner
-  return { from: stem + tab, to: stem + afterRests }
+  const from = ownerPrefix(owner)
+  return { from, to: from.slice(0, -1) + afterRests }
 }
 
 export const entryKey = (stream: StreamId, prev: number): string => ownerPrefix(stream) + encodeTime(prev)

@@ -153,6 +153,7 @@ export function createNodeCore (options: NodeCoreOptions): NodeCore {
     views,
     append,
     retentionMs,
+    areCopiesAtomic: store.isAtomic === true,
     claims: createClaims({ store, now }),
     sendVolatile: (stream, wire) => {
       requireLink()

@@ -37,16 +37,20 @@ const movesPerRound = 10
 const restMs = 60_000
 /** The last part of a drain is left for those who were asked last. */
 const askWithin = 0.8
+const maxOwners = 100_000
 
 export function createPlacement ({ nodeId, dispatch, users, now, log, drainMs }: PlacementOptions): Placement {
   const buildRing = createRingBuilder()
   let ring: Ring = buildRing([])
+  /** Of the streams asked for since the ring was built: a look-up costs a hash. */
+  const owners = new Map<StreamId, NodeId | undefined>()
   let state: 'up' | 'draining' = 'up'
   let round: NodeJS.Timeout | undefined
   let draining: { readonly ended: Promise<void>, readonly stop: () => void } | undefined
 
   function rebuild (members: readonly Member[]): void {
     ring = buildRing(members.filter(member => member.state === 'up'))
+    owners.clear()
     if (state === 'up') scheduleRound()
   }
   const stopMembers = dispatch.onMembers(rebuild)
@@ -72,6 +76,15 @@ export function createPlacement ({ nodeId, dispatch, users, now, log, drainMs }:
       session.socket.emit('reassign', { reason: 'moved', delayMs: Math.round(Math.random() * 1_000) })
     }
     if (isWaiting) round = setTimeout(moveSome, moved > 0 ? roundMs : 1_000).unref()
+  }
+
+  function ownerOf (stream: StreamId): NodeId | undefined {
+    let owner = owners.get(stream)
+    if (owner === undefined) {
+      if (owners.size >= maxOwners) owners.clear()
+      owners.set(stream, owner = ring.assign(ringName(stream)))
+    }
+    return owner
   }
 
   const belongsHere = (session: Session): boolean => (ring.assign(session.user) ?? nodeId) === nodeId
@@ -108,7 +121,7 @@ export function createPlacement ({ nodeId, dispatch, users, now, log, drainMs }:
 
   return {
     get state () { return state },
-    ownerOf: stream => ring.assign(ringName(stream)),
+    ownerOf,
     drain: async () => {
       draining ??= startDrain()
       // Nobody to hand over to: waiting would only keep the process.

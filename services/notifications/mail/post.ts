@@ -43,6 +43,8 @@ export interface PostOptions {
   readonly sendVolatile: (stream: StreamId, wire: string) => void
   readonly sendToTopic: (topic: string, match: 'exact' | 'prefix', wire: string) => void
   readonly retentionMs: number
+  /** Copies that are appended in one turn reach the store together, whatever dies: no need to let the receivers' go first. */
+  readonly areCopiesAtomic: boolean
 }
 
 /** Where a message's id points to: the stream of its target where readers share it. */
@@ -61,18 +63,20 @@ export function receiversOf (to: Target): Array<{ stream: StreamId, to: Target }
   return []
 }
 
-export function createPost ({ clock, claims, views, append, sendVolatile, sendToTopic, retentionMs }: PostOptions): Post {
+export function createPost ({ clock, claims, views, append, sendVolatile, sendToTopic, retentionMs, areCopiesAtomic }: PostOptions): Post {
   /** Throws GP_SCOPE, GP_NOT_MEMBER. */
   async function allow (sender: Sender, to: Target): Promise<void> {
-    if (sender.startsWith('p:')) return
     if ('topic' in to || 'all' in to) throw new GatepostError('GP_SCOPE', 'to: users send to {user}, {users} and their own groups; the rest takes a producer\'s token')
     if (!('group' in to)) return
     const view = await views.fresh(sender.slice(2) as UserId)
     if (view.memberships.get(to.group as GroupId)?.isMember !== true) throw new GatepostError('GP_NOT_MEMBER', 'to.group: the sender is not a member of it')
   }
 
+  const needsAdmission = (sender: Sender, { draft: { to }, idempotencyKey }: Outgoing): boolean =>
+    idempotencyKey !== undefined || (sender.startsWith('u:') && !('user' in to || 'users' in to))
+
   async function admit (sender: Sender, { draft, id, idempotencyKey }: Outgoing): Promise<{ id: MessageId, duplicate: boolean }> {
-    await allow(sender, draft.to)
+    if (sender.startsWith('u:')) await allow(sender, draft.to)
     const own = id ?? createMessageId(clock.tick(), homeOf(draft.to))
     if (idempotencyKey === undefined) return { id: own, duplicate: false }
     return await claims.claim(sender, idempotencyKey, draft.json, own)
@@ -106,11 +110,12 @@ export function createPost ({ clock, claims, views, append, sendVolatile, sendTo
     const isToSelf = receivers.some(({ stream }) => stream === ownStream)
     // Queued in this turn, so that messages to one target keep their order.
     const copies = receivers.filter(({ stream }) => stream !== ownStream).map(({ stream, to }) => append(stream, draftOf('inbox', to)))
-    return (async () => {
-      await Promise.all(copies)
-      const copy = ownStream === undefined ? undefined : (await append(ownStream, draftOf(isToSelf ? 'both' : 'sent', to))).doc
+    const appendOwn = async (): Promise<{ doc: EntryDoc } | undefined> => ownStream === undefined ? undefined : await append(ownStream, draftOf(isToSelf ? 'both' : 'sent', to))
+    const early = areCopiesAtomic ? appendOwn() : undefined
+    return Promise.all([early, ...copies]).then(async ([own]) => {
+      const copy = (early === undefined ? await appendOwn() : own)?.doc
       return { id, createdAt, duplicate, isVolatile: false, copy }
-    })()
+    })
   }
 
   function handOn (to: Target, wire: string): void {
@@ -120,6 +125,9 @@ export function createPost ({ clock, claims, views, append, sendVolatile, sendTo
 
   return {
     all: (sender, outgoing) => {
+      if (!outgoing.some(one => needsAdmission(sender, one))) {
+        return outgoing.map(({ draft, id }) => store(sender, draft, { id: id ?? createMessageId(clock.tick(), homeOf(draft.to)), duplicate: false }))
+      }
       const admitted = outgoing.map(one => admit(sender, one))
       // Stored in the order given once all are admitted: a claim that takes longer must not let a later one pass.
       const everyone = Promise.allSettled(admitted)

@@ -22,7 +22,7 @@ import { GatepostError } from '../../../shared/errors.js'
 import { entriesAfter, entriesBefore, entryKey, locatorKey, ownerRange } from '../../../shared/keys.js'
 import type { StreamId } from '../../../shared/names.js'
 import { placeOfEntry, type EntryDoc, type Store } from '../../../shared/store/store.js'
-import type { EntryDraft } from './entry.js'
+import { placeEntry, type EntryDraft } from './entry.js'
 
 export interface AppendRules {
   /** A head in memory is trusted for so long after it was read or written. */
@@ -120,7 +120,7 @@ interface Chain {
 }
 
 export function createAppender (options: AppenderOptions): Appender {
-  const { store, clock, log, onAppended, beforeStoring, onUnknown, rules = appendRules, maxGroupsInFlight = 4 } = options
+  const { store, clock, log, onAppended, beforeStoring, onUnknown, rules = appendRules, maxGroupsInFlight = store.isAtomic === true ? 1 : 4 } = options
   const chains = new Map<StreamId, Chain>()
   const queued = new Set<Chain>()
   const counts: AppendCounts = { groups: 0, entries: 0, conflicts: 0, deepLooks: 0, prolonged: 0 }
@@ -429,7 +429,7 @@ export function createAppender (options: AppenderOptions): Appender {
       }
       const seq = Math.max(clock.tick(), prev + 1, pending.time + 1)
       const purgeAt = Math.max(draft.expiresAt, toMs(pending.time) + rules.keepMs, toMs(seq) + rules.keepMs)
-      docs.push({ ...draft, key: entryKey(chain.stream, prev), v: 0, seq, purgeAt })
+      docs.push(placeEntry(draft, entryKey(chain.stream, prev), seq, purgeAt))
       clock.see(seq)
       prev = seq
     }

@@ -10,7 +10,7 @@ import type { NodeId, StreamId } from '../../../shared/names.js'
 import type { EntryDoc } from '../../../shared/store/store.js'
 import type { Dispatch } from '../../dispatch/dispatch.js'
 import type { Appender } from './appender.js'
-import type { EntryDraft } from './entry.js'
+import { placeEntry, type EntryDraft } from './entry.js'
 
 export interface HandOver {
   /** As Appender.append, wherever it happens. */
@@ -90,7 +90,7 @@ export function createHandOver ({ nodeId, dispatch, appender, ownerOf, onStored,
         continue
       }
       const { key, seq, purgeAt } = answer
-      const doc: EntryDoc = { ...draft, key, v: 0, seq, purgeAt }
+      const doc = placeEntry(draft, key, seq, purgeAt)
       onStored(stream, doc)
       resolve({ doc })
     }
