@@ -1,8 +1,8 @@
 /** Pages of the inbox against a plain sort of all that the user may see. */
 import fc from 'fast-check'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { createClock } from '../../../shared/clock.js'
-import { allStream, groupStream, userStream, type GroupId, type StreamId, type UserId } from '../../../shared/names.js'
+import { allStream, groupStream, type StreamId, type UserId } from '../../../shared/names.js'
 import type { MessageDoc } from '../../../shared/store/store.js'
 import { entryKey, membershipKey } from '../../../shared/keys.js'
 import { createInboxPages, decodePosition, type Box, type PageQuery } from '../../../services/notifications/mail/inbox-page.js'
@@ -55,7 +55,7 @@ t.test('inbox - the pages of a member of many busy groups go on to the end and a
       const seq = clock.tick()
       const prev = tails.get(group) ?? 0
       tails.set(group, seq)
-      await store.insertChains('entries', [[{ ...draftMessage(clock, { home: stream }), key: entryKey(stream, prev), v: 0, seq, purgeAt: clock.now() + 30 * dayMs } as MessageDoc]])
+      await store.insertChains('entries', [[{ ...draftMessage(clock, { home: stream }), key: entryKey(stream, prev), v: 0, seq, purgeAt: clock.now() + 30 * dayMs }]])
     }
   }
   const { messages, sizes } = await readAll(pages, anyPage)
@@ -65,4 +65,86 @@ t.test('inbox - the pages of a member of many busy groups go on to the end and a
   const before = store.commands.length
   await pages.page(ann, { ...anyPage, before: { seq: messages[1800].seq, stream: messages[1800].stream } })
   t.ok(store.commands.length - before < 80, `commands of a page in the middle: ${store.commands.length - before}`)
+})
+
+interface Step { readonly stream: number, readonly isTied: boolean, readonly boxes: 'inbox' | 'sent' | 'both', readonly own: boolean, readonly category: string, readonly short: boolean, readonly isChange: boolean }
+interface Listed { readonly seq: number, readonly stream: string, readonly id: string, readonly expiresAt: number }
+
+const streams: readonly StreamId[] = [annStream, groupStream('a'), groupStream('b'), allStream]
+const anyStep: fc.Arbitrary<Step> = fc.record({
+  stream: fc.nat(3), isTied: fc.boolean(), boxes: fc.constantFrom('inbox', 'inbox', 'sent', 'both'), own: fc.boolean(), category: fc.constantFrom('general', 'news'), short: fc.boolean(), isChange: fc.boolean()
+})
+const anyQuery = fc.record({ limit: fc.integer({ min: 1, max: 7 }), box: fc.constantFrom<Box>('inbox', 'sent', 'archived'), onlyUnread: fc.boolean(), category: fc.option(fc.constantFrom('general', 'news'), { nil: undefined }) })
+
+t.test('inbox - page by page, whatever the query, gives what a plain sort of everything gives', async t => {
+  await fc.assert(fc.asyncProperty(
+    fc.array(anyStep, { minLength: 1, maxLength: 60 }), anyQuery, fc.integer({ min: 2, max: 9 }), fc.nat(30), fc.array(fc.record({ at: fc.nat(59), mark: fc.constantFrom('read', 'archived', 'deleted') }), { maxLength: 12 }), fc.nat(59),
+    async (steps, query, maxLooked, joinedAt, marks, watermarkAt) => {
+      const { clock, store, pages, pass } = start({ maxLooked })
+      const tails = new Map<StreamId, number>()
+      const docs: Array<{ stream: StreamId, doc: MessageDoc }> = []
+      let after = 0
+      let seq = 0
+      for (const [i, { stream: at, isTied, boxes, own, category, short, isChange }] of steps.entries()) {
+        pass(1000)
+        const stream = streams[at]!
+        const prev = tails.get(stream) ?? 0
+        // Two streams may have entries of the same seq.
+        seq = isTied && seq > prev ? seq : clock.tick()
+        tails.set(stream, seq)
+        if (i === joinedAt && stream === streams[1]) after = seq
+        const sender = stream === annStream ? (boxes === 'inbox' ? 'p:shop' : 'u:ann') : own ? 'u:ann' : 'p:shop'
+        const draft = draftMessage(clock, { sender, category, boxes: stream === annStream ? boxes : 'inbox', ttlMs: short ? 30_000 : 30 * dayMs })
+        const place = { key: entryKey(stream, prev), v: 0, seq, purgeAt: null }
+        if (isChange) {
+          await store.insertChains('entries', [[{ kind: 'change', id: draft.id, expiresAt: draft.expiresAt, text: JSON.stringify({ type: 'membership', group: 'x', joined: false }), ...place }]])
+          continue
+        }
+        const doc: MessageDoc = { ...draft, ...place }
+        docs.push({ stream, doc })
+        await store.insertChains('entries', [[doc]])
+      }
+      await joinAll(store, ['a'], after)
+      await joinAll(store, ['b'], 0)
+      const marked = new Map<MessageDoc, Set<string>>()
+      const changes: object[] = []
+      for (const { at, mark } of marks) {
+        const one = docs[at]
+        if (one === undefined) continue
+        marked.set(one.doc, (marked.get(one.doc) ?? new Set()).add(mark))
+        const { id, seq, category, expiresAt } = one.doc
+        changes.push({ type: 'mark', messages: [{ id, stream: one.stream, seq, category, expiresAt }], [mark]: true })
+      }
+      const watermark = docs[watermarkAt]?.doc.seq ?? 0
+      if (watermark > 0) changes.push({ type: 'readTo', readTo: { [allStream]: watermark }, category: 'news' })
+      for (const change of changes) {
+        const seq = clock.tick()
+        const prev = tails.get(annStream) ?? 0
+        tails.set(annStream, seq)
+        await store.insertChains('entries', [[{ kind: 'change', id: 'x', expiresAt: Infinity, text: JSON.stringify(change), key: entryKey(annStream, prev), v: 0, seq, purgeAt: null }]])
+      }
+
+      const has = (doc: MessageDoc, mark: string): boolean => marked.get(doc)?.has(mark) === true
+      const wanted: Listed[] = docs.filter(({ stream, doc }) => {
+        const isOwn = doc.sender === 'u:ann'
+        if (doc.expiresAt <= clock.now() || has(doc, 'deleted') || (isOwn && stream !== annStream)) return false
+        if (stream === streams[1] && doc.seq <= after) return false
+        if (query.box === 'sent' ? (stream !== annStream || doc.boxes === 'inbox') : (doc.boxes === 'sent' || has(doc, 'archived') !== (query.box === 'archived'))) return false
+        if (query.category !== undefined && doc.category !== query.category) return false
+        const isRead = has(doc, 'read') || isOwn || (stream === allStream && doc.category === 'news' && doc.seq <= watermark)
+        return !query.onlyUnread || !isRead
+      }).map(({ stream, doc }) => ({ seq: doc.seq, stream, id: doc.id, expiresAt: doc.expiresAt }))
+        .sort((a, b) => b.seq - a.seq || (a.stream < b.stream ? 1 : -1))
+      const { messages, sizes } = await readAll(pages, { ...anyPage, ...query })
+      if (messages.map(({ id }) => id).join() !== wanted.map(({ id }) => id).join()) throw new Error(`got ${JSON.stringify(messages.map(({ stream, seq }) => [stream, seq]))}, wanted ${JSON.stringify(wanted.map(({ stream, seq }) => [stream, seq]))}`)
+      if (sizes.some(size => size > query.limit)) throw new Error('more than the limit')
+    }), { numRuns: 150 })
+  t.pass('every page as wanted')
+})
+
+t.test('inbox - a cursor is only what a page gave', t => {
+  for (const text of ['', 'x', Buffer.from('[1]').toString('base64url'), Buffer.from('[-1,"all"]').toString('base64url'), Buffer.from('[1,"n:x"]').toString('base64url')]) {
+    t.throws(() => decodePosition(text), { code: 'GP_VALIDATION' })
+  }
+  t.end()
 })
