@@ -92,7 +92,7 @@ t.test('inbox - page by page, whatever the query, gives what a plain sort of eve
         // Two streams may have entries of the same seq.
         seq = isTied && seq > prev ? seq : clock.tick()
         tails.set(stream, seq)
-        if (i === joinedAt && stream === streams[1]) after = seq
+        if (i >= joinedAt && after === 0 && stream === streams[1]) after = seq
         const sender = stream === annStream ? (boxes === 'inbox' ? 'p:shop' : 'u:ann') : own ? 'u:ann' : 'p:shop'
         const draft = draftMessage(clock, { sender, category, boxes: stream === annStream ? boxes : 'inbox', ttlMs: short ? 30_000 : 30 * dayMs })
         const place = { key: entryKey(stream, prev), v: 0, seq, purgeAt: null }
