@@ -1,7 +1,8 @@
 /**
  * The heads that this node has seen, for reading: a hint until it is asked for, then checked. Whether a stream has
  * grown is the cheapest question of all: does an entry lie behind its head? It is valid only while the head's own
- * document has an hour to live; otherwise the head is read.
+ * document has an hour to live, and the head was known to be the last one less than an hour ago: the entry behind it may
+ * be short-lived and gone again, with more behind that. Otherwise the head is read.
  */
 import { entryKey, ownerRange } from '../../../shared/keys.js'
 import type { StreamId } from '../../../shared/names.js'
@@ -14,43 +15,54 @@ export interface Heads {
   see: (stream: StreamId, doc: EntryDoc) => void
 }
 
-interface Seen { readonly seq: number, readonly purgeAt: number }
+interface Seen {
+  readonly seq: number
+  readonly purgeAt: number
+  /** Ms since 1970 when nothing lay behind it. */
+  lastAt: number
+}
 
 const maxSeen = 200_000
 const minLifeMs = 3_600_000
+const maxAgeMs = 3_600_000
 
 export function createHeads ({ store, now }: { store: Store, now: () => number }): Heads {
   const seen = new Map<StreamId, Seen>()
 
-  const remember = (stream: StreamId, doc: EntryDoc): void => {
+  const remember = (stream: StreamId, doc: EntryDoc, lastAt: number): void => {
     if (seen.size >= maxSeen) seen.delete(seen.keys().next().value!)
     seen.delete(stream)
-    seen.set(stream, { seq: doc.seq, purgeAt: doc.purgeAt ?? Infinity })
+    seen.set(stream, { seq: doc.seq, purgeAt: doc.purgeAt ?? Infinity, lastAt })
   }
 
   return {
     see: (stream, doc) => {
       const known = seen.get(stream)
-      if (known === undefined || known.seq < doc.seq) remember(stream, doc)
+      if (known === undefined || known.seq < doc.seq) remember(stream, doc, now())
     },
     fresh: async streams => {
       const heads: number[] = new Array<number>(streams.length).fill(0)
       const unknown: number[] = []
       const asked: number[] = []
+      const askedAt = now()
       for (const [i, stream] of streams.entries()) {
         const known = seen.get(stream)
-        if (known === undefined || known.purgeAt - now() < minLifeMs) unknown.push(i)
+        if (known === undefined || known.purgeAt - askedAt < minLifeMs || askedAt - known.lastAt >= maxAgeMs) unknown.push(i)
         else { heads[i] = known.seq; asked.push(i) }
       }
       const grown = await store.exist('entries', asked.map(i => entryKey(streams[i]!, heads[i]!)))
-      for (const [k, i] of asked.entries()) if (grown[k] === true) unknown.push(i)
+      for (const [k, i] of asked.entries()) {
+        const known = seen.get(streams[i]!)
+        if (grown[k] === true) unknown.push(i)
+        else if (known?.seq === heads[i]) known.lastAt = Math.max(known.lastAt, askedAt)
+      }
       if (unknown.length === 0) return heads
       const docs = await store.lasts('entries', unknown.map(i => ownerRange(streams[i]!)))
       for (const [k, i] of unknown.entries()) {
         const doc = docs[k]
         if (doc === undefined) { heads[i] = 0; seen.delete(streams[i]!); continue }
         heads[i] = doc.seq
-        remember(streams[i]!, doc)
+        remember(streams[i]!, doc, askedAt)
       }
       return heads
     }
