@@ -13,7 +13,7 @@ export type Validate<S extends TSchema> = (value: unknown, field?: string) => St
 export function createValidator<S extends TSchema> (schema: S): Validate<S> {
   const compiled = Compile(schema)
   return (value, field = '') => {
-    if (compiled.Check(value)) return value as Static<S>
+    if (compiled.Check(value)) return value
     throw explain(schema, compiled.Errors(value), value, field)
   }
 }
@@ -65,5 +65,3 @@ function takes (schema: TSchema | undefined): string {
 export const Name = (what: string): ReturnType<typeof Type.Refine<ReturnType<typeof Type.String>>> => Type.Refine(
   Type.String({ description: `${what}: 1 to 128 Unicode characters, none of them a control character`, minLength: 1 }),
   isName, () => 'must be a name')
-
-export const codePoints = (text: string): number => text.length <= 1 ? text.length : [...text].length
