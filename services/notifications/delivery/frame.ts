@@ -8,10 +8,9 @@
 export interface FrameOptions { readonly compress: false, readonly preEncoded: true, readonly wsPreEncodedFrame: readonly Buffer[] }
 
 export interface Frame {
-  /** The packet without Engine.IO's own type digit. */
-  readonly packet: string
   readonly bytes: number
-  readonly options: FrameOptions
+  /** The packet (without Engine.IO's own type digit) as Engine.IO's transports take it, one array for all sockets. */
+  readonly packets: readonly [{ readonly type: 'message', readonly data: string, readonly options: FrameOptions }]
 }
 
 /** An event whose one argument is JSON text already. */
@@ -32,7 +31,7 @@ export function eventFrame (event: string, json: string): Frame {
   }
   frame[headerSize] = 0x34 // '4', an Engine.IO message
   frame.write(packet, headerSize + 1)
-  return { packet, bytes: frame.length, options: { compress: false, preEncoded: true, wsPreEncodedFrame: [frame] } }
+  return { bytes: frame.length, packets: [{ type: 'message', data: packet, options: { compress: false, preEncoded: true, wsPreEncodedFrame: [frame] } }] }
 }
 
 /** Entries of one stream (or volatile ones) as one `entries` event. */

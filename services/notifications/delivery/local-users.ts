@@ -8,7 +8,7 @@ import type { EntryDoc } from '../../../shared/store/store.js'
 import { parseChange } from '../stream/change.js'
 import type { UnreadCounter } from '../state/unread.js'
 import type { UserViews } from '../state/user-views.js'
-import { eventFrame } from './frame.js'
+import { eventFrame, type Frame } from './frame.js'
 import type { Hub, LocalStream } from './hub.js'
 import { Session } from './session.js'
 
@@ -46,6 +46,9 @@ export interface LocalUsersOptions {
 
 const roundMs = 250
 const usersPerSlice = 200
+/** A round that took long is followed by a pause so many times as long. */
+const pausePerRound = 9
+const maxPauseMs = 3_000
 const expiryRoundMs = 1_000
 
 export function createLocalUsers ({ hub, views, unread, now, log }: LocalUsersOptions): LocalUsers {
@@ -54,6 +57,7 @@ export function createLocalUsers ({ hub, views, unread, now, log }: LocalUsersOp
   const touched = new Set<LocalUser>()
   let isClosed = false
   let roundTimer: NodeJS.Timeout | undefined
+  let pauseMs = roundMs
   const expiryTimer = setInterval(touchExpired, expiryRoundMs)
   expiryTimer.unref()
 
@@ -64,33 +68,39 @@ export function createLocalUsers ({ hub, views, unread, now, log }: LocalUsersOp
 
   function touchLocal (local: LocalUser): void {
     touched.add(local)
-    if (roundTimer === undefined && !isClosed) roundTimer = setTimeout(() => { void round() }, roundMs)
+    if (roundTimer === undefined && !isClosed) roundTimer = setTimeout(() => { void round() }, pauseMs)
   }
 
   /** Tells everyone whose numbers changed; a turn of the event loop after every slice, so that entries go first. */
   async function round (): Promise<void> {
     const due = [...touched]
     touched.clear()
+    const begun = performance.now()
+    const frames = new Map<string, Frame>()
     for (let i = 0; i < due.length; i += usersPerSlice) {
-      await Promise.all(due.slice(i, i + usersPerSlice).map(tell))
+      await Promise.all(due.slice(i, i + usersPerSlice).map(async local => { await tell(local, frames) }))
       await new Promise(resolve => setImmediate(resolve))
     }
+    // Many users, long rounds: then numbers wait, so that entries do not.
+    pauseMs = Math.min(maxPauseMs, Math.max(roundMs, (performance.now() - begun) * pausePerRound))
     roundTimer = undefined
     const [left] = touched
     if (left !== undefined) touchLocal(left)
   }
 
-  async function tell (local: LocalUser): Promise<void> {
+  async function tell (local: LocalUser, frames: Map<string, Frame>): Promise<void> {
     if (local.sessions.size === 0) return
     try {
       const own = hub().get(`u:${local.user}` as StreamId)
       let view = views.peek(local.user)
       if (view === undefined || (own !== undefined && view.head < own.head)) view = await views.fresh(local.user)
-      const counted = await unread.count(view, stream => hub().get(stream)?.head ?? 0)
+      const counting = unread.count(view, stream => hub().get(stream)?.head ?? 0)
+      const counted = counting instanceof Promise ? await counting : counting
       local.nextExpiryMs = counted.nextExpiryMs
       const json = JSON.stringify(counted.unread)
       if (json === local.lastUnread) return
-      const frame = eventFrame('unread', json)
+      let frame = frames.get(json)
+      if (frame === undefined) frames.set(json, frame = eventFrame('unread', json))
       let isTold = true
       for (const session of local.sessions) isTold = session.deliverLatest(frame) && isTold
       local.lastUnread = isTold ? json : undefined

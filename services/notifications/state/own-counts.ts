@@ -113,14 +113,22 @@ function markStale (counts: OwnCounts, seq: number, mayAdd: boolean): void {
   if (segment !== undefined && seq > segment.after && (mayAdd || !isEmpty(segment))) segment.isStale = true
 }
 
-/** The counts now; reads again what is stale. */
-export async function ownUnread (counts: OwnCounts, state: UserState, store: Store, now: number): Promise<Counts> {
+/** Reads again what is stale or has expired; undefined when there is nothing to read. */
+export function refreshCounts (counts: OwnCounts, state: UserState, store: Store, now: number): Promise<void> | undefined {
+  const stale = counts.segments.filter(segment => segment.isStale || segment.nextExpiryMs <= now)
+  if (stale.length === 0) return undefined
+  return (async () => {
+    for (const segment of stale) {
+      // A change that comes in while the segment is read makes it stale again.
+      while (segment.isStale || segment.nextExpiryMs <= now) await recount(segment, state, store, now)
+    }
+  })()
+}
+
+/** The counts now; `refreshCounts` goes before. */
+export function ownUnread (counts: OwnCounts, state: UserState, now: number): Counts {
   const total: Counts = new Map()
-  for (const segment of counts.segments) {
-    // A change that comes in while the segment is read makes it stale again.
-    while (segment.isStale || segment.nextExpiryMs <= now) await recount(segment, state, store, now)
-    for (const [category, n] of segment.counts) add(total, category, n)
-  }
+  for (const segment of counts.segments) for (const [category, n] of segment.counts) add(total, category, n)
   for (const item of counts.tail) if (item.expiresAt > now && isUnread(state, item)) add(total, item.category, 1)
   return total
 }

@@ -71,9 +71,13 @@ export class StreamDigest {
     for (const [seq, counts] of this.#countsAbove) if (seq < item.seq) add(counts, item.category, by)
   }
 
+  /** Whether every message above `from` is in the list, up to `head`. */
+  covers (head: number, from: number): boolean {
+    return this.head >= head && this.#coveredFrom <= from
+  }
+
   /** Reads on to `head`, then back to `from`, so that every message above `from` is in the list. */
   async cover (store: Store, head: number, from: number, now: number): Promise<void> {
-    if (this.head >= head && this.#coveredFrom <= from) return
     this.#reading = this.#reading.catch(() => {}).then(async () => {
       while (this.head < head) {
         const docs = await readAfter(store, this.stream, this.head, page)

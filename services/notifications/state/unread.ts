@@ -3,7 +3,7 @@ import { allStream, groupStream, type GroupId, type StreamId, type UserId } from
 import type { Store } from '../../../shared/store/store.js'
 import type { Heads } from '../stream/heads.js'
 import { toUnread, type Unread } from './counts.js'
-import { nextOwnExpiry, ownUnread } from './own-counts.js'
+import { nextOwnExpiry, ownUnread, refreshCounts } from './own-counts.js'
 import { StreamDigest, unreadFloor } from './stream-digest.js'
 import { groupsOf, type UserView, type UserViews } from './user-views.js'
 import type { EntryDoc } from '../../../shared/store/store.js'
@@ -27,11 +27,14 @@ export function afterIn (view: UserView, stream: StreamId): number | undefined {
   return membership?.isMember === true ? membership.after : undefined
 }
 
+/** Counts, and when they change by themselves (ms since 1970). */
+export interface CountedUnread { readonly unread: Unread, readonly nextExpiryMs: number }
+
 export interface UnreadCounter {
   /** The counts as true as a read that begins now. */
   of: (user: UserId) => Promise<Unread>
-  /** The counts of a view as of these heads, and when they change by themselves (ms since 1970). */
-  count: (view: UserView, headOf: (stream: StreamId) => number) => Promise<{ unread: Unread, nextExpiryMs: number }>
+  /** The counts of a view as of these heads; a promise only where something must be read. */
+  count: (view: UserView, headOf: (stream: StreamId) => number) => CountedUnread | Promise<CountedUnread>
   /** Takes an entry of a group or of all as it comes live. */
   accept: (stream: StreamId, doc: EntryDoc) => void
   /** Streams in whose lists something has expired since the last call. */
@@ -52,19 +55,28 @@ export function createUnreadCounter ({ store, views, heads, now }: { store: Stor
     return digest
   }
 
-  const count: UnreadCounter['count'] = async (view, headOf) => {
+  const count: UnreadCounter['count'] = (view, headOf) => {
     const { state } = view
-    const sender = view.stream // `u:NAME`, as a message names its sender
-    const shared = visibleStreams(view).slice(1).map(({ stream, after }) => ({ stream, after, digest: digestOf(stream, headOf(stream)) }))
-    await Promise.all(shared.map(({ stream, after, digest }) => digest.cover(store, headOf(stream), unreadFloor(state, stream, after), now())))
-    const total = await ownUnread(view.counts, state, store, now())
-    let nextExpiryMs = nextOwnExpiry(view.counts, state, now())
+    const shared = visibleStreams(view).slice(1).map(({ stream, after }) => ({ after, digest: digestOf(stream, headOf(stream)) }))
+    const reads: Array<Promise<void>> = []
     for (const { after, digest } of shared) {
-      digest.expire(now())
-      digest.addUnread(total, view.state, sender, after)
-      nextExpiryMs = Math.min(nextExpiryMs, digest.nextExpiryMs)
+      const { stream } = digest
+      const from = unreadFloor(state, stream, after)
+      if (!digest.covers(headOf(stream), from)) reads.push(digest.cover(store, headOf(stream), from, now()))
     }
-    return { unread: toUnread(total), nextExpiryMs }
+    const refreshing = refreshCounts(view.counts, state, store, now())
+    if (refreshing !== undefined) reads.push(refreshing)
+    const addUp = (): CountedUnread => {
+      const total = ownUnread(view.counts, view.state, now())
+      let nextExpiryMs = nextOwnExpiry(view.counts, view.state, now())
+      for (const { after, digest } of shared) {
+        digest.expire(now())
+        digest.addUnread(total, view.state, view.stream, after) // `u:NAME`, as a message names its sender
+        nextExpiryMs = Math.min(nextExpiryMs, digest.nextExpiryMs)
+      }
+      return { unread: toUnread(total), nextExpiryMs }
+    }
+    return reads.length === 0 ? addUp() : Promise.all(reads).then(addUp)
   }
 
   return {
