@@ -102,6 +102,8 @@ interface Pending {
   clearedTo: number
   /** Placed by a try whose outcome is unknown: the same document is tried again. */
   placed: EntryDoc | undefined
+  /** Some try had no outcome: whatever came after it, the entry may be stored. */
+  isInDoubt: boolean
   readonly promise: Promise<Appended>
   readonly resolve: (appended: Appended) => void
   readonly reject: (error: Error) => void
@@ -161,7 +163,7 @@ export function createAppender (options: AppenderOptions): Appender {
     }
     clock.see(time)
     const { promise, resolve, reject } = withResolvers<Appended>()
-    const pending: Pending = { draft, time, since: clock.now(), clearedTo: time, placed: undefined, promise, resolve, reject }
+    const pending: Pending = { draft, time, since: clock.now(), clearedTo: time, placed: undefined, isInDoubt: false, promise, resolve, reject }
     chain.queue.push(pending)
     chain.byId.set(draft.id, pending)
     waitingEntries++
@@ -244,6 +246,7 @@ export function createAppender (options: AppenderOptions): Appender {
         for (const doc of docs.slice(stored)) {
           const pending = byId.get(doc.id)!
           pending.placed = stopped === 'unknown' ? doc : undefined
+          if (stopped === 'unknown') pending.isInDoubt = true
         }
         if (stopped === 'exists') conflicted.push(chain)
       }
@@ -262,11 +265,11 @@ export function createAppender (options: AppenderOptions): Appender {
     const kept: Pending[] = []
     for (const pending of left) {
       if (chain.failures > 0 && now - pending.since > rules.giveUpMs) {
-        if (pending.placed !== undefined) { chain.head = undefined; onUnknown?.(chain.stream) }
+        if (pending.isInDoubt) { chain.head = undefined; onUnknown?.(chain.stream) }
         release(chain, pending)
-        pending.reject(new GatepostError('GP_STORE_UNAVAILABLE', pending.placed === undefined
-          ? 'the store did not take it; nothing was stored'
-          : 'the store did not say whether it took it; the same again under the same Idempotency-Key is safe'))
+        pending.reject(new GatepostError('GP_STORE_UNAVAILABLE', pending.isInDoubt
+          ? 'the store did not say whether it took it; the same again under the same Idempotency-Key is safe'
+          : 'the store did not take it; nothing was stored'))
       } else kept.push(pending)
     }
     // A document that may have landed keeps its place in front, so that its second try names the same key.
