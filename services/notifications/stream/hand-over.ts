@@ -80,7 +80,8 @@ export function createHandOver ({ nodeId, dispatch, appender, ownerOf, onStored,
     } catch (error) {
       counts.fallbacks += group.length
       log.debug({ err: error, owner, entries: group.length }, 'a hand-over was not answered: appending here')
-      for (const { stream, draft, resolve, reject } of group) appender.append(stream, draft).then(resolve, reject)
+      // What waits for the same node goes on only after these, or a later message could pass an earlier one.
+      await Promise.all(group.map(async ({ stream, draft, resolve, reject }) => { await appender.append(stream, draft).then(resolve, reject) }))
       return
     }
     for (const [i, { stream, draft, resolve, reject }] of group.entries()) {

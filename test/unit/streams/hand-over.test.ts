@@ -1,0 +1,77 @@
+/** Handing entries to the node of their stream: order, and what becomes of them when that node does not answer. */
+import { setTimeout as pause } from 'node:timers/promises'
+import t, { type Test } from 'tap'
+import { createClock } from '../../../shared/clock.js'
+import { createSilentLog } from '../../../shared/log.js'
+import type { NodeId } from '../../../shared/names.js'
+import { placeOfEntry, type EntryDoc } from '../../../shared/store/store.js'
+import { createInProcessBus } from '../../../services/dispatch/in-process-bus.js'
+import { createHandOver, handOverKind, type HandedEntries } from '../../../services/notifications/stream/hand-over.js'
+import { startTestNode } from '../../helpers/dispatch-nodes.js'
+import { annStream, draftMessage, plainAppender } from '../../helpers/entry-drafts.js'
+import { createMemoryStore } from '../../helpers/memory-store.js'
+
+/** Two nodes on one store; the streams are all n2's. */
+function start (t: Test, { maxPayloadBytes = 1 << 20, timeoutMs = 150 } = {}) {
+  const hub = createInProcessBus({ maxPayloadBytes })
+  const store = createMemoryStore({ before: async () => { await pause(2); return undefined } })
+  const owner = 'n2' as NodeId
+  const told: number[] = []
+  const [here, there] = ['n1', 'n2'].map(id => {
+    const { dispatch } = startTestNode(t, { id, bus: hub.connect(id) })
+    const appender = plainAppender(store, createClock())
+    return { dispatch, appender, handOver: createHandOver({ nodeId: id as NodeId, dispatch, appender, ownerOf: () => owner, onStored: (_, doc) => { told.push(doc.seq) }, log: createSilentLog(), timeoutMs }) }
+  })
+  const ids = (): string[] => store.all<EntryDoc>('entries').map(({ id }) => id)
+  return { hub, store, here: here!, there: there!, ids, told }
+}
+
+t.test('hand-over - the node of the stream appends, the asker knows the place', async t => {
+  const { here, there, told } = start(t)
+  there.dispatch.answer(handOverKind, async body => await there.handOver.serve(body as HandedEntries))
+  const clock = createClock()
+  const docs = (await Promise.all(Array.from({ length: 30 }, () => here.handOver.append(annStream, draftMessage(clock))))).map(({ doc }) => doc)
+  t.equal(here.handOver.counts.handed, 30)
+  t.equal(here.appender.counts.entries, 0)
+  t.equal(there.appender.counts.entries, 30)
+  t.same(docs.map(({ key }) => placeOfEntry(key).prev), [0, ...docs.slice(0, -1).map(({ seq }) => seq)])
+  t.same(told, docs.map(({ seq }) => seq))
+})
+
+t.test('hand-over - the order holds where one question of several is lost', async t => {
+  // Questions of a few entries each, so that the messages of one turn need many.
+  const { hub, here, there, ids } = start(t, { maxPayloadBytes: 8_000 })
+  there.dispatch.answer(handOverKind, async body => await there.handOver.serve(body as HandedEntries))
+  const clock = createClock()
+  let questions = 0
+  const stop = hub.lose(({ from, to, subject }) => from === 'n1' && to === 'n2' && subject.includes('ask') && ++questions === 2)
+  const drafts = Array.from({ length: 40 }, (_, i) => draftMessage(clock, { body: `${i} ${'.'.repeat(400)}` }))
+  await Promise.all(drafts.map(async draft => await here.handOver.append(annStream, draft)))
+  stop()
+  t.ok(questions > 2, `questions: ${questions}`)
+  t.ok(here.handOver.counts.fallbacks > 0)
+  t.same(ids(), drafts.map(({ id }) => id))
+})
+
+t.test('hand-over - an answer that is lost: the asker appends too, and each entry is there once', async t => {
+  const { hub, here, there, ids } = start(t)
+  there.dispatch.answer(handOverKind, async body => await there.handOver.serve(body as HandedEntries))
+  const clock = createClock()
+  // The question arrives, its answer is too late: the link is cut between the two.
+  const drafts = Array.from({ length: 20 }, () => draftMessage(clock))
+  const appends = drafts.map(async draft => await here.handOver.append(annStream, draft))
+  await pause(1)
+  hub.disconnect('n1')
+  await Promise.all(appends)
+  await there.appender.settled()
+  t.equal(here.handOver.counts.fallbacks, 20)
+  t.same(ids(), drafts.map(({ id }) => id))
+})
+
+t.test('hand-over - a refusal of the other node is the answer', async t => {
+  const { here, there, ids } = start(t)
+  there.dispatch.answer(handOverKind, async body => await there.handOver.serve(body as HandedEntries))
+  const ahead = createClock(() => Date.now() + 20_000)
+  await t.rejects(here.handOver.append(annStream, draftMessage(ahead)), { code: 'GP_VALIDATION' })
+  t.same(ids(), [])
+})
