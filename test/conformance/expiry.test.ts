@@ -83,6 +83,17 @@ t.test('expiry - of a post to a group, of a read and of an unread one', async t 
   t.same(device.titles('g:exp'), ['e3'])
 })
 
+t.test('expiry - a node that first hears of a message after its end does not count it', async t => {
+  const sessions = await assignBoth(site, 'idle')
+  await producer.join('idle', 'idle')
+  for (const to of [{ user: 'idle' }, { group: 'idle' }, { all: true }]) {
+    const before = await Promise.all(sessions.map(async session => await session.unread()))
+    const last = await producer.send({ to, title: 'short', ttl: 1 })
+    await over(last.createdAt, 1)
+    t.same(await Promise.all(sessions.map(async session => await session.unread())), before, JSON.stringify(to))
+  }
+})
+
 t.test('expiry - what is kept when no ttl is given follows the setting', async t => {
   const short = await startDeployment(t, { settings: { GATEPOST_RETENTION: '2s' }, nodes: 1 })
   const system = producerOf(short)
