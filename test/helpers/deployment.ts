@@ -61,8 +61,8 @@ function environment (settings: Settings): NodeJS.ProcessEnv {
   return { ...Object.fromEntries(inherited), ...settings }
 }
 
-export function runGatepost (args: readonly string[], { cwd, settings = {} }: { cwd: string, settings?: Settings }): GatepostProcess {
-  const child: ChildProcess = spawn(process.execPath, ['--max-semi-space-size=64', bin, ...args], { cwd, env: environment(settings), stdio: ['ignore', 'pipe', 'pipe'] })
+export function runGatepost (args: readonly string[], { cwd, settings = {}, program = bin }: { cwd: string, settings?: Settings, program?: string }): GatepostProcess {
+  const child: ChildProcess = spawn(process.execPath, ['--max-semi-space-size=64', program, ...args], { cwd, env: environment(settings), stdio: ['ignore', 'pipe', 'pipe'] })
   let out = ''
   let err = ''
   const exited = new Promise<number | NodeJS.Signals>((resolve, reject) => {
