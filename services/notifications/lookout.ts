@@ -1,6 +1,7 @@
 /**
  * Makes good what a broadcast did not bring: dispatch says what may have been missed, and the local streams among it are
- * looked at in the store at once; and every local stream is looked at once a minute whatever happens, spread evenly.
+ * looked at in the store at once; and every local stream is looked at once a minute whatever happens, spread evenly: a
+ * round is cut into slices, and a stream keeps the slice that it was given by chance when it was first seen.
  */
 import type { Log } from '../../shared/log.js'
 import { nodeLogStream, type NodeId, type StreamId } from '../../shared/names.js'
@@ -24,19 +25,22 @@ export interface LookoutOptions {
   readonly placement: Placement
   readonly nodeLog: NodeLog
   readonly log: Log
+  /** Within this time, and the second that it takes to see a new stream, every local stream is looked at. */
+  readonly roundMs?: number | undefined
 }
 
-const roundMs = 60_000
-const sliceMs = 250
+const defaultRoundMs = 60_000
+const slicesPerRound = 240
+/** New streams are given their slices every so many slices. */
+const slicesPerScan = 4
 const groupSize = 500
 const namesPerQuestion = 2_000
 
-export function createLookout ({ nodeId, dispatch, hub, placement, nodeLog, log }: LookoutOptions): Lookout {
+export function createLookout ({ nodeId, dispatch, hub, placement, nodeLog, log, roundMs = defaultRoundMs }: LookoutOptions): Lookout {
   let healed = 0
-  /** Streams still to be looked at in this minute's round. */
-  let round: LocalStream[] = []
-  let perSlice = 1
-  let pauseMs = 1_000
+  const slices = Array.from({ length: slicesPerRound }, () => new Set<LocalStream>())
+  const sliced = new WeakSet<LocalStream>()
+  let at = 0
   let timer: NodeJS.Timeout | undefined
   let isClosed = false
 
@@ -56,7 +60,8 @@ export function createLookout ({ nodeId, dispatch, hub, placement, nodeLog, log 
     else {
       // Its own streams first; what it stored for others is found in the node's log, or by the next round.
       const isReader = placement.ownerOf(nodeLogStream(doubt.node)) === nodeId
-      await look([...hub.streams()].filter(stream => placement.ownerOf(stream.id) === doubt.node))
+      const wasGiven = placement.givenTo(doubt.node)
+      await look([...hub.streams()].filter(stream => wasGiven(stream.id)))
       await shareLog(doubt.node, isReader)
     }
   }
@@ -77,19 +82,27 @@ export function createLookout ({ nodeId, dispatch, hub, placement, nodeLog, log 
   })
 
   async function lookAtSlice (): Promise<void> {
-    if (round.length === 0) {
-      round = [...hub.streams()]
-      perSlice = Math.max(1, Math.ceil(round.length * sliceMs / roundMs))
-      // As often as it takes to come round in a minute, however few streams there are.
-      pauseMs = round.length === 0 ? 1_000 : roundMs * perSlice / round.length
-    }
-    try { await look(round.splice(0, perSlice)) } catch (error) { log.debug({ err: error }, 'a round of looks was cut short') }
+    if (at % slicesPerScan === 0) sliceNew()
+    const slice = slices[at]!
+    for (const stream of slice) if (stream.state === 'closed') slice.delete(stream)
+    try {
+      await look([...slice])
+      at = (at + 1) % slicesPerRound
+    } catch (error) { log.debug({ err: error }, 'streams could not be looked at: again in a moment') }
     schedule()
+  }
+
+  function sliceNew (): void {
+    for (const stream of hub.streams()) {
+      if (sliced.has(stream)) continue
+      sliced.add(stream)
+      slices[Math.floor(Math.random() * slicesPerRound)]!.add(stream)
+    }
   }
 
   function schedule (): void {
     if (isClosed) return
-    timer = setTimeout(() => { void lookAtSlice() }, pauseMs)
+    timer = setTimeout(() => { void lookAtSlice() }, roundMs / slicesPerRound)
     timer.unref()
   }
   schedule()

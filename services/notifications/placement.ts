@@ -15,6 +15,8 @@ export interface Placement {
   readonly state: 'up' | 'draining'
   /** The node that the ring gives to a stream; undefined where there is none. */
   ownerOf: (stream: StreamId) => NodeId | undefined
+  /** Whether the ring gave a stream to this node when it was last on it: it leaves the ring as soon as it is silent. */
+  givenTo: (node: NodeId) => (stream: StreamId) => boolean
   /** Leaves the ring and asks every socket to move, evenly over the drain time; closes who has not by its end. Resolves then. */
   drain: () => Promise<void>
   undrain: () => void
@@ -122,6 +124,10 @@ export function createPlacement ({ nodeId, dispatch, users, now, log, drainMs }:
   return {
     get state () { return state },
     ownerOf,
+    givenTo: node => {
+      const former = buildRing(dispatch.members().filter(({ id, state }) => id === node || state === 'up'))
+      return stream => former.assign(ringName(stream)) === node
+    },
     drain: async () => {
       draining ??= startDrain()
       // Nobody to hand over to: waiting would only keep the process.

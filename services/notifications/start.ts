@@ -16,6 +16,7 @@ import { createValidator } from '../../shared/validate.js'
 import type { Bus } from '../dispatch/bus.js'
 import { createDispatch } from '../dispatch/create-dispatch.js'
 import type { Dispatch } from '../dispatch/dispatch.js'
+import type { DispatchIntervals } from '../dispatch/intervals.js'
 import { createSocketServer } from './delivery/socket-server.js'
 import { createLookout } from './lookout.js'
 import { createNodeCore, type NodeCore } from './node-core.js'
@@ -48,6 +49,9 @@ export interface NodeOptions {
   readonly metrics?: Metrics | undefined
   readonly now?: () => number
   readonly rules?: AppendRules | undefined
+  readonly intervals?: Partial<DispatchIntervals> | undefined
+  /** How long it takes to look at every local stream once; a minute by default. */
+  readonly lookRoundMs?: number | undefined
 }
 
 export interface RunningNode {
@@ -62,7 +66,7 @@ const clockCheckMs = 10_000
 const maxClockOffsetMs = 5_000
 const sweepTokensMs = 500
 
-export async function startNode ({ settings, store, bus, natsPrefix, log: parent, metrics: given, now, rules }: NodeOptions): Promise<RunningNode> {
+export async function startNode ({ settings, store, bus, natsPrefix, log: parent, metrics: given, now, rules, intervals, lookRoundMs }: NodeOptions): Promise<RunningNode> {
   const id = (settings.nodeId ?? `node-${randomBytes(4).toString('hex')}`) as NodeId
   const log = parent.child({ node: id })
   const metrics = given ?? createMetrics()
@@ -112,6 +116,7 @@ export async function startNode ({ settings, store, bus, natsPrefix, log: parent
     prefix: natsPrefix,
     clock,
     log,
+    ...intervals !== undefined && { intervals },
     self: {
       id,
       url: settings.publicUrl ?? url,
@@ -138,7 +143,7 @@ export async function startNode ({ settings, store, bus, natsPrefix, log: parent
   const { users, hub } = core
   const placement = createPlacement({ nodeId: id, dispatch, users, now: clock.now, log, drainMs: settings.drainMs })
   made.placement = placement
-  const lookout = createLookout({ nodeId: id, dispatch, hub, placement, nodeLog, log })
+  const lookout = createLookout({ nodeId: id, dispatch, hub, placement, nodeLog, log, roundMs: lookRoundMs })
   answerNodeRequests(dispatch, createNodeRequests({ core, placement, log }))
   const { handOver } = core
   // From a node of the same cluster and the same package: the shape is believed.

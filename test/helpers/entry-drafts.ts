@@ -3,7 +3,7 @@ import { createMessageId, type Clock } from '../../shared/clock.js'
 import { userStream, type StreamId } from '../../shared/names.js'
 import type { MessageDoc } from '../../shared/store/store.js'
 import { createAppender } from '../../services/notifications/stream/appender.js'
-import { messageText, type EntryDraft } from '../../services/notifications/stream/entry.js'
+import type { EntryDraft, MessageContent } from '../../services/notifications/stream/entry.js'
 import { createSilentLog } from '../../shared/log.js'
 import type { Store } from '../../shared/store/store.js'
 import type { StoredChange } from '../../services/notifications/stream/change.js'
@@ -21,10 +21,13 @@ export interface DraftOptions {
 
 export function draftMessage (clock: Clock, { home, sender = 'p:shop', category = 'general', boxes = 'inbox', ttlMs = 30 * dayMs, body = 'text' }: DraftOptions = {}): EntryDraft & { kind: 'message' } {
   const createdAtMs = clock.now()
-  const from = sender.startsWith('u:') ? { user: sender.slice(2) } : { producer: sender.slice(2) }
+  const from: MessageContent['from'] = sender.startsWith('u:') ? { user: sender.slice(2) } : { producer: sender.slice(2) }
+  const content: MessageContent = {
+    from, to: { user: 'ann' }, title: null, body, data: null, category, createdAt: new Date(createdAtMs).toISOString(), expiresAt: new Date(createdAtMs + ttlMs).toISOString(), boxes: boxes === 'both' ? ['inbox', 'sent'] : [boxes]
+  }
   return {
     kind: 'message', id: createMessageId(clock.tick(), home), sender, category, boxes, recalled: 0, expiresAt: createdAtMs + ttlMs,
-    text: messageText({ from, to: { user: 'ann' }, title: null, body, data: null, category, createdAtMs, expiresAtMs: createdAtMs + ttlMs, boxes })
+    text: JSON.stringify(content).slice(1, -1)
   }
 }
 

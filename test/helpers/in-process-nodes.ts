@@ -1,0 +1,64 @@
+/** Whole nodes on one store in one process, over a bus that a test can cut and make lossy. */
+import type { Test } from 'tap'
+import { createSilentLog } from '../../shared/log.js'
+import { signTicket } from '../../shared/identity/sign.js'
+import type { NodeId } from '../../shared/names.js'
+import { createRing } from '../../shared/ring.js'
+import type { Store } from '../../shared/store/store.js'
+import { createInProcessBus, type InProcessBus } from '../../services/dispatch/in-process-bus.js'
+import { startNode, type NodeOptions, type RunningNode } from '../../services/notifications/start.js'
+import { quickIntervals } from './dispatch-nodes.js'
+import { openTestLmdb } from './lmdb-store.js'
+import { request, sessionOf, type Session } from './raw-client.js'
+import { until } from './until.js'
+
+export interface NodesOnOneStore {
+  readonly hub: InProcessBus
+  readonly store: Store
+  readonly nodes: Record<string, RunningNode>
+  /** A user's way to one node. */
+  session: (user: string, node: string) => Session
+  /** A user whom the ring of all these nodes gives to this one. */
+  userOf: (node: string, stem?: string) => string
+  /** As if the process were killed: nobody is told. */
+  kill: (node: string) => Promise<void>
+}
+
+const secret = 'a secret of at least 32 bytes, for tests'
+
+export async function startNodes (t: Test, names: readonly string[], options: Partial<Pick<NodeOptions, 'lookRoundMs' | 'rules' | 'intervals'>> = {}): Promise<NodesOnOneStore> {
+  const hub = createInProcessBus()
+  const store = await openTestLmdb(t)
+  const nodes: Record<string, RunningNode> = {}
+  await Promise.all(names.map(async name => {
+    const node = await startNode({
+      settings: { host: '127.0.0.1', port: 0, nodeId: name, nodeWeight: 1, secret, auth: { kind: 'secret', secret }, retentionMs: 30 * 24 * 3_600_000, drainMs: 200, version: '1.0.0' },
+      store, bus: hub.connect(name), natsPrefix: 'test', log: createSilentLog(), intervals: quickIntervals, ...options
+    })
+    t.teardown(node.close)
+    nodes[name] = node
+  }))
+  // Each one has seen all: only then do their rings agree.
+  await until('all nodes are ready', async () => {
+    const answers = await Promise.all(Object.values(nodes).map(({ url }) => request(url, 'GET', '/readyz')))
+    return answers.every(({ status }) => status === 200)
+  })
+  const ring = createRing(names.map(id => ({ id: id as NodeId, weight: 1 })))
+  return {
+    hub,
+    store,
+    nodes,
+    session: (user, name) => {
+      const node = { id: name, url: nodes[name]!.url }
+      const { ticket, expiresAt } = signTicket({ secret, user, node: name, groups: [], userTokenExpiresAt: Date.now() + 600_000, userTokenIssuedAt: Date.now() })
+      return sessionOf(user, '', node, ticket, String(expiresAt))
+    },
+    userOf: (node, stem = 'user') => {
+      for (let i = 0; ; i++) if (ring.assign(`${stem}${i}`) === node) return `${stem}${i}`
+    },
+    kill: async name => {
+      hub.disconnect(name)
+      await nodes[name]!.close()
+    }
+  }
+}
