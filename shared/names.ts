@@ -13,7 +13,7 @@ export type StreamId = Branded<string, 'StreamId'>
 
 export const maxNameCodePoints = 128
 
-/** 1 to 128 code points, well-formed, no control character (Cc): what CONTRACT.md section 3 calls a name. */
+/** 1 to 128 code points, well-formed, no control character (Cc): what docs/protocol.md calls a name. */
 export function isName (value: unknown): value is string {
   if (typeof value !== 'string' || value.length === 0 || value.length > 2 * maxNameCodePoints) return false
   if (/\p{Cc}/u.test(value) || !value.isWellFormed()) return false

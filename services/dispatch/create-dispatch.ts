@@ -312,11 +312,16 @@ export function createDispatch ({ bus, prefix, self: announced, clock, log, inte
     onMembers (handler) { return register(memberHandlers, handler) },
     onConnected (handler) { return register(connectedHandlers, handler) },
 
-    broadcast (stream, payload) {
+    broadcast (stream, given) {
       if (pushStem === undefined) throw new Error('only a node broadcasts')
-      checkPayload(payload, bus.maxPayloadBytes)
       if (state === 'closed') return
-      // Counted whether or not there is a link: what is lost is noticed by its number.
+      // Counted whether or not anybody is reached: what is lost is noticed by its number.
+      if (!bus.isConnected || (listenedMs >= intervals.settleMs && membership.isAlone())) {
+        sentLog.add(stream)
+        return
+      }
+      const payload = typeof given === 'function' ? given() : given
+      checkPayload(payload, bus.maxPayloadBytes)
       sentLog.add(stream)
       bus.publish(pushStem + streamToken(stream), payload)
     },

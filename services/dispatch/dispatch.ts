@@ -77,8 +77,8 @@ export interface Dispatch {
   onMembers: (handler: (members: readonly Member[]) => void) => () => void
   onConnected: (handler: (isConnected: boolean) => void) => () => void
 
-  /** To every other node, numbered: what is lost is noticed. While cut off, the stream is remembered. */
-  broadcast: (stream: StreamId, payload: Uint8Array) => void
+  /** To every other node, numbered: what is lost is noticed. While cut off or alone, the stream is remembered and nothing encoded. */
+  broadcast: (stream: StreamId, payload: Uint8Array | (() => Uint8Array)) => void
   /** To every other node, numbered by nobody: for volatile entries of a stream. */
   broadcastVolatile: (stream: StreamId, payload: Uint8Array) => void
   broadcastTopic: (topic: string, match: 'exact' | 'prefix', payload: Uint8Array) => void

@@ -37,6 +37,8 @@ export interface Membership {
   /** Sorted by id; the same array until something changes. */
   members: () => readonly Member[]
   get: (node: NodeId) => Member | undefined
+  /** No other node is known that is not down. */
+  isAlone: () => boolean
   /** Grows with each change of the set, a state, a weight, a url or a start. */
   readonly revision: number
 }
@@ -55,6 +57,8 @@ export function createMembership (intervals: Pick<DispatchIntervals, 'suspectAft
   let sorted: Entry[] = []
   let listed: readonly Member[] | undefined
   let revision = 0
+  /** As of a revision. */
+  let alone = { revision: -1, isAlone: true }
   let listenedMs = 0
   let wasLinkProven = true
   let frozenUntilMs = 0
@@ -95,6 +99,11 @@ export function createMembership (intervals: Pick<DispatchIntervals, 'suspectAft
   })
 
   return {
+    isAlone () {
+      if (alone.revision !== revision) alone = { revision, isAlone: !sorted.some(({ member }) => member.id !== self && member.state !== 'down') }
+      return alone.isAlone
+    },
+
     heard (announcement, nowMs) {
       const events: MembershipEvent[] = []
       const node = announcement.id as NodeId

@@ -112,7 +112,7 @@ export function createNodeCore (options: NodeCoreOptions): NodeCore {
     onAppended: (stream, doc) => {
       if (stream.startsWith('n:')) return
       arrived(stream, doc)
-      dispatch.broadcast(stream, encodeEntry(doc))
+      dispatch.broadcast(stream, () => encodeEntry(doc))
     },
     onUnknown: stream => {
       const timer = setTimeout(() => {
@@ -153,7 +153,7 @@ export function createNodeCore (options: NodeCoreOptions): NodeCore {
     views,
     append,
     retentionMs,
-    areCopiesAtomic: store.isAtomic === true,
+    areStoredTogether: (one, other) => store.isAtomic === true && ownerOf(one) === nodeId && ownerOf(other) === nodeId,
     claims: createClaims({ store, now }),
     sendVolatile: (stream, wire) => {
       requireLink()

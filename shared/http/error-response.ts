@@ -1,4 +1,4 @@
-/** The one normaliser: whatever was thrown on the way of a request becomes CONTRACT section 10's body, status and headers. */
+/** The one normaliser: whatever was thrown on the way of a request becomes docs/protocol.md's body, status and headers. */
 import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import { Type, type Static } from 'typebox'

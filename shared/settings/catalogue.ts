@@ -228,6 +228,29 @@ export const tokenSchema = Type.Object({
   GATEPOST_DATA_DIR
 })
 
+const minute = 60_000
+export const benchTargets = ['user', 'group', 'all'] as const
+export const benchWays = ['rest', 'batch', 'socket'] as const
+
+export const benchSchema = Type.Object({
+  '--gate': Type.Optional(text({ description: 'The Gate to load.', valueName: 'URL', defaultText: 'none: it starts its own', takes: 'an http or https address without a path, such as https://gate.example.com', accepts: isOrigin })),
+  '--nodes': wholeNumber({ description: 'How many nodes run where it starts its own.', valueName: 'N', minimum: 1, maximum: 64, default: 2 }),
+  '--clients': wholeNumber({ description: 'How many users, each with one socket.', valueName: 'N', minimum: 1, maximum: 100_000, default: 100 }),
+  '--connect-rate': wholeNumber({ description: 'How many sockets are opened a second, at most.', valueName: 'NUMBER', unit: 'sockets a second', minimum: 1, maximum: 10_000, default: 500 }),
+  '--rate': wholeNumber({ description: 'How many messages are sent a second; 0 = as fast as they are taken.', valueName: 'NUMBER', unit: 'messages a second', minimum: 0, maximum: 1_000_000, default: 1_000 }),
+  '--duration': duration({ description: 'How long it sends.', valueName: 'DURATION', minimum: 1_000, maximum: 10 * minute, default: 10_000 }),
+  '--to': oneOf(benchTargets, { description: 'To whom: one user each, a group that every client is in, or all.', valueName: 'TARGET', default: 'user' }),
+  '--via': oneOf(benchWays, { description: 'How messages are sent: one request each, arrays of them, or the event `send` of a socket.', valueName: 'WAY', default: 'rest' }),
+  '--batch': wholeNumber({ description: 'How many messages one array has.', valueName: 'N', minimum: 1, maximum: 1_000, default: 64 }),
+  '--in-flight': wholeNumber({ description: 'How many requests wait for their answer at most.', valueName: 'N', minimum: 1, maximum: 10_000, default: 64 }),
+  '--body-bytes': wholeNumber({ description: "The length of a message's text.", valueName: 'N', unit: 'bytes', minimum: 1, maximum: 32_768, default: 160 }),
+  '--tokens': Type.Optional(text({ description: 'A file of tokens, one a line: of users, and of a producer where batches or messages to all are sent. For a group, the tokens of the users name it.', valueName: 'FILE', defaultText: 'none: it signs them with GATEPOST_SECRET', takes: 'the path of a file that can be read', accepts: isReadableFile })),
+  '--group': text({ description: 'The group that is sent to where the tokens are given.', valueName: 'NAME', default: 'bench', takes: 'a name: 1 to 128 Unicode characters, none of them a control character', accepts: isName }),
+  '--server-pids': Type.Optional(list(Type.String({ pattern: '^[1-9][0-9]{0,9}$' }), { description: 'Processes on this machine whose CPU time is counted.', valueName: 'PIDS', defaultText: 'those that it starts', maxItems: 100, takes: 'process ids, comma separated' })),
+  '--json': yesOrNo({ description: 'Prints the result as one JSON object instead of a table.', default: false }),
+  GATEPOST_SECRET: Type.Optional(text({ ...secret, defaultText: 'made for the servers that it starts' }))
+})
+
 /** All that the environment may hold, nothing required: what is missing is for the checks to say. */
 export const doctorSchema = Type.Object({
   GATEPOST_HOST,

@@ -4,11 +4,12 @@
  */
 import { resolve } from 'node:path'
 import type { Static, TObject } from 'typebox'
-import { doctorSchema, environmentNames, gateSchema, nodeSchema, tokenSchema, upSchema } from './catalogue.js'
+import { benchSchema, doctorSchema, environmentNames, gateSchema, nodeSchema, tokenSchema, upSchema } from './catalogue.js'
 import { gotText, SettingsError, type Fault } from './fault.js'
 import { usablePublicKey } from './public-key.js'
 import { readSettings, type Reading } from './read.js'
-import type { AuthSettings, DoctorSettings, GateSettings, NodeSettings, TokenSettings, UpSettings } from './settings.js'
+import type { AuthSettings, BenchSettings, DoctorSettings, GateSettings, NodeSettings, TokenSettings, UpSettings } from './settings.js'
+import { infoOf } from './setting.js'
 import type { Surroundings } from './sources.js'
 
 /** Reads one command's settings from flags, environment and `.env`. */
@@ -90,6 +91,29 @@ export const readTokenSettings: ReadCommand<TokenSettings> = (argv, surroundings
   })
 }
 
+export const readBenchSettings: ReadCommand<BenchSettings> = (argv, surroundings) => {
+  const { values } = complete(readSettings(benchSchema, argv, surroundings, environmentNames), tokensOfBench, wayOfBench)
+  const tokensFile = values['--tokens']
+  return frozen({
+    gate: originOf(values['--gate']),
+    nodes: values['--nodes'],
+    clients: values['--clients'],
+    connectsPerSecond: values['--connect-rate'],
+    messagesPerSecond: values['--rate'],
+    durationMs: values['--duration'],
+    to: values['--to'],
+    via: values['--via'],
+    batch: values['--batch'],
+    inFlight: values['--in-flight'],
+    bodyBytes: values['--body-bytes'],
+    tokensFile: tokensFile === undefined ? undefined : resolve(surroundings.cwd, tokensFile),
+    group: values['--group'],
+    serverPids: (values['--server-pids'] ?? []).map(Number),
+    isJson: values['--json'],
+    secret: values.GATEPOST_SECRET
+  })
+}
+
 /** Faults of settings are what `doctor` is for: it gets them with what could be read. Faults of its flags are thrown. */
 export const readDoctorSettings: ReadCommand<{ settings: DoctorSettings, faults: readonly Fault[] }> = (argv, surroundings) => {
   const reading = readSettings(doctorSchema, argv, surroundings, environmentNames)
@@ -129,6 +153,21 @@ function publicUrlOfOne ({ values, given }: Reading<typeof upSchema>): Fault[] {
   const nodes = values['--nodes'] ?? 1
   if (from === undefined || nodes === 1) return []
   return [{ setting: 'GATEPOST_PUBLIC_URL', origin: from.origin, got: `${gotText(from.text, {})} for ${nodes} nodes`, takes: 'the address of one node: use --nodes 1, or `gatepost node` for each' }]
+}
+
+/** A Gate that runs already takes tokens of its own site only. */
+function tokensOfBench ({ values, given }: Reading<typeof benchSchema>): Fault[] {
+  if (values['--gate'] === undefined) {
+    const from = given.get('--tokens')
+    return from === undefined ? [] : [{ setting: '--tokens', origin: from.origin, got: 'a file without --gate', takes: 'the tokens of the site whose Gate is given with --gate' }]
+  }
+  if (given.has('GATEPOST_SECRET') || given.has('--tokens')) return []
+  return [{ setting: 'GATEPOST_SECRET', origin: undefined, got: 'nothing, and no --tokens either', takes: `${infoOf(benchSchema.properties.GATEPOST_SECRET).takes}, or --tokens with a file of tokens` }]
+}
+
+function wayOfBench ({ values, given }: Reading<typeof benchSchema>): Fault[] {
+  if (values['--to'] !== 'all' || values['--via'] !== 'socket') return []
+  return [{ setting: '--via', origin: given.get('--via')?.origin, got: '"socket" for messages to all', takes: 'rest or batch there: a user may not send to all' }]
 }
 
 interface AuthValues { GATEPOST_AUTH_SECRET?: string, GATEPOST_AUTH_PUBLIC_KEY?: string, GATEPOST_AUTH_JWKS_URL?: string }

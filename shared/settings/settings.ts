@@ -84,6 +84,28 @@ export interface TokenSettings {
   readonly ttlMs: number
 }
 
+export interface BenchSettings {
+  /** Undefined: it starts one of its own. */
+  readonly gate: string | undefined
+  readonly nodes: number
+  readonly clients: number
+  readonly connectsPerSecond: number
+  /** 0 = as fast as they are taken. */
+  readonly messagesPerSecond: number
+  readonly durationMs: number
+  readonly to: 'user' | 'group' | 'all'
+  readonly via: 'rest' | 'batch' | 'socket'
+  readonly batch: number
+  readonly inFlight: number
+  readonly bodyBytes: number
+  /** The path of a file; undefined: tokens are signed with the secret. */
+  readonly tokensFile: string | undefined
+  readonly group: string
+  readonly serverPids: readonly number[]
+  readonly isJson: boolean
+  readonly secret: string | undefined
+}
+
 /** What `doctor` looks at: anything may be unset. */
 export interface DoctorSettings {
   readonly secret: string | undefined

@@ -39,7 +39,7 @@ export interface MessageDoc extends EntryBase {
   readonly text: string
 }
 
-/** Something done to messages or memberships: `text` is the JSON of a StoredChange (services/notifications/change.ts). */
+/** Something done to messages or memberships: `text` is the JSON of a StoredChange (services/notifications/stream/change.ts). */
 export interface ChangeDoc extends EntryBase {
   readonly kind: 'change'
   readonly text: string

@@ -7,7 +7,7 @@
  * that is not the next, so what lies between is read from the store. While it is not live, what comes in only says how
  * far there is to go. Entries of one turn of the event loop leave together, encoded once for all readers.
  *
- * A reader that stands at the head of its stream is live: it gets the frames. Any other is brought up by catch-up.ts.
+ * A reader that stands at the head of its stream is live: it gets the frames. Any other is brought up by session.ts.
  */
 import type { Log } from '../../../shared/log.js'
 import { streamToken } from '../../dispatch/subjects.js'

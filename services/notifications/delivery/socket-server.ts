@@ -1,5 +1,5 @@
 /**
- * The Socket.IO side of a node (docs/protocol.md "Socket"): handshake, events, and their answers. A handshake is
+ * The Socket.IO side of a node (docs/protocol.md "Handshake"): handshake, events, and their answers. A handshake is
  * answered only when everything of the user is loaded, so a store that is away is a refused handshake with its code.
  */
 import type { Server as HttpServer } from 'node:http'

@@ -8,7 +8,7 @@ import { GatepostError } from '../../../shared/errors.js'
 import { allStream, groupStream, userStream, type GroupId, type MessageId, type StreamId, type UserId } from '../../../shared/names.js'
 import type { EntryDoc, MessageDoc } from '../../../shared/store/store.js'
 import type { UserViews } from '../state/user-views.js'
-import { messageText, volatileWire, type EntryDraft } from '../stream/entry.js'
+import { messageTexts, volatileWire, type EntryDraft } from '../stream/entry.js'
 import type { Claims } from './claims.js'
 
 /** `u:USER` or `p:PRODUCER`. */
@@ -43,8 +43,8 @@ export interface PostOptions {
   readonly sendVolatile: (stream: StreamId, wire: string) => void
   readonly sendToTopic: (topic: string, match: 'exact' | 'prefix', wire: string) => void
   readonly retentionMs: number
-  /** Copies that are appended in one turn reach the store together, whatever dies: no need to let the receivers' go first. */
-  readonly areCopiesAtomic: boolean
+  /** Whether entries for these two streams, appended in one turn, reach the store in one transaction: then neither need wait. */
+  readonly areStoredTogether: (one: StreamId, other: StreamId) => boolean
 }
 
 /** Where a message's id points to: the stream of its target where readers share it. */
@@ -63,7 +63,7 @@ export function receiversOf (to: Target): Array<{ stream: StreamId, to: Target }
   return []
 }
 
-export function createPost ({ clock, claims, views, append, sendVolatile, sendToTopic, retentionMs, areCopiesAtomic }: PostOptions): Post {
+export function createPost ({ clock, claims, views, append, sendVolatile, sendToTopic, retentionMs, areStoredTogether }: PostOptions): Post {
   /** Throws GP_SCOPE, GP_NOT_MEMBER. */
   async function allow (sender: Sender, to: Target): Promise<void> {
     if ('topic' in to || 'all' in to) throw new GatepostError('GP_SCOPE', 'to: users send to {user}, {users} and their own groups; the rest takes a producer\'s token')
@@ -89,12 +89,13 @@ export function createPost ({ clock, claims, views, append, sendVolatile, sendTo
     const { to, title, body, data, category, ttlSeconds } = draft
     if (draft.isVolatile) {
       if (!duplicate) {
-        const text = messageText({ from, to, title, body, data, category, createdAtMs, expiresAtMs: ttlSeconds === undefined ? undefined : createdAtMs + ttlSeconds * 1000, boxes: 'inbox' })
-        handOn(to, volatileWire(id, text))
+        const textOf = messageTexts({ from, title, body, data, category, createdAtMs, expiresAtMs: ttlSeconds === undefined ? undefined : createdAtMs + ttlSeconds * 1000 })
+        handOn(to, to => volatileWire(id, textOf(to, 'inbox')))
       }
       return Promise.resolve({ id, createdAt, duplicate, isVolatile: true, copy: undefined })
     }
     const expiresAt = createdAtMs + (ttlSeconds === undefined ? retentionMs : ttlSeconds * 1000)
+    const textOf = messageTexts({ from, title, body, data, category, createdAtMs, expiresAtMs: expiresAt })
     const draftOf = (boxes: MessageDoc['boxes'], to: Target): EntryDraft => ({
       kind: 'message',
       id,
@@ -103,24 +104,25 @@ export function createPost ({ clock, claims, views, append, sendVolatile, sendTo
       boxes,
       recalled: 0,
       expiresAt,
-      text: messageText({ from, to, title, body, data, category, createdAtMs, expiresAtMs: expiresAt, boxes })
+      text: textOf(to, boxes)
     })
     const ownStream = sender.startsWith('u:') ? sender as StreamId : undefined
     const receivers = receiversOf(to)
     const isToSelf = receivers.some(({ stream }) => stream === ownStream)
     // Queued in this turn, so that messages to one target keep their order.
-    const copies = receivers.filter(({ stream }) => stream !== ownStream).map(({ stream, to }) => append(stream, draftOf('inbox', to)))
+    const others = receivers.filter(({ stream }) => stream !== ownStream)
+    const copies = others.map(({ stream, to }) => append(stream, draftOf('inbox', to)))
     const appendOwn = async (): Promise<{ doc: EntryDoc } | undefined> => ownStream === undefined ? undefined : await append(ownStream, draftOf(isToSelf ? 'both' : 'sent', to))
-    const early = areCopiesAtomic ? appendOwn() : undefined
+    const early = ownStream !== undefined && others.length === 1 && areStoredTogether(ownStream, others[0]!.stream) ? appendOwn() : undefined
     return Promise.all([early, ...copies]).then(async ([own]) => {
       const copy = (early === undefined ? await appendOwn() : own)?.doc
       return { id, createdAt, duplicate, isVolatile: false, copy }
     })
   }
 
-  function handOn (to: Target, wire: string): void {
-    if ('topic' in to) sendToTopic(to.topic, to.match ?? 'exact', wire)
-    else for (const { stream } of receiversOf(to)) sendVolatile(stream, wire)
+  function handOn (to: Target, wireTo: (to: Target) => string): void {
+    if ('topic' in to) sendToTopic(to.topic, to.match ?? 'exact', wireTo(to))
+    else for (const receiver of receiversOf(to)) sendVolatile(receiver.stream, wireTo(receiver.to))
   }
 
   return {

@@ -1,4 +1,4 @@
-/** The mail of the user whose ticket is sent (docs/protocol.md "Node, REST"). */
+/** The mail of the user whose ticket is sent (docs/protocol.md "Mail"). */
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { IdempotencyKey, Message, parseMessage } from '../../../shared/contract/message.js'

@@ -37,18 +37,27 @@ export interface MessageContent {
   readonly boxes: ReadonlyArray<'inbox' | 'sent'>
 }
 
-const boxNames = { inbox: ['inbox'], sent: ['sent'], both: ['inbox', 'sent'] } as const
-
-export function messageText (content: Omit<MessageContent, 'boxes' | 'createdAt' | 'expiresAt'> & { createdAtMs: number, expiresAtMs: number | undefined, boxes: MessageDoc['boxes'] }): string {
-  const { from, to, title, body, data, category, createdAtMs, expiresAtMs, boxes } = content
-  const full: MessageContent = {
-    from, to, title, body, data, category,
-    createdAt: new Date(createdAtMs).toISOString(),
-    expiresAt: expiresAtMs === undefined ? null : new Date(expiresAtMs).toISOString(),
-    boxes: boxNames[boxes]
-  }
-  return JSON.stringify(full).slice(1, -1)
+export interface MessageTextParts {
+  readonly from: MessageContent['from']
+  readonly title: string | null
+  readonly body: string | null
+  readonly data: unknown
+  readonly category: string
+  /** Ms since 1970. */
+  readonly createdAtMs: number
+  readonly expiresAtMs: number | undefined
 }
+
+/** The texts of all copies of one message, which differ in `to` and `boxes` alone: the rest is written once. */
+export function messageTexts ({ from, title, body, data, category, createdAtMs, expiresAtMs }: MessageTextParts): (to: unknown, boxes: MessageDoc['boxes']) => string {
+  const head = `"from":${JSON.stringify(from)},"to":`
+  const createdAt = new Date(createdAtMs).toISOString()
+  const expiresAt = expiresAtMs === undefined ? 'null' : `"${new Date(expiresAtMs).toISOString()}"`
+  const tail = `,"title":${JSON.stringify(title)},"body":${JSON.stringify(body)},"data":${JSON.stringify(data)},"category":${JSON.stringify(category)},"createdAt":"${createdAt}","expiresAt":${expiresAt},"boxes":`
+  return (to, boxes) => `${head}${JSON.stringify(to)}${tail}${boxTexts[boxes]}`
+}
+
+const boxTexts = { inbox: '["inbox"]', sent: '["sent"]', both: '["inbox","sent"]' } as const
 
 export const messageContent = (doc: Pick<MessageDoc, 'text'>): MessageContent => JSON.parse(`{${doc.text}}`) as MessageContent
 
