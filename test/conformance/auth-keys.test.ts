@@ -7,11 +7,14 @@ import { refused, request } from '../helpers/raw-client.js'
 import { nowSeconds, signAsymmetric, signHs256, unsigned } from '../helpers/tokens.js'
 import { until } from '../helpers/until.js'
 
+// The tests wait more than they work: for ends, for another look at the keys.
+t.jobs = 3
+
 const claims = { sub: 'ada', exp: nowSeconds() + 600 }
 const assignWith = async (site: Deployment, token: string) => await request(site.gate, 'GET', '/gate/assign', { token })
 const start = async (t: Parameters<typeof startDeployment>[0], settings: Settings): Promise<Deployment> => await startDeployment(t, { settings, nodes: 1 })
 
-t.test('keys - a secret of the site signs users, the own secret producers and admins', async t => {
+t.test('keys - a secret of the site signs users, the own secret producers and admins', { buffered: true }, async t => {
   const siteSecret = 'the site has its own secret, of 40 bytes.'
   const site = await start(t, { GATEPOST_AUTH_SECRET: siteSecret })
   t.equal((await assignWith(site, signHs256(claims, siteSecret))).status, 200)
@@ -25,7 +28,7 @@ t.test('keys - a secret of the site signs users, the own secret producers and ad
   t.ok(sent.status === 401 || sent.status === 403, "the site's key does not make a producer")
 })
 
-t.test('keys - public keys: RS256, ES256, EdDSA, and nothing that pretends', async t => {
+t.test('keys - public keys: RS256, ES256, EdDSA, and nothing that pretends', { buffered: true }, async t => {
   const pairs = {
     RS256: generateKeyPairSync('rsa', { modulusLength: 2048 }),
     ES256: generateKeyPairSync('ec', { namedCurve: 'P-256' }),
@@ -51,7 +54,7 @@ t.test('keys - public keys: RS256, ES256, EdDSA, and nothing that pretends', asy
   }
 })
 
-t.test('keys - a JWKS address: keys by kid, a new key is found, an outage makes no token invalid', async t => {
+t.test('keys - a JWKS address: keys by kid, a new key is found, an outage makes no token invalid', { buffered: true }, async t => {
   const first = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const second = generateKeyPairSync('ed25519')
   const jwk = (pair: typeof first, kid: string, alg: string): object => ({ ...pair.publicKey.export({ format: 'jwk' }), kid, alg, use: 'sig' })

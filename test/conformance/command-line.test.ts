@@ -17,6 +17,12 @@ async function run (cwd: string, args: readonly string[], settings: Settings = {
   return { code, out: command.stdout(), err: command.stderr(), text: command.stdout() + command.stderr() }
 }
 
+/** A few processes side by side. */
+async function atOnce<T> (items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  const waiting = [...items]
+  await Promise.all(Array.from({ length: 3 }, async () => { for (let item = waiting.shift(); item !== undefined; item = waiting.shift()) await work(item) }))
+}
+
 const documented: Record<string, string[]> = {
   up: ['HOST', 'PORT', 'SECRET', 'DATA_DIR', 'DEMO', 'RETENTION', 'DRAIN', 'RATE_USER', 'RATE_PRODUCER', 'LOG_LEVEL', 'AUTH_SECRET', 'AUTH_PUBLIC_KEY', 'AUTH_JWKS_URL', 'NATS_URL', 'MONGODB_URL'],
   gate: ['HOST', 'PORT', 'SECRET', 'NATS_URL', 'NATS_CREDS', 'NATS_PREFIX', 'RATE_PRODUCER', 'LOG_LEVEL'],
@@ -31,7 +37,7 @@ t.test('command line - help of everything, exit code 0', async t => {
   const all = await run(dir, ['--help'])
   t.equal(all.code, 0)
   const helps = new Map<string, string>()
-  for (const [command, names] of Object.entries(documented)) {
+  await atOnce(Object.entries(documented), async ([command, names]) => {
     t.match(all.text, new RegExp(`\\b${command}\\b`))
     const help = await run(dir, [command, '--help'])
     helps.set(command, help.text)
@@ -40,7 +46,7 @@ t.test('command line - help of everything, exit code 0', async t => {
       t.match(help.text, `GATEPOST_${name}`, `${command} names GATEPOST_${name}`)
       t.match(help.text, `--${name.toLowerCase().replaceAll('_', '-')}`, `${command} names its flag`)
     }
-  }
+  })
   t.match(helps.get('up'), '--nodes')
   for (const flag of ['--sub', '--scope', '--groups', '--ttl']) t.match(helps.get('token'), flag)
   t.match(helps.get('bench'), '--json')
@@ -49,12 +55,12 @@ t.test('command line - help of everything, exit code 0', async t => {
 
 t.test('command line - unknown commands and flags end with exit code 2', async t => {
   const dir = await tempDir(t)
-  for (const args of [['nonsense'], ['up', '--nonsense'], ['gate', '--nodes', '2'], ['token', '--user', 'ada'], ['up', 'extra'], ['doctor', '--nonsense'], ['bench', '--nonsense'], ['__proto__']]) {
+  await atOnce([['nonsense'], ['up', '--nonsense'], ['gate', '--nodes', '2'], ['token', '--user', 'ada'], ['up', 'extra'], ['doctor', '--nonsense'], ['bench', '--nonsense'], ['__proto__']], async args => {
     const { code, text } = await run(dir, args, { GATEPOST_SECRET: secret })
     t.equal(code, 2, args.join(' '))
     t.match(text, (args[1]?.startsWith('--') === true ? args[1] : args.at(-1)) ?? '', 'and name it')
     t.notMatch(text, /\n\s+at /, 'no stack')
-  }
+  })
   t.same(await readdir(dir), [])
 })
 
@@ -97,12 +103,12 @@ t.test('settings - more bad values', async t => {
     ['node', { GATEPOST_NODE_WEIGHT: '0', GATEPOST_PUBLIC_URL: 'nowhere', GATEPOST_NODE_ID: 'a\tb' }],
     ['node', { GATEPOST_NODE_WEIGHT: 'NaN', GATEPOST_PORT: '0x50' }]
   ]
-  for (const [command, settings] of cases) {
+  await atOnce(cases, async ([command, settings]) => {
     const { code, text } = await run(dir, [command], { ...(command === 'node' ? needed : { GATEPOST_SECRET: secret }), ...settings })
     t.equal(code, 2)
     for (const name of Object.keys(settings)) t.equal(text.split('\n').filter(line => line.includes(name)).length, 1, `${name}=${settings[name]?.slice(0, 30)}`)
     t.ok(text.length < 5000, 'short, whatever it got')
-  }
+  })
   const both = await run(dir, ['up'], { GATEPOST_SECRET: secret, GATEPOST_AUTH_SECRET: secret, GATEPOST_AUTH_JWKS_URL: 'http://127.0.0.1:1/x' })
   t.equal(both.code, 2, 'one kind of key only')
   const flags = await run(dir, ['up', '--port', 'abc', '--nodes', '0', '--drain=-1'], { GATEPOST_SECRET: secret })
@@ -129,7 +135,7 @@ t.test('token - prints one that GATEPOST_SECRET signs', async t => {
     [['--sub=shop', '--scope=producer', '--ttl=2d'], { sub: 'shop', scope: 'producer' }, 172_800],
     [['--sub', 'root 🦉', '--scope', 'admin'], { sub: 'root 🦉', scope: 'admin' }, 3600]
   ]
-  for (const [args, claims, seconds] of cases) {
+  await atOnce(cases, async ([args, claims, seconds]) => {
     const { code, out } = await run(dir, ['token', ...args], { GATEPOST_SECRET: secret })
     t.equal(code, 0)
     const token = out.trim()
@@ -137,12 +143,12 @@ t.test('token - prints one that GATEPOST_SECRET signs', async t => {
     t.equal(signature, createHmac('sha256', secret).update(`${header}.${payload}`).digest('base64url'), 'signed with the secret')
     t.match(claimsOf(token), claims)
     t.ok(Math.abs(Number(claimsOf(token)['exp']) - nowSeconds() - seconds) <= 5, `lives ${seconds} s`)
-  }
-  for (const args of [[], ['--sub', ''], ['--sub', 'a\nb'], ['--sub', 'ada', '--scope', 'king'], ['--sub', 'ada', '--ttl', 'soon'], ['--sub', 'ada', '--ttl', '0'], ['--sub', 'ada', '--groups', 'a\tb'], ['--sub']]) {
+  })
+  await atOnce([[], ['--sub', ''], ['--sub', 'a\nb'], ['--sub', 'ada', '--scope', 'king'], ['--sub', 'ada', '--ttl', 'soon'], ['--sub', 'ada', '--ttl', '0'], ['--sub', 'ada', '--groups', 'a\tb'], ['--sub']], async args => {
     const { code, out } = await run(dir, ['token', ...args], { GATEPOST_SECRET: secret })
     t.equal(code, 2, JSON.stringify(args))
     t.notMatch(out, /\w+\.\w+\.\w+/)
-  }
+  })
   t.equal((await run(dir, ['token', '--sub', 'ada'])).code, 2, 'without a secret')
 })
 

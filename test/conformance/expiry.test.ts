@@ -5,9 +5,11 @@ import { until } from '../helpers/until.js'
 
 const site = await startDeployment(t)
 const producer = producerOf(site)
+// The tests wait for ends more than they work.
+t.jobs = 6
 const over = async (createdAt: string, seconds: number): Promise<void> => { await until('its end', () => Date.now() > Date.parse(createdAt) + seconds * 1000 + 20) }
 
-t.test('expiry - after its ttl a message is seen nowhere', async t => {
+t.test('expiry - after its ttl a message is seen nowhere', { buffered: true }, async t => {
   const [one, two] = await assignBoth(site, 'ada')
   const sender = await assign(site, 'ada-sender')
   const device = await openSocket(t, two)
@@ -27,14 +29,14 @@ t.test('expiry - after its ttl a message is seen nowhere', async t => {
   t.ok(recall.status === 404 || recall.status === 200, 'nothing to take back', { status: recall.status })
 })
 
-t.test('expiry - open sockets are told the new number', async t => {
+t.test('expiry - open sockets are told the new number', { buffered: true }, async t => {
   const device = await openSocket(t, await assign(site, 'told'))
   await producer.send({ to: { user: 'told' }, title: 'short', ttl: 1 })
   await until('one unread', () => device.unreads.at(-1)?.unread === 1)
   await until('none unread', () => device.unreads.at(-1)?.unread === 0, 8000)
 })
 
-t.test('expiry - a replay names what is gone, and the chain holds', async t => {
+t.test('expiry - a replay names what is gone, and the chain holds', { buffered: true }, async t => {
   const [one, two] = await assignBoth(site, 'gone')
   const titles = ['g0', 'g1', 'g2', 'g3', 'g4', 'g5']
   let last = { createdAt: '' }
@@ -51,7 +53,7 @@ t.test('expiry - a replay names what is gone, and the chain holds', async t => {
   }
 })
 
-t.test('expiry - when the newest are gone a replay still comes to the head', async t => {
+t.test('expiry - when the newest are gone a replay still comes to the head', { buffered: true }, async t => {
   const session = await assign(site, 'tail')
   await producer.send({ to: { user: 'tail' }, title: 't0' })
   await producer.send({ to: { user: 'tail' }, title: 't1', ttl: 1 })
@@ -66,7 +68,7 @@ t.test('expiry - when the newest are gone a replay still comes to the head', asy
   t.same(checkChain(t, device.entries, 'u:tail', 0).map(entry => entry['title'] ?? entry.type), ['t0', 'gone', 't3'])
 })
 
-t.test('expiry - of a post to a group, of a read and of an unread one', async t => {
+t.test('expiry - of a post to a group, of a read and of an unread one', { buffered: true }, async t => {
   await producer.join('exp', 'exp-a')
   const session = await assign(site, 'exp-a')
   const read = await producer.send({ to: { group: 'exp' }, title: 'e1', ttl: 2 })
@@ -83,7 +85,7 @@ t.test('expiry - of a post to a group, of a read and of an unread one', async t 
   t.same(device.titles('g:exp'), ['e3'])
 })
 
-t.test('expiry - a node that first hears of a message after its end does not count it', async t => {
+t.test('expiry - a node that first hears of a message after its end does not count it', { buffered: true }, async t => {
   const sessions = await assignBoth(site, 'idle')
   await producer.join('idle', 'idle')
   for (const to of [{ user: 'idle' }, { group: 'idle' }, { all: true }]) {
@@ -94,7 +96,7 @@ t.test('expiry - a node that first hears of a message after its end does not cou
   }
 })
 
-t.test('expiry - what is kept when no ttl is given follows the setting', async t => {
+t.test('expiry - what is kept when no ttl is given follows the setting', { buffered: true }, async t => {
   const short = await startDeployment(t, { settings: { GATEPOST_RETENTION: '2s' }, nodes: 1 })
   const system = producerOf(short)
   const session = await assign(short, 'ret')

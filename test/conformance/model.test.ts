@@ -8,7 +8,7 @@ import { until } from '../helpers/until.js'
  * each node lists, and what each node counts must be the same. GATEPOST_TEST_SEED and GATEPOST_TEST_STEPS vary it.
  */
 let state = Number(process.env['GATEPOST_TEST_SEED'] ?? 1)
-const steps = Number(process.env['GATEPOST_TEST_STEPS'] ?? 400)
+const steps = Number(process.env['GATEPOST_TEST_STEPS'] ?? 200)
 t.setTimeout(60_000 + steps * 100)
 const random = (below: number): number => { state = (state * 1_103_515_245 + 12_345) % 2_147_483_648; return Math.floor(state / 65_536) % below }
 const pick = <T>(list: readonly T[]): T => list[random(list.length)] as T

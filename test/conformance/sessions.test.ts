@@ -6,8 +6,10 @@ import { until } from '../helpers/until.js'
 
 const site = await startDeployment(t)
 const producer = producerOf(site)
+// The tests wait for ends more than they work.
+t.jobs = 6
 
-t.test('sessions - an open socket outlives its ticket, but a new one does not open with it', async t => {
+t.test('sessions - an open socket outlives its ticket, but a new one does not open with it', { buffered: true }, async t => {
   const session = await assign(site, 'ada', { ticket: ticket => resign(ticket, { exp: nowSeconds() + 2 }, site.secret) })
   const device = await openSocket(t, session)
   await until('the ticket has expired', async () => (await session.call('GET', '/messages/unread')).body?.code === 'GP_TICKET_EXPIRED')
@@ -19,7 +21,7 @@ t.test('sessions - an open socket outlives its ticket, but a new one does not op
   t.equal(device.closed(), undefined)
 })
 
-t.test('sessions - an open socket does not outlive the user token', async t => {
+t.test('sessions - an open socket does not outlive the user token', { buffered: true }, async t => {
   const exp = nowSeconds() + 2
   const session = await assign(site, 'short', { token: site.userToken('short', { exp }) })
   const device = await openSocket(t, session)
@@ -35,7 +37,7 @@ t.test('sessions - an open socket does not outlive the user token', async t => {
   t.equal(answer.status, 401, 'nor does it serve on REST')
 })
 
-t.test('sessions - refresh prolongs an open socket', async t => {
+t.test('sessions - refresh prolongs an open socket', { buffered: true }, async t => {
   const session = await assign(site, 'long', { token: site.userToken('long', { exp: nowSeconds() + 2 }) })
   const device = await openSocket(t, session)
   const end = nowSeconds() + 600
@@ -50,14 +52,14 @@ t.test('sessions - refresh prolongs an open socket', async t => {
   t.equal(device.closed(), undefined)
 })
 
-t.test('sessions - refresh with a shorter token shortens', async t => {
+t.test('sessions - refresh with a shorter token shortens', { buffered: true }, async t => {
   const device = await openSocket(t, await assign(site, 'shorten'))
   const answer = await device.ask('refresh', { token: site.userToken('shorten', { exp: nowSeconds() + 2 }) })
   if (answer.error !== undefined) { refusedAck(t, answer, ['GP_VALIDATION', 'GP_TOKEN_INVALID'], 'refused'); return }
   await until('closed', () => device.closed() !== undefined, 8000)
 })
 
-t.test('sessions - refresh takes a good token of the same user only', async t => {
+t.test('sessions - refresh takes a good token of the same user only', { buffered: true }, async t => {
   const session = await assign(site, 'same', { token: site.userToken('same', { exp: nowSeconds() + 3 }) })
   const device = await openSocket(t, session)
   const cases: Array<[string, unknown, string | string[]]> = [
