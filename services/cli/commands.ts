@@ -1,3 +1,4 @@
+import { bench } from './bench.js'
 import type { Command } from './command.js'
 import { doctor } from './doctor.js'
 import { gate } from './gate.js'
@@ -6,4 +7,4 @@ import { token } from './token.js'
 import { up } from './up.js'
 
 /** In the order in which help lists them. */
-export const commands: readonly Command[] = [up, gate, node, token, doctor]
+export const commands: readonly Command[] = [up, gate, node, token, bench, doctor]
