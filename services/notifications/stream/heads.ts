@@ -54,7 +54,7 @@ export function createHeads ({ store, now }: { store: Store, now: () => number }
       for (const [k, i] of asked.entries()) {
         const known = seen.get(streams[i]!)
         if (grown[k] === true) unknown.push(i)
-        else if (known?.seq === heads[i]) known.lastAt = Math.max(known.lastAt, askedAt)
+        else if (known !== undefined && known.seq === heads[i]) known.lastAt = Math.max(known.lastAt, askedAt)
       }
       if (unknown.length === 0) return heads
       const docs = await store.lasts('entries', unknown.map(i => ownerRange(streams[i]!)))
