@@ -103,7 +103,7 @@ export function createDispatch ({ bus, prefix, self: announced, clock, log, inte
     ask: async (node, body) => await questions.ask(node, lossQuestion, body, intervals.answerMs),
     onStreams: doubtGroups.addStreams,
     onUntold: doubtGroups.addEverything,
-    onFailure: (publisher, error) => { log.debug({ event: 'loss-question-failed', node: publisher.node, err: error }, 'a publisher did not tell what was lost; asked again at its next heartbeat') },
+    onFailure: (publisher, error) => { log.debug({ event: 'loss-question-failed', member: publisher.node, err: error }, 'a publisher did not tell what was lost; asked again at its next heartbeat') },
     jitterMs: intervals.jitterMs
   })
 
@@ -157,7 +157,7 @@ export function createDispatch ({ bus, prefix, self: announced, clock, log, inte
 
   function handle (events: readonly MembershipEvent[]): void {
     for (const event of events) {
-      log.info({ event: 'member', node: event.node, change: event.kind, ...(event.kind === 'changed' ? { from: event.from, to: event.to } : {}), ...(event.kind === 'lifeEnded' ? { reason: event.reason } : {}) }, `member ${event.kind}`)
+      log.info({ event: 'member', member: event.node, change: event.kind, ...(event.kind === 'changed' ? { from: event.from, to: event.to } : {}), ...(event.kind === 'lifeEnded' ? { reason: event.reason } : {}) }, `member ${event.kind}`)
       if (event.node === self?.id) continue
       if (event.kind === 'lifeEnded' && event.reason !== 'bye') endLife(event.node, event.startedAt)
       if (event.kind === 'forgotten') reception.forget(lifeToken(event.node, event.startedAt))
@@ -181,7 +181,7 @@ export function createDispatch ({ bus, prefix, self: announced, clock, log, inte
 
   /** Something is known to be lost, and who could name it is gone. */
   function giveUp (node: NodeId): void {
-    log.warn({ event: 'broadcasts-lost', node }, 'broadcasts of a node that has gone were lost: all streams are looked at')
+    log.warn({ event: 'broadcasts-lost', member: node }, 'broadcasts of a node that has gone were lost: all streams are looked at')
     doubtGroups.addEverything()
   }
 
@@ -361,7 +361,7 @@ export function createDispatch ({ bus, prefix, self: announced, clock, log, inte
         try {
           answers.set(id, await ask(id, kind, body, timeoutMs))
         } catch (error) {
-          log.debug({ event: 'no-answer', node: id, kind, err: error }, 'a node did not answer')
+          log.debug({ event: 'no-answer', member: id, kind, err: error }, 'a node did not answer')
         }
       }))
       return answers

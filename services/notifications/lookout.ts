@@ -71,7 +71,7 @@ export function createLookout ({ nodeId, dispatch, hub, placement, nodeLog, log,
     if (!isReader && placement.ownerOf(nodeLogStream(node)) !== node) return
     const names = await nodeLog.read(node)
     if (names.length === 0) return
-    log.info({ event: 'node-log', node, streams: names.length }, 'a lost node had stored while it was cut off')
+    log.info({ event: 'node-log', member: node, streams: names.length }, 'a lost node had stored while it was cut off')
     await look(localOf(names))
     if (!isReader) return
     for (let i = 0; i < names.length; i += namesPerQuestion) await dispatch.askAll('look-at', { streams: names.slice(i, i + namesPerQuestion) })

@@ -1,15 +1,20 @@
 /** How Gatepost connects to MongoDB, and what it asks a server about itself. */
 import { MongoClient, type Db, type Document, type MongoClientOptions } from 'mongodb'
+import { commandMs } from './mongodb-deadline.js'
 
 export const defaultDatabase = 'gatepost'
 const commandNotFound = 59
 
-/** So that a dead server is an error within seconds: callers answer 503 and try again. What the URL says wins. */
+/**
+ * So that a dead server is an error within seconds: callers answer 503 and try again. What the URL says wins. The
+ * store's own deadlines (mongodb-deadline.ts) are shorter than `socketTimeoutMS`, which bounds what they do not: the
+ * preparations at the start, an index on a large collection among them.
+ */
 const limits = {
   serverSelectionTimeoutMS: 3000,
   connectTimeoutMS: 5000,
-  socketTimeoutMS: 20_000,
-  waitQueueTimeoutMS: 5000,
+  socketTimeoutMS: 60_000,
+  waitQueueTimeoutMS: 3000,
   heartbeatFrequencyMS: 5000
 }
 
@@ -29,11 +34,12 @@ export function createClient (url: string, more: MongoClientOptions = {}): { cli
 /** `hello`, or `isMaster` on a server that does not know it. */
 export async function hello (db: Db): Promise<Document> {
   const admin = db.admin()
+  const signal = AbortSignal.timeout(commandMs)
   try {
-    return await admin.command({ hello: 1 })
+    return await admin.command({ hello: 1 }, { signal })
   } catch (error) {
     if ((error as { code?: number }).code !== commandNotFound) throw error
-    return await admin.command({ isMaster: 1 })
+    return await admin.command({ isMaster: 1 }, { signal })
   }
 }
 

@@ -13,6 +13,7 @@ import type { Document } from 'mongodb'
 import { setTimeout as pause } from 'node:timers/promises'
 import { compareIdentity, estimateBytes, type BsonDoc } from './mongodb-document.js'
 import { classifyWriteError, duplicateKey, isAmbiguousCode } from './mongodb-errors.js'
+import { groupByShard, runsByShard, type ShardMap } from './shard-map.js'
 import type { ChainOutcome, CollectionName } from './store.js'
 
 export interface WriteReply {
@@ -25,6 +26,8 @@ export interface WriteReply {
 export interface MongodbWrites {
   /** One write command with write concern majority and journal; rejects as the driver does. */
   run: (command: Document) => Promise<WriteReply>
+  /** Nothing more is tried once this is 0. */
+  leftMs: () => number
   /** The identity fields of these keys by read concern majority. */
   identify: (collection: CollectionName, keys: readonly string[]) => Promise<Map<string, Document>>
 }
@@ -38,18 +41,30 @@ const tries = 3
 /** How long one's own document may take to become readable by a majority: pauses between looks, in ms. */
 const lookPausesMs = [0, 20, 50, 100, 250, 500, 1000]
 
-export async function insertChains (writes: MongodbWrites, collection: CollectionName, chains: ReadonlyArray<readonly BsonDoc[]>): Promise<ChainOutcome[]> {
+/** Each command goes to one shard of `map`. */
+export async function insertChains (writes: MongodbWrites, collection: CollectionName, chains: ReadonlyArray<readonly BsonDoc[]>, map?: ShardMap): Promise<ChainOutcome[]> {
   const outcomes: ChainOutcome[] = chains.map(() => ({ stored: 0 }))
   const singles = chains.flatMap((chain, at) => chain.length === 1 ? [{ doc: chain[0] as BsonDoc, at }] : [])
   const several = chains.flatMap((chain, at) => chain.length > 1 ? [{ chain, at }] : [])
   await Promise.all([
-    ...splitByBytes(singles, single => single.doc).map(async group => {
+    ...groupByShard(map, singles, single => single.doc._id).flatMap(group => splitByBytes(group, single => single.doc)).map(async group => {
       const results = await insertUnordered(writes, collection, group.map(single => single.doc))
       for (const [index, result] of results.entries()) outcomes[group[index]?.at ?? -1] = result.is === 'stored' ? { stored: 1 } : stoppedAt(0, result)
     }),
-    ...several.map(async ({ chain, at }) => { outcomes[at] = await insertOrdered(writes, collection, chain) })
+    ...several.map(async ({ chain, at }) => { outcomes[at] = await insertChain(writes, collection, chain, map) })
   ])
   return outcomes
+}
+
+/** What lies on another shard only after what comes before it is stored. */
+async function insertChain (writes: MongodbWrites, collection: CollectionName, chain: readonly BsonDoc[], map: ShardMap | undefined): Promise<ChainOutcome> {
+  let stored = 0
+  for (const run of runsByShard(map, chain, doc => doc._id)) {
+    const outcome = await insertOrdered(writes, collection, run)
+    stored += outcome.stored
+    if (outcome.stopped !== undefined) return { ...outcome, stored }
+  }
+  return { stored }
 }
 
 const stoppedAt = (stored: number, { is, cause }: Exclude<DocOutcome, { is: 'stored' }>): ChainOutcome =>
@@ -78,7 +93,7 @@ export async function insertUnordered (writes: MongodbWrites, collection: Collec
   let open = docs
   let isDoubtful = false
   let cause: unknown
-  for (let attempt = 0; attempt < tries && open.length > 0; attempt++) {
+  for (let attempt = 0; attempt < tries && open.length > 0 && writes.leftMs() > 0; attempt++) {
     const sent = open
     let reply: WriteReply
     try {
@@ -116,7 +131,7 @@ async function insertOrdered (writes: MongodbWrites, collection: CollectionName,
   let stored = 0
   let isDoubtful = false
   let cause: unknown
-  for (let attempt = 0; attempt < tries && stored < chain.length;) {
+  for (let attempt = 0; attempt < tries && stored < chain.length && writes.leftMs() > 0;) {
     const sent = splitByBytes(chain.slice(stored), doc => doc)[0] ?? []
     let reply: WriteReply
     try {
@@ -160,7 +175,7 @@ async function lookUp (writes: MongodbWrites, collection: CollectionName, docs: 
   let open = [...docs]
   let cause: unknown
   for (const pauseMs of lookPausesMs) {
-    if (open.length === 0) break
+    if (open.length === 0 || writes.leftMs() <= pauseMs) break
     if (pauseMs > 0) await pause(pauseMs)
     try {
       const found = await writes.identify(collection, open.map(doc => doc._id))

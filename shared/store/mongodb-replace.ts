@@ -6,24 +6,28 @@
 import { classifyWriteError } from './mongodb-errors.js'
 import { insertUnordered, splitByBytes, type MongodbWrites, type WriteReply } from './mongodb-insert.js'
 import type { BsonDoc } from './mongodb-document.js'
+import { groupByShard, type ShardMap } from './shard-map.js'
 import type { CollectionName, ReplaceOutcome } from './store.js'
 
 export interface ReplaceRequest { readonly was: number | undefined, readonly doc: BsonDoc }
 
 const tries = 3
 
-export async function replaceDocs (writes: MongodbWrites, collection: CollectionName, wanted: readonly ReplaceRequest[]): Promise<ReplaceOutcome[]> {
+/** Each command goes to one shard of `map`. */
+export async function replaceDocs (writes: MongodbWrites, collection: CollectionName, wanted: readonly ReplaceRequest[], map?: ShardMap): Promise<ReplaceOutcome[]> {
   const outcomes = new Map<ReplaceRequest, ReplaceOutcome>()
   const inserts = wanted.filter(one => one.was === undefined)
   const updates = wanted.filter(one => one.was !== undefined)
+  const inCommands = (requests: readonly ReplaceRequest[]): ReplaceRequest[][] =>
+    groupByShard(map, requests, one => one.doc._id).flatMap(group => splitByBytes(group, one => one.doc))
   await Promise.all([
-    ...splitByBytes(inserts, one => one.doc).map(async group => {
+    ...inCommands(inserts).map(async group => {
       const results = await insertUnordered(writes, collection, group.map(one => one.doc))
       for (const [index, result] of results.entries()) {
         outcomes.set(group[index] as ReplaceRequest, result.is === 'stored' ? 'done' : result.is === 'exists' ? 'changed' : result.is)
       }
     }),
-    ...splitByBytes(updates, one => one.doc).map(async group => {
+    ...inCommands(updates).map(async group => {
       const results = await updateAll(writes, collection, group)
       for (const [index, result] of results.entries()) outcomes.set(group[index] as ReplaceRequest, result)
     })
@@ -34,7 +38,7 @@ export async function replaceDocs (writes: MongodbWrites, collection: Collection
 async function updateAll (writes: MongodbWrites, collection: CollectionName, group: readonly ReplaceRequest[]): Promise<ReplaceOutcome[]> {
   let isDoubtful = false
   let reply: WriteReply | undefined
-  for (let attempt = 0; attempt < tries && reply === undefined; attempt++) {
+  for (let attempt = 0; attempt < tries && reply === undefined && writes.leftMs() > 0; attempt++) {
     try {
       reply = await writes.run({
         update: collection, ordered: false, updates: group.map(({ was, doc }) => ({ q: { _id: doc._id, v: was }, u: doc, upsert: false, multi: false }))

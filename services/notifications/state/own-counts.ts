@@ -30,13 +30,16 @@ export interface OwnCounts {
   tail: TailItem[]
   /** Every entry after the last segment, messages or not. */
   tailSeqs: number[]
+  /** Messages in stale segments whose recall is known: perhaps not erased yet when the segment is read again. */
+  readonly recalled: Set<number>
+  readonly limits: CountLimits
 }
 
-const tailEntries = 256
-const segmentEntries = 128
-const mergedEntries = 2_048
+/** In entries: how long a tail becomes before its older part is sealed, how much of it, how long empty segments grow. */
+export interface CountLimits { readonly tailEntries: number, readonly segmentEntries: number, readonly mergedEntries: number }
+export const countLimits: CountLimits = { tailEntries: 256, segmentEntries: 128, mergedEntries: 2_048 }
 
-export const emptyCounts = (): OwnCounts => ({ segments: [], tail: [], tailSeqs: [] })
+export const emptyCounts = (limits = countLimits): OwnCounts => ({ segments: [], tail: [], tailSeqs: [], recalled: new Set(), limits })
 /** The seq up to which entries are in segments: what a reload need not read. */
 export const sealedTo = (counts: OwnCounts): number => counts.segments.at(-1)?.to ?? 0
 
@@ -47,12 +50,13 @@ export function countEntry (counts: OwnCounts, doc: EntryDoc, change: StoredChan
   counts.tailSeqs.push(doc.seq)
   if (isReceived(doc)) counts.tail.push({ seq: doc.seq, category: doc.category, expiresAt: doc.expiresAt })
   if (change !== undefined) noteChange(counts, change, state.stream)
-  if (counts.tailSeqs.length < tailEntries) return false
+  if (counts.tailSeqs.length < counts.limits.tailEntries) return false
   seal(counts, state, now)
   return true
 }
 
 function seal (counts: OwnCounts, state: UserState, now: number): void {
+  const { segmentEntries, mergedEntries } = counts.limits
   const to = counts.tailSeqs[segmentEntries - 1]!
   const segment: Segment = { after: sealedTo(counts), to, entries: segmentEntries, counts: new Map(), nextExpiryMs: Infinity, isStale: false }
   countInto(segment, counts.tail.filter(item => item.seq <= to), state, now)
@@ -87,7 +91,7 @@ function noteChange (counts: OwnCounts, change: StoredChange, own: StreamId): vo
     const mayAdd = change.read === false || change.archived === false
     for (const message of change.messages) if (message.stream === own) markStale(counts, message.seq, mayAdd)
   } else if (change.type === 'recall') {
-    markStale(counts, change.message.seq, false)
+    if (markStale(counts, change.message.seq, false)) counts.recalled.add(change.message.seq)
     counts.tail = counts.tail.filter(item => item.seq !== change.message.seq)
   } else if (change.type === 'readTo') {
     const to = change.readTo[own]
@@ -100,7 +104,7 @@ function noteChange (counts: OwnCounts, change: StoredChange, own: StreamId): vo
   }
 }
 
-function markStale (counts: OwnCounts, seq: number, mayAdd: boolean): void {
+function markStale (counts: OwnCounts, seq: number, mayAdd: boolean): boolean {
   const { segments } = counts
   let low = 0
   let high = segments.length
@@ -110,7 +114,9 @@ function markStale (counts: OwnCounts, seq: number, mayAdd: boolean): void {
     else high = middle
   }
   const segment = segments[low]
-  if (segment !== undefined && seq > segment.after && (mayAdd || !isEmpty(segment))) segment.isStale = true
+  if (segment === undefined || seq <= segment.after || (isEmpty(segment) && !mayAdd)) return false
+  segment.isStale = true
+  return true
 }
 
 /** Reads again what is stale or has expired; undefined when there is nothing to read. */
@@ -120,7 +126,7 @@ export function refreshCounts (counts: OwnCounts, state: UserState, store: Store
   return (async () => {
     for (const segment of stale) {
       // A change that comes in while the segment is read makes it stale again.
-      while (segment.isStale || segment.nextExpiryMs <= now) await recount(segment, state, store, now)
+      while (segment.isStale || segment.nextExpiryMs <= now) await recount(counts, segment, state, store, now)
     }
   })()
 }
@@ -141,12 +147,16 @@ export function nextOwnExpiry (counts: OwnCounts, state: UserState, now: number)
   return next
 }
 
-async function recount (segment: Segment, state: UserState, store: Store, now: number): Promise<void> {
+async function recount (counts: OwnCounts, segment: Segment, state: UserState, store: Store, now: number): Promise<void> {
   const items: TailItem[] = []
   segment.isStale = false
   for (let at = segment.after; at < segment.to;) {
-    const docs = await readAfter(store, state.stream, at, segmentEntries)
-    for (const doc of docs) if (doc.seq <= segment.to && isReceived(doc)) items.push(doc)
+    const docs = await readAfter(store, state.stream, at, counts.limits.segmentEntries)
+    for (const doc of docs) {
+      if (doc.seq > segment.to || doc.kind !== 'message') continue
+      if (doc.recalled > 0) counts.recalled.delete(doc.seq)
+      else if (isReceived(doc) && !counts.recalled.has(doc.seq)) items.push(doc)
+    }
     const last = docs.at(-1)
     if (last === undefined) break
     at = last.seq
@@ -156,14 +166,21 @@ async function recount (segment: Segment, state: UserState, store: Store, now: n
 
 type PackedSegment = [after: number, to: number, entries: number, nextExpiryMs: number | null, counts: Array<[string, number]>]
 
-export function packCounts (counts: OwnCounts): string {
-  return JSON.stringify(counts.segments.map(({ after, to, entries, nextExpiryMs, isStale, counts }): PackedSegment =>
-    // A stale one is stored as due at once.
-    [after, to, entries, isStale ? 0 : nextExpiryMs === Infinity ? null : nextExpiryMs, [...counts]]))
+interface PackedCounts { readonly segments: PackedSegment[], readonly recalled: number[] }
+
+export function packCounts ({ segments, recalled }: OwnCounts): string {
+  const packed: PackedCounts = {
+    segments: segments.map(({ after, to, entries, nextExpiryMs, isStale, counts }): PackedSegment =>
+      // A stale one is stored as due at once.
+      [after, to, entries, isStale ? 0 : nextExpiryMs === Infinity ? null : nextExpiryMs, [...counts]]),
+    recalled: [...recalled]
+  }
+  return JSON.stringify(packed)
 }
 
-export function loadCounts (text: string): OwnCounts {
-  const segments = (JSON.parse(text) as PackedSegment[]).map(([after, to, entries, nextExpiryMs, counts]): Segment =>
+export function loadCounts (text: string, limits = countLimits): OwnCounts {
+  const packed = JSON.parse(text) as PackedCounts
+  const segments = packed.segments.map(([after, to, entries, nextExpiryMs, counts]): Segment =>
     ({ after, to, entries, nextExpiryMs: nextExpiryMs ?? Infinity, counts: new Map(counts), isStale: false }))
-  return { segments, tail: [], tailSeqs: [] }
+  return { segments, tail: [], tailSeqs: [], recalled: new Set(packed.recalled), limits }
 }

@@ -48,8 +48,9 @@ export interface UserState {
   readonly orphans: Map<number, number>
 }
 
-const maxBaseMarks = 400
-const maxPieceMarks = 800
+/** How many marks lie in the base, and in an older piece, before it is split. */
+export interface MarkLimits { readonly maxBaseMarks: number, readonly maxPieceMarks: number }
+export const markLimits: MarkLimits = { maxBaseMarks: 400, maxPieceMarks: 800 }
 
 export const emptyState = (stream: StreamId): UserState =>
   ({ stream, foldedTo: 0, readTo: new Map(), pieces: [{ from: 0, v: undefined, marks: new Map(), isDirty: false }], orphans: new Map() })
@@ -144,14 +145,14 @@ export interface SaveStep { readonly pieces: Array<{ was: number | undefined, do
  * not be stored): new pieces first, then changed ones, the base last. So whatever
  * is cut short, a fold that starts from the stored base finds every mark at or below its `foldedTo` in place.
  */
-export function saveSteps (state: UserState, now: number): SaveStep[] {
+export function saveSteps (state: UserState, now: number, limits = markLimits): SaveStep[] {
   const fresh: SaveStep = { pieces: [] }
   const changed: SaveStep = { pieces: [] }
   for (const piece of state.pieces) {
     if (!piece.isDirty) continue
     for (const [key, mark] of piece.marks) if (mark.expiresAt <= now) piece.marks.delete(key)
   }
-  spill(state)
+  spill(state, limits)
   for (const piece of state.pieces.slice(0, -1)) {
     if (!piece.isDirty) continue
     const was = piece.v ?? state.orphans.get(piece.from)
@@ -165,7 +166,7 @@ export function saveSteps (state: UserState, now: number): SaveStep[] {
 }
 
 /** Moves the older marks of a full base out, and splits a full piece. */
-function spill (state: UserState): void {
+function spill (state: UserState, { maxBaseMarks, maxPieceMarks }: MarkLimits): void {
   const { pieces } = state
   for (let i = 0; i < pieces.length; i++) {
     const piece = pieces[i]!

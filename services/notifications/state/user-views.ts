@@ -16,8 +16,8 @@ import { parseChange } from '../stream/change.js'
 import type { Heads } from '../stream/heads.js'
 import { readAfter } from '../stream/read.js'
 import { parseMembership, type Membership } from './membership.js'
-import { countEntry, emptyCounts, loadCounts, packCounts, sealedTo, type OwnCounts } from './own-counts.js'
-import { foldChange, loadState, saveSteps, type UserState } from './user-state.js'
+import { countEntry, emptyCounts, loadCounts, packCounts, sealedTo, type CountLimits, type OwnCounts } from './own-counts.js'
+import { foldChange, loadState, saveSteps, type MarkLimits, type UserState } from './user-state.js'
 
 export interface UserView {
   readonly user: UserId
@@ -58,7 +58,14 @@ const maxStoreTries = 20
 
 export const groupsOf = (view: UserView): GroupId[] => [...view.memberships].filter(([, { isMember }]) => isMember).map(([group]) => group)
 
-export function createUserViews ({ store, heads, now }: { store: Store, heads: Heads, now: () => number }): UserViews {
+export interface UserViewsOptions {
+  readonly store: Store
+  readonly heads: Heads
+  readonly now: () => number
+  readonly limits?: MarkLimits & CountLimits
+}
+
+export function createUserViews ({ store, heads, now, limits }: UserViewsOptions): UserViews {
   const views = new Map<UserId, Promise<UserView>>()
   const loaded = new Map<UserId, UserView>()
   const pins = new Map<UserId, number>()
@@ -88,7 +95,7 @@ export function createUserViews ({ store, heads, now }: { store: Store, heads: H
 
   async function load (user: UserId): Promise<UserView> {
     const stream = userStream(user)
-    const view: UserView = { user, stream, head: 0, state: loadState(stream, undefined, []), memberships: new Map(), counts: emptyCounts(), countsVersion: undefined, storedTo: 0, phase: 'loading', busy: Promise.resolve(), revision: 0 }
+    const view: UserView = { user, stream, head: 0, state: loadState(stream, undefined, []), memberships: new Map(), counts: emptyCounts(limits), countsVersion: undefined, storedTo: 0, phase: 'loading', busy: Promise.resolve(), revision: 0 }
     await loadDocs(view, true)
     view.head = Math.min(view.state.foldedTo, sealedTo(view.counts))
     await readOn(view)
@@ -109,7 +116,7 @@ export function createUserViews ({ store, heads, now }: { store: Store, heads: H
         if (rest === 'b') base = doc
         else if (doc.key === countsKey(view.stream)) {
           view.countsVersion = doc.v
-          if (isFirst) view.counts = loadCounts(doc.text)
+          if (isFirst) view.counts = loadCounts(doc.text, limits)
         } else if (rest.startsWith('p')) pieces.push({ from: decodeTime(rest.slice(1)), doc })
         else if (rest.startsWith('m')) takeMembership(view, rest.slice(1) as GroupId, parseMembership(doc))
       }
@@ -191,7 +198,7 @@ export function createUserViews ({ store, heads, now }: { store: Store, heads: H
 
   async function trySave (view: UserView): Promise<boolean> {
     const { foldedTo } = view.state
-    for (const step of saveSteps(view.state, now())) {
+    for (const step of saveSteps(view.state, now(), limits)) {
       const outcomes = await store.replace('state', step.pieces.map(({ was, doc }) => ({ was, doc })))
       for (const [i, { doc, piece }] of step.pieces.entries()) {
         if (outcomes[i] === 'done') piece.v = doc.v
