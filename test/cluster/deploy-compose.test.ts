@@ -132,6 +132,19 @@ t.test('compose - its processes with its settings: assigned, delivered across no
   await nats.servers[0]?.kill()
   for (const name of processes.keys()) await until(`${name} is ready with two servers`, async () => (await fetch(`http://127.0.0.1:${ports[name] ?? 0}/readyz`)).ok)
 
+  // All of NATS is away: docs/operations.md says what goes on and what does not.
+  for (const server of nats.servers) await server.kill()
+  for (const name of processes.keys()) await until(`${name} says what is missing`, async () => (await fetch(`http://127.0.0.1:${ports[name] ?? 0}/readyz`)).status === 503)
+  await assign(entrance, users[0] ?? '')
+  await probes[0]?.inbox.send({ to: { user: users[1] ?? '' }, body: 'without NATS' })
+  const refused = await fetch(`${entrance}/gate/messages`, { method: 'POST', headers: { authorization: `Bearer ${token('shop', 'producer')}`, 'content-type': 'application/json' }, body: JSON.stringify({ to: { user: users[0] }, body: 'not now' }) })
+  t.equal(refused.status, 503)
+  t.match((await refused.json() as { code: string }).code, /^GP_(?:DISPATCH_UNAVAILABLE|NO_NODE)$/)
+  for (const server of nats.servers) await server.restart()
+  const second = probes[1]
+  await until('what was stored meanwhile', () => second !== undefined && bodies(second.entries).includes('without NATS'))
+  for (const gate of gates) await until('all three nodes again', async () => (await upAt(gate)).length === 3)
+
   // node1 stops as Compose stops it: its user is handed over, and misses nothing.
   const graceMs = Number.parseInt(services.node1?.stop_grace_period ?? '', 10) * 1000
   const moved = probes[users.indexOf(userOf.get('node1') ?? '')]
