@@ -153,8 +153,15 @@ export async function startEmbedded (t: Test, options: DeploymentOptions = {}): 
   return deployment
 }
 
+export interface Cluster extends Deployment {
+  /** The process of the node that listens at this address. */
+  nodeAt: (url: string) => GatepostProcess
+  /** One more node; resolves once it serves. */
+  addNode: (settings?: Settings) => Promise<string>
+}
+
 /** Two Gates and three nodes, each a process, on a real NATS server and a MongoDB (or what speaks its protocol). */
-export async function startCluster (t: Test, options: DeploymentOptions = {}): Promise<Deployment> {
+export async function startCluster (t: Test, options: DeploymentOptions = {}): Promise<Cluster> {
   const { startNatsServer } = await import('./nats-server.js')
   const { startMongodbServer } = await import('./mongodb-server.js')
   const dir = await tempDir(t)
@@ -180,8 +187,21 @@ export async function startCluster (t: Test, options: DeploymentOptions = {}): P
     logs.push(started)
     return started
   }
-  const deployment: Deployment = {
+  const nodesByUrl = new Map<string, GatepostProcess>()
+  const addNode = async (more: Settings = {}): Promise<string> => {
+    const node = run('node', { GATEPOST_MONGODB_URL: mongodb.url, ...more })
+    const url = await node.ready
+    nodesByUrl.set(url, node)
+    return url
+  }
+  const deployment: Cluster = {
     kind: 'cluster',
+    addNode,
+    nodeAt: url => {
+      const node = nodesByUrl.get(url)
+      if (node === undefined) throw new Error(`no node at ${url}`)
+      return node
+    },
     get gate () { return gates[0] ?? '' },
     get gates () { return gates },
     secret,
@@ -192,9 +212,9 @@ export async function startCluster (t: Test, options: DeploymentOptions = {}): P
     log: () => logs.map(one => one.stdout() + one.stderr()).join(''),
     start: async () => {
       running = []
-      const nodes = Array.from({ length: nodeCount }, () => run('node', { GATEPOST_MONGODB_URL: mongodb.url }))
+      const nodes = Array.from({ length: nodeCount }, async () => await addNode())
       const twoGates = [run('gate', {}), run('gate', {})]
-      await Promise.all(nodes.map(async node => await node.ready))
+      await Promise.all(nodes)
       gates = await Promise.all(twoGates.map(async gate => await gate.ready))
       await everyNodeUp(deployment)
     },
