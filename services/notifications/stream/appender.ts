@@ -90,6 +90,8 @@ const maxQueuedChars = 64 << 20
 const maxChains = 100_000
 const maxRecentIds = 4_096
 const lookPage = 1_000
+/** What may have been stored is asked after for longer: an answer that refuses it would be wrong if it was. */
+const unknownFactor = 3
 
 interface Head { readonly seq: number, readonly purgeAt: number, readonly confirmedAt: number }
 
@@ -264,7 +266,7 @@ export function createAppender (options: AppenderOptions): Appender {
     const now = clock.now()
     const kept: Pending[] = []
     for (const pending of left) {
-      if (chain.failures > 0 && now - pending.since > rules.giveUpMs) {
+      if (chain.failures > 0 && now - pending.since > (pending.placed === undefined ? rules.giveUpMs : unknownFactor * rules.giveUpMs)) {
         if (pending.isInDoubt) { chain.head = undefined; onUnknown?.(chain.stream) }
         release(chain, pending)
         pending.reject(new GatepostError('GP_STORE_UNAVAILABLE', pending.isInDoubt
