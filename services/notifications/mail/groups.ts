@@ -1,13 +1,12 @@
 /** Joining and leaving groups: an entry in the user's stream first, then the two documents that others look it up in. */
 import { toMs, type Clock } from '../../../shared/clock.js'
-import { GatepostError } from '../../../shared/errors.js'
 import { membershipRange, ownerPrefix } from '../../../shared/keys.js'
 import { groupStream, type GroupId, type StreamId, type UserId } from '../../../shared/names.js'
-import type { EntryDoc, Replacement, JsonDoc, Store } from '../../../shared/store/store.js'
+import type { EntryDoc, Store } from '../../../shared/store/store.js'
 import type { MembershipChange } from '../stream/change.js'
 import type { EntryDraft } from '../stream/entry.js'
 import type { Heads } from '../stream/heads.js'
-import { membershipKeys, parseMembership, replaceMembership, type Membership } from '../state/membership.js'
+import { parseMembership, storeMembership } from '../state/membership.js'
 import type { UserViews } from '../state/user-views.js'
 import { changeDraft } from './marks.js'
 
@@ -28,35 +27,21 @@ export interface GroupsOptions {
   readonly retentionMs: number
 }
 
-const maxTries = 20
-
 export function createGroups ({ store, clock, heads, views, append, retentionMs }: GroupsOptions): Groups {
   async function record (user: UserId, group: GroupId, isMember: boolean): Promise<void> {
     const view = await views.fresh(user)
     const known = view.memberships.get(group)
     if ((known?.isMember ?? false) === isMember) {
       // Perhaps said, and cut short before the documents were written.
-      if (known !== undefined) await storeMembership(user, group, known)
+      if (known !== undefined) await storeMembership(store, user, group, known)
       return
     }
     // Read before the entry is appended: what is posted from here on, the member sees.
     const [after] = isMember ? await heads.fresh([groupStream(group)]) : [0]
     const change: MembershipChange = { type: 'membership', group, joined: isMember, ...isMember && { after: after! } }
     const { doc } = await append(view.stream, changeDraft(clock, retentionMs, change))
-    await storeMembership(user, group, { isMember, seq: doc.seq, after: after! })
+    await storeMembership(store, user, group, { isMember, seq: doc.seq, after: after! })
     await views.fresh(user)
-  }
-
-  async function storeMembership (user: UserId, group: GroupId, membership: Membership): Promise<void> {
-    const keys = membershipKeys(user, group)
-    for (let tries = 0; tries < maxTries; tries++) {
-      const stored = await store.get('state', keys)
-      const replacements = keys.map((key, i) => replaceMembership(key, stored[i], membership)).filter((replacement): replacement is Replacement<JsonDoc> => replacement !== undefined)
-      if (replacements.length === 0) return
-      const outcomes = await store.replace('state', replacements)
-      if (outcomes.includes('refused')) break
-    }
-    throw new GatepostError('GP_STORE_UNAVAILABLE', 'a membership could not be stored; the same again completes it')
   }
 
   return {

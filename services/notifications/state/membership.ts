@@ -3,7 +3,8 @@
  * user's join or leave entry and are replaced only by a higher one; leaving leaves a tombstone, so that a token issued
  * before cannot bring the user back.
  */
-import type { JsonDoc, Replacement } from '../../../shared/store/store.js'
+import { GatepostError } from '../../../shared/errors.js'
+import type { JsonDoc, Replacement, Store } from '../../../shared/store/store.js'
 import { membershipKey } from '../../../shared/keys.js'
 import { groupStream, userStream, type GroupId, type UserId } from '../../../shared/names.js'
 
@@ -18,11 +19,26 @@ export interface Membership {
 export const parseMembership = (doc: JsonDoc): Membership => JSON.parse(doc.text) as Membership
 
 /** Under the user and under the group, as the group lists its members and the user its groups. */
-export const membershipKeys = (user: UserId, group: GroupId): [string, string] =>
+const membershipKeys = (user: UserId, group: GroupId): [string, string] =>
   [membershipKey(userStream(user), group), membershipKey(groupStream(group), user)]
 
+const maxTries = 20
+
+/** Writes both documents, unless later ones are there. Rejects with GP_STORE_UNAVAILABLE. */
+export async function storeMembership (store: Store, user: UserId, group: GroupId, membership: Membership): Promise<void> {
+  const keys = membershipKeys(user, group)
+  for (let tries = 0; tries < maxTries; tries++) {
+    const stored = await store.get('state', keys)
+    const replacements = keys.map((key, i) => replaceMembership(key, stored[i], membership)).filter((replacement): replacement is Replacement<JsonDoc> => replacement !== undefined)
+    if (replacements.length === 0) return
+    const outcomes = await store.replace('state', replacements)
+    if (outcomes.includes('refused')) break
+  }
+  throw new GatepostError('GP_STORE_UNAVAILABLE', 'a membership could not be stored; the same again completes it')
+}
+
 /** What would store this membership over these documents; nothing where a later one is there. */
-export function replaceMembership (key: string, stored: JsonDoc | undefined, membership: Membership): Replacement<JsonDoc> | undefined {
+function replaceMembership (key: string, stored: JsonDoc | undefined, membership: Membership): Replacement<JsonDoc> | undefined {
   if (stored !== undefined && parseMembership(stored).seq >= membership.seq) return undefined
   return { was: stored?.v, doc: { key, v: (stored?.v ?? -1) + 1, purgeAt: null, text: JSON.stringify(membership) } }
 }

@@ -30,8 +30,8 @@ export interface OwnCounts {
   tail: TailItem[]
   /** Every entry after the last segment, messages or not. */
   tailSeqs: number[]
-  /** Messages in stale segments whose recall is known: perhaps not erased yet when the segment is read again. */
-  readonly recalled: Set<number>
+  /** Recalled messages by seq, until they expire: perhaps not erased yet when their segment is read again. */
+  readonly recalled: Map<number, number>
   readonly limits: CountLimits
 }
 
@@ -39,7 +39,7 @@ export interface OwnCounts {
 export interface CountLimits { readonly tailEntries: number, readonly segmentEntries: number, readonly mergedEntries: number }
 export const countLimits: CountLimits = { tailEntries: 256, segmentEntries: 128, mergedEntries: 2_048 }
 
-export const emptyCounts = (limits = countLimits): OwnCounts => ({ segments: [], tail: [], tailSeqs: [], recalled: new Set(), limits })
+export const emptyCounts = (limits = countLimits): OwnCounts => ({ segments: [], tail: [], tailSeqs: [], recalled: new Map(), limits })
 /** The seq up to which entries are in segments: what a reload need not read. */
 export const sealedTo = (counts: OwnCounts): number => counts.segments.at(-1)?.to ?? 0
 
@@ -61,6 +61,7 @@ function seal (counts: OwnCounts, state: UserState, now: number): void {
   const segment: Segment = { after: sealedTo(counts), to, entries: segmentEntries, counts: new Map(), nextExpiryMs: Infinity, isStale: false }
   countInto(segment, counts.tail.filter(item => item.seq <= to), state, now)
   counts.tailSeqs = counts.tailSeqs.slice(segmentEntries)
+  for (const [seq, expiresAt] of counts.recalled) if (expiresAt <= now) counts.recalled.delete(seq)
   counts.tail = counts.tail.filter(item => item.seq > to)
   const last = counts.segments.at(-1)
   if (last !== undefined && isEmpty(last) && isEmpty(segment) && last.entries < mergedEntries) {
@@ -91,7 +92,8 @@ function noteChange (counts: OwnCounts, change: StoredChange, own: StreamId): vo
     const mayAdd = change.read === false || change.archived === false
     for (const message of change.messages) if (message.stream === own) markStale(counts, message.seq, mayAdd)
   } else if (change.type === 'recall') {
-    if (markStale(counts, change.message.seq, false)) counts.recalled.add(change.message.seq)
+    markStale(counts, change.message.seq, false)
+    counts.recalled.set(change.message.seq, change.message.expiresAt)
     counts.tail = counts.tail.filter(item => item.seq !== change.message.seq)
   } else if (change.type === 'readTo') {
     const to = change.readTo[own]
@@ -104,7 +106,7 @@ function noteChange (counts: OwnCounts, change: StoredChange, own: StreamId): vo
   }
 }
 
-function markStale (counts: OwnCounts, seq: number, mayAdd: boolean): boolean {
+function markStale (counts: OwnCounts, seq: number, mayAdd: boolean): void {
   const { segments } = counts
   let low = 0
   let high = segments.length
@@ -114,9 +116,7 @@ function markStale (counts: OwnCounts, seq: number, mayAdd: boolean): boolean {
     else high = middle
   }
   const segment = segments[low]
-  if (segment === undefined || seq <= segment.after || (isEmpty(segment) && !mayAdd)) return false
-  segment.isStale = true
-  return true
+  if (segment !== undefined && seq > segment.after && (mayAdd || !isEmpty(segment))) segment.isStale = true
 }
 
 /** Reads again what is stale or has expired; undefined when there is nothing to read. */
@@ -166,7 +166,7 @@ async function recount (counts: OwnCounts, segment: Segment, state: UserState, s
 
 type PackedSegment = [after: number, to: number, entries: number, nextExpiryMs: number | null, counts: Array<[string, number]>]
 
-interface PackedCounts { readonly segments: PackedSegment[], readonly recalled: number[] }
+interface PackedCounts { readonly segments: PackedSegment[], readonly recalled: Array<[number, number]> }
 
 export function packCounts ({ segments, recalled }: OwnCounts): string {
   const packed: PackedCounts = {
@@ -182,5 +182,5 @@ export function loadCounts (text: string, limits = countLimits): OwnCounts {
   const packed = JSON.parse(text) as PackedCounts
   const segments = packed.segments.map(([after, to, entries, nextExpiryMs, counts]): Segment =>
     ({ after, to, entries, nextExpiryMs: nextExpiryMs ?? Infinity, counts: new Map(counts), isStale: false }))
-  return { segments, tail: [], tailSeqs: [], recalled: new Set(packed.recalled), limits }
+  return { segments, tail: [], tailSeqs: [], recalled: new Map(packed.recalled), limits }
 }

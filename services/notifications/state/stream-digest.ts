@@ -12,7 +12,7 @@ import { isBelowWatermark, marksIn, type UserState } from './user-state.js'
 
 interface Item { readonly seq: number, readonly category: string, readonly expiresAt: number, readonly sender: string }
 
-const page = 500
+const defaultPage = 500
 const maxRememberedCounts = 20_000
 
 export class StreamDigest {
@@ -29,8 +29,11 @@ export class StreamDigest {
   #nextExpiryMs = Infinity
   #reading: Promise<void> = Promise.resolve()
 
-  constructor (stream: StreamId, head: number) {
+  readonly #page: number
+
+  constructor (stream: StreamId, head: number, page = defaultPage) {
     this.stream = stream
+    this.#page = page
     this.head = head
     this.#coveredFrom = head
   }
@@ -80,13 +83,13 @@ export class StreamDigest {
   async cover (store: Store, head: number, from: number, now: number): Promise<void> {
     this.#reading = this.#reading.catch(() => {}).then(async () => {
       while (this.head < head) {
-        const docs = await readAfter(store, this.stream, this.head, page)
+        const docs = await readAfter(store, this.stream, this.head, this.#page)
         if (docs.length === 0) break
         for (const doc of docs) if (doc.seq > this.head) this.#take(doc)
         this.expire(now)
       }
       while (this.#coveredFrom > from) {
-        const docs = await readBefore(store, this.stream, this.#coveredFrom + 1, page)
+        const docs = await readBefore(store, this.stream, this.#coveredFrom + 1, this.#page)
         const older: Item[] = []
         for (const doc of docs) {
           if (doc.kind === 'change') this.#noteRecall(doc)
@@ -96,9 +99,10 @@ export class StreamDigest {
         this.#items = [...older.reverse(), ...this.#items]
         this.#countsAbove.clear()
         for (const item of older) this.#nextExpiryMs = Math.min(this.#nextExpiryMs, item.expiresAt)
-        this.#coveredFrom = last === undefined || docs.length < page ? 0 : last.seq - 1
+        this.#coveredFrom = last === undefined || docs.length < this.#page ? 0 : last.seq - 1
       }
-      this.#recalled.clear()
+      // A recall may be known long before its message is read, and the message not be erased by then.
+      for (const seq of this.#recalled) if (seq > this.#coveredFrom) this.#recalled.delete(seq)
     })
     await this.#reading
   }

@@ -43,14 +43,23 @@ export interface UnreadCounter {
 
 const maxDigests = 10_000
 
-export function createUnreadCounter ({ store, views, heads, now }: { store: Store, views: UserViews, heads: Heads, now: () => number }): UnreadCounter {
+export interface UnreadCounterOptions {
+  readonly store: Store
+  readonly views: UserViews
+  readonly heads: Heads
+  readonly now: () => number
+  /** How many entries of a shared stream are read at once. */
+  readonly page?: number
+}
+
+export function createUnreadCounter ({ store, views, heads, now, page }: UnreadCounterOptions): UnreadCounter {
   const digests = new Map<StreamId, StreamDigest>()
 
   function digestOf (stream: StreamId, head: number): StreamDigest {
     let digest = digests.get(stream)
     if (digest === undefined) {
       if (digests.size >= maxDigests) digests.delete(digests.keys().next().value!)
-      digests.set(stream, digest = new StreamDigest(stream, head))
+      digests.set(stream, digest = new StreamDigest(stream, head, page))
     }
     return digest
   }

@@ -15,9 +15,9 @@ import { placeOfEntry, type EntryDoc, type JsonDoc, type Store } from '../../../
 import { parseChange } from '../stream/change.js'
 import type { Heads } from '../stream/heads.js'
 import { readAfter } from '../stream/read.js'
-import { parseMembership, type Membership } from './membership.js'
+import { parseMembership, storeMembership, type Membership } from './membership.js'
 import { countEntry, emptyCounts, loadCounts, packCounts, sealedTo, type CountLimits, type OwnCounts } from './own-counts.js'
-import { foldChange, loadState, saveSteps, type MarkLimits, type UserState } from './user-state.js'
+import { foldChange, loadState, saveSteps, type MarkLimits, type SaveStep, type UserState } from './user-state.js'
 
 export interface UserView {
   readonly user: UserId
@@ -26,6 +26,8 @@ export interface UserView {
   head: number
   state: UserState
   readonly memberships: Map<GroupId, Membership>
+  /** Groups whose membership was read from an entry: its documents are stored before the fold passes that entry. */
+  unstored: Set<GroupId>
   counts: OwnCounts
   /** The stored version of the counts' document. */
   countsVersion: number | undefined
@@ -95,7 +97,7 @@ export function createUserViews ({ store, heads, now, limits }: UserViewsOptions
 
   async function load (user: UserId): Promise<UserView> {
     const stream = userStream(user)
-    const view: UserView = { user, stream, head: 0, state: loadState(stream, undefined, []), memberships: new Map(), counts: emptyCounts(limits), countsVersion: undefined, storedTo: 0, phase: 'loading', busy: Promise.resolve(), revision: 0 }
+    const view: UserView = { user, stream, head: 0, state: loadState(stream, undefined, []), memberships: new Map(), unstored: new Set(), counts: emptyCounts(limits), countsVersion: undefined, storedTo: 0, phase: 'loading', busy: Promise.resolve(), revision: 0 }
     await loadDocs(view, true)
     view.head = Math.min(view.state.foldedTo, sealedTo(view.counts))
     await readOn(view)
@@ -135,7 +137,8 @@ export function createUserViews ({ store, heads, now, limits }: UserViewsOptions
 
   /** Takes the entries after the view's head until there are no more. */
   async function readOn (view: UserView): Promise<void> {
-    while (await readPage(view)) await storeCounts(view)
+    // The counts are only a cache: who can read, reads, though the store takes nothing.
+    while (await readPage(view)) await storeCounts(view).catch(() => {})
   }
 
   /** True when there may be more, or counts worth storing were sealed. */
@@ -151,7 +154,10 @@ export function createUserViews ({ store, heads, now, limits }: UserViewsOptions
     if (doc.seq <= view.head && doc.seq <= view.state.foldedTo) return false
     const change = doc.kind === 'change' ? parseChange(doc) : undefined
     if (change !== undefined) {
-      if (change.type === 'membership') takeMembership(view, change.group as GroupId, { isMember: change.joined, seq: doc.seq, after: change.after ?? 0 })
+      if (change.type === 'membership') {
+        takeMembership(view, change.group as GroupId, { isMember: change.joined, seq: doc.seq, after: change.after ?? 0 })
+        view.unstored.add(change.group as GroupId)
+      }
       if (change.type !== 'recall') foldChange(view.state, doc.seq, change)
     }
     view.revision++
@@ -198,7 +204,22 @@ export function createUserViews ({ store, heads, now, limits }: UserViewsOptions
 
   async function trySave (view: UserView): Promise<boolean> {
     const { foldedTo } = view.state
-    for (const step of saveSteps(view.state, now(), limits)) {
+    const steps = saveSteps(view.state, now(), limits)
+    const { unstored } = view
+    view.unstored = new Set()
+    try {
+      for (const group of unstored) await storeMembership(store, view.user, group, view.memberships.get(group)!)
+      return await saveAll(view, steps, foldedTo)
+    } catch (error) {
+      // Nobody knows what of it is stored: all of it again the next time.
+      for (const { pieces } of steps) for (const { piece } of pieces) piece.isDirty = true
+      for (const group of unstored) view.unstored.add(group)
+      throw error
+    }
+  }
+
+  async function saveAll (view: UserView, steps: readonly SaveStep[], foldedTo: number): Promise<boolean> {
+    for (const step of steps) {
       const outcomes = await store.replace('state', step.pieces.map(({ was, doc }) => ({ was, doc })))
       for (const [i, { doc, piece }] of step.pieces.entries()) {
         if (outcomes[i] === 'done') piece.v = doc.v
