@@ -8,10 +8,12 @@ import { assign, request } from '../helpers/raw-client.js'
 import { claimsOf, nowSeconds, signHs256 } from '../helpers/tokens.js'
 
 const secret = 'a secret for tests, long enough for all'
+// Some seventy processes, on whatever machine.
+t.setTimeout(300_000)
 
 async function run (cwd: string, args: readonly string[], settings: Settings = {}): Promise<{ code: unknown, out: string, err: string, text: string }> {
   const command = runGatepost(args, { cwd, settings })
-  const timer = setTimeout(() => { void command.end('SIGKILL') }, 20_000)
+  const timer = setTimeout(() => { void command.end('SIGKILL') }, 60_000)
   const code = await command.exited
   clearTimeout(timer)
   return { code, out: command.stdout(), err: command.stderr(), text: command.stdout() + command.stderr() }
