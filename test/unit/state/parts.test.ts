@@ -1,0 +1,76 @@
+/** Single traps of counting and folding that a random run seldom meets. */
+import t from 'tap'
+import { createClock } from '../../../shared/clock.js'
+import { allStream, type UserId } from '../../../shared/names.js'
+import { countLimits } from '../../../services/notifications/state/own-counts.js'
+import { StreamDigest } from '../../../services/notifications/state/stream-digest.js'
+import { emptyState, flagsOf, foldChange } from '../../../services/notifications/state/user-state.js'
+import { createUserViews } from '../../../services/notifications/state/user-views.js'
+import { createHeads } from '../../../services/notifications/stream/heads.js'
+import { annStream, draftChange, draftMessage, plainAppender } from '../../helpers/entry-drafts.js'
+import { createMemoryStore, type Fate } from '../../helpers/memory-store.js'
+
+const ann = 'ann' as UserId
+
+t.test('digest - a recall read before its message counts, though the message is not erased and read much later', async t => {
+  const clock = createClock()
+  const store = createMemoryStore()
+  const { append } = plainAppender(store, clock)
+  const docs = []
+  for (let i = 0; i < 6; i++) docs.push((await append(allStream, draftMessage(clock, { home: allStream }))).doc)
+  const { id, seq, expiresAt } = docs[0]!
+  const { doc: last } = await append(allStream, draftChange(clock, { type: 'recall', message: { id, stream: allStream, seq, category: 'general', expiresAt }, sender: 'p:shop' }))
+  const digest = new StreamDigest(allStream, last.seq, 2)
+  await digest.cover(store, last.seq, docs[3]!.seq, clock.now())
+  await digest.cover(store, last.seq, 0, clock.now())
+  const total = new Map<string, number>()
+  digest.addUnread(total, emptyState(annStream), annStream, 0)
+  t.same([...total], [['general', 5]])
+})
+
+t.test('views - a save whose first step is refused stores the later steps the next time', async t => {
+  const clock = createClock()
+  let fate: Fate | undefined
+  const store = createMemoryStore({ before: ({ kind, collection }) => kind === 'replace' && collection === 'state' ? fate : undefined })
+  const start = () => createUserViews({ store, heads: createHeads({ store, now: clock.now }), now: clock.now, limits: { ...countLimits, maxBaseMarks: 2, maxPieceMarks: 10 } })
+  const views = start()
+  const { append } = plainAppender(store, clock)
+  const docs = []
+  for (let i = 0; i < 8; i++) docs.push((await append(annStream, draftMessage(clock))).doc)
+  const archive = async (i: number): Promise<number> => {
+    const { id, seq, expiresAt } = docs[i]!
+    return (await append(annStream, draftChange(clock, { type: 'mark', messages: [{ id, stream: annStream, seq, category: 'general', expiresAt }], archived: true }))).doc.seq
+  }
+  for (const i of [1, 3, 5]) await views.storeFold(ann, await archive(i)) // spilled: an older piece and the base
+  fate = 'refused'
+  await archive(6)
+  await archive(7) // the base is full again, so the next save has a new piece
+  await t.rejects(views.storeFold(ann, await archive(0)), { code: 'GP_STORE_UNAVAILABLE' }) // and the older piece is changed
+  fate = undefined
+  await views.storeFold(ann, await archive(4))
+  const { state } = await start().fresh(ann)
+  t.same(docs.map(({ seq }) => flagsOf(state, annStream, seq, 'general').archived), [true, true, false, true, true, true, true, true])
+})
+
+t.test('views - who can read, reads, though the store takes nothing', async t => {
+  const clock = createClock()
+  const store = createMemoryStore({ before: ({ kind, collection }) => collection === 'state' && kind === 'replace' ? 'refused' : undefined })
+  const { append } = plainAppender(store, clock)
+  for (let i = 0; i < 20; i++) await append(annStream, draftMessage(clock))
+  const views = createUserViews({ store, heads: createHeads({ store, now: clock.now }), now: clock.now, limits: { maxBaseMarks: 2, maxPieceMarks: 2, tailEntries: 6, segmentEntries: 3, mergedEntries: 9 } })
+  t.equal((await views.fresh(ann)).counts.segments.length, 5)
+})
+
+t.test('state - a change folded twice, or an older one, changes nothing', t => {
+  const state = emptyState(annStream)
+  const message = { id: 'x', stream: annStream, seq: 5, category: 'general', expiresAt: Infinity }
+  foldChange(state, 10, { type: 'mark', messages: [message], read: true })
+  foldChange(state, 11, { type: 'mark', messages: [message], read: false })
+  foldChange(state, 10, { type: 'mark', messages: [message], read: true })
+  t.equal(flagsOf(state, annStream, 5, 'general').read, false)
+  foldChange(state, 12, { type: 'readTo', readTo: { [annStream]: 5 }, category: 'news' })
+  t.equal(flagsOf(state, annStream, 5, 'general').read, false)
+  foldChange(state, 13, { type: 'readTo', readTo: { [annStream]: 5 } })
+  t.equal(flagsOf(state, annStream, 5, 'general').read, true)
+  t.end()
+})
