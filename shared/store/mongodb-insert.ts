@@ -39,7 +39,7 @@ const maxDocsInCommand = 1000
 const maxBytesInCommand = 8 * 1024 * 1024
 const tries = 3
 /** How long one's own document may take to become readable by a majority: pauses between looks, in ms. */
-const lookPausesMs = [0, 20, 50, 100, 250, 500, 1000]
+export const lookPausesMs = [0, 20, 50, 100, 250, 500, 1000]
 
 /** Each command goes to one shard of `map`. */
 export async function insertChains (writes: MongodbWrites, collection: CollectionName, chains: ReadonlyArray<readonly BsonDoc[]>, map?: ShardMap): Promise<ChainOutcome[]> {

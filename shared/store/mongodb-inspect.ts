@@ -1,5 +1,6 @@
 /** What `gatepost doctor` wants to know of a MongoDB. Reads only; changes nothing. */
 import type { Db, Document } from 'mongodb'
+import { isSharded, ownerOfChunks } from './mongodb-chunks.js'
 import { createClient, hello, isMongos, serverTimeMs } from './mongodb-connection.js'
 import { collectionNames, type CollectionName } from './store.js'
 
@@ -78,9 +79,7 @@ async function readSharding (db: Db, name: CollectionName): Promise<Pick<Inspect
   const config = db.client.db('config')
   const namespace = `${db.databaseName}.${name}`
   const entry = await config.collection<{ _id: string, key?: Document, dropped?: boolean, uuid?: unknown }>('collections').findOne({ _id: namespace })
-  if (entry?.key === undefined || entry.dropped === true) return { shardKey: undefined, chunksByShard: {} }
-  // From MongoDB 5.0 on chunks name their collection by its uuid, before by its namespace.
-  const owner = entry.uuid === undefined ? { ns: namespace } : { $or: [{ ns: namespace }, { uuid: entry.uuid }] }
-  const counts = await config.collection('chunks').aggregate<{ _id: string, count: number }>([{ $match: owner }, { $group: { _id: '$shard', count: { $sum: 1 } } }]).toArray()
+  if (!isSharded(entry)) return { shardKey: undefined, chunksByShard: {} }
+  const counts = await config.collection('chunks').aggregate<{ _id: string, count: number }>([{ $match: ownerOfChunks(entry) }, { $group: { _id: '$shard', count: { $sum: 1 } } }]).toArray()
   return { shardKey: JSON.stringify(entry.key), chunksByShard: Object.fromEntries(counts.map(({ _id, count }) => [_id, count])) }
 }

@@ -5,8 +5,9 @@
  * once, as on servers that do not know the stage.
  */
 import type { Db, Document } from 'mongodb'
-import { hello, isMongos } from './mongodb-connection.js'
+import { commandMs, createDeadline, serverLimit } from './mongodb-deadline.js'
 import type { BsonDoc } from './mongodb-document.js'
+import type { MongodbReader } from './mongodb-read.js'
 import { isEmptyRange } from './store-keys.js'
 import type { CollectionName, KeyRange } from './store.js'
 
@@ -21,11 +22,11 @@ export interface LastsReader {
   read: (collection: CollectionName, ranges: readonly KeyRange[]) => Promise<Array<BsonDoc | undefined>>
 }
 
-export function createLastsReader (db: () => Db): LastsReader {
+export function createLastsReader ({ db, reader, isMongos }: { db: () => Db, reader: MongodbReader, isMongos: () => Promise<boolean> }): LastsReader {
   let canUnite: boolean | undefined
 
-  const last = async (collection: CollectionName, { from, to }: KeyRange): Promise<BsonDoc | undefined> =>
-    (await db().collection<BsonDoc>(collection).find({ _id: { $gte: from, $lt: to } }, { sort: { _id: -1 }, limit: 1 }).toArray())[0]
+  const last = async (collection: CollectionName, range: KeyRange): Promise<BsonDoc | undefined> =>
+    (await reader.range(collection, range, { limit: 1, reverse: true }))[0]
 
   async function united (collection: CollectionName, ranges: readonly KeyRange[]): Promise<Array<BsonDoc | undefined>> {
     // `at` tells which range a document answers: two of the ranges may overlap.
@@ -35,13 +36,14 @@ export function createLastsReader (db: () => Db): LastsReader {
     const [first = [], ...others] = stages
     const pipeline = [...first, ...others.map(inner => ({ $unionWith: { coll: collection, pipeline: inner } }))]
     const answers = new Array<BsonDoc | undefined>(ranges.length).fill(undefined)
-    for (const { doc, at } of await db().collection(collection).aggregate<{ doc: BsonDoc, at: number }>(pipeline).toArray()) answers[at] = doc
+    const options = { ...serverLimit, signal: createDeadline(commandMs).signal() }
+    for (const { doc, at } of await db().collection(collection).aggregate<{ doc: BsonDoc, at: number }>(pipeline, options).toArray()) answers[at] = doc
     return answers
   }
 
   async function readPart (collection: CollectionName, ranges: readonly KeyRange[]): Promise<Array<BsonDoc | undefined>> {
     if (ranges.length > 1) {
-      canUnite ??= !isMongos(await hello(db()))
+      canUnite ??= !await isMongos()
       if (canUnite) {
         try {
           return await united(collection, ranges)

@@ -3,8 +3,9 @@
  * the same command is sent again. MongoDB counts only how many matched in all: when that is not every one, the
  * documents are read and their `w` (the token of the write that made them) tells which are ours.
  */
+import { setTimeout as pause } from 'node:timers/promises'
 import { classifyWriteError } from './mongodb-errors.js'
-import { insertUnordered, splitByBytes, type MongodbWrites, type WriteReply } from './mongodb-insert.js'
+import { insertUnordered, lookPausesMs, splitByBytes, type MongodbWrites, type WriteReply } from './mongodb-insert.js'
 import type { BsonDoc } from './mongodb-document.js'
 import { groupByShard, type ShardMap } from './shard-map.js'
 import type { CollectionName, ReplaceOutcome } from './store.js'
@@ -53,18 +54,29 @@ async function updateAll (writes: MongodbWrites, collection: CollectionName, gro
   const hasFailed = (reply.writeErrors?.length ?? 0) > 0 || reply.writeConcernError !== undefined
   if (!hasFailed && reply.n === group.length) return group.map(() => 'done')
   if (!hasFailed && !isDoubtful && reply.n === 0) return group.map(() => 'changed')
-  return await tellApart(writes, collection, group, hasFailed)
+  return await tellApart(writes, collection, group, { hasFailed, isDoubtful })
 }
 
-async function tellApart (writes: MongodbWrites, collection: CollectionName, group: readonly ReplaceRequest[], hasFailed: boolean): Promise<ReplaceOutcome[]> {
-  try {
-    const found = await writes.identify(collection, group.map(one => one.doc._id))
-    return group.map(({ doc }): ReplaceOutcome => {
-      const there = found.get(doc._id)
-      if (there?.w === doc.w && doc.w !== undefined) return 'done'
-      // Replaced again since: whether ours was the one before cannot be told.
-      if (there !== undefined && (there.v as number) > doc.v) return 'unknown'
-      return hasFailed ? 'unknown' : 'changed'
-    })
-  } catch { return group.map(() => 'unknown') }
+async function tellApart (writes: MongodbWrites, collection: CollectionName, group: readonly ReplaceRequest[], { hasFailed, isDoubtful }: { hasFailed: boolean, isDoubtful: boolean }): Promise<ReplaceOutcome[]> {
+  const outcomes = new Map<ReplaceRequest, ReplaceOutcome>()
+  let open = [...group]
+  for (const pauseMs of lookPausesMs) {
+    if (open.length === 0 || writes.leftMs() <= pauseMs) break
+    if (pauseMs > 0) await pause(pauseMs)
+    try {
+      const found = await writes.identify(collection, open.map(one => one.doc._id))
+      open = open.filter(request => {
+        const { was, doc } = request
+        const there = found.get(doc._id)
+        if (there?.w === doc.w && doc.w !== undefined) outcomes.set(request, 'done')
+        // Replaced again since: whether ours was the one before cannot be told.
+        else if (there !== undefined && (there.v as number) > doc.v) outcomes.set(request, 'unknown')
+        // No longer so on the primary, or ours would have matched: what took its place (our first try?) has no majority yet.
+        else if (!hasFailed && isDoubtful && there?.v === was) return true
+        else outcomes.set(request, hasFailed ? 'unknown' : 'changed')
+        return false
+      })
+    } catch { /* looked at again, or unknown */ }
+  }
+  return group.map(request => outcomes.get(request) ?? 'unknown')
 }

@@ -2,9 +2,13 @@
  * Sharding: each collection on `{ _id: 1 }`, split in advance at hash prefixes (the first 4 hex digits of every key)
  * and spread evenly, so that writes spread from the first one on. Every step may have been done already, or be
  * under way by another process that starts: that is no fault. Only an empty collection is split and spread; later the
- * balancer knows better.
+ * balancer knows better. The borders between shards outlive the balancer's merging of chunks (from MongoDB 7.0 on): it
+ * joins neighbours of one shard only, and has nothing to move while all shards hold as much.
  */
 import type { Db, Document } from 'mongodb'
+import { configReaderOf, isSharded, type ShardMaps } from './mongodb-chunks.js'
+import type { MongodbReader } from './mongodb-read.js'
+import { shardOf, type ShardMap } from './shard-map.js'
 import { collectionNames, type CollectionName } from './store.js'
 
 const prefixes = 0x10000
@@ -12,9 +16,8 @@ const prefixes = 0x10000
 const chunksPerShard = 4
 const maxChunks = 1024
 const tries = 5
-/** LockBusy, ConflictingOperationInProgress, LockFailed, ExceededTimeLimit, NotYetInitialized: another process is at it. */
-const busyCodes = new Set([46, 107, 117, 262, 94, 309])
-const alreadyDoneCodes = new Set([20, 23, 118])
+/** What no further try can change: BadValue, Unauthorized, AuthenticationFailed, IllegalOperation, AlreadyInitialized, CommandNotFound, InvalidOptions, CommandNotSupported, NamespaceNotSharded. */
+const finalCodes = new Set([2, 13, 18, 20, 23, 59, 72, 115, 118])
 const unauthorized = 13
 
 export interface ChunkPlan {
@@ -42,12 +45,27 @@ export interface ShardingAdmin {
   /** A command to the admin database. */
   readonly command: (command: Document) => Promise<Document>
   readonly isEmpty: (collection: CollectionName) => Promise<boolean>
+  /** The shard key as JSON, undefined where it is not sharded; rejects where that may not be read. */
+  readonly shardKey: (collection: CollectionName) => Promise<string | undefined>
+  /** Where its chunks lie now; undefined where that is not known. */
+  readonly map: (collection: CollectionName) => Promise<ShardMap | undefined>
 }
 
-export const shardingAdminOf = (db: Db): ShardingAdmin => ({
+/** All keys: they begin with a hexadecimal digit. */
+const allKeys = { from: '0', to: 'g' }
+
+export const shardingAdminOf = (db: Db, maps: ShardMaps, reader: MongodbReader): ShardingAdmin => ({
   database: db.databaseName,
   command: async command => await db.admin().command(command),
-  isEmpty: async collection => await db.collection<{ _id: string }>(collection).findOne({ _id: { $gte: '' } }, { projection: { _id: 1 } }) === null
+  isEmpty: async collection => (await reader.range(collection, allKeys, { limit: 1, reverse: false, projection: { _id: 1 } })).length === 0,
+  shardKey: async collection => {
+    const entry = await configReaderOf(db).collection(collection)
+    return isSharded(entry) ? JSON.stringify(entry.key) : undefined
+  },
+  map: async collection => {
+    await maps.refresh()
+    return maps.of(collection)
+  }
 })
 
 /**
@@ -56,34 +74,54 @@ export const shardingAdminOf = (db: Db): ShardingAdmin => ({
  */
 export async function shardCollections (admin: ShardingAdmin): Promise<string[]> {
   const notes: string[] = []
-  const attempt = async (what: string, step: () => Promise<void>): Promise<void> => {
+  const attempt = async (what: string, step: () => Promise<void>): Promise<boolean> => {
     try {
       await step()
+      return true
     } catch (error) {
       const { code, message } = error as { code?: number, message: string }
       if (code === undefined) throw error
       notes.push(code === unauthorized ? `${what}: no right to shard; do it by hand, by { _id: 1 }` : `${what}: not sharded or not spread: ${message}`)
+      return false
     }
   }
   let shards: string[] = []
-  await attempt(admin.database, async () => {
-    await settled(async () => await admin.command({ enableSharding: admin.database }))
-    const listed = await admin.command({ listShards: 1 }) as { shards: Array<{ _id: string }> }
-    shards = listed.shards.map(shard => shard._id)
+  // From MongoDB 6.0 on it is not needed: what it refuses shows when a collection is sharded.
+  await unlessNoAnswer(async () => await settled(async () => await admin.command({ enableSharding: admin.database })))
+  const isListed = await attempt(admin.database, async () => {
+    const listed = await admin.command({ listShards: 1 }) as { shards: Array<{ _id: string, draining?: boolean }> }
+    shards = listed.shards.filter(shard => shard.draining !== true).map(shard => shard._id)
   })
-  if (shards.length === 0) return notes
+  if (!isListed) return notes
   const plan = planChunks(shards)
   for (const name of collectionNames) {
     await attempt(name, async () => {
       const namespace = `${admin.database}.${name}`
-      await settled(async () => await admin.command({ shardCollection: namespace, key: { _id: 1 } }))
-      if (await admin.isEmpty(name)) await spread(admin, namespace, plan)
+      let refusal: unknown
+      await settled(async () => await admin.command({ shardCollection: namespace, key: { _id: 1 } })).catch((error: unknown) => { refusal = error })
+      // Where it is sharded already the answer differs from version to version: what counts is what it is now.
+      const shardKey = await admin.shardKey(name).catch((error: unknown) => {
+        if (refusal !== undefined || (error as { code?: unknown }).code === undefined) throw (refusal ?? error) as Error
+        return expectedKey
+      })
+      if (shardKey === undefined) throw (refusal ?? new Error('it is not sharded')) as Error
+      if (shardKey !== expectedKey) {
+        notes.push(`${name}: sharded by ${shardKey} instead of { _id: 1 }; start anew in another database`)
+        return
+      }
+      await spread(admin, name, plan)
     })
   }
   return notes
 }
 
-async function spread (admin: ShardingAdmin, namespace: string, { splits, places }: ChunkPlan): Promise<void> {
+const expectedKey = '{"_id":1}'
+
+async function spread (admin: ShardingAdmin, name: CollectionName, { splits, places }: ChunkPlan): Promise<void> {
+  const map = await admin.map(name)
+  if (map !== undefined && places.every(({ key, shard }) => shardOf(map, key) === shard)) return
+  if (!await admin.isEmpty(name)) return
+  const namespace = `${admin.database}.${name}`
   for (const middle of splits) await settled(async () => await admin.command({ split: namespace, middle: { _id: middle } }))
   for (const { key, shard } of places) await settled(async () => await admin.command({ moveChunk: namespace, find: { _id: key }, to: shard }))
 }
@@ -97,9 +135,17 @@ async function settled (step: () => Promise<unknown>): Promise<void> {
     } catch (error) {
       const { code, message = '' } = error as { code?: number, message?: string }
       if (code === undefined) throw error
-      if (alreadyDoneCodes.has(code) || /already (sharded|enabled|exists)|is a boundary key|must not be a boundary/i.test(message)) return
-      if (!busyCodes.has(code) || attempt === tries) throw error
+      if (/is a boundary key|must not be a boundary/i.test(message)) return
+      if (finalCodes.has(code) || attempt === tries) throw error
       await new Promise(resolve => setTimeout(resolve, 200 * attempt + Math.random() * 200))
     }
+  }
+}
+
+async function unlessNoAnswer (step: () => Promise<void>): Promise<void> {
+  try {
+    await step()
+  } catch (error) {
+    if ((error as { code?: unknown }).code === undefined) throw error
   }
 }

@@ -6,13 +6,18 @@
 import { randomBytes } from 'node:crypto'
 import { ReadConcern, type Document } from 'mongodb'
 import { GatepostError } from '../errors.js'
+import { configReaderOf, createShardMaps } from './mongodb-chunks.js'
 import { createClient, hello, isMongos, serverTimeMs } from './mongodb-connection.js'
+import { createDeadline, majorityWaitMs, serverLimit } from './mongodb-deadline.js'
 import { fromBson, hasOwnId, identityFields, toBson, type BsonDoc } from './mongodb-document.js'
+import { tellsOfMovedChunks } from './mongodb-errors.js'
+import { prepareIndexes } from './mongodb-indexes.js'
 import { insertChains, type MongodbWrites, type WriteReply } from './mongodb-insert.js'
 import { createLastsReader } from './mongodb-lasts.js'
+import { createReader } from './mongodb-read.js'
 import { replaceDocs, type ReplaceRequest } from './mongodb-replace.js'
 import { shardCollections, shardingAdminOf } from './mongodb-sharding.js'
-import { isEmptyRange, sortRanges } from './store-keys.js'
+import { groupByShard } from './shard-map.js'
 import { collectionNames, type ChainOutcome, type CollectionName, type Collections, type KeyRange, type ReplaceOutcome, type Store } from './store.js'
 import { createTickGroup } from './tick-group.js'
 
@@ -26,22 +31,23 @@ interface MongodbStoreOptions {
   readonly url: string
   readonly log: StoreLog
   readonly now?: () => number
+  /** Prepared and routed as on a mongos, though the server does not say that it is one (tests). */
+  readonly asMongos?: boolean
   /** Sees every command that is sent (tests). */
   readonly onCommand?: (event: { commandName: string, command: Document }) => void
 }
 
 const retryPauseMs = 2000
 /** Majority may be lost for a while: then the write is told as unknown rather than waited for without end. */
-const writeConcern = { w: 'majority', j: true, wtimeout: 10_000 }
+const writeConcern = { w: 'majority', j: true, wtimeout: majorityWaitMs }
 const keysInCommand = 1000
-const rangesInCommand = 200
 const chainsInGroup = 1000
 
 /**
  * Throws for a malformed URL. Resolves when the server was reached and prepared, or could not be: then it goes on
  * trying, with a line in the log for each time, and reads reject meanwhile.
  */
-export async function openMongodbStore ({ url, log, now = Date.now, onCommand }: MongodbStoreOptions): Promise<Store> {
+export async function openMongodbStore ({ url, log, now = Date.now, asMongos = false, onCommand }: MongodbStoreOptions): Promise<Store> {
   const { client, ...created } = createClient(url, { monitorCommands: onCommand !== undefined })
   let { db } = created
   if (onCommand !== undefined) client.on('commandStarted', onCommand)
@@ -58,6 +64,7 @@ export async function openMongodbStore ({ url, log, now = Date.now, onCommand }:
       else log.warn({ event: 'mongodb-lost' }, 'MongoDB is not reachable; trying on')
     }
     hasServer = has
+    maps.refreshSoon()
   })
 
   /** Waits for nothing at the end but lets `close` wait for it. */
@@ -76,82 +83,73 @@ export async function openMongodbStore ({ url, log, now = Date.now, onCommand }:
     }
   }
 
-  const writes: MongodbWrites = {
-    run: async command => await db.command({ ...command, writeConcern }, { readPreference: 'primary' }).catch((error: unknown) => {
-      // The driver throws for a write concern that was not met; the reply itself tells what was written.
-      const reply = error as { name?: string, result?: WriteReply }
-      if (reply.name === 'MongoWriteConcernError' && reply.result !== undefined) return reply.result
-      throw error
-    }),
-    identify: async (collection, keys) => {
-      const found = await find(collection, { _id: { $in: [...keys] } }, keys.length, { projection: identityFields })
-      return new Map(found.map(doc => [doc._id, doc]))
-    }
-  }
+  const maps = createShardMaps(configReaderOf(created.db))
+  const reader = createReader({ db: () => db, mapOf: maps.of })
+  const asksMongos = async (): Promise<boolean> => asMongos || isMongos(await hello(db))
 
-  async function find (collection: CollectionName, filter: Document, limit: number, options: { projection?: Document, sort?: 1 | -1 }): Promise<BsonDoc[]> {
-    const { projection, sort } = options
-    return await db.collection<BsonDoc>(collection).find(filter, {
-      limit, batchSize: limit + 1, ...(projection === undefined ? {} : { projection }), ...(sort === undefined ? {} : { sort: { _id: sort } })
-    }).toArray()
+  /** For one call of the store: its commands share a deadline. */
+  function createWrites (): MongodbWrites {
+    const deadline = createDeadline()
+    return {
+      run: async command => {
+        try {
+          return await db.command({ ...command, ...serverLimit, writeConcern }, { readPreference: 'primary', signal: deadline.signal() })
+        } catch (error) {
+          if (tellsOfMovedChunks(error)) maps.refreshSoon()
+          // The driver throws for a write concern that was not met; the reply itself tells what was written.
+          const reply = error as { name?: string, result?: WriteReply }
+          if (reply.name === 'MongoWriteConcernError' && reply.result !== undefined) return reply.result
+          throw error
+        }
+      },
+      leftMs: deadline.leftMs,
+      identify: async (collection, keys) =>
+        new Map((await reader.byKeys(collection, keys, { projection: identityFields, deadline })).map(doc => [doc._id, doc]))
+    }
   }
 
   const byCollection = <T>(make: (collection: CollectionName) => T): Record<CollectionName, T> =>
     Object.fromEntries(collectionNames.map(name => [name, make(name)])) as Record<CollectionName, T>
 
   const existGroups = byCollection(collection => createTickGroup<string, boolean>(keysInCommand, async keys => {
-    const distinct = [...new Set(keys)]
-    const found = new Set((await find(collection, { _id: { $in: distinct } }, distinct.length, { projection: { _id: 1 } })).map(doc => doc._id))
+    const found = new Set((await reader.byKeys(collection, keys, { projection: { _id: 1 } })).map(doc => doc._id))
     return keys.map(key => found.has(key))
   }))
   const getGroups = byCollection(collection => createTickGroup<string, BsonDoc | undefined>(keysInCommand, async keys => {
-    const distinct = [...new Set(keys)]
-    const found = new Map((await find(collection, { _id: { $in: distinct } }, distinct.length, {})).map(doc => [doc._id, doc]))
+    const found = new Map((await reader.byKeys(collection, keys)).map(doc => [doc._id, doc]))
     return keys.map(key => found.get(key))
   }))
-  const insertGroups = byCollection(collection => createTickGroup<readonly BsonDoc[], ChainOutcome>(chainsInGroup, async chains => await insertChains(writes, collection, chains)))
-  const replaceGroups = byCollection(collection => createTickGroup<ReplaceRequest, ReplaceOutcome>(chainsInGroup, async requests => await replaceDocs(writes, collection, requests)))
-  const lastsReader = createLastsReader(() => db)
+  const insertGroups = byCollection(collection => createTickGroup<readonly BsonDoc[], ChainOutcome>(chainsInGroup, async chains => await insertChains(createWrites(), collection, chains, maps.of(collection))))
+  const replaceGroups = byCollection(collection => createTickGroup<ReplaceRequest, ReplaceOutcome>(chainsInGroup, async requests => await replaceDocs(createWrites(), collection, requests, maps.of(collection))))
+  const lastsReader = createLastsReader({ db: () => db, reader, isMongos: asksMongos })
   const lastGroups = byCollection(collection => createTickGroup<KeyRange, BsonDoc | undefined>(keysInCommand, async ranges => await lastsReader.read(collection, ranges)))
 
-  const rangeFilter = ({ from, to }: KeyRange): Document => ({ _id: { $gte: from, $lt: to } })
-
-  async function readRange (collection: CollectionName, range: KeyRange, limit: number, reverse: boolean): Promise<BsonDoc[]> {
-    if (limit <= 0 || isEmptyRange(range)) return []
-    return await find(collection, rangeFilter(range), limit, { sort: reverse ? -1 : 1 })
+  /** Deletes by one key each: mongos sends a delete of many, were its map newer than ours, to all shards. */
+  async function removeKeys (collection: CollectionName, keys: readonly string[]): Promise<void> {
+    const writes = createWrites()
+    await Promise.all(groupByShard(maps.of(collection), [...new Set(keys)], key => key).map(async group => {
+      for (let from = 0; from < group.length; from += keysInCommand) {
+        const deletes = group.slice(from, from + keysInCommand).map(key => ({ q: { _id: key }, limit: 1 }))
+        const reply = await writes.run({ delete: collection, ordered: false, deletes })
+        const fault = reply.writeErrors?.[0] ?? reply.writeConcernError
+        if (fault !== undefined) throw new Error('not all could be removed', { cause: fault })
+      }
+    }))
   }
 
-  async function readRanges (collection: CollectionName, ranges: readonly KeyRange[], limit: number): Promise<BsonDoc[]> {
-    const sorted = sortRanges(ranges)
-    const found: BsonDoc[] = []
-    for (let from = 0; from < sorted.length && found.length < limit; from += rangesInCommand) {
-      const part = sorted.slice(from, from + rangesInCommand)
-      const filter = part.length === 1 ? rangeFilter(part[0] as KeyRange) : { $or: part.map(rangeFilter) }
-      found.push(...await find(collection, filter, limit - found.length, { sort: 1 }))
-    }
-    return found
-  }
-
-  /** Indexes and, on a mongos, shards. Every step may be done already. */
+  /**
+   * Indexes and, on a mongos, shards. Every step may be done already. Indexes first: making one where chunks are on
+   * their way would break off their move.
+   */
   async function prepare (): Promise<void> {
     const greeting = await hello(db)
-    const found: string[] = []
     // One server without a replica set has no majority to read from.
-    if (!isMongos(greeting) && greeting.setName === undefined) db = client.db(db.databaseName, { readConcern: new ReadConcern('local') })
-    if (isMongos(greeting)) found.push(...await shardCollections(shardingAdminOf(db)))
-    let hasTtl = true
-    for (const name of collectionNames) {
-      try {
-        const collection = db.collection(name)
-        await collection.createIndex({ purgeAt: 1 }, { expireAfterSeconds: 0, name: 'purgeAt' })
-        hasTtl &&= (await collection.listIndexes().toArray()).some(index => index.expireAfterSeconds === 0)
-      } catch (error) {
-        if ((error as { code?: unknown }).code === undefined) throw error
-        hasTtl = false
-        log.warn({ err: error, collection: name }, 'the TTL index could not be made')
-      }
+    if (!asMongos && !isMongos(greeting) && greeting.setName === undefined) db = client.db(db.databaseName, { readConcern: new ReadConcern('local') })
+    const found = await prepareIndexes(db, log)
+    if (asMongos || isMongos(greeting)) {
+      found.push(...await shardCollections(shardingAdminOf(db, maps, reader)))
+      await maps.refresh()
     }
-    if (!hasTtl) found.push('no TTL index: expired documents stay')
     notes = found
   }
 
@@ -186,30 +184,27 @@ export async function openMongodbStore ({ url, log, now = Date.now, onCommand }:
       (await reading(async () => await getGroups[collection].ask(keys))).map(doc => doc === undefined ? undefined : fromBson<Collections[C]>(doc)),
     exist: async (collection, keys) => await reading(async () => await existGroups[collection].ask(keys)),
     range: async <C extends CollectionName>(collection: C, range: KeyRange, { limit, reverse = false }: { limit: number, reverse?: boolean }) =>
-      (await reading(async () => await readRange(collection, range, limit, reverse))).map(fromBson<Collections[C]>),
+      (await reading(async () => await reader.range(collection, range, { limit, reverse }))).map(fromBson<Collections[C]>),
     ranges: async <C extends CollectionName>(collection: C, ranges: readonly KeyRange[], { limit }: { limit: number }) =>
-      (await reading(async () => await readRanges(collection, ranges, limit))).map(fromBson<Collections[C]>),
+      (await reading(async () => await reader.ranges(collection, ranges, limit))).map(fromBson<Collections[C]>),
     lasts: async <C extends CollectionName>(collection: C, ranges: readonly KeyRange[]) =>
       (await reading(async () => await lastGroups[collection].ask(ranges))).map(doc => doc === undefined ? undefined : fromBson<Collections[C]>(doc)),
     remove: async (collection, keys) => {
       if (state === 'closed') throw new GatepostError('GP_STORE_UNAVAILABLE', 'the store is closed')
       if (keys.length === 0) return
       try {
-        for (let from = 0; from < keys.length; from += keysInCommand) {
-          const reply = await track(writes.run({ delete: collection, deletes: [{ q: { _id: { $in: keys.slice(from, from + keysInCommand) } }, limit: 0 }] }))
-          const fault = reply.writeErrors?.[0] ?? reply.writeConcernError
-          if (fault !== undefined) throw new Error('not all could be removed', { cause: fault })
-        }
+        await track(removeKeys(collection, keys))
       } catch (cause) {
         throw new GatepostError('GP_STORE_UNAVAILABLE', 'the store cannot be written', { cause })
       }
     },
     timeMs: async () => await reading(async () => await serverTimeMs(db, now)),
-    status: () => ({ kind: 'mongodb', reachable: state === 'live' && hasServer, notes }),
+    status: () => ({ kind: 'mongodb', reachable: state === 'live' && hasServer, notes: [...notes, ...[maps.note() ?? []].flat()] }),
     close: () => {
       closing ??= (async () => {
         state = 'closed'
         clearTimeout(retryTimer)
+        maps.close()
         await Promise.all(running)
         await client.close()
       })()

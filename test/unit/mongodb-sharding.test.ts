@@ -1,6 +1,7 @@
 import { MongoServerError, type Document } from 'mongodb'
 import t from 'tap'
 import { planChunks, shardCollections, type ShardingAdmin } from '../../shared/store/mongodb-sharding.js'
+import { shardMapOf, shardOf } from '../../shared/store/shard-map.js'
 import { collectionNames, type CollectionName } from '../../shared/store/store.js'
 
 const failure = (code: number, message = 'no'): MongoServerError => new MongoServerError({ message, code })
@@ -12,6 +13,12 @@ function startBooks ({ full = [], fail = () => undefined }: { full?: CollectionN
   const places = new Map<string, string>()
   return {
     sharded,
+    shardKey: async collection => sharded.has(`gp.${collection}`) ? '{"_id":1}' : undefined,
+    map: async collection => {
+      const namespace = `gp.${collection}`
+      const begins = [...borders.get(namespace) ?? []].sort()
+      return shardMapOf(['', ...begins].map((min, at) => ({ min, max: begins[at], shard: places.get(`${namespace} ${min === '' ? '0000' : min}`) ?? 'b' })))
+    },
     borders,
     places,
     database: 'gp',
@@ -63,6 +70,21 @@ t.test('sharding - two that start at once do not disturb each other, a busy mong
   t.equal(books.places.size, collectionNames.length * planChunks(['a', 'b']).places.length)
 })
 
+t.test('sharding - what lies as planned is not asked for documents, and a plan half done is gone on with', async t => {
+  const done = startBooks()
+  await shardCollections(done)
+  t.same(await shardCollections({ ...done, isEmpty: async () => { throw failure(1, 'asked') } }), [])
+  let moves = 0
+  const died = startBooks({ fail: command => command.moveChunk !== undefined && ++moves > 6 ? failure(13) : undefined })
+  t.equal((await shardCollections(died)).length, collectionNames.length, 'died on its way')
+  moves = -Infinity
+  t.same(await shardCollections(died), [])
+  for (const name of collectionNames) {
+    const map = await died.map(name)
+    t.same(planChunks(['a', 'b']).places.filter(({ key, shard }) => map === undefined || shardOf(map, key) !== shard), [])
+  }
+})
+
 t.test('sharding - a collection with documents is left to the balancer', async t => {
   const books = startBooks({ full: ['state'] })
   await shardCollections(books)
@@ -75,6 +97,10 @@ t.test('sharding - what a mongos refuses is said; no answer is tried again later
   const forbidden = await shardCollections(startBooks({ fail: () => failure(13) }))
   t.equal(forbidden.length, 1)
   t.match(forbidden, [/no right/])
+  const unneeded = startBooks({ fail: command => command.enableSharding === undefined ? undefined : failure(59) })
+  t.same(await shardCollections(unneeded), [], 'enableSharding is no longer needed')
+  const otherKey: ShardingAdmin = { ...startBooks({ fail: command => command.shardCollection === undefined ? undefined : failure(23, 'already sharded with other options') }), shardKey: async () => '{"_id":"hashed"}' }
+  t.match(await shardCollections(otherKey), collectionNames.map(name => `${name}: sharded by {"_id":"hashed"} instead of`))
   const unmoved = startBooks({ fail: command => command.moveChunk === 'gp.state' ? failure(8, 'balancing is off') : undefined })
   t.match(await shardCollections(unmoved), [/^state: .*balancing is off/])
   t.equal(unmoved.sharded.size, collectionNames.length, 'the others are done')

@@ -15,11 +15,12 @@ const duplicateAt = (...indexes: number[]): WriteReply => ({ n: 99, writeErrors:
 const stored: WriteReply = { n: 99 }
 
 /** Plays the steps in order; `readable` is what a majority has. */
-function script (steps: Step[], readable: readonly Document[] = []): { writes: MongodbWrites, sent: Document[] } {
+function script (steps: Step[], readable: readonly Document[] = [], leftMs = 5000): { writes: MongodbWrites, sent: Document[] } {
   const sent: Document[] = []
   return {
     sent,
     writes: {
+      leftMs: () => leftMs,
       run: async command => {
         sent.push(command)
         const step = steps[sent.length - 1]
@@ -76,6 +77,45 @@ t.test('insert - what a majority has not confirmed is looked up, and unknown whe
   t.same(await insert([unconfirmed], [[doc('a'), doc('b')]], [doc('a')]), [[1, 'unknown']])
 })
 
+t.test('insert - a chain that crosses to another shard goes on there only after its first part is stored', async t => {
+  const map = [{ from: '', shard: 'a' }, { from: 'c', shard: 'b' }]
+  const chain = ['a', 'b', 'c', 'd'].map(key => doc(key))
+  const run = async (steps: Step[]): Promise<{ outcomes: unknown[], keys: string[][] }> => {
+    const { writes, sent } = script(steps)
+    const outcomes = (await insertChains(writes, 'state', [chain], map)).map(outcome => [outcome.stored, outcome.stopped])
+    return { outcomes, keys: sent.map(command => (command.documents as BsonDoc[]).map(({ _id }) => _id)) }
+  }
+  t.same(await run([stored, stored]), { outcomes: [[4, undefined]], keys: [['a', 'b'], ['c', 'd']] })
+  t.same(await run([duplicateAt(1)]), { outcomes: [[1, 'exists']], keys: [['a', 'b']] }, 'nothing behind what was not stored')
+  t.same(await run([stored, duplicateAt(1)]), { outcomes: [[3, 'exists']], keys: [['a', 'b'], ['c', 'd']] })
+  t.same(await run([stored, notAllowed]), { outcomes: [[2, 'refused']], keys: [['a', 'b'], ['c', 'd']] })
+})
+
+t.test('writes - the documents of a tick go out by shard', async t => {
+  const map = [{ from: '', shard: 'a' }, { from: 'c', shard: 'b' }, { from: 'e', shard: 'a' }]
+  const keys = ['a', 'c', 'e', 'b', 'd']
+  const inserts = script([stored, duplicateAt(0)])
+  t.same((await insertChains(inserts.writes, 'state', keys.map(key => [doc(key)]), map)).map(outcome => outcome.stopped), [undefined, 'exists', undefined, undefined, undefined])
+  t.same(inserts.sent.map(command => (command.documents as BsonDoc[]).map(({ _id }) => _id)), [['a', 'e', 'b'], ['c', 'd']])
+  const updates = script([{ n: 3 }, { n: 0 }])
+  t.same(await replaceDocs(updates.writes, 'state', keys.map(key => ({ was: 0, doc: doc(key, 'mine', 1) })), map), ['done', 'changed', 'done', 'done', 'changed'])
+  t.same(updates.sent.map(command => (command.updates as Array<{ q: BsonDoc }>).map(({ q }) => q._id)), [['a', 'e', 'b'], ['c', 'd']])
+})
+
+t.test('writes - nothing is tried when the time is over', async t => {
+  const { writes, sent } = script([], [], 0)
+  t.same((await insertChains(writes, 'state', [[doc('a')], [doc('b'), doc('c')]])).map(outcome => outcome.stopped), ['refused', 'refused'])
+  t.same(await replaceDocs(writes, 'state', [{ was: 0, doc: doc('a', 'mine', 1) }]), ['refused'])
+  t.same(sent, [])
+})
+
+t.test('insert - only what surely stored nothing is refused', async t => {
+  for (const code of [2, 13, 121, 10334]) t.same(await insert([new MongoServerError({ message: '', code })], [[doc('a')]]), [[0, 'refused']], `code ${code}`)
+  for (const code of [11600, 91, 189, 13388, 50, 112, 424_242]) t.same(await insert([new MongoServerError({ message: '', code }), duplicateAt(0)], [[doc('a')]], [doc('a')]), [[1, undefined]], `code ${code}`)
+  const overloaded = new MongoServerError({ message: '', code: 462, errorLabels: ['NoWritesPerformed'] })
+  t.same(await insert([overloaded, overloaded, overloaded], [[doc('a')]]), [[0, 'refused']])
+})
+
 t.test('insert - many or large documents are split over commands', async t => {
   const large = Array.from({ length: 300 }, (_, at) => [toBson({ key: `k${at}`, v: 0, purgeAt: null, text: 'x'.repeat(20_000) } as never)])
   const { writes, sent } = script([stored, stored, stored])
@@ -107,6 +147,7 @@ t.test('replace - after a broken connection the same is sent again', async t => 
   t.same(await replace([network, { n: 0 }], [[0, a]], [a]), ['done'], 'the first try had arrived')
   t.same(await replace([network, { n: 0 }], [[0, a]], [doc('a', 'other', 1)]), ['changed'])
   t.same(await replace([network, { n: 0 }], [[0, a]], [doc('a', 'other', 5)]), ['unknown'])
+  t.same(await replace([network, { n: 0 }], [[0, a]], [doc('a', 'old', 0)]), ['unknown'], 'the primary has another version, a majority not yet')
   t.same(await replace([noServer, noServer, noServer], [[0, a]]), ['refused'])
   t.same(await replace([noServer, network, noServer], [[0, a]]), ['unknown'])
   t.same(await replace([notAllowed], [[0, a]]), ['refused'])
