@@ -15,7 +15,7 @@ const ann = 'ann' as UserId
 const anyPage: PageQuery = { limit: 50, before: undefined, box: 'inbox', onlyUnread: false, category: undefined, with: undefined }
 const startMs = Date.UTC(2025, 0, 1)
 
-function start (options: { maxRead?: number } = {}) {
+function start (options: { maxLooked?: number } = {}) {
   let nowMs = startMs
   const clock = createClock(() => nowMs)
   const store = createMemoryStore({ now: clock.now })

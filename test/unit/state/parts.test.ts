@@ -2,6 +2,7 @@
 import t from 'tap'
 import { createClock } from '../../../shared/clock.js'
 import { allStream, type UserId } from '../../../shared/names.js'
+import type { EntryDoc } from '../../../shared/store/store.js'
 import { countLimits } from '../../../services/notifications/state/own-counts.js'
 import { StreamDigest } from '../../../services/notifications/state/stream-digest.js'
 import { emptyState, flagsOf, foldChange } from '../../../services/notifications/state/user-state.js'
@@ -16,7 +17,7 @@ t.test('digest - a recall read before its message counts, though the message is 
   const clock = createClock()
   const store = createMemoryStore()
   const { append } = plainAppender(store, clock)
-  const docs = []
+  const docs: EntryDoc[] = []
   for (let i = 0; i < 6; i++) docs.push((await append(allStream, draftMessage(clock, { home: allStream }))).doc)
   const { id, seq, expiresAt } = docs[0]!
   const { doc: last } = await append(allStream, draftChange(clock, { type: 'recall', message: { id, stream: allStream, seq, category: 'general', expiresAt }, sender: 'p:shop' }))
@@ -35,7 +36,7 @@ t.test('views - a save whose first step is refused stores the later steps the ne
   const start = () => createUserViews({ store, heads: createHeads({ store, now: clock.now }), now: clock.now, limits: { ...countLimits, maxBaseMarks: 2, maxPieceMarks: 10 } })
   const views = start()
   const { append } = plainAppender(store, clock)
-  const docs = []
+  const docs: EntryDoc[] = []
   for (let i = 0; i < 8; i++) docs.push((await append(annStream, draftMessage(clock))).doc)
   const archive = async (i: number): Promise<number> => {
     const { id, seq, expiresAt } = docs[i]!
