@@ -3,7 +3,7 @@ import { GatepostError } from '../../shared/errors.js'
 
 export const noLink = (cause?: unknown): GatepostError => unavailable('dispatch has no link', cause)
 export const nobodyListens = (cause?: unknown): GatepostError => unavailable('nobody listens on dispatch for this', cause)
-export const noAnswer = (timeoutMs: number, cause?: unknown): GatepostError => unavailable(`no answer over dispatch within ${timeoutMs} ms`, cause)
+export const noAnswer = (timeoutMs: number, cause?: unknown): GatepostError => unavailable(`the node asked did not answer within ${Math.round(timeoutMs)} ms; try again`, cause)
 
 export function checkPayload (payload: Uint8Array, maxPayloadBytes: number): void {
   if (payload.byteLength <= maxPayloadBytes) return

@@ -94,6 +94,8 @@ function checkData (data: unknown): void {
   for (let depth = 0; level.length > 0; depth++) {
     const next: unknown[] = []
     for (const value of level) {
+      // 1e400 is JSON, but no number that anything here could keep.
+      if (typeof value === 'number' && !Number.isFinite(value)) throw refusal('data', 'a number beyond the range of double precision', 'numbers below 1.8e308')
       if (typeof value !== 'object' || value === null) continue
       if (depth >= maxDataLevels) throw refusal('data', `more than ${maxDataLevels} levels`, 'any JSON, at most 64 levels deep')
       // Socket.IO hands binary attachments over as buffers.
