@@ -4,7 +4,7 @@ import { createSilentLog } from '../../shared/log.js'
 import { signTicket } from '../../shared/identity/sign.js'
 import type { NodeId } from '../../shared/names.js'
 import { createRing } from '../../shared/ring.js'
-import type { Store } from '../../shared/store/store.js'
+import type { LmdbStore } from '../../shared/store/lmdb-store.js'
 import { createInProcessBus, type InProcessBus } from '../../services/dispatch/in-process-bus.js'
 import { startNode, type NodeOptions, type RunningNode } from '../../services/notifications/start.js'
 import { quickIntervals } from './dispatch-nodes.js'
@@ -14,7 +14,7 @@ import { until } from './until.js'
 
 export interface NodesOnOneStore {
   readonly hub: InProcessBus
-  readonly store: Store
+  readonly store: LmdbStore
   readonly nodes: Record<string, RunningNode>
   /** A user's way to one node. */
   session: (user: string, node: string) => Session

@@ -146,8 +146,8 @@ export function createHub ({ store, heads, now, log, onEntry }: HubOptions): Hub
   function pass (stream: Mutable, doc: EntryDoc): void {
     const { prev } = placeOfEntry(doc.key)
     if (stream.pending.length === 0) stream.pendingFrom = stream.head
-    const wire = doc.expiresAt > now() ? entryWire(doc) : goneWire(stream.id, prev, doc.seq)
-    if (prev !== 0 && prev !== stream.head) stream.pending.push(goneWire(stream.id, stream.head, prev))
+    const wire = doc.expiresAt > now() ? entryWire(doc, undefined, stream.head) : goneWire(stream.id, prev === 0 ? 0 : Math.max(prev, stream.head), doc.seq)
+    if (prev > stream.head) stream.pending.push(goneWire(stream.id, stream.head, prev))
     stream.pending.push(wire)
     stream.pendingChars += wire.length
     stream.head = doc.seq

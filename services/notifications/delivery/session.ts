@@ -16,6 +16,8 @@ import type { StreamId, UserId } from '../../../shared/names.js'
 import type { Store } from '../../../shared/store/store.js'
 import type { Ticket } from '../../../shared/identity/verify.js'
 import type { Heads } from '../stream/heads.js'
+import { toMs } from '../../../shared/clock.js'
+import { goneWire } from '../stream/entry.js'
 import { recover } from '../stream/recovery.js'
 import { visibleStreams } from '../state/unread.js'
 import type { UserView } from '../state/user-views.js'
@@ -44,6 +46,8 @@ const pageChars = 256 * 1024
 const syncChars = 512 * 1024
 const volatileBytes = 256 * 1024
 const emptyReadPauseMs = 50
+/** No entry is purged sooner after its creation. */
+const silentMs = 24 * 3_600_000
 
 export class Session implements StreamReader {
   readonly user: UserId
@@ -140,10 +144,21 @@ export class Session implements StreamReader {
       await this.#outlet.drained()
       const page = await recover({ store, now }, this.#view().state, stream, cursor, pageEntries, pageChars)
       if (this.#state !== 'live' || this.#sent.get(stream) !== cursor) return
-      if (page.cursor === cursor) { await new Promise(resolve => setTimeout(resolve, emptyReadPauseMs)); continue }
+      if (page.cursor === cursor) {
+        // Announced and not readable yet; or, where the stream has been silent for a day, all of it purged.
+        if (now() - toMs(local.head) > silentMs) this.#skip(stream, cursor, local.head)
+        else await new Promise(resolve => setTimeout(resolve, emptyReadPauseMs))
+        continue
+      }
       if (page.wires.length > 0 && !this.#outlet.send(entriesFrame(page.wires))) { this.fallBehind(); return }
       this.#sent.set(stream, page.cursor)
     }
+  }
+
+  /** What lay between is gone for good. */
+  #skip (stream: StreamId, from: number, to: number): void {
+    if (this.#outlet.send(entriesFrame([goneWire(stream, from, to)]))) this.#sent.set(stream, to)
+    else this.fallBehind()
   }
 
   #view: () => UserView = () => { throw new Error('a session without a view') }

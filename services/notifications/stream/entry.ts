@@ -68,9 +68,14 @@ export const erasedText = (doc: MessageDoc): string =>
 /** One's own copies are never unread. */
 const isOwnCopy = (doc: MessageDoc): boolean => doc.boxes !== 'inbox'
 
-/** The JSON text of an entry for a reader. */
-export function entryWire (doc: EntryDoc, flags: Flags = untouched): string {
-  const { stream, prev } = placeOfEntry(doc.key)
+/**
+ * The JSON text of an entry for a reader who was sent everything up to `after`. Where what came before it has been purged,
+ * an entry was appended to one further back than the reader has come: to this reader it follows `after`.
+ */
+export function entryWire (doc: EntryDoc, flags: Flags = untouched, after = 0): string {
+  const place = placeOfEntry(doc.key)
+  const { stream } = place
+  const prev = place.prev === 0 ? 0 : Math.max(place.prev, after)
   if (doc.kind === 'message') {
     return `{"type":"message","id":"${doc.id}","stream":${JSON.stringify(stream)},"seq":${doc.seq},"prev":${prev},${doc.text}${flagsWire(doc, flags)}}`
   }

@@ -41,11 +41,11 @@ export async function recover (
     if (chars > maxChars) break
     taken++
     const { prev } = placeOfEntry(doc.key)
-    // prev 0 is a new beginning, which needs no word; a prev below the cursor means that the cursor was none of ours.
+    // prev 0 is a new beginning, which needs no word; below a prev that the reader has passed all is purged, or never was.
     if (prev > at) { goneSince ??= at; at = prev }
     if (isHidden(state, stream, doc, now())) { goneSince ??= at; at = doc.seq; continue }
     endGone()
-    const wire = doc.kind === 'message' ? entryWire(asRecalled(doc, recalls), flagsOf(state, stream, doc.seq, doc.category)) : entryWire(doc)
+    const wire = doc.kind === 'message' ? entryWire(asRecalled(doc, recalls), flagsOf(state, stream, doc.seq, doc.category), at) : entryWire(doc, undefined, at)
     wires.push(wire)
     chars += wire.length
     at = doc.seq
