@@ -20,6 +20,8 @@ export interface Metrics {
   readonly eventLoopLagMs: number
   /** Names without the prefix `gatepost_`; a counter's end in `_total`. */
   counter: <L extends string = never>(name: string, help: string, labels?: readonly L[]) => Counter<L>
+  /** A count that is kept elsewhere and only grows; `read` is asked at every scrape. */
+  total: (name: string, help: string, read: () => number) => Counter
   /** `read` is asked at every scrape. */
   gauge: (name: string, help: string, read: () => number) => Gauge
   histogram: <L extends string = never>(name: string, help: string, buckets: readonly number[], labels?: readonly L[]) => Histogram<L>
@@ -85,6 +87,18 @@ export function createMetrics ({ processMetrics }: { processMetrics?: ProcessMet
     registry,
     get eventLoopLagMs () { return ofProcess.eventLoopLagMs },
     counter: (name, help, labels = []) => new Counter({ name: prefix + name, help, labelNames: labels, registers: [registry] }),
+    total (name, help, read) {
+      const counter = new Counter({
+        name: prefix + name,
+        help,
+        registers: [registry],
+        collect () {
+          counter.reset()
+          counter.inc(read())
+        }
+      })
+      return counter
+    },
     gauge (name, help, read) {
       const gauge = new Gauge({ name: prefix + name, help, registers: [registry], collect () { gauge.set(read()) } })
       return gauge

@@ -73,6 +73,7 @@ export interface NodeCoreOptions {
   readonly rateUserPerMinute: number | undefined
   readonly isDraining: () => boolean
   readonly eventLoopLagMs: () => number
+  readonly observeAppend?: (seconds: number) => void
   /** The ring's node for a stream. */
   readonly ownerOf: (stream: StreamId) => NodeId | undefined
   /** Awaited before streams are appended to; see node-log.ts. */
@@ -86,7 +87,7 @@ const lookAgainMs = 15_000
 const maxLagMs = 2_000
 
 export function createNodeCore (options: NodeCoreOptions): NodeCore {
-  const { nodeId, store, dispatch, clock, log, secret, auth, retentionMs, rateUserPerMinute, isDraining, eventLoopLagMs, ownerOf, beforeStoring, rules } = options
+  const { nodeId, store, dispatch, clock, log, secret, auth, retentionMs, rateUserPerMinute, isDraining, eventLoopLagMs, observeAppend, ownerOf, beforeStoring, rules } = options
   const { now } = clock
   const heads = createHeads({ store, now })
   const views = createUserViews({ store, heads, now })
@@ -109,6 +110,7 @@ export function createNodeCore (options: NodeCoreOptions): NodeCore {
     log,
     beforeStoring,
     ...rules !== undefined && { rules },
+    ...observeAppend !== undefined && { onDuration: observeAppend },
     onAppended: (stream, doc) => {
       if (stream.startsWith('n:')) return
       arrived(stream, doc)

@@ -18,13 +18,21 @@ export function observeNode (metrics: Metrics, { core, lookout }: { core: NodeCo
     return behind
   })
   metrics.gauge('local_streams', 'Streams with a reader here.', () => [...core.hub.streams()].length)
-  metrics.gauge('messages', 'Messages that came in by this node since its start.', core.messageCount)
-  metrics.gauge('appends', 'Entries appended since the start.', () => appender.counts.entries)
-  metrics.gauge('append_groups', 'Groups in which they were appended.', () => appender.counts.groups)
-  metrics.gauge('append_conflicts', 'Appends that met another writer or a failure, and were tried again.', () => appender.counts.conflicts)
-  metrics.gauge('append_deep_looks', 'Appends before which a stream had to be read to be sure of exactly once.', () => appender.counts.deepLooks)
-  metrics.gauge('appends_handed_over', 'Entries that the node of their stream appended for this one.', () => handOver.counts.handed)
-  metrics.gauge('append_fallbacks', 'Entries that this node appended because their stream\'s node did not answer.', () => handOver.counts.fallbacks)
-  metrics.gauge('heads_prolonged', 'Heads of streams kept from expiry.', () => appender.counts.prolonged)
-  metrics.gauge('gaps_healed', 'Streams found to have grown without a broadcast.', () => lookout.healed)
+  metrics.total('messages_total', 'Messages that came in by this node since its start.', core.messageCount)
+  metrics.total('appends_total', 'Entries appended since the start.', () => appender.counts.entries)
+  metrics.total('append_groups_total', 'Groups in which they were appended.', () => appender.counts.groups)
+  metrics.total('append_conflicts_total', 'Appends that met another writer or a failure, and were tried again.', () => appender.counts.conflicts)
+  metrics.total('append_deep_looks_total', 'Appends before which a stream had to be read to be sure of exactly once.', () => appender.counts.deepLooks)
+  metrics.total('appends_handed_over_total', 'Entries that the node of their stream appended for this one.', () => handOver.counts.handed)
+  metrics.total('append_fallbacks_total', 'Entries that this node appended because their stream\'s node did not answer.', () => handOver.counts.fallbacks)
+  metrics.total('heads_prolonged_total', 'Heads of streams kept from expiry.', () => appender.counts.prolonged)
+  metrics.total('gaps_healed_total', 'Streams found to have grown without a broadcast.', () => lookout.healed)
+}
+
+/** 0.5 ms to 30 s. */
+const appendBuckets = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 30]
+
+export function createAppendObserver (metrics: Metrics): (seconds: number) => void {
+  const histogram = metrics.histogram('append_seconds', 'From the call of an append until its entry is durable.', appendBuckets)
+  return seconds => { histogram.observe(seconds) }
 }

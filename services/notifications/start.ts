@@ -22,7 +22,7 @@ import { createLookout } from './lookout.js'
 import { createNodeCore, type NodeCore } from './node-core.js'
 import { createNodeLog } from './node-log.js'
 import { createNodeRequests } from './node-requests.js'
-import { observeNode } from './node-metrics.js'
+import { createAppendObserver, observeNode } from './node-metrics.js'
 import { createPlacement, type Placement } from './placement.js'
 import { serveMessages } from './routes/messages.js'
 import type { AppendRules } from './stream/appender.js'
@@ -86,13 +86,14 @@ export async function startNode ({ settings, store, bus, natsPrefix, log: parent
   })
 
   const offset = watchClock(store, clock.now, log)
+  const isClockOff = (): boolean => Math.abs(offset.ms()) > maxClockOffsetMs
   serveProbes(app, {
     metrics,
     checks: () => ({
       store: store.status().reachable || 'not reachable',
       dispatch: made.dispatch === undefined ? 'starting' : made.dispatch.isConnected || 'no link',
       members: made.dispatch?.hasSettled === true || 'waiting for a round of heartbeats',
-      clock: Math.abs(offset.ms()) <= maxClockOffsetMs || `${Math.round(offset.ms() / 1000)} s off the store's`,
+      clock: !isClockOff() || `${Math.round(offset.ms() / 1000)} s off the store's`,
       serving: made.placement?.state === 'draining' ? 'draining' : isClosing ? 'closing' : true
     })
   })
@@ -123,7 +124,8 @@ export async function startNode ({ settings, store, bus, natsPrefix, log: parent
       weight: settings.nodeWeight,
       version: settings.version,
       startedAt,
-      state: () => isDraining() ? 'draining' : 'up',
+      // One whose clock is wrong takes nobody new either.
+      state: () => isDraining() || isClockOff() ? 'draining' : 'up',
       load: () => ({
         sockets: made.core?.users.sessionCount ?? 0,
         users: made.core?.users.users ?? 0,
@@ -137,7 +139,7 @@ export async function startNode ({ settings, store, bus, natsPrefix, log: parent
   })
   made.dispatch = dispatch
   const core = createNodeCore({
-    nodeId: id, store, dispatch, clock, log, secret: settings.secret, auth: settings.auth, retentionMs: settings.retentionMs, rateUserPerMinute: settings.rateUserPerMinute, isDraining, eventLoopLagMs: () => metrics.eventLoopLagMs, ownerOf: stream => made.placement?.ownerOf(stream), beforeStoring: nodeLog.beforeStoring, rules
+    nodeId: id, store, dispatch, clock, log, secret: settings.secret, auth: settings.auth, retentionMs: settings.retentionMs, rateUserPerMinute: settings.rateUserPerMinute, isDraining, eventLoopLagMs: () => metrics.eventLoopLagMs, observeAppend: createAppendObserver(metrics), ownerOf: stream => made.placement?.ownerOf(stream), beforeStoring: nodeLog.beforeStoring, rules
   })
   made.core = core
   const { users, hub } = core

@@ -79,6 +79,8 @@ export interface AppenderOptions {
   readonly beforeStoring?: (streams: readonly StreamId[]) => Promise<void> | undefined
   /** A stream whose last outcome stayed unknown: something may still land in it. */
   readonly onUnknown?: (stream: StreamId) => void
+  /** How long each new entry took, from the call to durable, in seconds. */
+  readonly onDuration?: (seconds: number) => void
   readonly rules?: AppendRules
   readonly maxGroupsInFlight?: number
 }
@@ -124,7 +126,7 @@ interface Chain {
 }
 
 export function createAppender (options: AppenderOptions): Appender {
-  const { store, clock, log, onAppended, beforeStoring, onUnknown, rules = appendRules, maxGroupsInFlight = store.isAtomic === true ? 1 : 4 } = options
+  const { store, clock, log, onAppended, beforeStoring, onUnknown, onDuration, rules = appendRules, maxGroupsInFlight = store.isAtomic === true ? 1 : 4 } = options
   const chains = new Map<StreamId, Chain>()
   const queued = new Set<Chain>()
   const counts: AppendCounts = { groups: 0, entries: 0, conflicts: 0, deepLooks: 0, prolonged: 0 }
@@ -291,7 +293,10 @@ export function createAppender (options: AppenderOptions): Appender {
 
   function settle (chain: Chain, pending: Pending, doc: EntryDoc, isNew: boolean): void {
     release(chain, pending)
-    if (isNew) counts.entries++
+    if (isNew) {
+      counts.entries++
+      onDuration?.((clock.now() - pending.since) / 1000)
+    }
     onAppended(chain.stream, doc)
     pending.resolve({ doc, isNew })
   }
