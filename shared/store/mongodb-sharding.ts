@@ -97,14 +97,15 @@ export async function shardCollections (admin: ShardingAdmin): Promise<string[]>
   for (const name of collectionNames) {
     await attempt(name, async () => {
       const namespace = `${admin.database}.${name}`
-      let refusal: unknown
-      await settled(async () => await admin.command({ shardCollection: namespace, key: { _id: 1 } })).catch((error: unknown) => { refusal = error })
+      let refusal: Error | undefined
+      await settled(async () => await admin.command({ shardCollection: namespace, key: { _id: 1 } })).catch((error: Error) => { refusal = error })
       // Where it is sharded already the answer differs from version to version: what counts is what it is now.
-      const shardKey = await admin.shardKey(name).catch((error: unknown) => {
-        if (refusal !== undefined || (error as { code?: unknown }).code === undefined) throw (refusal ?? error) as Error
+      const shardKey = await admin.shardKey(name).catch((error: Error & { code?: unknown }) => {
+        if (refusal !== undefined) throw refusal
+        if (error.code === undefined) throw error
         return expectedKey
       })
-      if (shardKey === undefined) throw (refusal ?? new Error('it is not sharded')) as Error
+      if (shardKey === undefined) throw refusal ?? new Error('it is not sharded')
       if (shardKey !== expectedKey) {
         notes.push(`${name}: sharded by ${shardKey} instead of { _id: 1 }; start anew in another database`)
         return

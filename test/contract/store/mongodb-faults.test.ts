@@ -130,3 +130,35 @@ t.test('frozen link - a write is unknown, a read rejects in the end, and both wo
   const docs = await until('it can be read', async () => await store.range('entries', ownerRange(stream), { limit: 9 }).catch(() => undefined))
   t.ok([1, 2].includes(docs.length))
 })
+
+t.test('frozen link - whatever the servers do, every call has its answer well before an append is given up', { skip }, async t => {
+  const proxy = await startTcpProxy(t, server?.port ?? 0)
+  const store = await openMongodbStore({ url: throughProxy(proxy.port).replace('&serverSelectionTimeoutMS=500', ''), log: silentLog })
+  t.teardown(async () => { proxy.thaw(); await store.close() })
+  const [stream, other] = [freshStream(), freshStream()]
+  const key = membershipKey(stream, 'g')
+  await store.insertChains('entries', [[message(stream, 0, 1)]])
+  await store.insertChains('state', [[{ key, v: 0, purgeAt: null, text: '' }]])
+  proxy.freeze()
+  const timed = async <T>(work: Promise<T>): Promise<{ answer: T | undefined, ms: number }> => {
+    const start = performance.now()
+    const answer = await work.catch(() => undefined)
+    return { answer, ms: performance.now() - start }
+  }
+  // Takes the one connection that is open, before others want one.
+  const first = timed(store.insertChains('entries', [[message(stream, 1, 2)]]))
+  await new Promise(resolve => setTimeout(resolve, 50))
+  const [single, chain, replaced, ...others] = await Promise.all([
+    first,
+    timed(store.insertChains('entries', [[message(other, 0, 1), message(other, 1, 2)]])),
+    timed(store.replace('state', [{ was: 0, doc: { key, v: 1, purgeAt: null, text: '1' } }])),
+    timed(store.get('entries', [entryKey(stream, 0)])), timed(store.range('entries', ownerRange(stream), { limit: 5 })),
+    timed(store.ranges('entries', [ownerRange(stream)], { limit: 5 })), timed(store.lasts('entries', [ownerRange(stream), ownerRange(other)])),
+    timed(store.remove('claims', [key])), timed(store.timeMs())
+  ])
+  t.match(single.answer, [{ stored: 0, stopped: 'unknown' }])
+  t.ok(['unknown', 'refused'].includes(chain.answer?.[0]?.stopped ?? ''))
+  t.ok(['unknown', 'refused'].includes(replaced.answer?.[0] ?? ''))
+  for (const { answer } of others) t.equal(answer, undefined)
+  t.ok(Math.max(...[single, chain, replaced, ...others].map(({ ms }) => ms)) < 7000, 'within seconds')
+})
