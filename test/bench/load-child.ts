@@ -1,0 +1,125 @@
+/** The clients of one side: sockets that count what they get, and requests over connections that are kept. */
+import { Agent, request } from 'node:http'
+import { createHistogram } from '../../services/cli/bench/histogram.js'
+import { paced } from '../../services/cli/bench/pace.js'
+import { openRawSocket, type RawSocket } from '../../services/cli/bench/raw-socket.js'
+import { draft, sharedNowMs } from './message.js'
+import { serveParent } from './serve-parent.js'
+
+const sockets: RawSocket[] = []
+/** Deliveries of each message, by its number. */
+let came = new Map<number, number>()
+let total = 0
+let latency = createHistogram()
+let onDelivery = (): void => {}
+const agent = new Agent({ keepAlive: true, maxSockets: 256 })
+
+interface Opening { url: string, auths: object[], waitsForReady: boolean, perSecond: number }
+interface Requests { url: string, method: string, tokens: string[], bodies: Array<string | undefined>, inFlight: number, status: number }
+
+function take (json: string): void {
+  const entries = JSON.parse(json) as Array<{ data?: { n: number, atMs: number } | null }>
+  const now = sharedNowMs()
+  for (const { data } of entries) {
+    if (data === undefined || data === null) continue
+    came.set(data.n, (came.get(data.n) ?? 0) + 1)
+    total++
+    if (data.atMs > 0) latency.add(now - data.atMs)
+  }
+  onDelivery()
+}
+
+async function ask (method: string, url: string, token: string | undefined, body: string | undefined): Promise<{ status: number, text: string }> {
+  return await new Promise((resolve, reject) => {
+    const headers: Record<string, string | number> = {}
+    if (token !== undefined) headers['authorization'] = `Bearer ${token}`
+    if (body !== undefined) Object.assign(headers, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) })
+    const outgoing = request(url, { agent, method, headers }, incoming => {
+      let text = ''
+      incoming.setEncoding('utf8')
+      incoming.on('data', (chunk: string) => { text += chunk })
+      incoming.on('end', () => { resolve({ status: incoming.statusCode ?? 0, text }) })
+      incoming.on('error', reject)
+    })
+    outgoing.on('error', reject)
+    outgoing.end(body)
+  })
+}
+
+let nextNumber = 0
+
+serveParent({
+  open: async ({ url, auths, waitsForReady, perSecond }: Opening) => {
+    let ready = 0
+    await paced({ perSecond, inFlight: 50 }, { count: auths.length }, async at => {
+      await new Promise<void>((resolve, reject) => {
+        openRawSocket({
+          url,
+          auth: auths[at]!,
+          onEvent: (event, json) => {
+            if (event === 'entries') take(json)
+            else if (event === 'ready') {
+              ready++
+              resolve()
+            }
+          },
+          onClosed: reject
+        }).then(socket => {
+          sockets.push(socket)
+          if (!waitsForReady) resolve()
+        }, reject)
+      })
+    })
+    return { sockets: sockets.length, ready }
+  },
+
+  /** Messages to all sockets, so many in flight: the next one goes when all sockets have one. */
+  fanOut: async ({ url, token, to, messages, inFlight }: { url: string, token: string | undefined, to: object, messages: number, inFlight: number }) => {
+    const waiting = new Map<number, () => void>()
+    onDelivery = () => {
+      for (const [n, done] of waiting) {
+        if ((came.get(n) ?? 0) < sockets.length) continue
+        waiting.delete(n)
+        came.delete(n)
+        done()
+      }
+    }
+    await paced({ perSecond: 0, inFlight }, { count: messages }, async () => {
+      const n = nextNumber++
+      const delivered = new Promise<void>(resolve => { waiting.set(n, resolve) })
+      const { status, text } = await ask('POST', url, token, JSON.stringify(draft(to, n)))
+      if (status !== 201) throw new Error(`${status} ${text}`)
+      await delivered
+    })
+    return messages * sockets.length
+  },
+
+  requests: async ({ url, method, tokens, bodies, inFlight, status }: Requests) => {
+    const count = Math.max(tokens.length, bodies.length)
+    await paced({ perSecond: 0, inFlight }, { count }, async at => {
+      const answer = await ask(method, url, tokens[at % tokens.length], bodies[at % bodies.length])
+      if (answer.status !== status || answer.text.includes('"code"')) throw new Error(`${answer.status} ${answer.text.slice(0, 500)}`)
+    })
+    return count
+  },
+
+  /** Resolves once so many entries have come since the last `reset`. */
+  came: async (count: number) => {
+    await new Promise<void>((resolve, reject) => {
+      const timer = setTimeout(() => { reject(new Error(`${total} of ${count} deliveries came`)) }, 60_000)
+      onDelivery = () => {
+        if (total < count) return
+        clearTimeout(timer)
+        resolve()
+      }
+      onDelivery()
+    })
+    return { total, p50Ms: latency.quantile(0.5), p99Ms: latency.quantile(0.99) }
+  },
+  reset: () => {
+    total = 0
+    came = new Map()
+    latency = createHistogram()
+    onDelivery = () => {}
+  }
+})

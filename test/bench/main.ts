@@ -1,0 +1,55 @@
+/** `npm run bench`: every row beside its baseline, in turns; the table as Markdown on stdout, progress on stderr. */
+import { parseArgs } from 'node:util'
+import { runRow, type RowResult } from './interleave.js'
+import type { Size } from './row.js'
+import { rows } from './rows.js'
+import { skippedLine, tableHead, tableLine } from './table.js'
+
+const help = `npm run bench -- [--row NAME]... [--runs N] [--short] [--json]
+
+  --row NAME   only this row; may be repeated. The rows:
+${rows.map(({ name, ours, baseline }) => `                 ${name}: ${ours}\n                   beside: ${baseline}`).join('\n')}
+  --runs N     turns of each side that count (5)
+  --short      a quarter of the messages
+  --json       the results as JSON, one line for each row
+`
+
+const { values } = parseArgs({
+  options: {
+    row: { type: 'string', multiple: true },
+    runs: { type: 'string', default: '5' },
+    short: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false }
+  }
+})
+
+async function main (): Promise<number> {
+  if (values.help) {
+    process.stdout.write(help)
+    return 0
+  }
+  const runs = Number(values.runs)
+  const unknown = (values.row ?? []).filter(name => !rows.some(row => row.name === name))
+  if (unknown.length > 0 || !Number.isInteger(runs) || runs < 1) {
+    process.stderr.write(unknown.length > 0 ? `--row: got ${unknown.join(', ')}; takes ${rows.map(({ name }) => name).join(', ')}\n` : '--runs: takes a whole number from 1\n')
+    return 2
+  }
+  const size: Size = values.short ? 'short' : 'full'
+  const chosen = rows.filter(({ name }) => values.row === undefined || values.row.includes(name))
+  const say = (text: string): void => { process.stderr.write(`${text}\n`) }
+  if (!values.json) console.log(tableHead())
+  for (const row of chosen) {
+    const missing = await row.missing?.()
+    if (missing !== undefined) {
+      console.log(values.json ? JSON.stringify({ name: row.name, skipped: missing }) : skippedLine(row.name, missing))
+      continue
+    }
+    say(`${row.name}: ${row.ours}, beside: ${row.baseline}`)
+    const result: RowResult = await runRow(row, size, { runs, warmUps: row.name === 'idle-memory' ? 0 : 1, onTurn: text => { say(`  ${text}`) } })
+    console.log(values.json ? JSON.stringify(result) : tableLine(row, result))
+  }
+  return 0
+}
+
+process.exit(await main())

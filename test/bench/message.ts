@@ -1,0 +1,21 @@
+/** The one message of the comparison: what both sides carry, in bytes as good as equal. */
+export const secret = 'a secret of at least 32 bytes, for comparisons'
+export const body = 'some text that is the body of a mail '.repeat(4)
+export const userName = (i: number): string => `user-${i}`
+
+export interface Draft { readonly to: object, readonly title: string, readonly body: string, readonly data: object }
+export const draft = (to: object, n: number, atMs = 0): Draft => ({ to, title: `m${n}`, body, data: { n, atMs } })
+
+/** As a reader of Gatepost gets it; a bare Socket.IO server emits the same. */
+export const entryLike = ({ to, title, body, data }: Draft, stream: string): object => ({
+  type: 'message', id: '0123456789a0123456789abcdefu', stream, seq: 373494926147584, prev: 373494926143488, from: { producer: 'shop' }, to, title, body, data,
+  category: 'general', createdAt: new Date().toISOString(), expiresAt: new Date().toISOString(), boxes: ['inbox'], read: false, archived: false, recalled: false
+})
+
+/** The stored text of a message to an inbox: what an entry shows, from `from` to `boxes`, without braces. */
+export const storedText = ({ to, title, body, data }: Draft, createdAtMs: number, expiresAtMs: number): string => JSON.stringify({
+  from: { producer: 'shop' }, to, title, body, data, category: 'general', createdAt: new Date(createdAtMs).toISOString(), expiresAt: new Date(expiresAtMs).toISOString(), boxes: ['inbox']
+}).slice(1, -1)
+
+/** Ms of a clock that all processes of this machine share. */
+export const sharedNowMs = (): number => Number(process.hrtime.bigint()) / 1e6

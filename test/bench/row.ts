@@ -1,0 +1,35 @@
+/** What a row of the comparison is: two contestants that take turns in one run. */
+
+/** One turn. `cost` is what is compared: µs of server CPU for one unit, or bytes. Less is better. */
+export interface Measured {
+  readonly cost: number
+  /** Beside it, by name: shown, and compared where a row says so. */
+  readonly figures?: Readonly<Record<string, number>>
+}
+
+export interface Contest {
+  readonly ours: () => Promise<Measured>
+  readonly baseline: () => Promise<Measured>
+  readonly close: () => Promise<void>
+}
+
+/** How large a row is: as documented, in a quarter of the time, or just enough to yield figures. */
+export type Size = 'full' | 'short' | 'tiny'
+
+export interface Row {
+  readonly name: string
+  readonly unit: string
+  readonly ours: string
+  readonly baseline: string
+  /** `rate`: units for the same cost, ours against the baseline's. `cost`: the cost of one, the same way round. */
+  readonly reach: { readonly kind: 'rate', readonly atLeast: number } | { readonly kind: 'cost', readonly atMost: number }
+  /** Figures that may not be worse than the baseline's. */
+  readonly noWorse?: readonly string[]
+  /** What it needs that is not there; undefined where it can run. */
+  readonly missing?: () => Promise<string | undefined>
+  readonly prepare: (size: Size) => Promise<Contest>
+}
+
+export const sized = (size: Size, full: number, tiny: number): number => size === 'full' ? full : size === 'short' ? Math.max(tiny, Math.ceil(full / 4)) : tiny
+/** Sockets and stores stay as large as documented, short or not: the cost depends on them. */
+export const populated = (size: Size, full: number, tiny: number): number => size === 'tiny' ? tiny : full

@@ -1,0 +1,93 @@
+/** A stored mail to the one socket of its receiver: here, and on another node. */
+import { needsNats, needsRedis, startNats, startRedis } from '../backends.js'
+import { startChild, type Child } from '../child.js'
+import { openClients, startSocketIo } from '../clients.js'
+import { cpuDuring } from '../cpu.js'
+import { withResources, type Resources } from '../resources.js'
+import { sized, populated, type Measured, type Row } from '../row.js'
+
+/** So many different users in one turn of the event loop, as a busy server reads requests. */
+const perTurn = 16
+const window = 2_000
+
+async function startCore (resources: Resources, nodeId: string, natsUrl?: string): Promise<{ server: Child, url: string, nodeId: string }> {
+  const dir = await resources.tempDir()
+  const server = resources.add(await startChild('./servers/core-child.ts'))
+  return { server, nodeId, ...await server.ask<{ url: string }>('start', { dir, nodeId, natsUrl, natsPrefix: 'compare' }) }
+}
+
+/** In windows, each begun when the one before has come: nothing piles up. What is pushed is made before the clock starts. */
+async function pushes ({ from, servers, pids, clients, users, count, isRemote }: { from: Child, servers: readonly Child[], pids: readonly number[], clients: Child, users: number, count: number, isRemote: boolean }): Promise<Measured> {
+  let micros = 0
+  for (let done = 0; done < count; done += window) {
+    const many = Math.min(window, count - done)
+    await clients.ask('reset')
+    await from.ask('make', { users, count: many })
+    micros += (await cpuDuring(servers, pids, async () => {
+      await from.ask('push', { perTurn, isRemote })
+      await clients.ask('came', many)
+    })).micros
+  }
+  return { cost: micros / count }
+}
+
+const pushLocal: Row = {
+  name: 'push-local',
+  unit: 'push',
+  ours: 'an entry that is stored already to the socket of its user: hub, session, frame, and the unread numbers',
+  baseline: 'io.to(user).emit',
+  reach: { kind: 'rate', atLeast: 1.2 },
+  prepare: async size => await withResources(async resources => {
+    const users = populated(size, 1_000, 8)
+    const count = sized(size, 60_000, 40)
+    const { server, url, nodeId } = await startCore(resources, 'n1')
+    const clients = await openClients(resources, { url, node: nodeId, users })
+    const bare = await startSocketIo(resources)
+    const bareClients = await openClients(resources, { url: bare.url, users })
+    return {
+      ours: async () => await pushes({ from: server, servers: [server], pids: [], clients, users, count, isRemote: false }),
+      baseline: async () => await pushes({ from: bare.server, servers: [bare.server], pids: [], clients: bareClients, users, count, isRemote: false })
+    }
+  })
+}
+
+const pacedPerSecond = 2_000
+
+/** CPU as fast as it goes, then times at a steady rate. */
+async function remotePushes (options: Parameters<typeof pushes>[0] & { paced: number }): Promise<Measured> {
+  const { cost } = await pushes(options)
+  const { from, clients, users, paced } = options
+  await clients.ask('reset')
+  await from.ask('pushPaced', { users, count: paced, perSecond: pacedPerSecond })
+  const { p50Ms, p99Ms } = await clients.ask<{ p50Ms: number, p99Ms: number }>('came', paced)
+  return { cost, figures: { p50Ms, p99Ms } }
+}
+
+const pushRemote: Row = {
+  name: 'push-remote',
+  unit: 'push',
+  ours: 'one node broadcasts an entry over NATS, another pushes it to the socket of its user; both nodes and NATS counted',
+  baseline: 'io.to(user).emit across two processes with @socket.io/redis-adapter; both and Redis counted',
+  reach: { kind: 'rate', atLeast: 1.3 },
+  noWorse: ['p50Ms', 'p99Ms'],
+  missing: async () => await needsRedis() ?? await needsNats(),
+  prepare: async size => await withResources(async resources => {
+    const users = populated(size, 1_000, 8)
+    const count = sized(size, 40_000, 40)
+    const paced = sized(size, 8_000, 40)
+    const nats = resources.add(await startNats())
+    const from = await startCore(resources, 'n1', nats.url)
+    const to = await startCore(resources, 'n2', nats.url)
+    const clients = await openClients(resources, { url: to.url, node: to.nodeId, users })
+    const redis = resources.add(await startRedis())
+    const bareFrom = await startSocketIo(resources, redis.url)
+    const bareTo = await startSocketIo(resources, redis.url)
+    const bareClients = await openClients(resources, { url: bareTo.url, users })
+    return {
+      ours: async () => await remotePushes({ from: from.server, servers: [from.server, to.server], pids: [nats.pid], clients, users, count, paced, isRemote: true }),
+      baseline: async () => await remotePushes({ from: bareFrom.server, servers: [bareFrom.server, bareTo.server], pids: [redis.pid], clients: bareClients, users, count, paced, isRemote: true })
+    }
+  })
+}
+
+export const pushRows: readonly Row[] = [pushLocal, pushRemote]
