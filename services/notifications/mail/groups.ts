@@ -1,7 +1,7 @@
 /** Joining and leaving groups: an entry in the user's stream first, then the two documents that others look it up in. */
 import { toMs, type Clock } from '../../../shared/clock.js'
-import { membershipRange, ownerPrefix } from '../../../shared/keys.js'
-import { groupStream, type GroupId, type StreamId, type UserId } from '../../../shared/names.js'
+import { membershipKey, membershipRange, ownerPrefix } from '../../../shared/keys.js'
+import { groupStream, userStream, type GroupId, type StreamId, type UserId } from '../../../shared/names.js'
 import type { EntryDoc, Store } from '../../../shared/store/store.js'
 import type { MembershipChange } from '../stream/change.js'
 import type { EntryDraft } from '../stream/entry.js'
@@ -28,7 +28,19 @@ export interface GroupsOptions {
 }
 
 export function createGroups ({ store, clock, heads, views, append, retentionMs }: GroupsOptions): Groups {
+  /** The last one under way for each user and group. */
+  const turns = new Map<string, Promise<void>>()
+
+  /** One after the other for each user and group: two devices that connect with the same new group join it once. */
   async function record (user: UserId, group: GroupId, isMember: boolean): Promise<void> {
+    const key = membershipKey(userStream(user), group)
+    const before = turns.get(key) ?? Promise.resolve()
+    const turn = before.catch(() => {}).then(async () => { await recordNow(user, group, isMember) })
+    turns.set(key, turn)
+    try { await turn } finally { if (turns.get(key) === turn) turns.delete(key) }
+  }
+
+  async function recordNow (user: UserId, group: GroupId, isMember: boolean): Promise<void> {
     const view = await views.fresh(user)
     const known = view.memberships.get(group)
     if ((known?.isMember ?? false) === isMember) {
