@@ -4,7 +4,7 @@ import { assign, assignBoth, checkChain, openSocket, producerOf, request, type A
 import { until } from '../helpers/until.js'
 
 /** GATEPOST_TEST_KILLS=300 for the long run. */
-const rounds = Number(process.env['GATEPOST_TEST_KILLS'] ?? 20)
+const rounds = Number(process.env['GATEPOST_TEST_KILLS'] ?? 8)
 t.setTimeout(rounds * 8000 + 40_000)
 
 const site = await startDeployment(t)

@@ -91,7 +91,7 @@ export function serveMessages (app: App, core: () => NodeCore): void {
   app.post('/messages/read', {
     onRequest: authenticate,
     // No body at all is everything, as `{}` is.
-    preValidation: async request => { request.body ??= {} },
+    preValidation: async request => { if (request.body === undefined) request.body = {} },
     schema: { ...common, summary: 'Marks everything read up to now, or up to these seqs, or in one category', body: ReadTo, response: { 200: UnreadAnswer, ...refusals(...perUser) } }
   }, async (request, reply) => {
     const { upTo, category } = request.body
