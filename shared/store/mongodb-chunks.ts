@@ -4,6 +4,7 @@
  * read it is served too: then commands are not kept to one shard.
  */
 import type { Db, Document, Timestamp } from 'mongodb'
+import { within } from './mongodb-deadline.js'
 import { shardMapOf, withChunks, type Chunk, type ShardMap } from './shard-map.js'
 import { collectionNames, type CollectionName } from './store.js'
 
@@ -12,6 +13,7 @@ const refreshMs = 30_000
 const soonMs = 1000
 /** More changes than these, and the whole map is read. */
 const maxChanges = 200
+const configMs = 10_000
 const unauthorized = 13
 
 /** What is asked of the config database. */
@@ -117,13 +119,12 @@ export function createShardMaps (read: ConfigReader, timing = { refreshMs, soonM
 export function configReaderOf (db: Db): ConfigReader {
   // An old answer costs efficiency only: the config servers' primary has better things to do.
   const config = db.client.db('config', { readPreference: 'secondaryPreferred' })
-  const timeMs = 10_000
-  const bounded = (): object => ({ maxTimeMS: timeMs, signal: AbortSignal.timeout(timeMs) })
+  const limit = { maxTimeMS: configMs }
   return {
-    collection: async name => await config.collection<{ _id: string }>('collections').findOne({ _id: `${db.databaseName}.${name}` }, bounded()),
-    chunks: async (owner, { since, limit = 0 }) => await config.collection('chunks')
-      .find({ ...owner, ...since !== undefined && { lastmod: { $gte: since } } }, { ...bounded(), projection: { _id: 0, min: 1, max: 1, shard: 1, lastmod: 1 }, sort: { lastmod: -1 }, limit })
-      .toArray()
+    collection: async name => await within(configMs, config.collection<{ _id: string }>('collections').findOne({ _id: `${db.databaseName}.${name}` }, limit)),
+    chunks: async (owner, { since, limit: most = 0 }) => await within(configMs, config.collection('chunks')
+      .find({ ...owner, ...since !== undefined && { lastmod: { $gte: since } } }, { ...limit, projection: { _id: 0, min: 1, max: 1, shard: 1, lastmod: 1 }, sort: { lastmod: -1 }, limit: most })
+      .toArray())
   }
 }
 

@@ -1,6 +1,6 @@
 /** How Gatepost connects to MongoDB, and what it asks a server about itself. */
 import { MongoClient, type Db, type Document, type MongoClientOptions } from 'mongodb'
-import { commandMs } from './mongodb-deadline.js'
+import { commandMs, within } from './mongodb-deadline.js'
 
 export const defaultDatabase = 'gatepost'
 const commandNotFound = 59
@@ -34,12 +34,11 @@ export function createClient (url: string, more: MongoClientOptions = {}): { cli
 /** `hello`, or `isMaster` on a server that does not know it. */
 export async function hello (db: Db): Promise<Document> {
   const admin = db.admin()
-  const signal = AbortSignal.timeout(commandMs)
   try {
-    return await admin.command({ hello: 1 }, { signal })
+    return await within(commandMs, admin.command({ hello: 1 }))
   } catch (error) {
     if ((error as { code?: number }).code !== commandNotFound) throw error
-    return await admin.command({ isMaster: 1 }, { signal })
+    return await within(commandMs, admin.command({ isMaster: 1 }))
   }
 }
 

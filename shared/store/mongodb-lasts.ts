@@ -5,7 +5,7 @@
  * once, as on servers that do not know the stage.
  */
 import type { Db, Document } from 'mongodb'
-import { commandMs, createDeadline, serverLimit } from './mongodb-deadline.js'
+import { commandMs, serverLimit, within } from './mongodb-deadline.js'
 import type { BsonDoc } from './mongodb-document.js'
 import type { MongodbReader } from './mongodb-read.js'
 import { isEmptyRange } from './store-keys.js'
@@ -36,8 +36,8 @@ export function createLastsReader ({ db, reader, isMongos }: { db: () => Db, rea
     const [first = [], ...others] = stages
     const pipeline = [...first, ...others.map(inner => ({ $unionWith: { coll: collection, pipeline: inner } }))]
     const answers = new Array<BsonDoc | undefined>(ranges.length).fill(undefined)
-    const options = { ...serverLimit, signal: createDeadline(commandMs).signal() }
-    for (const { doc, at } of await db().collection(collection).aggregate<{ doc: BsonDoc, at: number }>(pipeline, options).toArray()) answers[at] = doc
+    const found = await within(commandMs, db().collection(collection).aggregate<{ doc: BsonDoc, at: number }>(pipeline, serverLimit).toArray())
+    for (const { doc, at } of found) answers[at] = doc
     return answers
   }
 

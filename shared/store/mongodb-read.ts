@@ -21,9 +21,9 @@ export function createReader ({ db, mapOf }: { db: () => Db, mapOf: (collection:
   async function find (collection: CollectionName, filter: Document, { limit, projection, sort, deadline = createDeadline(commandMs) }: {
     limit: number, projection?: Document | undefined, sort?: 1 | -1, deadline?: Deadline | undefined
   }): Promise<BsonDoc[]> {
-    return await db().collection<BsonDoc>(collection).find(filter, {
-      limit, batchSize: limit + 1, ...serverLimit, signal: deadline.signal(), ...projection !== undefined && { projection }, ...sort !== undefined && { sort: { _id: sort } }
-    }).toArray()
+    return await deadline.within(db().collection<BsonDoc>(collection).find(filter, {
+      limit, batchSize: limit + 1, ...serverLimit, ...projection !== undefined && { projection }, ...sort !== undefined && { sort: { _id: sort } }
+    }).toArray())
   }
 
   return {

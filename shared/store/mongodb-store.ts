@@ -93,7 +93,7 @@ export async function openMongodbStore ({ url, log, now = Date.now, asMongos = f
     return {
       run: async command => {
         try {
-          return await db.command({ ...command, ...serverLimit, writeConcern }, { readPreference: 'primary', signal: deadline.signal() })
+          return await deadline.within(db.command({ ...command, ...serverLimit, writeConcern }, { readPreference: 'primary' }))
         } catch (error) {
           if (tellsOfMovedChunks(error)) maps.refreshSoon()
           // The driver throws for a write concern that was not met; the reply itself tells what was written.
