@@ -1,4 +1,5 @@
 /** Runs the two sides of a row in turns (A B A B …) and takes the medians. */
+import type { ProfileShare } from './profile.js'
 import type { Contest, Measured, Row } from './row.js'
 
 export interface Spread { readonly median: number, readonly min: number, readonly max: number }
@@ -26,9 +27,11 @@ export interface InterleaveOptions {
   /** Turns that count for nothing: code gets compiled, caches get filled. */
   readonly warmUps: number
   readonly onTurn?: (text: string) => void
+  /** Called once more than there are runs, with a turn of ours under the profiler: its figures count for nothing. */
+  readonly onProfile?: (server: number, shares: readonly ProfileShare[]) => void
 }
 
-export async function interleave (contest: Contest, { runs, warmUps, onTurn }: InterleaveOptions): Promise<{ ours: Measured[], baseline: Measured[] }> {
+export async function interleave (contest: Contest, { runs, warmUps, onTurn, onProfile }: InterleaveOptions): Promise<{ ours: Measured[], baseline: Measured[] }> {
   const ours: Measured[] = []
   const baseline: Measured[] = []
   for (let turn = -warmUps; turn < runs; turn++) {
@@ -39,7 +42,15 @@ export async function interleave (contest: Contest, { runs, warmUps, onTurn }: I
     ours.push(one)
     baseline.push(other)
   }
+  if (onProfile !== undefined) await profile(contest, onProfile)
   return { ours, baseline }
+}
+
+async function profile ({ ours, servers = [] }: Contest, onProfile: NonNullable<InterleaveOptions['onProfile']>): Promise<void> {
+  if (servers.length === 0) return
+  await Promise.all(servers.map(async server => await server.ask('startProfile')))
+  await ours()
+  for (const [i, server] of servers.entries()) onProfile(i, await server.ask<ProfileShare[]>('stopProfile'))
 }
 
 export function resultOf (row: Pick<Row, 'name' | 'unit' | 'reach' | 'noWorse'>, turns: { ours: readonly Measured[], baseline: readonly Measured[] }): RowResult {

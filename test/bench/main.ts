@@ -1,6 +1,7 @@
 /** `npm run bench`: every row beside its baseline, in turns; the table as Markdown on stdout, progress on stderr. */
 import { parseArgs } from 'node:util'
 import { runRow, type RowResult } from './interleave.js'
+import type { ProfileShare } from './profile.js'
 import type { Size } from './row.js'
 import { rows } from './rows.js'
 import { skippedLine, tableHead, tableLine } from './table.js'
@@ -10,6 +11,7 @@ const help = `npm run bench -- [--row NAME]... [--runs N] [--short] [--json]
   --row NAME   only this row; may be repeated. The rows:
 ${rows.map(({ name, ours, baseline }) => `                 ${name}: ${ours}\n                   beside: ${baseline}`).join('\n')}
   --runs N     turns of each side that count (5)
+  --profile    where the time of our servers goes, after the last turn, on stderr
   --short      a quarter of the messages
   --json       the results as JSON, one line for each row
 `
@@ -18,11 +20,16 @@ const { values } = parseArgs({
   options: {
     row: { type: 'string', multiple: true },
     runs: { type: 'string', default: '5' },
+    profile: { type: 'boolean', default: false },
     short: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false }
   }
 })
+
+const percent = (share: number): string => `${(share * 100).toFixed(1)} %`
+const profileText = (shares: readonly ProfileShare[]): string => shares.filter(({ share }) => share >= 0.01)
+  .map(({ place, share, functions }) => `    ${percent(share).padStart(7)}  ${place}: ${functions.map(([name, part]) => `${name} ${percent(part)}`).join(', ')}`).join('\n')
 
 async function main (): Promise<number> {
   if (values.help) {
@@ -46,7 +53,12 @@ async function main (): Promise<number> {
       continue
     }
     say(`${row.name}: ${row.ours}, beside: ${row.baseline}`)
-    const result: RowResult = await runRow(row, size, { runs, warmUps: row.name === 'idle-memory' ? 0 : 1, onTurn: text => { say(`  ${text}`) } })
+    const result: RowResult = await runRow(row, size, {
+      runs,
+      warmUps: row.name === 'idle-memory' ? 0 : 1,
+      onTurn: text => { say(`  ${text}`) },
+      ...values.profile && { onProfile: (server, shares) => { say(`  server ${server + 1}:\n${profileText(shares)}`) } }
+    })
     console.log(values.json ? JSON.stringify(result) : tableLine(row, result))
   }
   return 0

@@ -1,5 +1,7 @@
 /** What a row of the comparison is: two contestants that take turns in one run. */
 
+import type { Child } from './child.js'
+
 /** One turn. `cost` is what is compared: µs of server CPU for one unit, or bytes. Less is better. */
 export interface Measured {
   readonly cost: number
@@ -10,6 +12,8 @@ export interface Measured {
 export interface Contest {
   readonly ours: () => Promise<Measured>
   readonly baseline: () => Promise<Measured>
+  /** The servers of our side that live through all turns, for a look at where their time goes. */
+  readonly servers?: readonly Child[]
   readonly close: () => Promise<void>
 }
 

@@ -1,4 +1,5 @@
 /** The child's side of a process that the comparison starts: it does what its parent asks, one answer for each question. */
+import { startProfile, stopProfile } from './profile.js'
 
 export interface Question { readonly id: number, readonly name: string, readonly body: unknown }
 export type Answer = { readonly id: number, readonly result: unknown } | { readonly id: number, readonly error: string }
@@ -11,6 +12,8 @@ const common: Handlers = {
     const { user, system } = process.cpuUsage()
     return user + system
   },
+  startProfile,
+  stopProfile,
   /** After a collection; needs --expose-gc. */
   memory: async () => {
     for (let i = 0; i < 3; i++) {

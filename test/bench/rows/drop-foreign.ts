@@ -55,6 +55,7 @@ export const dropForeign: Row = {
       return { cost: micros / count }
     }
     return {
+      servers: [node],
       ours: async () => await measure(node, ourSubjects, 'arrived'),
       baseline: async () => await measure(bare, bareSubjects, 'dropped')
     }

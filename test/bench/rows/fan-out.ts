@@ -26,6 +26,7 @@ function fanOut (name: string, sockets: number, messages: number, inFlight: numb
         return { cost: micros / result }
       }
       return {
+        servers: [server],
         ours: async () => await measure(server, clients, `${gate}/gate/messages`),
         baseline: async () => await measure(bare.server, bareClients, bare.url)
       }

@@ -46,6 +46,7 @@ const mailPost: Row = {
     const tickets = Array.from({ length: users }, (_, i) => ticketOf(userName(i), node.id))
     const tokens = Array.from({ length: users }, (_, i) => userToken(userName(i)))
     return {
+      servers: [server],
       ours: async () => await requests(server, clients, { ...load, url: `${node.url}/messages`, tokens: tickets }),
       baseline: async () => await requests(plain.server, plainClients, { ...load, url: `${plain.url}/messages`, tokens })
     }
@@ -69,6 +70,7 @@ const batch: Row = {
     const batches = Array.from({ length: count / batchSize }, (_, i) => JSON.stringify(mails.slice(i * batchSize, (i + 1) * batchSize)))
     const load = { url: `${gate}/gate/messages`, method: 'POST', tokens: [producerToken()] }
     return {
+      servers: [server],
       ours: async () => await requests(server, clients, { ...load, bodies: batches, status: 207, inFlight: 4 } as Load, batchSize),
       baseline: async () => await requests(server, clients, { ...load, bodies: mails.map(mail => JSON.stringify(mail)), status: 201 })
     }
@@ -93,6 +95,7 @@ const assign: Row = {
     const tokens = (): string[] => Array.from({ length: count }, () => userToken(userName(issued++)))
     const load = { method: 'GET', bodies: [undefined], status: 200 }
     return {
+      servers: [server],
       ours: async () => await requests(server, clients, { ...load, url: `${gate}/gate/assign`, tokens: tokens() }),
       baseline: async () => await requests(plain.server, plainClients, { ...load, url: `${plain.url}/assign`, tokens: tokens() })
     }

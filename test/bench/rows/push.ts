@@ -45,6 +45,7 @@ const pushLocal: Row = {
     const bare = await startSocketIo(resources)
     const bareClients = await openClients(resources, { url: bare.url, users })
     return {
+      servers: [server],
       ours: async () => await pushes({ from: server, servers: [server], pids: [], clients, users, count, isRemote: false }),
       baseline: async () => await pushes({ from: bare.server, servers: [bare.server], pids: [], clients: bareClients, users, count, isRemote: false })
     }
@@ -84,6 +85,7 @@ const pushRemote: Row = {
     const bareTo = await startSocketIo(resources, redis.url)
     const bareClients = await openClients(resources, { url: bareTo.url, users })
     return {
+      servers: [from.server, to.server],
       ours: async () => await remotePushes({ from: from.server, servers: [from.server, to.server], pids: [nats.pid], clients, users, count, paced, isRemote: true }),
       baseline: async () => await remotePushes({ from: bareFrom.server, servers: [bareFrom.server, bareTo.server], pids: [redis.pid], clients: bareClients, users, count, paced, isRemote: true })
     }

@@ -32,6 +32,7 @@ const append: Row = {
     const ours = await startOurs(resources)
     const bare = await startBare(resources)
     return {
+      servers: [ours],
       ours: async () => await measure(ours, 'append', work),
       baseline: async () => await measure(bare, 'put', work)
     }
@@ -61,6 +62,7 @@ const pageOfThousand: Row = {
     await bare.ask('fillBare', { user: thousand.user, count: thousand.inbox })
     const count = sized(size, 8_000, 20)
     return {
+      servers: [ours],
       ours: async () => await page(ours, 'page', thousand.user, count),
       baseline: async () => await page(bare, 'range', thousand.user, count)
     }
@@ -80,6 +82,7 @@ const pageOfMillion: Row = {
     await ours.ask('fill', { user: million.user, count: populated(size, million.inbox, 5_000) })
     const count = sized(size, 8_000, 20)
     return {
+      servers: [ours],
       ours: async () => await page(ours, 'page', million.user, count),
       baseline: async () => await page(ours, 'page', thousand.user, count)
     }
