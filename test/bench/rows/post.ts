@@ -79,27 +79,32 @@ const batch: Row = {
 
 let issued = 0
 
-const assign: Row = {
-  name: 'assign',
-  unit: 'request',
-  ours: 'GET /gate/assign with a token that Gate has not seen: checked, assigned by the ring, a ticket signed',
-  baseline: 'Fastify and fast-jwt without its cache: checked and answered, nothing signed',
-  reach: { kind: 'rate', atLeast: 0.8 },
-  prepare: async size => await withResources(async resources => {
-    const count = sized(size, 20_000, 40)
-    const { server, gate } = await startGatepost(resources)
-    const clients = await openClients(resources, { url: gate, node: 'n1', users: 0 })
-    const plain = await startPlain(resources)
-    const plainClients = await openClients(resources, { url: plain.url, users: 0 })
-    /** Made before the clock starts, for other users each time. */
-    const tokens = (): string[] => Array.from({ length: count }, () => userToken(userName(issued++)))
-    const load = { method: 'GET', bodies: [undefined], status: 200 }
-    return {
-      servers: [server],
-      ours: async () => await requests(server, clients, { ...load, url: `${gate}/gate/assign`, tokens: tokens() }),
-      baseline: async () => await requests(plain.server, plainClients, { ...load, url: `${plain.url}/assign`, tokens: tokens() })
-    }
-  })
+function assignment (name: string, path: string, baseline: string): Row {
+  return {
+    name,
+    unit: 'request',
+    ours: 'GET /gate/assign with a token that Gate has not seen: checked, assigned by the ring, a ticket signed',
+    baseline,
+    reach: { kind: 'rate', atLeast: 0.8 },
+    prepare: async size => await withResources(async resources => {
+      const count = sized(size, 20_000, 40)
+      const { server, gate } = await startGatepost(resources)
+      const clients = await openClients(resources, { url: gate, node: 'n1', users: 0 })
+      const plain = await startPlain(resources)
+      const plainClients = await openClients(resources, { url: plain.url, users: 0 })
+      /** Made before the clock starts, for other users each time. */
+      const tokens = (): string[] => Array.from({ length: count }, () => userToken(userName(issued++)))
+      const load = { method: 'GET', bodies: [undefined], status: 200 }
+      return {
+        servers: [server],
+        ours: async () => await requests(server, clients, { ...load, url: `${gate}/gate/assign`, tokens: tokens() }),
+        baseline: async () => await requests(plain.server, plainClients, { ...load, url: plain.url + path, tokens: tokens() })
+      }
+    })
+  }
 }
 
-export const postRows: readonly Row[] = [mailPost, batch, assign]
+const assign = assignment('assign', '/assign', 'Fastify and fast-jwt without its cache: checked and answered, nothing signed')
+const assignSigned = assignment('assign-signed', '/assign-signed', 'the same, and a ticket of the same claims signed')
+
+export const postRows: readonly Row[] = [mailPost, batch, assign, assignSigned]

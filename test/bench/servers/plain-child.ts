@@ -1,9 +1,9 @@
 /**
  * What one would put together by hand: Fastify, fast-jwt, a JSON schema, one durable put into LMDB, a push by Socket.IO.
- * `GET /assign` checks a token that it has not seen and answers.
+ * `GET /assign` checks a token that it has not seen and answers; `GET /assign-signed` signs a ticket, too.
  */
 import type { AddressInfo } from 'node:net'
-import { createVerifier } from 'fast-jwt'
+import { createSigner, createVerifier } from 'fast-jwt'
 import fastify from 'fastify'
 import { open } from 'lmdb'
 import { Server } from 'socket.io'
@@ -32,6 +32,7 @@ serveParent({
     io.on('connection', socket => { void socket.join(String(socket.handshake.auth['user'])) })
     const verifyCached = createVerifier({ key: secret, cache: 1_000 })
     const verify = createVerifier({ key: secret })
+    const sign = createSigner({ key: secret })
     const bearer = (header: string | undefined): string => (header ?? '').slice('Bearer '.length)
     let count = 0
     app.post('/messages', { schema }, async (request, reply) => {
@@ -48,6 +49,12 @@ serveParent({
     app.get('/assign', async request => {
       const { sub } = verify(bearer(request.headers.authorization)) as { sub: string }
       return { user: sub, node: { id: 'n1', url: 'http://127.0.0.1:9101' }, ticket: 'x'.repeat(260), expiresAt: new Date().toISOString() }
+    })
+    app.get('/assign-signed', async request => {
+      const { sub, iat, exp } = verify(bearer(request.headers.authorization)) as { sub: string, iat: number, exp: number }
+      const now = Math.floor(Date.now() / 1000)
+      const ticket = sign({ aud: 'gatepost-ticket', sub, node: 'n1', iat: now, exp: now + 900, tokenExp: exp, tokenIat: iat })
+      return { user: sub, node: { id: 'n1', url: 'http://127.0.0.1:9101' }, ticket, expiresAt: new Date().toISOString() }
     })
     await app.listen({ host: '127.0.0.1', port: 0 })
     return { url: `http://127.0.0.1:${(app.server.address() as AddressInfo).port}` }
