@@ -82,6 +82,12 @@ export class StreamDigest {
   /** Reads on to `head`, then back to `from`, so that every message above `from` is in the list. */
   async cover (store: Store, head: number, from: number, now: number): Promise<void> {
     this.#reading = this.#reading.catch(() => {}).then(async () => {
+      if (this.head === 0) {
+        // Made before the head was known: begins there, not with everything that the stream ever held.
+        this.head = head
+        this.#coveredFrom = head
+        this.#countsAbove.clear()
+      }
       while (this.head < head) {
         const docs = await readAfter(store, this.stream, this.head, this.#page)
         if (docs.length === 0) break

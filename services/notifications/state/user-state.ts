@@ -5,6 +5,8 @@
  * stream. Marks of single messages lie in pieces of bounded size by seq. The last piece, the newest messages, is part
  * of the base document together with the watermarks, so the common change writes one document. A piece covers
  * from its `from` to the next piece's; marks outside of that (left by a spill that was cut short) are not looked at.
+ * The base names its pieces: one that was stored and never named (an orphan) is not looked at either. A piece whose
+ * messages have all expired is purged, and the one before it covers its place; the first stays.
  */
 import type { JsonDoc } from '../../../shared/store/store.js'
 import { encodeTime } from '../../../shared/clock.js'
@@ -48,9 +50,14 @@ export interface UserState {
   readonly orphans: Map<number, number>
 }
 
-/** How many marks lie in the base, and in an older piece, before it is split. */
-export interface MarkLimits { readonly maxBaseMarks: number, readonly maxPieceMarks: number }
-export const markLimits: MarkLimits = { maxBaseMarks: 400, maxPieceMarks: 800 }
+export interface MarkLimits {
+  /** How many marks lie in the base, and in an older piece, before it is split. */
+  readonly maxBaseMarks: number
+  readonly maxPieceMarks: number
+  /** An older piece may be purged so long after the last of its messages has expired, whatever the clocks say. */
+  readonly keepPieceMs: number
+}
+export const markLimits: MarkLimits = { maxBaseMarks: 400, maxPieceMarks: 800, keepPieceMs: 24 * 3_600_000 }
 
 export const emptyState = (stream: StreamId): UserState =>
   ({ stream, foldedTo: 0, readTo: new Map(), pieces: [{ from: 0, v: undefined, marks: new Map(), isDirty: false }], orphans: new Map() })
@@ -142,10 +149,11 @@ export interface SaveStep { readonly pieces: Array<{ was: number | undefined, do
 
 /**
  * The documents that carry the state as it is now (the pieces count as clean from here on; mark those dirty that could
- * not be stored): new pieces first, then changed ones, the base last. So whatever
- * is cut short, a fold that starts from the stored base finds every mark at or below its `foldedTo` in place.
+ * not be stored): new pieces first, then changed ones, the base last. So whatever is cut short, a fold that starts from
+ * the stored base finds every mark at or below its `foldedTo` in place. A changed piece may be the rest of one that was
+ * split: the base names the new ones before, while it still says `storedTo`, up to where it was folded when last stored.
  */
-export function saveSteps (state: UserState, now: number, limits = markLimits): SaveStep[] {
+export function saveSteps (state: UserState, storedTo: number, now: number, limits = markLimits): SaveStep[] {
   const fresh: SaveStep = { pieces: [] }
   const changed: SaveStep = { pieces: [] }
   for (const piece of state.pieces) {
@@ -153,17 +161,22 @@ export function saveSteps (state: UserState, now: number, limits = markLimits): 
     for (const [key, mark] of piece.marks) if (mark.expiresAt <= now) piece.marks.delete(key)
   }
   spill(state, limits)
-  for (const piece of state.pieces.slice(0, -1)) {
+  for (const [i, piece] of state.pieces.slice(0, -1).entries()) {
     if (!piece.isDirty) continue
     const was = piece.v ?? state.orphans.get(piece.from)
     const step = piece.v === undefined ? fresh : changed
     piece.isDirty = false
-    step.pieces.push({ was, piece, doc: { key: markPieceKey(state.stream, piece.from), v: (was ?? -1) + 1, purgeAt: null, text: JSON.stringify([...piece.marks.values()].map(packMark)) } })
+    step.pieces.push({ was, piece, doc: { key: markPieceKey(state.stream, piece.from), v: (was ?? -1) + 1, purgeAt: i === 0 ? null : lastExpiry(piece, now) + limits.keepPieceMs, text: JSON.stringify([...piece.marks.values()].map(packMark)) } })
   }
   const base = basePiece(state)
-  const baseDoc: JsonDoc = { key: stateBaseKey(state.stream), v: (base.v ?? -1) + 1, purgeAt: null, text: packBase(state) }
-  return [fresh, changed, { pieces: [{ was: base.v, doc: baseDoc, piece: base }] }].filter(({ pieces }) => pieces.length > 0)
+  const baseStep = (was: number | undefined, foldedTo: number): SaveStep =>
+    ({ pieces: [{ was, piece: base, doc: { key: stateBaseKey(state.stream), v: (was ?? -1) + 1, purgeAt: null, text: packBase(state, foldedTo) } }] })
+  if (changed.pieces.length === 0) return fresh.pieces.length === 0 ? [baseStep(base.v, state.foldedTo)] : [fresh, baseStep(base.v, state.foldedTo)]
+  if (fresh.pieces.length === 0) return [changed, baseStep(base.v, state.foldedTo)]
+  return [fresh, baseStep(base.v, storedTo), changed, baseStep((base.v ?? -1) + 1, state.foldedTo)]
 }
+
+const lastExpiry = (piece: MarkPiece, now: number): number => [...piece.marks.values()].reduce((last, { expiresAt }) => Math.max(last, expiresAt), now)
 
 /** Moves the older marks of a full base out, and splits a full piece. */
 function spill (state: UserState, { maxBaseMarks, maxPieceMarks }: MarkLimits): void {
@@ -212,13 +225,14 @@ function unpackMarks (packed: readonly PackedMark[], from: number, to: number): 
   return marks
 }
 
-interface PackedBase { foldedTo: number, marksFrom: number, readTo: Array<[StreamId, number, Array<[string, number]>]>, marks: PackedMark[] }
+interface PackedBase { foldedTo: number, marksFrom: number, pieces: number[], readTo: Array<[StreamId, number, Array<[string, number]>]>, marks: PackedMark[] }
 
-function packBase (state: UserState): string {
+function packBase (state: UserState, foldedTo: number): string {
   const base = basePiece(state)
   const packed: PackedBase = {
-    foldedTo: state.foldedTo,
+    foldedTo,
     marksFrom: base.from,
+    pieces: state.pieces.slice(0, -1).map(({ from }) => from),
     readTo: [...state.readTo].map(([stream, { seq, byCategory }]) => [stream, seq, [...byCategory]]),
     marks: [...base.marks.values()].map(packMark)
   }
@@ -230,8 +244,9 @@ export function loadState (stream: StreamId, base: JsonDoc | undefined, pieces: 
   const state = emptyState(stream)
   const packed = base === undefined ? undefined : JSON.parse(base.text) as PackedBase
   const marksFrom = packed?.marksFrom ?? 0
-  const read = pieces.filter(({ from }) => from < marksFrom).sort((a, b) => a.from - b.from)
-  for (const { from, doc } of pieces) if (from >= marksFrom) state.orphans.set(from, doc.v)
+  const named = new Set(packed?.pieces)
+  const read = pieces.filter(({ from }) => named.has(from)).sort((a, b) => a.from - b.from)
+  for (const { from, doc } of pieces) if (!named.has(from)) state.orphans.set(from, doc.v)
   state.pieces.length = 0
   for (const [i, { from, doc }] of read.entries()) {
     state.pieces.push({ from, v: doc.v, marks: unpackMarks(JSON.parse(doc.text) as PackedMark[], from, read[i + 1]?.from ?? marksFrom), isDirty: false })

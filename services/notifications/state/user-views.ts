@@ -204,7 +204,7 @@ export function createUserViews ({ store, heads, now, limits }: UserViewsOptions
 
   async function trySave (view: UserView): Promise<boolean> {
     const { foldedTo } = view.state
-    const steps = saveSteps(view.state, now(), limits)
+    const steps = saveSteps(view.state, view.storedTo, now(), limits)
     const { unstored } = view
     view.unstored = new Set()
     try {

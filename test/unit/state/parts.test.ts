@@ -33,7 +33,7 @@ t.test('views - a save whose first step is refused stores the later steps the ne
   const clock = createClock()
   let fate: Fate | undefined
   const store = createMemoryStore({ before: ({ kind, collection }) => kind === 'replace' && collection === 'state' ? fate : undefined })
-  const start = () => createUserViews({ store, heads: createHeads({ store, now: clock.now }), now: clock.now, limits: { ...countLimits, maxBaseMarks: 2, maxPieceMarks: 10 } })
+  const start = () => createUserViews({ store, heads: createHeads({ store, now: clock.now }), now: clock.now, limits: { ...countLimits, maxBaseMarks: 2, maxPieceMarks: 10, keepPieceMs: 10_000 } })
   const views = start()
   const { append } = plainAppender(store, clock)
   const docs: EntryDoc[] = []
@@ -58,7 +58,7 @@ t.test('views - who can read, reads, though the store takes nothing', async t =>
   const store = createMemoryStore({ before: ({ kind, collection }) => collection === 'state' && kind === 'replace' ? 'refused' : undefined })
   const { append } = plainAppender(store, clock)
   for (let i = 0; i < 20; i++) await append(annStream, draftMessage(clock))
-  const views = createUserViews({ store, heads: createHeads({ store, now: clock.now }), now: clock.now, limits: { maxBaseMarks: 2, maxPieceMarks: 2, tailEntries: 6, segmentEntries: 3, mergedEntries: 9 } })
+  const views = createUserViews({ store, heads: createHeads({ store, now: clock.now }), now: clock.now, limits: { maxBaseMarks: 2, maxPieceMarks: 2, keepPieceMs: 10_000, tailEntries: 6, segmentEntries: 3, mergedEntries: 9 } })
   t.equal((await views.fresh(ann)).counts.segments.length, 5)
 })
 
@@ -74,4 +74,23 @@ t.test('state - a change folded twice, or an older one, changes nothing', t => {
   foldChange(state, 13, { type: 'readTo', readTo: { [annStream]: 5 } })
   t.equal(flagsOf(state, annStream, 5, 'general').read, true)
   t.end()
+})
+
+t.test('digest - one that was made before the head was known does not read the whole stream', async t => {
+  const clock = createClock()
+  const store = createMemoryStore()
+  const { append } = plainAppender(store, clock)
+  const docs: EntryDoc[] = []
+  for (let i = 0; i < 60; i++) docs.push((await append(allStream, draftMessage(clock, { home: allStream }))).doc)
+  const head = docs.at(-1)!.seq
+  const digest = new StreamDigest(allStream, 0, 2)
+  await digest.cover(store, 0, 0, clock.now())
+  const before = store.commands.length
+  await digest.cover(store, head, docs[57]!.seq, clock.now())
+  t.ok(store.commands.length - before <= 4, `commands: ${store.commands.length - before}`)
+  const total = new Map<string, number>()
+  const state = emptyState(annStream)
+  foldChange(state, 1, { type: 'readTo', readTo: { [allStream]: docs[57]!.seq } })
+  digest.addUnread(total, state, annStream, 0)
+  t.same([...total], [['general', 2]])
 })

@@ -21,7 +21,7 @@ import { createMemoryStore, type MemoryStore } from '../../helpers/memory-store.
 
 const ann = 'ann' as UserId
 const club = 'club' as GroupId
-const limits = { maxBaseMarks: 2, maxPieceMarks: 2, tailEntries: 6, segmentEntries: 3, mergedEntries: 9 }
+const limits = { maxBaseMarks: 2, maxPieceMarks: 2, keepPieceMs: 10_000, tailEntries: 6, segmentEntries: 3, mergedEntries: 9 }
 const streams: readonly StreamId[] = [annStream, groupStream(club), allStream]
 
 type Step =
@@ -40,14 +40,14 @@ const node = fc.nat(1)
 const message = fc.nat(40)
 const category = fc.constantFrom('general', 'news')
 const anyStep: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 8, arbitrary: fc.record({ kind: fc.constant('post' as const), stream: fc.constantFrom(0, 0, 0, 1, 2), category, isShort: fc.boolean(), boxes: fc.constantFrom('inbox', 'inbox', 'inbox', 'sent', 'both'), isOwn: fc.boolean() }) },
+  { weight: 8, arbitrary: fc.record({ kind: fc.constant('post' as const), stream: fc.constantFrom(0, 0, 0, 1, 2), category, isShort: fc.constantFrom(true, true, true, false), boxes: fc.constantFrom('inbox', 'inbox', 'inbox', 'sent', 'both'), isOwn: fc.boolean() }) },
   { weight: 7, arbitrary: fc.record({ kind: fc.constant('mark' as const), node, message, read: fc.boolean(), archived: fc.boolean() }, { requiredKeys: ['kind', 'node', 'message'] }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('delete' as const), node, message }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('readTo' as const), node, message, category }, { requiredKeys: ['kind', 'node'] }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('recall' as const), message, isErased: fc.boolean() }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('erase' as const) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom('join' as const, 'leave' as const), node }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('pass' as const), ms: fc.constantFrom(1, 20_000, 70_000) }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('pass' as const), ms: fc.constantFrom(1, 20_000, 70_000) }) },
   { weight: 4, arbitrary: fc.record({ kind: fc.constant('check' as const), node }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('die' as const), node, afterWrites: fc.nat(4) }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('refuse' as const), node, write: fc.nat(4) }) },
@@ -207,7 +207,7 @@ async function run (steps: readonly Step[], seed: number): Promise<void> {
       case 'erase': for (const { stream, seq, changeSeq } of unerased.splice(0)) await erase(shared, stream, seq, changeSeq); break
       case 'join': await attempt(step.node, async () => { await nodes[step.node]!.groups.join(ann, club) }); break
       case 'leave': await attempt(step.node, async () => { await nodes[step.node]!.groups.leave(ann, club) }); break
-      case 'pass': nowMs += step.ms; break
+      case 'pass': nowMs += step.ms; shared.purge(); break
       case 'check': await check(step.node); break
       case 'die': nodes[step.node]!.dieAfter(step.afterWrites); break
       case 'refuse': nodes[step.node]!.refuseOne(step.write); break
