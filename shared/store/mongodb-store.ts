@@ -17,7 +17,7 @@ import { createLastsReader } from './mongodb-lasts.js'
 import { createReader } from './mongodb-read.js'
 import { replaceDocs, type ReplaceRequest } from './mongodb-replace.js'
 import { shardCollections, shardingAdminOf } from './mongodb-sharding.js'
-import { groupByShard } from './shard-map.js'
+import { groupByShard, shardOf } from './shard-map.js'
 import { collectionNames, type ChainOutcome, type CollectionName, type Collections, type KeyRange, type ReplaceOutcome, type Store } from './store.js'
 import { createTickGroup } from './tick-group.js'
 
@@ -111,18 +111,24 @@ export async function openMongodbStore ({ url, log, now = Date.now, asMongos = f
   const byCollection = <T>(make: (collection: CollectionName) => T): Record<CollectionName, T> =>
     Object.fromEntries(collectionNames.map(name => [name, make(name)])) as Record<CollectionName, T>
 
+  const shardOfKey = (collection: CollectionName, key: string | undefined): string => {
+    const map = maps.of(collection)
+    return map === undefined || key === undefined ? '' : shardOf(map, key)
+  }
   const existGroups = byCollection(collection => createTickGroup<string, boolean>(keysInCommand, async keys => {
     const found = new Set((await reader.byKeys(collection, keys, { projection: { _id: 1 } })).map(doc => doc._id))
     return keys.map(key => found.has(key))
-  }))
+  }, key => shardOfKey(collection, key)))
   const getGroups = byCollection(collection => createTickGroup<string, BsonDoc | undefined>(keysInCommand, async keys => {
     const found = new Map((await reader.byKeys(collection, keys)).map(doc => [doc._id, doc]))
     return keys.map(key => found.get(key))
-  }))
-  const insertGroups = byCollection(collection => createTickGroup<readonly BsonDoc[], ChainOutcome>(chainsInGroup, async chains => await insertChains(createWrites(), collection, chains, maps.of(collection))))
-  const replaceGroups = byCollection(collection => createTickGroup<ReplaceRequest, ReplaceOutcome>(chainsInGroup, async requests => await replaceDocs(createWrites(), collection, requests, maps.of(collection))))
+  }, key => shardOfKey(collection, key)))
+  const insertGroups = byCollection(collection => createTickGroup<readonly BsonDoc[], ChainOutcome>(chainsInGroup,
+    async chains => await insertChains(createWrites(), collection, chains, maps.of(collection)), chain => shardOfKey(collection, chain[0]?._id)))
+  const replaceGroups = byCollection(collection => createTickGroup<ReplaceRequest, ReplaceOutcome>(chainsInGroup,
+    async requests => await replaceDocs(createWrites(), collection, requests, maps.of(collection)), ({ doc }) => shardOfKey(collection, doc._id)))
   const lastsReader = createLastsReader({ db: () => db, reader, isMongos: asksMongos })
-  const lastGroups = byCollection(collection => createTickGroup<KeyRange, BsonDoc | undefined>(keysInCommand, async ranges => await lastsReader.read(collection, ranges)))
+  const lastGroups = byCollection(collection => createTickGroup<KeyRange, BsonDoc | undefined>(keysInCommand, async ranges => await lastsReader.read(collection, ranges), ({ from }) => shardOfKey(collection, from)))
 
   /** Deletes by one key each: mongos sends a delete of many, were its map newer than ours, to all shards. */
   async function removeKeys (collection: CollectionName, keys: readonly string[]): Promise<void> {
@@ -153,13 +159,18 @@ export async function openMongodbStore ({ url, log, now = Date.now, asMongos = f
     notes = found
   }
 
+  function allNotes (): string[] {
+    const note = maps.note()
+    return note === undefined ? notes : [...notes, note]
+  }
+
   async function start (): Promise<void> {
     try {
       await client.connect()
       await prepare()
       if (state !== 'starting') return
       state = 'live'
-      log.info({ event: 'mongodb-ready', notes }, 'MongoDB is ready')
+      log.info({ event: 'mongodb-ready', notes: allNotes() }, 'MongoDB is ready')
     } catch (err) {
       if (state !== 'starting') return
       log.warn({ err, event: 'mongodb-unreachable' }, 'MongoDB could not be reached or prepared; trying again')
@@ -199,7 +210,7 @@ export async function openMongodbStore ({ url, log, now = Date.now, asMongos = f
       }
     },
     timeMs: async () => await reading(async () => await serverTimeMs(db, now)),
-    status: () => ({ kind: 'mongodb', reachable: state === 'live' && hasServer, notes: [...notes, ...[maps.note() ?? []].flat()] }),
+    status: () => ({ kind: 'mongodb', reachable: state === 'live' && hasServer, notes: allNotes() }),
     close: () => {
       closing ??= (async () => {
         state = 'closed'

@@ -3,23 +3,40 @@ export interface TickGroup<Q, A> {
   ask: (questions: readonly Q[]) => Promise<A[]>
 }
 
-/** `answer` gets at most `limit` questions at once and gives an answer for each, in order. */
-export function createTickGroup<Q, A> (limit: number, answer: (questions: readonly Q[]) => Promise<readonly A[]>): TickGroup<Q, A> {
-  interface Asker { questions: readonly Q[], resolve: (answers: A[]) => void, reject: (error: unknown) => void }
+/**
+ * `answer` gets at most `limit` questions at once, all of one place, and gives an answer for each, in order. Who asks
+ * waits for the places of their own questions only: one that is slow or away does not hold up the others.
+ */
+export function createTickGroup<Q, A> (limit: number, answer: (questions: readonly Q[]) => Promise<readonly A[]>, placeOf: (question: Q) => string = () => ''): TickGroup<Q, A> {
+  interface Asker { questions: readonly Q[], answers: A[], open: number, resolve: (answers: A[]) => void, reject: (error: unknown) => void }
+  interface Asked { question: Q, asker: Asker, at: number }
   let waiting: Asker[] = []
 
-  async function flush (): Promise<void> {
-    const askers = waiting
-    waiting = []
+  async function run (part: readonly Asked[]): Promise<void> {
     try {
-      const questions = askers.flatMap(asker => asker.questions)
-      const groups: Array<Promise<readonly A[]>> = []
-      for (let from = 0; from < questions.length; from += limit) groups.push(answer(questions.slice(from, from + limit)))
-      const answers = (await Promise.all(groups)).flat()
-      let from = 0
-      for (const { questions, resolve } of askers) resolve(answers.slice(from, from += questions.length))
+      const answers = await answer(part.map(({ question }) => question))
+      for (const [index, { asker, at }] of part.entries()) {
+        asker.answers[at] = answers[index] as A
+        if (--asker.open === 0) asker.resolve(asker.answers)
+      }
     } catch (error) {
-      for (const asker of askers) asker.reject(error)
+      for (const { asker } of part) asker.reject(error)
+    }
+  }
+
+  function flush (): void {
+    const places = new Map<string, Asked[]>()
+    for (const asker of waiting) {
+      for (const [at, question] of asker.questions.entries()) {
+        const place = placeOf(question)
+        const asked = places.get(place)
+        if (asked === undefined) places.set(place, [{ question, asker, at }])
+        else asked.push({ question, asker, at })
+      }
+    }
+    waiting = []
+    for (const asked of places.values()) {
+      for (let from = 0; from < asked.length; from += limit) void run(asked.slice(from, from + limit))
     }
   }
 
@@ -27,8 +44,8 @@ export function createTickGroup<Q, A> (limit: number, answer: (questions: readon
     ask: async questions => {
       if (questions.length === 0) return []
       return await new Promise((resolve, reject) => {
-        waiting.push({ questions, resolve, reject })
-        if (waiting.length === 1) setImmediate(() => { void flush() })
+        waiting.push({ questions, answers: new Array<A>(questions.length), open: questions.length, resolve, reject })
+        if (waiting.length === 1) setImmediate(flush)
       })
     }
   }

@@ -79,3 +79,19 @@ t.test('tick group - a failure reaches everyone who asked, and nobody later', as
   fails = false
   t.same(await group.ask([3]), [3])
 })
+
+t.test('tick group - places are asked apart, and one that fails or hangs is felt only by who asked there', async t => {
+  const asked: string[][] = []
+  const group = createTickGroup<string, string>(2, async questions => {
+    asked.push([...questions])
+    if (questions[0]?.startsWith('down') === true) throw new Error('down')
+    if (questions[0]?.startsWith('slow') === true) await new Promise(() => {})
+    return questions.map(question => question.toUpperCase())
+  }, question => question.slice(0, 4))
+  const [well, mixed, down] = await Promise.allSettled([group.ask(['here1', 'also1', 'here2']), group.ask(['here3', 'down1']), group.ask(['down2'])])
+  t.match(well, { value: ['HERE1', 'ALSO1', 'HERE2'] })
+  t.match([mixed, down], [{ reason: { message: 'down' } }, { reason: { message: 'down' } }])
+  t.same(asked, [['here1', 'here2'], ['here3'], ['also1'], ['down1', 'down2']])
+  const hanging = Promise.race([group.ask(['slow1', 'here4']), group.ask(['here5'])])
+  t.same(await hanging, ['HERE5'])
+})
