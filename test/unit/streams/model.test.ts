@@ -10,9 +10,9 @@ const threeWriters: readonly Try[] = [{ id: 'X', node: 0 }, { id: 'X', node: 1 }
 const longQuiet: readonly Try[] = [{ id: 'Y', node: 0 }, { id: 'Z', node: 1, after: 0 }, { id: 'W', node: 0, after: 1 }, { id: 'V', node: 1, after: 1 }]
 
 const scenes: ReadonlyArray<[string, Omit<ModelOptions, 'rules' | 'maxStates'>]> = [
-  ['a hand-over whose answer is lost, its fallback, a retry, another writer', { tries: handedTwice, hours: 2, unknowns: 1 }],
+  ['a hand-over whose answer is lost, its fallback, a retry, another writer', { tries: handedTwice, hours: 1, unknowns: 1 }],
   ['three nodes at once, two inserts without an answer', { tries: threeWriters, hours: 0, unknowns: 2 }],
-  ['a stream that expires, with and without pauses', { tries: longQuiet, hours: 7, unknowns: 0 }]
+  ['a stream that expires, with and without pauses', { tries: longQuiet, hours: 6, unknowns: 0 }]
 ]
 
 for (const [what, scene] of scenes) {
