@@ -38,6 +38,8 @@ interface MongodbStoreOptions {
 }
 
 const retryPauseMs = 2000
+/** What could not be prepared (a right that is missing, a cluster without shards yet) is tried again so often. */
+const prepareAgainMs = 300_000
 /** Majority may be lost for a while: then the write is told as unknown rather than waited for without end. */
 const writeConcern = { w: 'majority', j: true, wtimeout: majorityWaitMs }
 const keysInCommand = 1000
@@ -164,6 +166,14 @@ export async function openMongodbStore ({ url, log, now = Date.now, asMongos = f
     return note === undefined ? notes : [...notes, note]
   }
 
+  function prepareLater (): void {
+    if (state !== 'live' || notes.length === 0) return
+    retryTimer = setTimeout(() => {
+      void track(prepare().catch((err: unknown) => { log.warn({ err }, 'MongoDB could not be prepared') }).finally(prepareLater))
+    }, prepareAgainMs)
+    retryTimer.unref()
+  }
+
   async function start (): Promise<void> {
     try {
       await client.connect()
@@ -171,6 +181,7 @@ export async function openMongodbStore ({ url, log, now = Date.now, asMongos = f
       if (state !== 'starting') return
       state = 'live'
       log.info({ event: 'mongodb-ready', notes: allNotes() }, 'MongoDB is ready')
+      prepareLater()
     } catch (err) {
       if (state !== 'starting') return
       log.warn({ err, event: 'mongodb-unreachable' }, 'MongoDB could not be reached or prepared; trying again')
