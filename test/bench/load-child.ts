@@ -10,6 +10,8 @@ const sockets: RawSocket[] = []
 /** Deliveries of each message, by its number. */
 let came = new Map<number, number>()
 let total = 0
+/** Events beside the messages: `unread`. */
+let others = 0
 let latency = createHistogram()
 let onDelivery = (): void => {}
 const agent = new Agent({ keepAlive: true, maxSockets: 256 })
@@ -61,7 +63,7 @@ serveParent({
             else if (event === 'ready') {
               ready++
               resolve()
-            }
+            } else others++
           },
           onClosed: reject
         }).then(socket => {
@@ -75,6 +77,7 @@ serveParent({
 
   /** Messages to all sockets, so many in flight: the next one goes when all sockets have one. */
   fanOut: async ({ url, token, to, messages, inFlight }: { url: string, token: string | undefined, to: object, messages: number, inFlight: number }) => {
+    const othersBefore = others
     const waiting = new Map<number, () => void>()
     onDelivery = () => {
       for (const [n, done] of waiting) {
@@ -91,7 +94,7 @@ serveParent({
       if (status !== 201) throw new Error(`${status} ${text}`)
       await delivered
     })
-    return messages * sockets.length
+    return { deliveries: messages * sockets.length, others: others - othersBefore }
   },
 
   requests: async ({ url, method, tokens, bodies, inFlight, status }: Requests) => {

@@ -24,7 +24,8 @@ export async function stopProfile (): Promise<ProfileShare[]> {
   let busy = 0
   for (const [i, id] of (profile.samples ?? []).entries()) {
     const { functionName, url, lineNumber } = byId.get(id)!.callFrame
-    if (functionName === '(idle)' || functionName === '(program)') continue
+    // `dispatch` is the inspector's own: the wait for the end of the profile is put down to it.
+    if (functionName === '(idle)' || functionName === '(program)' || (url === '' && functionName === 'dispatch')) continue
     const micros = profile.timeDeltas?.[i] ?? 0
     busy += micros
     const place = placeOf(url, functionName)
