@@ -77,6 +77,9 @@ if (await findNatsServer() === undefined) {
     await a.roundTrip()
     own.pause()
     t.teardown(() => { own.resume() })
+    // The signal arrives a moment later; where the system does not tell, the moment is taken for granted.
+    const stat = `/proc/${own.pid}/stat`
+    await until('it stands still', () => !existsSync(stat) || readFileSync(stat, 'utf8').includes(') T '))
     let isAnswered = false
     const trip = a.roundTrip().then(() => { isAnswered = true }, () => undefined)
     await until('the connection is given up', () => !a.isConnected, 15_000)
