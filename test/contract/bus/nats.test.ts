@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from 'node:fs'
 import t, { type Test } from 'tap'
 import { createLog, createSilentLog } from '../../../shared/log.js'
 import type { Bus } from '../../../services/dispatch/bus.js'
