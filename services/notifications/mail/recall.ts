@@ -41,13 +41,12 @@ export function createRecall ({ store, clock, views, append, retentionMs }: Reca
     await erase(store, stream, doc.seq, stored.seq)
   }
 
-  /** Every receiver's copy that is still there. */
-  async function recallFrom (streams: readonly StreamId[], sender: Sender, id: string): Promise<number> {
+  /** Every receiver's copy that is still there. Throws GP_NOT_SENDER. */
+  async function copiesIn (streams: readonly StreamId[], sender: Sender, id: string): Promise<Array<{ stream: StreamId, doc: MessageDoc }>> {
     const docs = await Promise.all(streams.map(async stream => ({ stream, doc: await findMessage(store, stream, id) })))
     const own = docs.filter((found): found is { stream: StreamId, doc: MessageDoc } => found.doc?.sender === sender)
     if (own.length === 0 && docs.some(({ doc }) => doc !== undefined)) throw new GatepostError('GP_NOT_SENDER', 'id: another one sent it')
-    await Promise.all(own.map(async ({ stream, doc }) => { await recallIn(stream, doc) }))
-    return own.length
+    return own
   }
 
   return {
@@ -59,9 +58,12 @@ export function createRecall ({ store, clock, views, append, retentionMs }: Reca
       if (doc.sender !== view.stream) throw new GatepostError('GP_NOT_SENDER', 'id: another one sent it')
       if (doc.recalled === 0) {
         const sentAt = toMs(parseMessageId(id)!.time)
-        if (clock.now() - sentAt > recallWithinMs) throw new GatepostError('GP_RECALL_EXPIRED', `id: sent at ${new Date(sentAt).toISOString()}; a recall takes at most 2 minutes`)
         const receivers = receiversOf(messageContent(doc).to as Target).map(receiver => receiver.stream).filter(receiver => receiver !== stream)
-        await recallFrom(receivers, view.stream as Sender, id)
+        const copies = await copiesIn(receivers, view.stream as Sender, id)
+        // One that was begun in time is completed whenever it is asked for again.
+        const isBegun = copies.some(copy => copy.doc.recalled > 0)
+        if (!isBegun && clock.now() - sentAt > recallWithinMs) throw new GatepostError('GP_RECALL_EXPIRED', `id: sent at ${new Date(sentAt).toISOString()}; a recall takes at most 2 minutes`)
+        await Promise.all(copies.map(async copy => { await recallIn(copy.stream, copy.doc) }))
         await recallIn(stream, doc)
       }
       const [after] = await store.get('entries', [doc.key])
@@ -69,8 +71,9 @@ export function createRecall ({ store, clock, views, append, retentionMs }: Reca
     },
     byProducer: async (sender, id, to) => {
       if (parseMessageId(id) === undefined) throw new GatepostError('GP_NOT_FOUND', 'id: no message has it')
-      const recalled = await recallFrom(receiversOf(to).map(({ stream }) => stream), sender, id)
-      if (recalled === 0) throw new GatepostError('GP_NOT_FOUND', 'id: no message to this target has it')
+      const copies = await copiesIn(receiversOf(to).map(({ stream }) => stream), sender, id)
+      if (copies.length === 0) throw new GatepostError('GP_NOT_FOUND', 'id: no message to this target has it')
+      await Promise.all(copies.map(async copy => { await recallIn(copy.stream, copy.doc) }))
     }
   }
 }
