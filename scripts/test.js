@@ -1,7 +1,7 @@
 // `npm test`: builds what is stale, runs the tests (all, or the files given), and says at the end what was left out and
 // what that needs. Counts are of named tests, read from the TAP that they wrote; they are kept in .tap/summary.json.
 import { spawn } from 'node:child_process'
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url'
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const folder = join(root, '.tap')
 const output = join(folder, 'output.tap')
+const serversFile = join(folder, 'servers.jsonl')
 
 /**
  * The results in a TAP 14 text. Depth 0 are files, depth 1 the tests in them; a file that failed without a failed
@@ -71,10 +72,22 @@ function createLogFilter (show) {
   }
 }
 
+/** A line for each server that the tests ran against: its version, and what it could not show. */
+function serversSeen () {
+  const seen = existsSync(serversFile) ? new Set(readFileSync(serversFile, 'utf8').trim().split('\n')) : new Set()
+  const lines = [...seen].map(line => {
+    const { name, version, cannotShow } = JSON.parse(line)
+    return `server: ${name} ${version}${cannotShow.length === 0 ? '' : `; could not show: ${cannotShow.join(', ')}`}`
+  })
+  return lines.length === 0 ? ['server: none was started'] : lines.sort()
+}
+
 async function main (args) {
   if (await run(process.execPath, [join(root, 'scripts', 'build.js'), '--if-stale']) !== 0) return 1
   mkdirSync(folder, { recursive: true })
   rmSync(output, { force: true })
+  rmSync(serversFile, { force: true })
+  process.env.GATEPOST_TEST_SERVERS_FILE = serversFile
   const tap = createRequire(import.meta.url).resolve('tap').replace(/([/\\]node_modules[/\\]tap)[/\\].*$/, '$1/dist/esm/run.mjs')
   const lines = []
   const showFailures = createLogFilter(line => { console.log(line) })
@@ -90,6 +103,7 @@ async function main (args) {
   for (const { file, name, reason } of failed) console.log(`failed: ${file}: ${name}${reason === '' ? '' : ` (${reason})`}`)
   if (skipped.length > 0) console.log('\nLeft out here, and what that needs:')
   for (const { file, name, reason } of skipped) console.log(`  ${name === file ? file : `${file}: ${name}`}${reason === '' ? '' : `: ${reason}`}`)
+  console.log(`\n${serversSeen().join('\n')}`)
   // tap knows of more ways to fail than a test that did.
   const failures = Math.max(failed.length, code === 0 ? 0 : 1)
   writeFileSync(join(folder, 'summary.json'), JSON.stringify({ passed, failed: failures, skipped: skipped.length }) + '\n')

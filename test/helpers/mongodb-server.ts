@@ -15,6 +15,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { MongoClient } from 'mongodb'
 import type { Test } from 'tap'
+import { noteServer } from './servers-seen.js'
 import { until } from './until.js'
 
 /** What tests may need that not every server can do. */
@@ -97,6 +98,7 @@ async function describe (t: Test, url: string, database: string, { name, isFake 
     })
   }
   const cannotShow: MongodbAbility[] = [...(msg === 'isdbgrid' ? [] : ['mongos' as const]), ...(isFake ? ['ttl', 'explain', 'journal', 'key order beyond U+FFFF'] as const : [])]
+  noteServer({ name, version, cannotShow })
   return { url, port: Number(/:(\d+)/.exec(url.slice(10))?.[1] ?? 27017), name, version, isFake, cannotShow }
 }
 

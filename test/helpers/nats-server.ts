@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import type { Test } from 'tap'
+import { noteServer } from './servers-seen.js'
 import { until } from './until.js'
 
 export interface NatsServer {
@@ -84,6 +85,7 @@ export async function startNatsServer (t: Test, { config = '' }: { config?: stri
     await end('SIGKILL')
     await rm(dir, { recursive: true, force: true })
   })
+  noteServer({ name: 'nats-server', version: program.version, cannotShow: [] })
   return {
     url: `nats://127.0.0.1:${port}`,
     port,
