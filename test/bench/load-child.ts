@@ -12,6 +12,7 @@ let came = new Map<number, number>()
 let total = 0
 /** Events beside the messages: `unread`. */
 let others = 0
+let frames = 0
 let latency = createHistogram()
 let onDelivery = (): void => {}
 const agent = new Agent({ keepAlive: true, maxSockets: 256 })
@@ -22,6 +23,7 @@ interface Requests { url: string, method: string, tokens: string[], bodies: Arra
 function take (json: string): void {
   const entries = JSON.parse(json) as Array<{ data?: { n: number, atMs: number } | null }>
   const now = sharedNowMs()
+  frames++
   for (const { data } of entries) {
     if (data === undefined || data === null) continue
     came.set(data.n, (came.get(data.n) ?? 0) + 1)
@@ -78,6 +80,7 @@ serveParent({
   /** Messages to all sockets, so many in flight: the next one goes when all sockets have one. */
   fanOut: async ({ url, token, to, messages, inFlight }: { url: string, token: string | undefined, to: object, messages: number, inFlight: number }) => {
     const othersBefore = others
+    const framesBefore = frames
     const waiting = new Map<number, () => void>()
     onDelivery = () => {
       for (const [n, done] of waiting) {
@@ -94,7 +97,7 @@ serveParent({
       if (status !== 201) throw new Error(`${status} ${text}`)
       await delivered
     })
-    return { deliveries: messages * sockets.length, others: others - othersBefore }
+    return { deliveries: messages * sockets.length, others: others - othersBefore, frames: frames - framesBefore }
   },
 
   requests: async ({ url, method, tokens, bodies, inFlight, status }: Requests) => {
