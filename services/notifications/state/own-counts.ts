@@ -120,13 +120,13 @@ function markStale (counts: OwnCounts, seq: number, mayAdd: boolean): void {
 }
 
 /** Reads again what is stale or has expired; undefined when there is nothing to read. */
-export function refreshCounts (counts: OwnCounts, state: UserState, store: Store, now: number): Promise<void> | undefined {
+export function refreshCounts (counts: OwnCounts, stateOf: () => UserState, store: Store, now: number): Promise<void> | undefined {
   const stale = counts.segments.filter(segment => segment.isStale || segment.nextExpiryMs <= now)
   if (stale.length === 0) return undefined
   return (async () => {
     for (const segment of stale) {
       // A change that comes in while the segment is read makes it stale again.
-      while (segment.isStale || segment.nextExpiryMs <= now) await recount(counts, segment, state, store, now)
+      while (segment.isStale || segment.nextExpiryMs <= now) await recount(counts, segment, stateOf, store, now)
     }
   })()
 }
@@ -147,11 +147,12 @@ export function nextOwnExpiry (counts: OwnCounts, state: UserState, now: number)
   return next
 }
 
-async function recount (counts: OwnCounts, segment: Segment, state: UserState, store: Store, now: number): Promise<void> {
+/** The state is asked for once the segment has been read: it may be another one by then. */
+async function recount (counts: OwnCounts, segment: Segment, stateOf: () => UserState, store: Store, now: number): Promise<void> {
   const items: TailItem[] = []
   segment.isStale = false
   for (let at = segment.after; at < segment.to;) {
-    const docs = await readAfter(store, state.stream, at, counts.limits.segmentEntries)
+    const docs = await readAfter(store, stateOf().stream, at, counts.limits.segmentEntries)
     for (const doc of docs) {
       if (doc.seq > segment.to || doc.kind !== 'message') continue
       if (doc.recalled > 0) counts.recalled.delete(doc.seq)
@@ -161,7 +162,7 @@ async function recount (counts: OwnCounts, segment: Segment, state: UserState, s
     if (last === undefined) break
     at = last.seq
   }
-  countInto(segment, items, state, now)
+  countInto(segment, items, stateOf(), now)
 }
 
 type PackedSegment = [after: number, to: number, entries: number, nextExpiryMs: number | null, counts: Array<[string, number]>]

@@ -33,7 +33,7 @@ export interface UserView {
   countsVersion: number | undefined
   /** The seq of the own stream up to which its fold is stored. */
   storedTo: number
-  /** While stored documents are read in, live entries are left to the reading that follows. */
+  /** While it is loaded for the first time, live entries are left to the reading that follows. */
   phase: 'live' | 'loading'
   /** Loading and storing of one view come one after the other. */
   busy: Promise<unknown>
@@ -98,15 +98,16 @@ export function createUserViews ({ store, heads, now, limits }: UserViewsOptions
   async function load (user: UserId): Promise<UserView> {
     const stream = userStream(user)
     const view: UserView = { user, stream, head: 0, state: loadState(stream, undefined, []), memberships: new Map(), unstored: new Set(), counts: emptyCounts(limits), countsVersion: undefined, storedTo: 0, phase: 'loading', busy: Promise.resolve(), revision: 0 }
-    await loadDocs(view, true)
+    view.state = await loadDocs(view, true)
+    view.storedTo = view.state.foldedTo
     view.head = Math.min(view.state.foldedTo, sealedTo(view.counts))
     await readOn(view)
     view.phase = 'live'
     return view
   }
 
-  /** Reads the stored documents into the view; the counts only on the first load. */
-  async function loadDocs (view: UserView, isFirst: boolean): Promise<void> {
+  /** Reads the stored documents: memberships into the view, the counts too on the first load; gives the state as it is stored. */
+  async function loadDocs (view: UserView, isFirst: boolean): Promise<UserState> {
     const prefix = ownerPrefix(view.stream)
     let base: JsonDoc | undefined
     const pieces: Array<{ from: number, doc: JsonDoc }> = []
@@ -126,8 +127,7 @@ export function createUserViews ({ store, heads, now, limits }: UserViewsOptions
       if (last === undefined || docs.length < page) break
       from = last.key + '\0'
     }
-    view.state = loadState(view.stream, base, pieces)
-    view.storedTo = view.state.foldedTo
+    return loadState(view.stream, base, pieces)
   }
 
   function takeMembership (view: UserView, group: GroupId, membership: Membership): void {
@@ -191,13 +191,8 @@ export function createUserViews ({ store, heads, now, limits }: UserViewsOptions
       // Everything up to the view's head is folded, changes or not.
       view.state.foldedTo = Math.max(view.state.foldedTo, view.head)
       if (await trySave(view)) return
-      view.phase = 'loading'
-      try {
-        const { head } = view
-        await loadDocs(view, false)
-        await refold(view, head)
-        await readPage(view)
-      } finally { view.phase = 'live' }
+      await reload(view)
+      await readPage(view)
     }
     throw new GatepostError('GP_STORE_UNAVAILABLE', 'the state of a user was changed by others again and again; try again')
   }
@@ -232,16 +227,25 @@ export function createUserViews ({ store, heads, now, limits }: UserViewsOptions
     return true
   }
 
-  /** Folds the changes between what was just loaded and where the view had stood. */
-  async function refold (view: UserView, head: number): Promise<void> {
-    let at = view.state.foldedTo
-    while (at < head) {
+  /**
+   * What another node stored, folded on to where this view stands: beside it, and put in its place in one turn, so that
+   * whoever counts or looks meanwhile sees a whole state.
+   */
+  async function reload (view: UserView): Promise<void> {
+    const state = await loadDocs(view, false)
+    const storedTo = state.foldedTo
+    for (let at = storedTo; at < view.head;) {
       const docs = await readAfter(store, view.stream, at, page)
-      for (const doc of docs) take(view, doc)
+      for (const doc of docs) {
+        const change = doc.kind === 'change' ? parseChange(doc) : undefined
+        if (change !== undefined && change.type !== 'recall') foldChange(state, doc.seq, change)
+      }
       const last = docs.at(-1)
-      if (last === undefined) return
+      if (last === undefined) break
       at = last.seq
     }
+    view.state = state
+    view.storedTo = storedTo
   }
 
   const accept = (stream: StreamId, doc: EntryDoc): void => {
