@@ -112,7 +112,6 @@ export function createNodeCore (options: NodeCoreOptions): NodeCore {
     ...rules !== undefined && { rules },
     ...observeAppend !== undefined && { onDuration: observeAppend },
     onAppended: (stream, doc) => {
-      if (stream.startsWith('n:')) return
       arrived(stream, doc)
       dispatch.broadcast(stream, () => encodeEntry(doc))
     },

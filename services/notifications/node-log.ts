@@ -44,7 +44,6 @@ export function createNodeLog ({ nodeId, dispatch, store, clock, log }: NodeLogO
       }
       const waits: Array<Promise<unknown>> = []
       for (const stream of streams) {
-        if (stream.startsWith('n:')) continue
         let writing = written.get(stream)
         if (writing === undefined) {
           writing = appender.append(own, { kind: 'log', id: createMessageId(clock.tick(), undefined), expiresAt: clock.now() + keptMs, text: stream })

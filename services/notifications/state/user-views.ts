@@ -37,8 +37,6 @@ export interface UserView {
   phase: 'live' | 'loading'
   /** Loading and storing of one view come one after the other. */
   busy: Promise<unknown>
-  /** Grows with each thing that may change a count. */
-  revision: number
 }
 
 export interface UserViews {
@@ -97,7 +95,7 @@ export function createUserViews ({ store, heads, now, limits }: UserViewsOptions
 
   async function load (user: UserId): Promise<UserView> {
     const stream = userStream(user)
-    const view: UserView = { user, stream, head: 0, state: loadState(stream, undefined, []), memberships: new Map(), unstored: new Set(), counts: emptyCounts(limits), countsVersion: undefined, storedTo: 0, phase: 'loading', busy: Promise.resolve(), revision: 0 }
+    const view: UserView = { user, stream, head: 0, state: loadState(stream, undefined, []), memberships: new Map(), unstored: new Set(), counts: emptyCounts(limits), countsVersion: undefined, storedTo: 0, phase: 'loading', busy: Promise.resolve() }
     view.state = await loadDocs(view, true)
     view.storedTo = view.state.foldedTo
     view.head = Math.min(view.state.foldedTo, sealedTo(view.counts))
@@ -160,7 +158,6 @@ export function createUserViews ({ store, heads, now, limits }: UserViewsOptions
       }
       if (change.type !== 'recall') foldChange(view.state, doc.seq, change)
     }
-    view.revision++
     if (doc.seq <= Math.max(view.head, sealedTo(view.counts))) { view.head = Math.max(view.head, doc.seq); return false }
     view.head = doc.seq
     return countEntry(view.counts, doc, change, view.state, now())

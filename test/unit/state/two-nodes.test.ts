@@ -237,9 +237,9 @@ async function run (steps: readonly Step[], seed: number): Promise<void> {
  * unread count that is one too high on one node until its next restart.
  */
 t.test('state - two nodes that fold, count and store side by side say what a plain fold of the log says', async t => {
-  await fc.assert(fc.asyncProperty(fc.array(anyStep, { minLength: 10, maxLength: 120, size: '+1' }), fc.integer(), run), { numRuns: 150, seed: Number(process.env['GATEPOST_TEST_SEED'] ?? 7) })
+  await fc.assert(fc.asyncProperty(fc.array(anyStep, { minLength: 10, maxLength: 120, size: '+1' }), fc.integer(), run), { numRuns: 150, seed: Number(process.env['GATEPOST_TEST_SEED'] ?? 1) })
   t.ok(came.conflicts > 20, `conflicts of two nodes: ${came.conflicts}`)
   t.ok(came.deaths > 20, `nodes that died: ${came.deaths}`)
-  t.ok(came.pieces > 2, `pieces of marks: ${came.pieces}`)
+  t.ok(came.pieces > 3, `pieces of marks: ${came.pieces}`)
   t.ok(came.segments > 3, `segments of counts: ${came.segments}`)
 })
