@@ -88,6 +88,7 @@ export function createDispatch ({ bus, prefix, self: announced, clock, log, inte
   let announceTimer: NodeJS.Timeout | undefined
   let announcedAtMs = -Infinity
   let steppedAtMs = performance.now()
+  let isLinkProven = true
 
   /** A handler's error is logged, and costs neither the other handlers nor the bus. */
   function tell<T> (handlers: Iterable<(value: T) => void>, value: T): void {
@@ -266,7 +267,7 @@ export function createDispatch ({ bus, prefix, self: announced, clock, log, inte
     const nowMs = performance.now()
     const elapsedMs = Math.min(nowMs - steppedAtMs, intervals.heartbeatMs / 2)
     steppedAtMs = nowMs
-    const isLinkProven = linkProof.step(elapsedMs)
+    isLinkProven = linkProof.step(elapsedMs)
     if (isLinkProven) {
       listenedMs += elapsedMs
       if (receivedMs !== undefined) receivedMs += elapsedMs
@@ -306,6 +307,7 @@ export function createDispatch ({ bus, prefix, self: announced, clock, log, inte
 
   return {
     get isConnected () { return state === 'open' && bus.isConnected },
+    get isAnswered () { return state === 'open' && bus.isConnected && isLinkProven },
     get maxPayloadBytes () { return bus.maxPayloadBytes },
     get hasSettled () { return listenedMs >= intervals.settleMs },
     members: membership.members,

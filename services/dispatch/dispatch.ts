@@ -68,6 +68,8 @@ export interface NodeAnnouncement {
 
 export interface Dispatch {
   readonly isConnected: boolean
+  /** Connected, and what is at the other end has answered lately: one that hangs keeps its connections for seconds. */
+  readonly isAnswered: boolean
   readonly maxPayloadBytes: number
   /** True after one whole round of heartbeats: the member list can be believed. */
   readonly hasSettled: boolean

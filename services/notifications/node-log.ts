@@ -38,7 +38,7 @@ export function createNodeLog ({ nodeId, dispatch, store, clock, log }: NodeLogO
 
   return {
     beforeStoring: streams => {
-      if (dispatch().isConnected) {
+      if (dispatch().isAnswered) {
         if (written.size > 0) written = new Map()
         return undefined
       }

@@ -9,6 +9,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Test } from 'tap'
+import type { MongodbServer } from './mongodb-server.js'
+import type { NatsServer } from './nats-server.js'
 import { nowSeconds, signHs256, type Claims } from './tokens.js'
 import { until } from './until.js'
 
@@ -32,6 +34,13 @@ export interface GatepostProcess {
 export interface DeploymentOptions {
   nodes?: number
   settings?: Settings
+}
+
+export interface ClusterOptions extends DeploymentOptions {
+  /** A MongoDB that the test started itself. */
+  mongodb?: MongodbServer
+  /** Where nodes are told that MongoDB is, when it is not where it is (a proxy). */
+  mongodbUrl?: (url: string) => string
 }
 
 export interface Deployment {
@@ -154,6 +163,9 @@ export async function startEmbedded (t: Test, options: DeploymentOptions = {}): 
 }
 
 export interface Cluster extends Deployment {
+  readonly nats: NatsServer
+  /** The addresses of the nodes that were started first. */
+  readonly nodes: readonly string[]
   /** The process of the node that listens at this address. */
   nodeAt: (url: string) => GatepostProcess
   /** One more node; resolves once it serves. */
@@ -161,18 +173,20 @@ export interface Cluster extends Deployment {
 }
 
 /** Two Gates and three nodes, each a process, on a real NATS server and a MongoDB (or what speaks its protocol). */
-export async function startCluster (t: Test, options: DeploymentOptions = {}): Promise<Cluster> {
+export async function startCluster (t: Test, options: ClusterOptions = {}): Promise<Cluster> {
   const { startNatsServer } = await import('./nats-server.js')
   const { startMongodbServer } = await import('./mongodb-server.js')
   const dir = await tempDir(t)
   const secret = randomBytes(24).toString('hex')
   const nats = await startNatsServer(t)
-  const mongodb = await startMongodbServer(t)
+  const mongodb = options.mongodb ?? await startMongodbServer(t)
   if (mongodb === undefined) throw new Error('a cluster needs MongoDB or what speaks its protocol')
+  const mongodbUrl = options.mongodbUrl?.(mongodb.url) ?? mongodb.url
   const nodeCount = options.nodes ?? 3
   const logs: GatepostProcess[] = []
   let running: GatepostProcess[] = []
   let gates: string[] = []
+  let nodes: string[] = []
   const settings: Settings = {
     GATEPOST_SECRET: secret,
     GATEPOST_NATS_URL: nats.url,
@@ -189,13 +203,15 @@ export async function startCluster (t: Test, options: DeploymentOptions = {}): P
   }
   const nodesByUrl = new Map<string, GatepostProcess>()
   const addNode = async (more: Settings = {}): Promise<string> => {
-    const node = run('node', { GATEPOST_MONGODB_URL: mongodb.url, ...more })
+    const node = run('node', { GATEPOST_MONGODB_URL: mongodbUrl, ...more })
     const url = await node.ready
     nodesByUrl.set(url, node)
     return url
   }
   const deployment: Cluster = {
     kind: 'cluster',
+    nats,
+    get nodes () { return nodes },
     addNode,
     nodeAt: url => {
       const node = nodesByUrl.get(url)
@@ -212,9 +228,9 @@ export async function startCluster (t: Test, options: DeploymentOptions = {}): P
     log: () => logs.map(one => one.stdout() + one.stderr()).join(''),
     start: async () => {
       running = []
-      const nodes = Array.from({ length: nodeCount }, async () => await addNode())
+      const starting = Array.from({ length: nodeCount }, async () => await addNode())
       const twoGates = [run('gate', {}), run('gate', {})]
-      await Promise.all(nodes)
+      nodes = await Promise.all(starting)
       gates = await Promise.all(twoGates.map(async gate => await gate.ready))
       await everyNodeUp(deployment)
     },

@@ -91,6 +91,13 @@ export async function assignBoth (deployment: Deployment, user: string): Promise
   return [first, await assign(deployment, user, { avoid: [first.node.id] })]
 }
 
+/** The same user on every node, in the order of the ring. */
+export async function assignEach (deployment: Deployment, user: string): Promise<Session[]> {
+  const sessions: Session[] = []
+  while (sessions.length < deployment.nodeCount) sessions.push(await assign(deployment, user, { avoid: sessions.map(session => session.node.id) }))
+  return sessions
+}
+
 export function sessionOf (user: string, token: string, node: { id: string, url: string }, ticket: string, expiresAt: string): Session {
   const call: Session['call'] = async (method, path, options = {}) => await request(node.url, method, path, { token: ticket, ...options })
   const good = async (method: string, path: string, options: RequestOptions, status: number): Promise<any> => {

@@ -2,7 +2,8 @@
  * Who appends. Any node may, the chain keeps it safe; the node that the ring gives for the stream does it best: the head
  * is in its memory, nobody contends, its groups are the largest. So what is for another node's stream is handed to it,
  * what has gathered meanwhile in one question, one question at a time for each node, so that order holds. Where no
- * answer comes this node appends itself, under the same ids: each entry lands once, whoever was first.
+ * answer comes this node appends itself, under the same ids: each entry lands once, whoever was first. While nothing
+ * answers at all (NATS hangs) nobody is asked: each question would cost its whole time.
  */
 import type { Log } from '../../../shared/log.js'
 import { GatepostError } from '../../../shared/errors.js'
@@ -74,6 +75,7 @@ export function createHandOver ({ nodeId, dispatch, appender, ownerOf, onStored,
   async function handOver (owner: NodeId, group: readonly Waiting[]): Promise<void> {
     let answers: HandedAnswers['answers']
     try {
+      if (!dispatch.isAnswered) throw new GatepostError('GP_DISPATCH_UNAVAILABLE', 'nothing is answered')
       const body: HandedEntries = { entries: group.map(({ stream, draft }) => ({ stream, draft })) }
       answers = (await dispatch.ask(owner, handOverKind, body, timeoutMs) as HandedAnswers).answers
       counts.handed += group.length
@@ -102,8 +104,9 @@ export function createHandOver ({ nodeId, dispatch, appender, ownerOf, onStored,
     append: (stream, draft) => {
       const owner = ownerOf(stream)
       if (owner === undefined || owner === nodeId || !dispatch.isConnected) return appender.append(stream, draft)
+      const queue = queues.get(owner)
+      if (queue === undefined && !dispatch.isAnswered) return appender.append(stream, draft)
       return new Promise((resolve, reject) => {
-        const queue = queues.get(owner)
         const waiting = { stream, draft, resolve, reject }
         if (queue === undefined) queues.set(owner, [waiting])
         else queue.push(waiting)

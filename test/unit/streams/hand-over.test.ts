@@ -68,6 +68,30 @@ t.test('hand-over - an answer that is lost: the asker appends too, and each entr
   t.same(ids(), drafts.map(({ id }) => id))
 })
 
+t.test('hand-over - while nothing answers, only what was asked already waits; the order holds', async t => {
+  const { hub, here, there, ids } = start(t, { timeoutMs: 500 })
+  let isAnswered = true
+  let questions = 0
+  t.teardown(hub.lose(({ from, to, subject }) => from === 'n1' && to === 'n2' && subject.includes('ask') && ++questions > 0))
+  const dispatch = Object.create(here.dispatch, { isAnswered: { get: () => isAnswered } }) as typeof here.dispatch
+  const handOver = createHandOver({ nodeId: 'n1' as NodeId, dispatch, appender: here.appender, ownerOf: () => 'n2' as NodeId, onStored: () => {}, log: createSilentLog(), timeoutMs: 500 })
+  const clock = createClock()
+  const drafts = Array.from({ length: 30 }, () => draftMessage(clock))
+  const startedAt = performance.now()
+  const appends = drafts.slice(0, 10).map(async draft => await handOver.append(annStream, draft))
+  await pause(10)
+  isAnswered = false
+  for (const draft of drafts.slice(10, 20)) appends.push(handOver.append(annStream, draft))
+  await Promise.all(appends)
+  const tookMs = performance.now() - startedAt
+  t.ok(tookMs > 400 && tookMs < 900, 'one question\'s time for all', { tookMs })
+  for (const draft of drafts.slice(20)) await handOver.append(annStream, draft)
+  t.ok(performance.now() - startedAt < tookMs + 400, 'and none for those that come later')
+  t.equal(questions, 1)
+  t.same(ids(), drafts.map(({ id }) => id))
+  t.equal(there.appender.counts.entries, 0)
+})
+
 t.test('hand-over - a refusal of the other node is the answer', async t => {
   const { here, there, ids } = start(t)
   there.dispatch.answer(handOverKind, async body => await there.handOver.serve(body as HandedEntries))
