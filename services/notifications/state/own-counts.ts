@@ -33,13 +33,15 @@ export interface OwnCounts {
   /** Recalled messages by seq, until they expire: perhaps not erased yet when their segment is read again. */
   readonly recalled: Map<number, number>
   readonly limits: CountLimits
+  /** While stale segments are read. */
+  refreshing: Promise<void> | undefined
 }
 
 /** In entries: how long a tail becomes before its older part is sealed, how much of it, how long empty segments grow. */
 export interface CountLimits { readonly tailEntries: number, readonly segmentEntries: number, readonly mergedEntries: number }
 export const countLimits: CountLimits = { tailEntries: 256, segmentEntries: 128, mergedEntries: 2_048 }
 
-export const emptyCounts = (limits = countLimits): OwnCounts => ({ segments: [], tail: [], tailSeqs: [], recalled: new Map(), limits })
+export const emptyCounts = (limits = countLimits): OwnCounts => ({ segments: [], tail: [], tailSeqs: [], recalled: new Map(), limits, refreshing: undefined })
 /** The seq up to which entries are in segments: what a reload need not read. */
 export const sealedTo = (counts: OwnCounts): number => counts.segments.at(-1)?.to ?? 0
 
@@ -119,17 +121,16 @@ function markStale (counts: OwnCounts, seq: number, mayAdd: boolean): void {
   if (segment !== undefined && seq > segment.after && (mayAdd || !isEmpty(segment))) segment.isStale = true
 }
 
-/** Reads again what is stale or has expired; undefined when there is nothing to read. */
-export function refreshCounts (counts: OwnCounts, stateOf: () => UserState, store: Store, now: number): Promise<void> | undefined {
-  const stale = counts.segments.filter(segment => segment.isStale || segment.nextExpiryMs <= now)
-  if (stale.length === 0) return undefined
-  return (async () => {
-    for (const segment of stale) {
-      // A change that comes in while the segment is read makes it stale again.
-      while (segment.isStale || segment.nextExpiryMs <= now) await recount(counts, segment, stateOf, store, now)
-    }
-  })()
+/** Reads again what is stale or has expired, once for all who ask meanwhile; undefined when there is nothing to read. */
+export function refreshCounts (counts: OwnCounts, stateOf: () => UserState, store: Store, now: () => number): Promise<void> | undefined {
+  if (nextDue(counts, now()) === undefined) return undefined
+  counts.refreshing ??= (async () => {
+    for (let due = nextDue(counts, now()); due !== undefined; due = nextDue(counts, now())) await recount(counts, due, stateOf, store, now)
+  })().finally(() => { counts.refreshing = undefined })
+  return counts.refreshing
 }
+
+const nextDue = (counts: OwnCounts, now: number): Segment | undefined => counts.segments.find(segment => segment.isStale || segment.nextExpiryMs <= now)
 
 /** The counts now; `refreshCounts` goes before. */
 export function ownUnread (counts: OwnCounts, state: UserState, now: number): Counts {
@@ -147,22 +148,23 @@ export function nextOwnExpiry (counts: OwnCounts, state: UserState, now: number)
   return next
 }
 
-/** The state is asked for once the segment has been read: it may be another one by then. */
-async function recount (counts: OwnCounts, segment: Segment, stateOf: () => UserState, store: Store, now: number): Promise<void> {
-  const items: TailItem[] = []
-  segment.isStale = false
+/**
+ * A change may come in while the segment is read: the state and the recalls are looked at after that, and in the turn
+ * in which the segment stops being stale. One at a time: a second reader could forget a recall before the first,
+ * which read the message as it was, has counted.
+ */
+async function recount (counts: OwnCounts, segment: Segment, stateOf: () => UserState, store: Store, now: () => number): Promise<void> {
+  const found: MessageDoc[] = []
   for (let at = segment.after; at < segment.to;) {
     const docs = await readAfter(store, stateOf().stream, at, counts.limits.segmentEntries)
-    for (const doc of docs) {
-      if (doc.seq > segment.to || doc.kind !== 'message') continue
-      if (doc.recalled > 0) counts.recalled.delete(doc.seq)
-      else if (isReceived(doc) && !counts.recalled.has(doc.seq)) items.push(doc)
-    }
+    for (const doc of docs) if (doc.seq <= segment.to && doc.kind === 'message') found.push(doc)
     const last = docs.at(-1)
     if (last === undefined) break
     at = last.seq
   }
-  countInto(segment, items, stateOf(), now)
+  countInto(segment, found.filter(doc => isReceived(doc) && !counts.recalled.has(doc.seq)), stateOf(), now())
+  segment.isStale = false
+  for (const doc of found) if (doc.recalled > 0) counts.recalled.delete(doc.seq)
 }
 
 type PackedSegment = [after: number, to: number, entries: number, nextExpiryMs: number | null, counts: Array<[string, number]>]
@@ -183,5 +185,5 @@ export function loadCounts (text: string, limits = countLimits): OwnCounts {
   const packed = JSON.parse(text) as PackedCounts
   const segments = packed.segments.map(([after, to, entries, nextExpiryMs, counts]): Segment =>
     ({ after, to, entries, nextExpiryMs: nextExpiryMs ?? Infinity, counts: new Map(counts), isStale: false }))
-  return { segments, tail: [], tailSeqs: [], recalled: new Map(packed.recalled), limits }
+  return { segments, tail: [], tailSeqs: [], recalled: new Map(packed.recalled), limits, refreshing: undefined }
 }

@@ -73,7 +73,7 @@ export function createUnreadCounter ({ store, views, heads, now, page }: UnreadC
       const from = unreadFloor(state, stream, after)
       if (!digest.covers(headOf(stream), from)) reads.push(digest.cover(store, headOf(stream), from, now()))
     }
-    const refreshing = refreshCounts(view.counts, () => view.state, store, now())
+    const refreshing = refreshCounts(view.counts, () => view.state, store, now)
     if (refreshing !== undefined) reads.push(refreshing)
     const addUp = (): CountedUnread => {
       const total = ownUnread(view.counts, view.state, now())

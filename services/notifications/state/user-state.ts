@@ -6,7 +6,7 @@
  * of the base document together with the watermarks, so the common change writes one document. A piece covers
  * from its `from` to the next piece's; marks outside of that (left by a spill that was cut short) are not looked at.
  * The base names its pieces: one that was stored and never named (an orphan) is not looked at either. A piece whose
- * messages have all expired is purged, and the one before it covers its place; the first stays.
+ * messages have all expired is purged, and counts as empty; later the one before covers its place. The first stays.
  */
 import type { JsonDoc } from '../../../shared/store/store.js'
 import { encodeTime } from '../../../shared/clock.js'
@@ -148,43 +148,83 @@ function raiseWatermark (state: UserState, stream: StreamId, to: number, categor
 export interface SaveStep { readonly pieces: Array<{ was: number | undefined, doc: JsonDoc, piece: MarkPiece }> }
 
 /**
- * The documents that carry the state as it is now (the pieces count as clean from here on; mark those dirty that could
- * not be stored): new pieces first, then changed ones, the base last. So whatever is cut short, a fold that starts from
- * the stored base finds every mark at or below its `foldedTo` in place. A changed piece may be the rest of one that was
- * split: the base names the new ones before, while it still says `storedTo`, up to where it was folded when last stored.
+ * The documents that carry the state as it is now: new pieces first, then changed ones, the base last. So whatever is
+ * cut short, a fold that starts from the stored base finds every mark at or below its `foldedTo` in place. A changed
+ * piece may be the rest of one that was split: the base names the new ones before, while it still says `storedTo`, up to
+ * where it was folded when last stored. And whenever a piece is written, the base is so before: another writer who read
+ * the pieces as they were fails at the base, or finds a piece changed. After a failure the state must be loaded again.
  */
 export function saveSteps (state: UserState, storedTo: number, now: number, limits = markLimits): SaveStep[] {
-  const fresh: SaveStep = { pieces: [] }
-  const changed: SaveStep = { pieces: [] }
   for (const piece of state.pieces) {
     if (!piece.isDirty) continue
     for (const [key, mark] of piece.marks) if (mark.expiresAt <= now) piece.marks.delete(key)
   }
+  const isBaseAlone = state.pieces.every(piece => !isOver(state, piece, limits) && (piece === basePiece(state) || !piece.isDirty))
+  const names = namesOf(state)
+  const asItWas = isBaseAlone ? '' : packBase(state, storedTo, names)
+  const dropped = isBaseAlone ? [] : dropExpired(state, now)
   spill(state, limits)
-  for (const [i, piece] of state.pieces.slice(0, -1).entries()) {
-    if (!piece.isDirty) continue
-    const was = piece.v ?? state.orphans.get(piece.from)
-    const step = piece.v === undefined ? fresh : changed
-    piece.isDirty = false
-    step.pieces.push({ was, piece, doc: { key: markPieceKey(state.stream, piece.from), v: (was ?? -1) + 1, purgeAt: i === 0 ? null : lastExpiry(piece, now) + limits.keepPieceMs, text: JSON.stringify([...piece.marks.values()].map(packMark)) } })
-  }
+  const steps: SaveStep[] = []
   const base = basePiece(state)
-  const baseStep = (was: number | undefined, foldedTo: number): SaveStep =>
-    ({ pieces: [{ was, piece: base, doc: { key: stateBaseKey(state.stream), v: (was ?? -1) + 1, purgeAt: null, text: packBase(state, foldedTo) } }] })
-  if (changed.pieces.length === 0) return fresh.pieces.length === 0 ? [baseStep(base.v, state.foldedTo)] : [fresh, baseStep(base.v, state.foldedTo)]
-  if (fresh.pieces.length === 0) return [changed, baseStep(base.v, state.foldedTo)]
-  return [fresh, baseStep(base.v, storedTo), changed, baseStep((base.v ?? -1) + 1, state.foldedTo)]
+  let { v } = base
+  const addBase = (text: string): void => {
+    steps.push({ pieces: [{ was: v, piece: base, doc: { key: stateBaseKey(state.stream), v: v = (v ?? -1) + 1, purgeAt: null, text } }] })
+  }
+  const addPieces = (pieces: readonly MarkPiece[]): void => {
+    if (pieces.length > 0) steps.push({ pieces: pieces.map(piece => ({ was: piece.v ?? state.orphans.get(piece.from), piece, doc: packPiece(state, piece, now, limits) })) })
+  }
+  if (isBaseAlone) addBase(packBase(state, state.foldedTo, names))
+  else {
+    const dirty = state.pieces.slice(0, -1).filter(piece => piece.isDirty)
+    const fresh = dirty.filter(piece => piece.v === undefined)
+    const changed = dirty.filter(piece => piece.v !== undefined)
+    addBase(asItWas)
+    addPieces(fresh)
+    if (fresh.length > 0 && changed.length > 0) addBase(packBase(state, storedTo, [...namesOf(state), ...dropped].sort((a, b) => a - b)))
+    addPieces(changed)
+    addBase(packBase(state, state.foldedTo, namesOf(state)))
+  }
+  for (const piece of state.pieces) piece.isDirty = false
+  return steps
+}
+
+function packPiece (state: UserState, piece: MarkPiece, now: number, { keepPieceMs }: MarkLimits): JsonDoc {
+  const was = piece.v ?? state.orphans.get(piece.from)
+  return {
+    key: markPieceKey(state.stream, piece.from),
+    v: (was ?? -1) + 1,
+    purgeAt: piece === state.pieces[0] ? null : lastExpiry(piece, now) + keepPieceMs,
+    text: JSON.stringify([...piece.marks.values()].map(packMark))
+  }
 }
 
 const lastExpiry = (piece: MarkPiece, now: number): number => [...piece.marks.values()].reduce((last, { expiresAt }) => Math.max(last, expiresAt), now)
 
+/**
+ * The piece before covers the place of one whose messages have all expired. What it still holds of that place, from
+ * before a split, is gone by then: it makes a piece dirty when it is loaded.
+ */
+function dropExpired ({ pieces }: UserState, now: number): number[] {
+  const dropped: number[] = []
+  for (let i = pieces.length - 2; i > 0; i--) {
+    const { from, marks } = pieces[i]!
+    if ([...marks.values()].some(({ expiresAt }) => expiresAt > now)) continue
+    dropped.push(from)
+    pieces.splice(i, 1)
+  }
+  return dropped
+}
+
+const isOver = (state: UserState, piece: MarkPiece, { maxBaseMarks, maxPieceMarks }: MarkLimits): boolean =>
+  piece.marks.size > (piece === basePiece(state) ? maxBaseMarks : maxPieceMarks)
+
 /** Moves the older marks of a full base out, and splits a full piece. */
-function spill (state: UserState, { maxBaseMarks, maxPieceMarks }: MarkLimits): void {
+function spill (state: UserState, limits: MarkLimits): void {
   const { pieces } = state
   for (let i = 0; i < pieces.length; i++) {
     const piece = pieces[i]!
-    const isBase = i === pieces.length - 1
-    if (piece.marks.size <= (isBase ? maxBaseMarks : maxPieceMarks)) continue
+    if (!isOver(state, piece, limits)) continue
+    const isBase = piece === basePiece(state)
     const keys = [...piece.marks.keys()].sort()
     const upperFrom = piece.marks.get(keys[keys.length >> 1]!)!.seq
     if (upperFrom <= piece.from) continue
@@ -215,43 +255,51 @@ function packMark (mark: Mark): PackedMark {
   return packed
 }
 
-function unpackMarks (packed: readonly PackedMark[], from: number, to: number): Map<string, Mark> {
-  const marks = new Map<string, Mark>()
+/** The piece of these marks, dirty where some lie outside of its place. */
+function unpackPiece (from: number, to: number, v: number | undefined, packed: readonly PackedMark[]): MarkPiece {
+  const piece: MarkPiece = { from, v, marks: new Map(), isDirty: false }
   for (const [stream, seq, bits, expiresAt, category = 'general'] of packed) {
-    if (seq < from || seq >= to) continue
+    if (seq < from || seq >= to) { piece.isDirty = true; continue }
     const read = (bits & readBit) !== 0 ? true : (bits & unreadBit) !== 0 ? false : undefined
-    marks.set(markKey(stream, seq), { stream, seq, category, expiresAt, read, archived: (bits & archivedBit) !== 0, deleted: (bits & deletedBit) !== 0 })
+    piece.marks.set(markKey(stream, seq), { stream, seq, category, expiresAt, read, archived: (bits & archivedBit) !== 0, deleted: (bits & deletedBit) !== 0 })
   }
-  return marks
+  return piece
 }
 
 interface PackedBase { foldedTo: number, marksFrom: number, pieces: number[], readTo: Array<[StreamId, number, Array<[string, number]>]>, marks: PackedMark[] }
 
-function packBase (state: UserState, foldedTo: number): string {
+const namesOf = (state: UserState): number[] => state.pieces.slice(0, -1).map(({ from }) => from)
+
+function packBase (state: UserState, foldedTo: number, pieces: number[]): string {
   const base = basePiece(state)
   const packed: PackedBase = {
     foldedTo,
     marksFrom: base.from,
-    pieces: state.pieces.slice(0, -1).map(({ from }) => from),
+    pieces,
     readTo: [...state.readTo].map(([stream, { seq, byCategory }]) => [stream, seq, [...byCategory]]),
     marks: [...base.marks.values()].map(packMark)
   }
   return JSON.stringify(packed)
 }
 
+/** The document of a piece, and the seq from which it covers marks. */
+export interface StoredPiece { readonly from: number, readonly doc: JsonDoc }
+
 /** The state out of its stored documents; `pieces` in any order. */
-export function loadState (stream: StreamId, base: JsonDoc | undefined, pieces: ReadonlyArray<{ from: number, doc: JsonDoc }>): UserState {
+export function loadState (stream: StreamId, base: JsonDoc | undefined, pieces: readonly StoredPiece[]): UserState {
   const state = emptyState(stream)
   const packed = base === undefined ? undefined : JSON.parse(base.text) as PackedBase
   const marksFrom = packed?.marksFrom ?? 0
-  const named = new Set(packed?.pieces)
-  const read = pieces.filter(({ from }) => named.has(from)).sort((a, b) => a.from - b.from)
-  for (const { from, doc } of pieces) if (!named.has(from)) state.orphans.set(from, doc.v)
+  const named = packed?.pieces ?? []
+  const docs = new Map(pieces.map(({ from, doc }) => [from, doc]))
   state.pieces.length = 0
-  for (const [i, { from, doc }] of read.entries()) {
-    state.pieces.push({ from, v: doc.v, marks: unpackMarks(JSON.parse(doc.text) as PackedMark[], from, read[i + 1]?.from ?? marksFrom), isDirty: false })
+  for (const [i, from] of named.entries()) {
+    const doc = docs.get(from) // purged when all in it had expired
+    state.pieces.push(unpackPiece(from, named[i + 1] ?? marksFrom, doc?.v, doc === undefined ? [] : JSON.parse(doc.text) as PackedMark[]))
+    docs.delete(from)
   }
-  state.pieces.push({ from: marksFrom, v: base?.v, marks: unpackMarks(packed?.marks ?? [], marksFrom, Infinity), isDirty: false })
+  for (const [from, doc] of docs) state.orphans.set(from, doc.v)
+  state.pieces.push(unpackPiece(marksFrom, Infinity, base?.v, packed?.marks ?? []))
   if (packed === undefined) return state
   state.foldedTo = packed.foldedTo
   for (const [name, seq, byCategory] of packed.readTo) state.readTo.set(name, { seq, byCategory: new Map(byCategory) })

@@ -9,7 +9,7 @@
  */
 import { decodeTime } from '../../../shared/clock.js'
 import { GatepostError } from '../../../shared/errors.js'
-import { countsKey, ownerPrefix, ownerRange } from '../../../shared/keys.js'
+import { countsKey, ownerPrefix, ownerRange, stateBaseKey } from '../../../shared/keys.js'
 import { userStream, type GroupId, type StreamId, type UserId } from '../../../shared/names.js'
 import { placeOfEntry, type EntryDoc, type JsonDoc, type Store } from '../../../shared/store/store.js'
 import { parseChange } from '../stream/change.js'
@@ -17,7 +17,7 @@ import type { Heads } from '../stream/heads.js'
 import { readAfter } from '../stream/read.js'
 import { parseMembership, storeMembership, type Membership } from './membership.js'
 import { countEntry, emptyCounts, loadCounts, packCounts, sealedTo, type CountLimits, type OwnCounts } from './own-counts.js'
-import { foldChange, loadState, saveSteps, type MarkLimits, type SaveStep, type UserState } from './user-state.js'
+import { foldChange, loadState, saveSteps, type MarkLimits, type SaveStep, type StoredPiece, type UserState } from './user-state.js'
 
 export interface UserView {
   readonly user: UserId
@@ -33,6 +33,8 @@ export interface UserView {
   countsVersion: number | undefined
   /** The seq of the own stream up to which its fold is stored. */
   storedTo: number
+  /** Storing failed, so nobody knows what of it is stored: the documents are read again before the next time. */
+  isHalfStored: boolean
   /** While it is loaded for the first time, live entries are left to the reading that follows. */
   phase: 'live' | 'loading'
   /** Loading and storing of one view come one after the other. */
@@ -95,7 +97,7 @@ export function createUserViews ({ store, heads, now, limits }: UserViewsOptions
 
   async function load (user: UserId): Promise<UserView> {
     const stream = userStream(user)
-    const view: UserView = { user, stream, head: 0, state: loadState(stream, undefined, []), memberships: new Map(), unstored: new Set(), counts: emptyCounts(limits), countsVersion: undefined, storedTo: 0, phase: 'loading', busy: Promise.resolve() }
+    const view: UserView = { user, stream, head: 0, state: loadState(stream, undefined, []), memberships: new Map(), unstored: new Set(), counts: emptyCounts(limits), countsVersion: undefined, storedTo: 0, isHalfStored: false, phase: 'loading', busy: Promise.resolve() }
     view.state = await loadDocs(view, true)
     view.storedTo = view.state.foldedTo
     view.head = Math.min(view.state.foldedTo, sealedTo(view.counts))
@@ -106,15 +108,26 @@ export function createUserViews ({ store, heads, now, limits }: UserViewsOptions
 
   /** Reads the stored documents: memberships into the view, the counts too on the first load; gives the state as it is stored. */
   async function loadDocs (view: UserView, isFirst: boolean): Promise<UserState> {
+    for (let tries = 0; tries < maxStoreTries; tries++) {
+      const { base, pieces } = await readDocs(view, isFirst)
+      if (pieces.length === 0) return loadState(view.stream, base, pieces)
+      // Another node may have split a piece since the base was read.
+      const [again] = await store.get('state', [stateBaseKey(view.stream)])
+      if (again?.v === base?.v) return loadState(view.stream, base, pieces)
+    }
+    throw new GatepostError('GP_STORE_UNAVAILABLE', 'the state of a user was changed by others again and again; try again')
+  }
+
+  async function readDocs (view: UserView, isFirst: boolean): Promise<{ base: JsonDoc | undefined, pieces: StoredPiece[] }> {
     const prefix = ownerPrefix(view.stream)
     let base: JsonDoc | undefined
-    const pieces: Array<{ from: number, doc: JsonDoc }> = []
+    const pieces: StoredPiece[] = []
     let { from, to } = ownerRange(view.stream)
     for (;;) {
       const docs = await store.range('state', { from, to }, { limit: page })
       for (const doc of docs) {
         const rest = doc.key.slice(prefix.length)
-        if (rest === 'b') base = doc
+        if (doc.key === stateBaseKey(view.stream)) base = doc
         else if (doc.key === countsKey(view.stream)) {
           view.countsVersion = doc.v
           if (isFirst) view.counts = loadCounts(doc.text, limits)
@@ -122,10 +135,9 @@ export function createUserViews ({ store, heads, now, limits }: UserViewsOptions
         else if (rest.startsWith('m')) takeMembership(view, rest.slice(1) as GroupId, parseMembership(doc))
       }
       const last = docs.at(-1)
-      if (last === undefined || docs.length < page) break
+      if (last === undefined || docs.length < page) return { base, pieces }
       from = last.key + '\0'
     }
-    return loadState(view.stream, base, pieces)
   }
 
   function takeMembership (view: UserView, group: GroupId, membership: Membership): void {
@@ -187,7 +199,7 @@ export function createUserViews ({ store, heads, now, limits }: UserViewsOptions
       if (view.storedTo >= seq) return
       // Everything up to the view's head is folded, changes or not.
       view.state.foldedTo = Math.max(view.state.foldedTo, view.head)
-      if (await trySave(view)) return
+      if (!view.isHalfStored && await trySave(view)) return
       await reload(view)
       await readPage(view)
     }
@@ -203,8 +215,7 @@ export function createUserViews ({ store, heads, now, limits }: UserViewsOptions
       for (const group of unstored) await storeMembership(store, view.user, group, view.memberships.get(group)!)
       return await saveAll(view, steps, foldedTo)
     } catch (error) {
-      // Nobody knows what of it is stored: all of it again the next time.
-      for (const { pieces } of steps) for (const { piece } of pieces) piece.isDirty = true
+      view.isHalfStored = true
       for (const group of unstored) view.unstored.add(group)
       throw error
     }
@@ -215,7 +226,6 @@ export function createUserViews ({ store, heads, now, limits }: UserViewsOptions
       const outcomes = await store.replace('state', step.pieces.map(({ was, doc }) => ({ was, doc })))
       for (const [i, { doc, piece }] of step.pieces.entries()) {
         if (outcomes[i] === 'done') piece.v = doc.v
-        else piece.isDirty = true
       }
       if (outcomes.some(outcome => outcome === 'refused')) throw new GatepostError('GP_STORE_UNAVAILABLE', 'the state of a user could not be stored')
       if (outcomes.some(outcome => outcome !== 'done')) return false
@@ -243,6 +253,7 @@ export function createUserViews ({ store, heads, now, limits }: UserViewsOptions
     }
     view.state = state
     view.storedTo = storedTo
+    view.isHalfStored = false
   }
 
   const accept = (stream: StreamId, doc: EntryDoc): void => {

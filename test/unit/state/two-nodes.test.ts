@@ -7,7 +7,7 @@ import t from 'tap'
 import { createClock } from '../../../shared/clock.js'
 import { GatepostError } from '../../../shared/errors.js'
 import { allStream, groupStream, type GroupId, type StreamId, type UserId } from '../../../shared/names.js'
-import { placeOfEntry, type EntryDoc, type JsonDoc, type MessageDoc } from '../../../shared/store/store.js'
+import { placeOfEntry, type EntryDoc, type JsonDoc, type MessageDoc, type ReplaceOutcome } from '../../../shared/store/store.js'
 import { createGroups } from '../../../services/notifications/mail/groups.js'
 import { createMarks } from '../../../services/notifications/mail/marks.js'
 import { createUnreadCounter } from '../../../services/notifications/state/unread.js'
@@ -112,11 +112,28 @@ async function run (steps: readonly Step[], seed: number): Promise<void> {
       ...shared,
       get: async (...args) => { await slow(false); return await shared.get(...args) },
       exist: async (...args) => { await slow(false); return await shared.exist(...args) },
-      range: async (...args) => { await slow(false); return await shared.range(...args) },
+      // Document by document, as a range on a server is: others write meanwhile.
+      range: async (collection, { from, to }, { limit, ...options }) => {
+        const docs = []
+        await slow(false)
+        if (collection !== 'state') return await shared.range(collection, { from, to }, { limit, ...options })
+        for (let at = from; docs.length < limit;) {
+          const [doc] = await shared.range(collection, { from: at, to }, { limit: 1, ...options })
+          if (doc === undefined) break
+          docs.push(doc)
+          at = doc.key + '\0'
+          await slow(false)
+        }
+        return docs as never
+      },
       lasts: async (...args) => { await slow(false); return await shared.lasts(...args) },
       replace: async (collection, replacements) => {
         try { await slow(true) } catch { return replacements.map(() => 'refused') }
-        const outcomes = await shared.replace(collection, replacements)
+        const outcomes: ReplaceOutcome[] = []
+        for (const [i, replacement] of replacements.entries()) {
+          if (i > 0) await slow(false).catch(() => {}) // the command is on its way, whatever becomes of its sender
+          outcomes.push(...await shared.replace(collection, [replacement]))
+        }
         came.conflicts += outcomes.filter(outcome => outcome === 'changed').length
         return outcomes
       }
@@ -232,12 +249,9 @@ async function run (steps: readonly Step[], seed: number): Promise<void> {
   if (counts !== undefined) came.segments = Math.max(came.segments, (JSON.parse(counts.text) as { segments: unknown[] }).segments.length)
 }
 
-/**
- * The same histories each time; GATEPOST_TEST_SEED takes others. Known: about one in 1,700 (seed 1793422517, the 1730th) ends with an
- * unread count that is one too high on one node until its next restart.
- */
+/** The same histories each time; GATEPOST_TEST_SEED and GATEPOST_TEST_RUNS take others, and more. */
 t.test('state - two nodes that fold, count and store side by side say what a plain fold of the log says', async t => {
-  await fc.assert(fc.asyncProperty(fc.array(anyStep, { minLength: 10, maxLength: 120, size: '+1' }), fc.integer(), run), { numRuns: 150, seed: Number(process.env['GATEPOST_TEST_SEED'] ?? 1) })
+  await fc.assert(fc.asyncProperty(fc.array(anyStep, { minLength: 10, maxLength: 120, size: '+1' }), fc.integer(), run), { numRuns: Number(process.env['GATEPOST_TEST_RUNS'] ?? 150), endOnFailure: true, seed: Number(process.env['GATEPOST_TEST_SEED'] ?? 1) })
   t.ok(came.conflicts > 20, `conflicts of two nodes: ${came.conflicts}`)
   t.ok(came.deaths > 20, `nodes that died: ${came.deaths}`)
   t.ok(came.pieces > 3, `pieces of marks: ${came.pieces}`)
