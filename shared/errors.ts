@@ -50,12 +50,16 @@ export function shown (value: unknown): string {
   if (value === undefined) return 'nothing'
   let text: string
   try { text = typeof value === 'bigint' ? `${value}n` : JSON.stringify(value) ?? typeof value } catch { text = typeof value }
-  // Control characters never reach a log line or a header by way of an error's text.
-  text = text.toWellFormed().replace(/\p{Cc}/gu, ' ')
-  return text.length > 80 ? `${text.slice(0, 77)}...` : text
+  return oneLine(text)
 }
 
-/** `field: got X; takes Y`: the form of every refusal that names a field. */
+/** Text that somebody sent, cut to 80 characters; control characters never reach a log line or a header by way of an error. */
+export function oneLine (text: string): string {
+  const cut = text.length > 80 ? `${text.slice(0, 77)}...` : text
+  return cut.toWellFormed().replace(/\p{Cc}/gu, ' ')
+}
+
+/** `field: got X; takes Y`: the form of every refusal that names a field; an unknown one has whatever name was sent. */
 export function refusal (field: string, got: unknown, takes: string): GatepostError {
-  return new GatepostError('GP_VALIDATION', `${field}: got ${shown(got)}; takes ${takes}`)
+  return new GatepostError('GP_VALIDATION', `${oneLine(field)}: got ${shown(got)}; takes ${takes}`)
 }

@@ -60,7 +60,8 @@ const targets = {
   all: createValidator(ToAll)
 }
 
-const validateTarget = (to: unknown): Target => {
+/** Throws GP_VALIDATION, naming the member that is wrong. */
+export function parseTarget (to: unknown): Target {
   if (typeof to !== 'object' || to === null || Array.isArray(to)) throw refusal('to', to, targetTakes)
   const kinds = Object.keys(targets).filter(kind => Object.hasOwn(to, kind)) as Array<keyof typeof targets>
   if (kinds.length !== 1) throw refusal('to', to, targetTakes)
@@ -73,7 +74,7 @@ const validateMessage = createValidator(Message)
  * Anything may be passed: `data` of any depth, a value with binary in it, no object at all.
  */
 export function parseMessage (value: unknown): MessageDraft {
-  if (typeof value === 'object' && value !== null && Object.hasOwn(value, 'to')) validateTarget((value as { to: unknown }).to)
+  if (typeof value === 'object' && value !== null && Object.hasOwn(value, 'to')) parseTarget((value as { to: unknown }).to)
   const { to, title, body, data, category, ttl, volatile: isVolatile } = validateMessage(value)
   if (title === undefined && body === undefined && data === undefined) throw refusal('title, body, data', undefined, 'at least one of them')
   checkData(data)

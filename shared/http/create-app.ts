@@ -20,7 +20,7 @@ import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRepl
 import { isUtf8 } from 'node:buffer'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { TSchema } from 'typebox'
-import { GatepostError } from '../errors.js'
+import { GatepostError, oneLine } from '../errors.js'
 import type { Log } from '../log.js'
 import type { Metrics } from '../metrics.js'
 import { createValidator } from '../validate.js'
@@ -46,7 +46,10 @@ const dataHeaders = {
   'x-content-type-options': 'nosniff',
   'referrer-policy': 'no-referrer',
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
-  'cross-origin-resource-policy': 'cross-origin'
+  'cross-origin-resource-policy': 'cross-origin',
+  // Tokens travel in a header of their own, never in cookies: any site may ask on behalf of whoever gave it a token.
+  'access-control-allow-origin': '*',
+  'access-control-expose-headers': 'Retry-After'
 }
 
 export async function createApp ({ log, metrics, bodyLimitBytes }: AppOptions): Promise<App> {
@@ -85,14 +88,15 @@ export async function createApp ({ log, metrics, bodyLimitBytes }: AppOptions): 
     if (log.isLevelEnabled('debug')) log.debug({ event: 'request', method, route, status: reply.statusCode, ms: Math.round(reply.elapsedTime) })
     done()
   })
-  // Tokens travel in a header of their own, never in cookies: any site may ask on behalf of whoever gave it a token.
-  await app.register(cors, {
-    origin: '*',
-    methods: 'GET, HEAD, POST, PUT, PATCH, DELETE',
-    allowedHeaders: 'Authorization, Content-Type, Idempotency-Key',
-    exposedHeaders: 'Retry-After',
-    maxAge: 7200,
-    strictPreflight: false
+  // In a context of its own, so that its hook runs for preflights alone.
+  await app.register(async preflights => {
+    await preflights.register(cors, {
+      origin: '*',
+      methods: 'GET, HEAD, POST, PUT, PATCH, DELETE',
+      allowedHeaders: 'Authorization, Content-Type, Idempotency-Key',
+      maxAge: 7200,
+      strictPreflight: false
+    })
   })
   return app
 }
@@ -136,4 +140,4 @@ function refuse (error: unknown, reply: FastifyReply, log: Log): FastifyReply {
 const tooLarge = (limitBytes: number | undefined): GatepostError =>
   new GatepostError('GP_TOO_LARGE', `body: got more than ${limitBytes} bytes; takes at most ${limitBytes}`)
 
-const pathOf = (url: string): string => (url.split('?', 1)[0] ?? '').slice(0, 200)
+const pathOf = (url: string): string => oneLine(url.split('?', 1)[0] ?? '')

@@ -1,5 +1,5 @@
 import { Type } from 'typebox'
-import { Message, parseMessage, Target, IdempotencyKey } from '../../../shared/contract/message.js'
+import { Message, parseMessage, parseTarget, Target, IdempotencyKey } from '../../../shared/contract/message.js'
 import type { MessageResult, RefusedMessage } from '../../../shared/contract/node-requests.js'
 import { GatepostError, refusal } from '../../../shared/errors.js'
 import type { App } from '../../../shared/http/create-app.js'
@@ -89,6 +89,8 @@ export function serveMessages (app: App, { access, askInTurn, handOver, rings, r
 
   app.post('/gate/messages/:id/recall', {
     onRequest: access('producer'),
+    // First, because it names the member of `to` and not the union.
+    preValidation: async ({ body }) => { if (Object.hasOwn(Object(body) as object, 'to')) parseTarget((body as { to: unknown }).to) },
     schema: {
       tags: ['messages'],
       summary: 'Take a message of its own back',
