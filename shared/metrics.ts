@@ -83,6 +83,8 @@ export function createMetrics ({ processMetrics }: { processMetrics?: ProcessMet
     registers: [registry]
   })
 
+  const seriesByName = new Map<string, ReturnType<typeof requests.labels>>()
+
   return {
     registry,
     get eventLoopLagMs () { return ofProcess.eventLoopLagMs },
@@ -104,7 +106,12 @@ export function createMetrics ({ processMetrics }: { processMetrics?: ProcessMet
       return gauge
     },
     histogram: (name, help, buckets, labels = []) => new Histogram({ name: prefix + name, help, buckets: [...buckets], labelNames: labels, registers: [registry] }),
-    observeRequest ({ method, route, status, seconds }) { requests.observe({ method, route, status: String(status) }, seconds) },
+    observeRequest ({ method, route, status, seconds }) {
+      const name = `${method} ${status} ${route}`
+      let series = seriesByName.get(name)
+      if (series === undefined) seriesByName.set(name, series = requests.labels(method, route, String(status)))
+      series.observe(seconds)
+    },
     text: async () => `${await registry.metrics()}\n${await ofProcess.registry.metrics()}`,
     contentType: registry.contentType,
     close () {
