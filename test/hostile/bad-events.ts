@@ -48,6 +48,7 @@ export function badEvents (event: string, schema: Schema, { othersIds, othersStr
   // Without anything `read` marks all.
   if (event !== 'read') way(1, fc.constant({ reason: 'no argument', args: text() }))
   way(1, bytes.map(one => ({ reason: 'bytes', args: text(placeholder), attachments: [one] })))
+  if (event === 'sync' || event === 'read') way(1, bytes.map(one => ({ reason: 'bytes as cursors', args: text({ [event === 'sync' ? 'cursors' : 'upTo']: placeholder }), attachments: [one] })))
   way(1, fc.tuple(fitting(schema), oddKey, bytes).map(([value, key, one]) => ({ reason: 'bytes in it', args: text({ ...value as object, [`x${key}`]: placeholder }), attachments: [one] })))
   if (event === 'send') {
     const to = fc.constant({ user: 'nobody' })
@@ -98,7 +99,7 @@ export function badHandshakes (ticket: string, badTickets: readonly string[]): f
     { weight: 3, arbitrary: fc.oneof(fc.constantFrom(...badTickets), junk.filter(value => value !== null && value !== '')).map(bad => ({ reason: 'a bad ticket', auth: of({ ticket: bad }), codes: tokenCodes })) },
     { weight: 4, arbitrary: fc.oneof(broken(cursors).map(({ value }) => value)).map(value => ({ reason: 'bad cursors', auth: of({ ticket, cursors: value }), codes: validation, field: 'auth.cursors' })) },
     { weight: 4, arbitrary: broken(topics).map(({ value }) => ({ reason: 'bad topics', auth: of({ ticket, topics: value }), codes: validation, field: 'auth.topics' })) },
-    { weight: 1, arbitrary: oddKey.map(key => ({ reason: 'another namespace', auth: `/${key.replaceAll(',', '')},${of({ ticket })}`, codes: [], mayClose: true })) }
+    { weight: 1, arbitrary: oddKey.filter(key => !/^,*$/.test(key)).map(key => ({ reason: 'another namespace', auth: `/${key.replaceAll(',', '')},${of({ ticket })}`, codes: [], mayClose: true })) }
   )
 }
 

@@ -9,8 +9,9 @@ export interface FrameOptions { readonly compress: false, readonly preEncoded: t
 
 export interface Frame {
   readonly bytes: number
-  /** The packet (without Engine.IO's own type digit) as Engine.IO's transports take it, one array for all sockets. */
-  readonly packets: readonly [{ readonly type: 'message', readonly data: string, readonly options: FrameOptions }]
+  /** Without Engine.IO's own type digit. */
+  readonly packet: string
+  readonly options: FrameOptions
 }
 
 /** An event whose one argument is JSON text already. */
@@ -31,7 +32,7 @@ export function eventFrame (event: string, json: string): Frame {
   }
   frame[headerSize] = 0x34 // '4', an Engine.IO message
   frame.write(packet, headerSize + 1)
-  return { bytes: frame.length, packets: [{ type: 'message', data: packet, options: { compress: false, preEncoded: true, wsPreEncodedFrame: [frame] } }] }
+  return { bytes: frame.length, packet, options: { compress: false, preEncoded: true, wsPreEncodedFrame: [frame] } }
 }
 
 /** Entries of one stream (or volatile ones) as one `entries` event. */

@@ -5,7 +5,8 @@
  *
  * opening: its head is being read; live: the next entry is the one whose `prev` is the head; filling: an entry came
  * that is not the next, so what lies between is read from the store. While it is not live, what comes in only says how
- * far there is to go. Entries of one turn of the event loop leave together, encoded once for all readers.
+ * far there is to go. Entries of one turn of the event loop leave together, encoded once for all readers. A stream with
+ * a crowd of readers rests after each frame for as long as that took: under load it spends half of its time gathering.
  *
  * A reader that stands at the head of its stream is live: it gets the frames. Any other is brought up by session.ts.
  */
@@ -49,7 +50,7 @@ export interface Hub {
   accept: (stream: StreamId, doc: EntryDoc) => void
   /** Looks whether these streams have grown unnoticed, and passes on what is found. Returns how many had. */
   look: (streams: readonly LocalStream[]) => Promise<number>
-  /** Sends what this turn has gathered, now. */
+  /** Sends what has gathered, now. */
   flush: () => void
   close: () => void
 }
@@ -67,6 +68,9 @@ const page = 200
 const maxFrameChars = 256 * 1024
 const maxEmptyReads = 20
 const readAgainMs = 50
+/** From so many readers on a frame takes long enough to be worth gathering for. */
+const crowd = 100
+const maxRestMs = 20
 
 interface Mutable {
   id: StreamId
@@ -79,8 +83,9 @@ interface Mutable {
   readers: Set<StreamReader>
   live: Set<StreamReader>
   pending: string[]
-  pendingFrom: number
   pendingChars: number
+  /** `performance.now()` before which no frame is due. */
+  restsUntil: number
   goLive: (reader: StreamReader) => void
   leaveLive: (reader: StreamReader) => void
 }
@@ -90,13 +95,12 @@ export function createHub ({ store, heads, now, log, onEntry }: HubOptions): Hub
   const byToken = new Map<string, Mutable>()
   const withPending = new Set<Mutable>()
   let isFlushScheduled = false
-  let isClosed = false
 
   function open (id: StreamId, reader: StreamReader): LocalStream {
     let stream = byId.get(id)
     if (stream === undefined) {
       const created: Mutable = {
-        id, token: streamToken(id), state: 'opening', head: 0, target: 0, opened: Promise.resolve(), readers: new Set(), live: new Set(), pending: [], pendingFrom: 0, pendingChars: 0,
+        id, token: streamToken(id), state: 'opening', head: 0, target: 0, opened: Promise.resolve(), readers: new Set(), live: new Set(), pending: [], pendingChars: 0, restsUntil: 0,
         goLive: reader => {
           flushStream(created)
           if (created.readers.has(reader)) created.live.add(reader)
@@ -145,7 +149,6 @@ export function createHub ({ store, heads, now, log, onEntry }: HubOptions): Hub
 
   function pass (stream: Mutable, doc: EntryDoc): void {
     const { prev } = placeOfEntry(doc.key)
-    if (stream.pending.length === 0) stream.pendingFrom = stream.head
     const wire = doc.expiresAt > now() ? entryWire(doc, undefined, stream.head) : goneWire(stream.id, prev === 0 ? 0 : Math.max(prev, stream.head), doc.seq)
     if (prev > stream.head) stream.pending.push(goneWire(stream.id, stream.head, prev))
     stream.pending.push(wire)
@@ -156,13 +159,21 @@ export function createHub ({ store, heads, now, log, onEntry }: HubOptions): Hub
     if (stream.pendingChars > maxFrameChars) flushStream(stream)
     if (!isFlushScheduled) {
       isFlushScheduled = true
-      setImmediate(flush)
+      setImmediate(flushRested)
     }
   }
 
-  function flush (): void {
+  function flushRested (): void {
     isFlushScheduled = false
-    for (const stream of withPending) flushStream(stream)
+    let leastRestMs = Infinity
+    for (const stream of withPending) {
+      const restMs = stream.restsUntil === 0 ? 0 : stream.restsUntil - performance.now()
+      if (restMs > 0) leastRestMs = Math.min(leastRestMs, restMs)
+      else flushStream(stream)
+    }
+    if (leastRestMs === Infinity || isFlushScheduled) return
+    isFlushScheduled = true
+    setTimeout(flushRested, leastRestMs)
   }
 
   function flushStream (stream: Mutable): void {
@@ -173,7 +184,11 @@ export function createHub ({ store, heads, now, log, onEntry }: HubOptions): Hub
     stream.pendingChars = 0
     if (stream.live.size === 0) return
     const frame = entriesFrame(wires)
+    const begun = stream.live.size >= crowd ? performance.now() : 0
     for (const reader of stream.live) reader.deliver(stream.id, frame, stream.head)
+    if (begun === 0) { stream.restsUntil = 0; return }
+    const ended = performance.now()
+    stream.restsUntil = ended + Math.min(maxRestMs, ended - begun)
   }
 
   /** Reads what lies between the head and the target. Never throws: what it could not read, the next look finds. */
@@ -211,6 +226,10 @@ export function createHub ({ store, heads, now, log, onEntry }: HubOptions): Hub
     return grown
   }
 
+  function flushAll (): void {
+    for (const stream of withPending) flushStream(stream)
+  }
+
   return {
     open,
     leave: (id, reader) => {
@@ -226,9 +245,9 @@ export function createHub ({ store, heads, now, log, onEntry }: HubOptions): Hub
     wants: token => byToken.has(token),
     accept,
     look,
-    flush: () => { if (!isClosed) flush() },
+    flush: flushAll,
     close: () => {
-      isClosed = true
+      flushAll()
       for (const stream of byId.values()) close(stream)
     }
   }

@@ -6,7 +6,7 @@ import type { Socket } from 'socket.io'
 import type { Frame, FrameOptions } from './frame.js'
 
 export interface Outlet {
-  /** Bytes handed over that the transport has not written yet, as far as frames go. */
+  /** Bytes that wait: in a WebSocket until the operating system takes them, else frames that no poll has taken. */
   readonly waitingBytes: () => number
   readonly isOpen: () => boolean
   /** Hands a frame to the transport; false when the socket is too slow: nothing was sent. */
@@ -27,30 +27,36 @@ interface Connection {
   readonly transport: {
     readonly name: string
     readonly writable: boolean
-    /** Of a WebSocket: bytes that the operating system has not taken yet. */
-    readonly socket?: { readonly bufferedAmount?: number }
-    readonly send: (packets: Frame['packets']) => void
+    readonly socket?: WebSocketPart
   }
   readonly write: (data: string, options: FrameOptions) => void
 }
 
+interface WebSocketPart {
+  readonly readyState: number
+  /** Bytes that the operating system has not taken yet. */
+  readonly bufferedAmount: number
+  readonly _sender: { readonly sendFrame: (buffers: readonly Buffer[]) => void }
+}
+const openState = 1
+
 export function createOutlet (socket: Socket): Outlet {
   const conn = socket.conn as unknown as Connection
-  let waiting = 0
+  /** Bytes of frames in Engine.IO's own buffer. */
+  let queued = 0
 
+  const isOpen = (): boolean => socket.connected && conn.readyState === 'open'
   // A WebSocket is writable again once all it was given is written; a poll takes the whole buffer with its answer.
   const isIdle = (): boolean => conn.writeBuffer.length === 0 && (conn.transport.writable || conn.transport.name === 'polling')
-  const isOpen = (): boolean => socket.connected && conn.readyState === 'open'
   const waitingBytes = (): number => {
-    if (isIdle()) waiting = 0
-    return waiting
+    if (conn.writeBuffer.length === 0) queued = 0
+    return queued + (conn.transport.socket?.bufferedAmount ?? 0)
   }
 
   // Answers to events are no frames of ours: they are seen in what the transport itself holds.
-  const isCrowded = (): boolean =>
-    conn.writeBuffer.length > crowdedPackets || waitingBytes() > crowdedBytes || (conn.transport.socket?.bufferedAmount ?? 0) > crowdedBytes
+  const isCrowded = (): boolean => conn.writeBuffer.length > crowdedPackets || waitingBytes() > crowdedBytes
   const whenIdle = async (): Promise<void> => {
-    while (isOpen() && !isIdle()) await new Promise(resolve => setTimeout(resolve, lookAgainMs))
+    while (isOpen() && !(isIdle() && waitingBytes() === 0)) await new Promise(resolve => setTimeout(resolve, lookAgainMs))
   }
 
   return {
@@ -58,17 +64,18 @@ export function createOutlet (socket: Socket): Outlet {
     isOpen,
     send: frame => {
       if (!isOpen()) return true
-      const { transport } = conn
-      if (transport.writable && transport.name === 'websocket' && conn.writeBuffer.length === 0) {
-        // Nothing waits: past Engine.IO's own buffer and events, with the one array that all sockets share.
-        waiting = frame.bytes
-        transport.send(frame.packets)
+      const { writeBuffer, transport: { socket: webSocket } } = conn
+      if (webSocket !== undefined && writeBuffer.length === 0 && webSocket.readyState === openState) {
+        // Nothing waits in Engine.IO, so nothing is overtaken: past its buffer and events, with the one buffer that all sockets share.
+        const waiting = webSocket.bufferedAmount
+        if (waiting > 0 && waiting + frame.bytes > maxWaitingBytes) return false
+        webSocket._sender.sendFrame(frame.options.wsPreEncodedFrame)
         return true
       }
-      if (waitingBytes() + frame.bytes > maxWaitingBytes && waiting > 0) return false
-      waiting += frame.bytes
-      const [{ data, options }] = frame.packets
-      conn.write(data, options)
+      const waiting = waitingBytes()
+      if (waiting > 0 && waiting + frame.bytes > maxWaitingBytes) return false
+      queued += frame.bytes
+      conn.write(frame.packet, frame.options)
       return true
     },
     drained: () => isCrowded() ? whenIdle() : undefined

@@ -14,6 +14,7 @@ import { createValidator, Name } from '../../../shared/validate.js'
 import { visibleStreams } from '../state/unread.js'
 import type { Outgoing } from '../mail/post.js'
 import { answerPosted, type NodeCore } from '../node-core.js'
+import { createInlet, guardConnection } from './connection-guard.js'
 import { Session, type Cursors } from './session.js'
 
 export interface SocketServerOptions {
@@ -31,6 +32,9 @@ const maxTopics = 1_000
 const maxCursors = 10_000
 const maxIds = 1_000
 const maxWaitingEvents = 256
+/** Over this no more is read; over `maxWaitingBytes`, from a transport that cannot be stopped, the socket is closed. */
+const pausingBytes = 256 * 1024
+const maxWaitingBytes = 4 << 20
 const maxEventBytes = 1_000_000
 const strict = { additionalProperties: false } as const
 
@@ -71,9 +75,20 @@ export function createSocketServer ({ core, httpServer, log }: SocketServerOptio
     perMessageDeflate: false
   })
   const opening = new WeakMap<Socket, { session: Session, unreadJson: string }>()
+  /** Connections whose handshake is being looked at. */
+  const handshaking = new WeakSet<Socket['conn']>()
+  io.engine.on('connection', guardConnection)
 
   io.use((socket, next) => {
-    void admit(socket).then(() => { next() }, (error: unknown) => { next(connectError(error)) })
+    const { conn } = socket
+    // Each would load everything of its user, as often as one connection asks.
+    if (handshaking.has(conn)) {
+      next(connectError(new GatepostError('GP_VALIDATION', 'connect: got another before the first was answered; takes one')))
+      conn.close()
+      return
+    }
+    handshaking.add(conn)
+    void admit(socket).then(() => { next() }, (error: unknown) => { next(connectError(error)) }).finally(() => { handshaking.delete(conn) })
   })
 
   /** Checks the handshake and loads everything that `ready` needs; what it opened closes with the connection. */
@@ -88,6 +103,7 @@ export function createSocketServer ({ core, httpServer, log }: SocketServerOptio
     const wanted = validateTopics(topics === undefined ? {} : { topics }, 'auth').topics ?? []
     const session = new Session({ ...core, socket, ticket, cursors: checked })
     const end = (): void => {
+      socket.conn.off('close', end)
       if (session.state === 'closed') return
       session.close()
       core.users.remove(session)
@@ -98,7 +114,11 @@ export function createSocketServer ({ core, httpServer, log }: SocketServerOptio
       const unreadJson = await load(session, ticket)
       core.topics.add(session, wanted)
       opening.set(socket, { session, unreadJson })
-      socket.once('disconnect', end)
+      socket.once('disconnect', () => {
+        end()
+        // A connection is for its one socket: nothing else would ever close it.
+        socket.conn.close()
+      })
     } catch (error) {
       end()
       throw error
@@ -136,8 +156,10 @@ export function createSocketServer ({ core, httpServer, log }: SocketServerOptio
 
   /** Events of one socket are answered one after the other, and not faster than it reads its answers. */
   function serve (socket: Socket, session: Session): void {
-    interface WaitingEvent { readonly event: string, readonly payload: unknown, readonly answer: (answer: unknown) => void }
+    interface WaitingEvent { readonly event: string, readonly payload: unknown, readonly bytes: number, readonly answer: (answer: unknown) => void }
     const waiting: WaitingEvent[] = []
+    let waitingBytes = 0
+    const inlet = createInlet(socket)
     const works = new Map<string, (payload: unknown) => Promise<unknown>>()
     let isServing = false
 
@@ -145,14 +167,21 @@ export function createSocketServer ({ core, httpServer, log }: SocketServerOptio
       socket.on(event, (...args: unknown[]) => {
         const last = args.at(-1)
         const answer = typeof last === 'function' ? last as (answer: unknown) => void : () => {}
-        waiting.push({ event, payload: typeof last === 'function' && args.length === 1 ? undefined : args[0], answer })
+        // Of events that came together the first has the bytes of all.
+        const bytes = Math.min(inlet.take(), maxEventBytes)
+        waiting.push({ event, payload: typeof last === 'function' && args.length === 1 ? undefined : args[0], bytes, answer })
+        waitingBytes += bytes
         // Whoever sends faster than it lets itself be answered is not kept.
-        if (waiting.length > maxWaitingEvents) socket.disconnect(true)
-        else if (!isServing) void serveWaiting()
+        if (waiting.length > maxWaitingEvents || waitingBytes > maxWaitingBytes) { inlet.cut(); return }
+        if (waitingBytes > pausingBytes) inlet.setPaused(true)
+        if (!isServing) void serveWaiting()
       })
     }
     const handle = (event: string, work: (payload: unknown) => Promise<unknown>): void => {
-      works.set(event, work)
+      works.set(event, async payload => {
+        refuseBytes(payload)
+        return await work(payload)
+      })
       listen(event)
     }
 
@@ -170,7 +199,8 @@ export function createSocketServer ({ core, httpServer, log }: SocketServerOptio
         await Promise.all(events.map(async ({ answer }, i) => {
           try { answer(await results[i]) } catch (error) { answer({ error: errorAnswer(error) }) }
         }))
-        waiting.splice(0, count)
+        for (const { bytes } of waiting.splice(0, count)) waitingBytes -= bytes
+        if (waitingBytes <= pausingBytes) inlet.setPaused(false)
       }
       isServing = false
     }
@@ -241,6 +271,13 @@ function parseSend (payload: unknown): Outgoing {
   if (!isPlainObject(payload)) return { draft: parseMessage(payload) } // which refuses it
   const { idempotencyKey, ...message } = payload as { idempotencyKey?: unknown }
   return { idempotencyKey: validateKey(idempotencyKey === undefined ? {} : { idempotencyKey }).idempotencyKey, draft: parseMessage(message) }
+}
+
+/** To a schema bytes are an object, and none of them one without members. */
+function refuseBytes (payload: unknown): void {
+  for (const [field, value] of [['payload', payload], ...Object.entries(Object(payload) as object)]) {
+    if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) throw refusal(field as string, 'bytes', 'JSON')
+  }
 }
 
 const isPlainObject = (value: unknown): boolean => typeof value === 'object' && value !== null && !Array.isArray(value) && !ArrayBuffer.isView(value)
