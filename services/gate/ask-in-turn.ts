@@ -2,19 +2,26 @@
  * One question, put to one node after the other until one answers. Only for questions that may be answered twice with no
  * harm (a message has its id before it is handed over the first time): when no answer comes, nobody knows what was done.
  *
- * A node that is well is given nearly all of the time: it is at work, and a second one asked meanwhile would only do the
- * same work again. One that falls silent is left as soon as dispatch calls it suspect.
+ * So a node that is well is waited for, as long as it may try by itself (an append of unknown outcome: half a minute): to say
+ * "refused" while it is at work could turn out wrong. Should its answer have been lost on the way, the same question
+ * is put to it again now and then, and when a link that broke is back. One that falls silent is left as soon as dispatch
+ * calls it suspect.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { GatepostError, type ErrorCode } from '../../shared/errors.js'
 import { askNode, type NodeAnswer, type NodeRequest, type NodeRequestKind } from '../../shared/contract/node-requests.js'
 import type { NodeId } from '../../shared/names.js'
 import type { Dispatch, MemberState } from '../dispatch/dispatch.js'
 
 export const maxNodesAsked = 3
-/** For all tries together, beside what the work itself is allowed. */
-const budgetMs = 10_000
-/** Of it, what is kept for the next node, should an answer be lost on its way. */
-const reserveMs = 2_500
+/** A node that says after this time that the store is away speaks for the others too. */
+const goOnWithinMs = 7_500
+/** A question without an answer is put again so often. */
+const againMs = 7_500
+/** All that a node may need: to be handed on, and to be tried for as long as its outcome is unknown. */
+const longestMs = 45_000
+/** What others need to be connected again when this process is. */
+const settleMs = 1_000
 
 /** Another node may be able to, or this one did nothing. */
 const goesOn: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['GP_DISPATCH_UNAVAILABLE', 'GP_STORE_UNAVAILABLE', 'GP_DRAINING'])
@@ -29,7 +36,7 @@ export type AskInTurn = <K extends NodeRequestKind>(nodes: readonly NodeId[], ki
 
 interface Waiting { readonly node: NodeId, readonly badness: number, readonly giveUp: (error: Error) => void }
 
-export function createAskInTurn (dispatch: Pick<Dispatch, 'ask' | 'members' | 'onMembers'>): AskInTurn {
+export function createAskInTurn (dispatch: Pick<Dispatch, 'ask' | 'members' | 'onMembers' | 'isConnected' | 'onConnected'>): AskInTurn {
   const waiting = new Set<Waiting>()
 
   const badnessByNode = (): Map<NodeId, number> => new Map(dispatch.members().map(({ id, state }) => [id, badness[state]]))
@@ -43,25 +50,58 @@ export function createAskInTurn (dispatch: Pick<Dispatch, 'ask' | 'members' | 'o
     }
   })
 
-  async function askWhileWell<K extends NodeRequestKind> (node: NodeId, kind: K, body: NodeRequest<K>, timeoutMs: number): Promise<NodeAnswer<K>> {
+  async function askWhileWell<K extends NodeRequestKind> (node: NodeId, kind: K, body: NodeRequest<K>, workMs: number): Promise<NodeAnswer<K>> {
     const state = dispatch.members().find(({ id }) => id === node)?.state ?? 'down'
-    return await new Promise((resolve, reject) => {
-      const entry: Waiting = { node, badness: badness[state], giveUp: reject }
-      waiting.add(entry)
-      askNode(dispatch, node, kind, body, timeoutMs).then(resolve, reject).finally(() => { waiting.delete(entry) })
-    })
+    const endMs = performance.now() + longestMs + workMs
+    const leftMs = (): number => endMs - performance.now()
+    const ended = new AbortController()
+    let leave: () => void = () => {}
+    let isWaitingForLink = false
+    try {
+      return await new Promise<NodeAnswer<K>>((resolve, reject) => {
+        const entry: Waiting = { node, badness: badness[state], giveUp: reject }
+        waiting.add(entry)
+        const ask = (): void => {
+          const timeoutMs = Math.min(leftMs(), 2 * againMs + workMs)
+          const askedMs = performance.now()
+          askNode(dispatch, node, kind, body, timeoutMs).then(resolve, async (error: Error) => {
+            const isLate = performance.now() - askedMs > timeoutMs - 10
+            if (isLate && leftMs() > againMs) return // asked again since
+            if (isLate || dispatch.isConnected || ended.signal.aborted || leftMs() <= againMs) { reject(error); return }
+            // The link broke under the question: what became of it is asked when it is back.
+            if (isWaitingForLink) return
+            isWaitingForLink = true
+            await linked(ended.signal, leftMs())
+            isWaitingForLink = false
+            if (!ended.signal.aborted) ask()
+          })
+        }
+        ask()
+        const timer = setInterval(() => { if (dispatch.isConnected && leftMs() > againMs) ask() }, againMs + workMs).unref()
+        leave = () => { waiting.delete(entry); clearInterval(timer) }
+      })
+    } finally {
+      leave()
+      ended.abort()
+    }
+  }
+
+  /** Until this process, and most likely the others, are connected again; or so long. */
+  async function linked (signal: AbortSignal, ms: number): Promise<void> {
+    const end = new AbortController()
+    const stop = dispatch.onConnected(isConnected => { if (isConnected) end.abort() })
+    if (!dispatch.isConnected) await sleep(ms, undefined, { signal: AbortSignal.any([signal, end.signal]), ref: false }).catch(() => undefined)
+    stop()
+    if (dispatch.isConnected) await sleep(settleMs, undefined, { signal, ref: false }).catch(() => undefined)
   }
 
   return async (nodes, kind, body, workMs = 0) => {
-    const endMs = performance.now() + budgetMs + workMs
+    const begunMs = performance.now()
     let refusal = new GatepostError('GP_NO_NODE', 'no node is healthy')
-    const asked = nodes.slice(0, maxNodesAsked)
-    for (const [at, node] of asked.entries()) {
-      const leftMs = endMs - performance.now()
-      if (leftMs <= 0) break
-      const isLast = at === asked.length - 1
+    for (const node of nodes.slice(0, maxNodesAsked)) {
+      if (refusal.code === 'GP_STORE_UNAVAILABLE' && performance.now() - begunMs > goOnWithinMs + workMs) break
       try {
-        return await askWhileWell(node, kind, body, isLast ? leftMs : Math.max(leftMs - reserveMs, leftMs / 2))
+        return await askWhileWell(node, kind, body, workMs)
       } catch (error) {
         if (!(error instanceof GatepostError) || !goesOn.has(error.code)) throw error
         refusal = error

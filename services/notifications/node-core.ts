@@ -153,6 +153,7 @@ export function createNodeCore (options: NodeCoreOptions): NodeCore {
     clock,
     views,
     append,
+    hasRoom: appender.hasRoom,
     retentionMs,
     areStoredTogether: (one, other) => store.isAtomic === true && ownerOf(one) === nodeId && ownerOf(other) === nodeId,
     claims: createClaims({ store, now }),

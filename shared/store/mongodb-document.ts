@@ -22,13 +22,14 @@ export function fromBson<D extends StoredDoc> ({ _id, purgeAt, w, ...fields }: B
 export const hasOwnId = (collection: CollectionName): boolean => collection === 'entries'
 
 /** What tells documents apart without reading them whole. */
-export const identityFields = { _id: 1, v: 1, w: 1, id: 1 } as const
+export const identityFields = { _id: 1, v: 1, w: 1, id: 1, seq: 1 } as const
 
 /** Whether `found` is what `sent` stored; `unclear` where somebody has replaced it since. */
 export function compareIdentity (sent: BsonDoc, found: Document): 'ours' | 'other' | 'unclear' {
   if (sent.w !== undefined && sent.w === found.w) return 'ours'
-  // A message's id is unique: who else stored it under this key stored the same.
-  if (sent.w === undefined && sent.id !== undefined) return sent.id === found.id ? 'ours' : 'other'
+  // An id is unique, but two nodes may place the same entry (one fell back): who else stored it did so at another seq,
+  // and a chain goes on from the seq that is stored.
+  if (sent.w === undefined && sent.id !== undefined) return sent.id === found.id && sent.seq === found.seq ? 'ours' : 'other'
   return (found.v as number) > sent.v ? 'unclear' : 'other'
 }
 

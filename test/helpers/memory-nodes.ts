@@ -115,15 +115,19 @@ export function createMemorySite (t: Test, { maxPayloadBytes }: { maxPayloadByte
       return node
     },
     async addGate (name, settings = {}) {
+      const bus = hub.connect(name)
       const gate = await startGate({
         settings: { host: '127.0.0.1', port: 0, secret, auth: { kind: 'secret', secret }, isDemo: false, version: '1.2.3', ...settings },
-        bus: hub.connect(name),
+        bus,
         natsPrefix: 'test',
         log: createSilentLog(),
         clock: createClock(),
         intervals: quickIntervals
       })
-      t.teardown(gate.close)
+      t.teardown(async () => {
+        await gate.close()
+        await bus.close()
+      })
       const token = signHs256({ sub: 'test', scope: 'admin' }, secret)
       await until('all nodes are known', async () => {
         const { nodes: found } = await (await fetch(`${gate.url}/gate/nodes`, { headers: { authorization: `Bearer ${token}` } })).json() as { nodes: Array<{ id: NodeId }> }

@@ -29,6 +29,11 @@ export interface MongodbServer {
   readonly version: string
   readonly isFake: boolean
   readonly cannotShow: readonly MongodbAbility[]
+  /**
+   * Ends it, as suddenly as it can be without forgetting what it has answered (`mongod`: SIGKILL; the stand-in, which does not
+   * wait for the disk: SIGTERM), and starts it again on its port. Only with `isKept`, and never for a given one.
+   */
+  readonly outage?: { readonly begin: () => Promise<void>, readonly end: () => Promise<void> } | undefined
 }
 
 export const mongodbMissing = 'needs a mongod, GATEPOST_TEST_MONGODB_URL, or Java: run scripts/install-mongo-java-server.sh'
@@ -70,14 +75,14 @@ async function fetchedBinary (): Promise<string | undefined> {
   }
 }
 
-/** Ends with the test. Undefined where there is none. */
-export async function startMongodbServer (t: Test): Promise<MongodbServer | undefined> {
+/** Ends with the test. Undefined where there is none. `isKept`: it can be ended and started again with what it has. */
+export async function startMongodbServer (t: Test, { isKept = false }: { isKept?: boolean } = {}): Promise<MongodbServer | undefined> {
   const found = await findMongodb()
   if (found === undefined) return undefined
   const database = `gatepost_test_${randomBytes(6).toString('hex')}`
   if (found.kind === 'url') return await describe(t, withDatabase(found.url, database), database, { name: 'given', isFake: false })
-  const { port, name } = found.kind === 'mongod' ? await startMongod(t, found.path) : await startStandIn(t)
-  return await describe(t, `mongodb://127.0.0.1:${port}/${database}`, database, { name, isFake: found.kind === 'stand-in' })
+  const { port, name, outage } = found.kind === 'mongod' ? await startMongod(t, found.path) : await startStandIn(t, isKept)
+  return { ...await describe(t, `mongodb://127.0.0.1:${port}/${database}`, database, { name, isFake: found.kind === 'stand-in' }), outage: isKept ? outage : undefined }
 }
 
 function withDatabase (url: string, database: string): string {
@@ -102,41 +107,65 @@ async function describe (t: Test, url: string, database: string, { name, isFake 
   return { url, port: Number(/:(\d+)/.exec(url.slice(10))?.[1] ?? 27017), name, version, isFake, cannotShow }
 }
 
-async function startMongod (t: Test, path: string): Promise<{ port: number, name: string }> {
-  const dir = await mkdtemp(join(tmpdir(), 'gatepost-mongod-'))
+type Started = Required<Pick<MongodbServer, 'port' | 'name' | 'outage'>>
+
+async function startMongod (t: Test, path: string): Promise<Started> {
+  const dir = await tempDir(t)
   const port = await freePort()
-  const child = spawn(path, ['--port', String(port), '--bind_ip', '127.0.0.1', '--dbpath', dir, '--replSet', 'test', '--quiet'], { stdio: 'ignore' })
-  endWith(t, child, dir)
+  const start = (): ChildProcess => spawn(path, ['--port', String(port), '--bind_ip', '127.0.0.1', '--dbpath', dir, '--replSet', 'test', '--quiet'], { stdio: 'ignore' })
+  let child = start()
+  t.teardown(async () => { await end(child, 'SIGKILL') })
   const client = new MongoClient(`mongodb://127.0.0.1:${port}/?directConnection=true`, { serverSelectionTimeoutMS: 20_000 })
-  try {
-    const admin = client.db('admin')
-    await admin.command({ replSetInitiate: { _id: 'test', members: [{ _id: 0, host: `127.0.0.1:${port}` }] } })
-    await until('the replica set has a primary', async () => (await admin.command({ hello: 1 })).isWritablePrimary as boolean)
-  } finally { await client.close() }
-  return { port, name: basename(path) }
-}
-
-async function startStandIn (t: Test): Promise<{ port: number, name: string }> {
-  const child = spawn('java', ['-Xmx512m', '-XX:TieredStopAtLevel=1', '-cp', classPath, 'Server', '0'], { stdio: ['ignore', 'pipe', 'ignore'] })
-  endWith(t, child)
-  let out = ''
-  child.stdout.setEncoding('utf8').on('data', (text: string) => { out += text })
-  const port = await until('the stand-in for MongoDB tells its port', () => {
-    if (child.exitCode !== null) throw new Error('the stand-in for MongoDB ended')
-    return Number(/port (\d+)\n/.exec(out)?.[1] ?? 0)
-  }, 30_000)
-  return { port, name: 'mongo-java-server' }
-}
-
-function endWith (t: Test, child: ChildProcess, dir?: string): void {
-  t.teardown(async () => {
-    if (child.exitCode === null && child.signalCode === null) {
-      const ended = once(child, 'exit')
-      child.kill('SIGKILL')
-      await ended
+  const isPrimary = async (): Promise<boolean> => await client.db('admin').command({ hello: 1 }).then(greeting => greeting.isWritablePrimary as boolean, () => false)
+  t.teardown(async () => { await client.close() })
+  await client.db('admin').command({ replSetInitiate: { _id: 'test', members: [{ _id: 0, host: `127.0.0.1:${port}` }] } })
+  await until('the replica set has a primary', isPrimary)
+  return {
+    port,
+    name: basename(path),
+    outage: {
+      begin: async () => { await end(child, 'SIGKILL') },
+      end: async () => {
+        child = start()
+        await until('the replica set has a primary again', isPrimary)
+      }
     }
-    if (dir !== undefined) await rm(dir, { recursive: true, force: true })
-  })
+  }
+}
+
+async function startStandIn (t: Test, isKept: boolean): Promise<Started> {
+  const file = isKept ? [join(await tempDir(t), 'db')] : []
+  let child: ChildProcess | undefined
+  t.teardown(async () => { await end(child, 'SIGKILL') })
+  const start = async (wanted: number): Promise<number> => {
+    const running = spawn('java', ['-Xmx512m', '-XX:TieredStopAtLevel=1', '-cp', classPath, 'Server', String(wanted), ...file], { stdio: ['ignore', 'pipe', 'ignore'] })
+    child = running
+    let out = ''
+    running.stdout.setEncoding('utf8').on('data', (text: string) => { out += text })
+    return await until('the stand-in for MongoDB tells its port', () => {
+      if (running.exitCode !== null) throw new Error('the stand-in for MongoDB ended')
+      return Number(/port (\d+)\n/.exec(out)?.[1] ?? 0)
+    }, 30_000)
+  }
+  const port = await start(0)
+  return {
+    port,
+    name: 'mongo-java-server',
+    outage: { begin: async () => { await end(child, 'SIGTERM') }, end: async () => { await start(port) } }
+  }
+}
+
+async function end (child: ChildProcess | undefined, signal: NodeJS.Signals): Promise<void> {
+  if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
+  const ended = once(child, 'exit')
+  child.kill(signal)
+  await ended
+}
+
+async function tempDir (t: Test): Promise<string> {
+  const dir = await mkdtemp(join(tmpdir(), 'gatepost-mongodb-'))
+  t.teardown(async () => { await rm(dir, { recursive: true, force: true }) })
+  return dir
 }
 
 async function freePort (): Promise<number> {

@@ -136,6 +136,49 @@ t.test('messages - a node that is well and takes its time is waited for', async 
   t.equal(handedTo(nodes, answer.body.id).length, 1, 'no other one did the same work')
 })
 
+t.test('messages - a link that breaks under a question: asked again when it is back, and answered as it is', async t => {
+  const site = createMemorySite(t)
+  const nodes = ['a', 'b'].map(id => site.addNode(id))
+  const gate = await site.addGate('gate')
+  let isStored: (() => void) | undefined
+  for (const node of nodes) {
+    node.fault = async () => {
+      if (isStored !== undefined) return
+      site.hub.disconnect('gate')
+      await new Promise<void>(resolve => { isStored = resolve })
+    }
+  }
+  const asking = call(gate, 'POST', '/gate/messages', { token: site.token('producer'), body: { to: { user: 'ann' }, title: 'x' } })
+  await until('the node is at work', () => isStored)
+  t.match(await call(gate, 'POST', '/gate/messages', { token: site.token('producer'), body: { to: { user: 'ann' }, title: 'y' } }), { status: 503, body: { code: 'GP_DISPATCH_UNAVAILABLE' } }, 'what was not handed over is refused at once')
+  isStored?.()
+  site.hub.reconnect('gate')
+  const answer = await asking
+  t.equal(answer.status, 201)
+  t.same(site.stored.map(({ message }) => message.title), ['x'])
+  t.equal(handedTo(nodes, answer.body.id).length, 1, 'by the same node, which knows it already')
+})
+
+t.test('messages - the store is away: said by the node that is at work on it, however long, and once it is said nobody else is asked', { timeout: 40_000 }, async t => {
+  const site = createMemorySite(t)
+  const nodes = ['a', 'b'].map(id => site.addNode(id))
+  const gate = await site.addGate('gate')
+  const asked: string[] = []
+  for (const node of nodes) {
+    node.fault = async () => {
+      asked.push(node.id)
+      await pause(11_000)
+      throw new GatepostError('GP_STORE_UNAVAILABLE', 'the store did not take it; nothing was stored')
+    }
+  }
+  const begunMs = performance.now()
+  const answer = await call(gate, 'POST', '/gate/messages', { token: site.token('producer'), body: { to: { user: 'ann' }, title: 'x' } })
+  t.match(answer, { status: 503, body: { code: 'GP_STORE_UNAVAILABLE' } })
+  t.ok(performance.now() - begunMs > 10_500)
+  t.equal(asked.length, 2, 'twice, should the first answer have been lost')
+  t.equal(new Set(asked).size, 1)
+})
+
 t.test('batch - results in order, bad ones between good ones', async t => {
   const site = createMemorySite(t)
   for (const id of ['a', 'b', 'c']) site.addNode(id)

@@ -34,7 +34,7 @@ function script (steps: Step[], readable: readonly Document[] = [], leftMs = 500
 }
 
 const doc = (key: string, w = 'mine', v = 0): BsonDoc => toBson({ key, v, purgeAt: null }, w)
-const entry = (key: string, id: string): BsonDoc => toBson({ key, v: 0, purgeAt: null, id } as never)
+const entry = (key: string, id: string, seq = 1): BsonDoc => toBson({ key, v: 0, purgeAt: null, id, seq } as never)
 const insert = async (steps: Step[], chains: BsonDoc[][], readable?: readonly Document[]): Promise<Array<[number, string | undefined]>> => {
   const { writes, sent } = script(steps, readable)
   const outcomes = await insertChains(writes, 'state', chains)
@@ -53,6 +53,8 @@ t.test('insert - after a broken connection the same is sent again, and a duplica
   t.same(await insert([network, duplicateAt(0)], [[doc('a')]], [doc('a', 'other')]), [[0, 'exists']])
   t.same(await insert([network, duplicateAt(0)], [[doc('a')]], [doc('a', 'other', 3)]), [[0, 'unknown']], 'replaced since: by whom it was made cannot be told')
   t.same(await insert([network, duplicateAt(0, 1)], [[entry('a', 'x')], [entry('b', 'y')]], [entry('a', 'x'), entry('b', 'z')]), [[1, undefined], [0, 'exists']], 'entries are told by their id')
+  t.same(await insert([network, duplicateAt(0)], [[entry('a', 'x', 5)]], [entry('a', 'x', 6)]), [[0, 'exists']], 'the same entry, placed by another node at another seq: the chain goes on from that one')
+  t.same(await insert([network, duplicateAt(0)], [[entry('a', 'x', 5), entry('b', 'y', 7)]], [entry('a', 'x', 6)]), [[0, 'exists']])
   t.same(await insert([steppedDown, stored], [[doc('a'), doc('b')]]), [[2, undefined]])
   t.same(await insert([network, duplicateAt(0), duplicateAt(0), stored], [[doc('a'), doc('b'), doc('c')]], [doc('a'), doc('b')]), [[3, undefined]], 'a chain goes on behind what was ours')
   t.same(await insert([network, duplicateAt(1)], [[doc('a'), doc('b'), doc('c')]], [doc('b', 'other')]), [[1, 'exists']])

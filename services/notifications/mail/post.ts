@@ -8,7 +8,9 @@ import { GatepostError } from '../../../shared/errors.js'
 import { allStream, groupStream, userStream, type GroupId, type MessageId, type StreamId, type UserId } from '../../../shared/names.js'
 import type { EntryDoc, MessageDoc } from '../../../shared/store/store.js'
 import type { UserViews } from '../state/user-views.js'
+import { storeOverloaded } from '../stream/appender.js'
 import { messageTexts, volatileWire, type EntryDraft } from '../stream/entry.js'
+import { createWhole, type Whole } from '../stream/whole.js'
 import type { Claims } from './claims.js'
 
 /** `u:USER` or `p:PRODUCER`. */
@@ -39,7 +41,9 @@ export interface PostOptions {
   readonly clock: Clock
   readonly claims: Claims
   readonly views: UserViews
-  readonly append: (stream: StreamId, draft: EntryDraft) => Promise<{ doc: EntryDoc }>
+  readonly append: (stream: StreamId, draft: EntryDraft, whole?: Whole) => Promise<{ doc: EntryDoc }>
+  /** Whether so much more can wait for the store. */
+  readonly hasRoom: (entries: number, chars: number) => boolean
   readonly sendVolatile: (stream: StreamId, wire: string) => void
   readonly sendToTopic: (topic: string, match: 'exact' | 'prefix', wire: string) => void
   readonly retentionMs: number
@@ -63,7 +67,7 @@ export function receiversOf (to: Target): Array<{ stream: StreamId, to: Target }
   return []
 }
 
-export function createPost ({ clock, claims, views, append, sendVolatile, sendToTopic, retentionMs, areStoredTogether }: PostOptions): Post {
+export function createPost ({ clock, claims, views, append, hasRoom, sendVolatile, sendToTopic, retentionMs, areStoredTogether }: PostOptions): Post {
   /** Throws GP_SCOPE, GP_NOT_MEMBER. */
   async function allow (sender: Sender, to: Target): Promise<void> {
     if ('topic' in to || 'all' in to) throw new GatepostError('GP_SCOPE', 'to: users send to {user}, {users} and their own groups; the rest takes a producer\'s token')
@@ -111,8 +115,11 @@ export function createPost ({ clock, claims, views, append, sendVolatile, sendTo
     const isToSelf = receivers.some(({ stream }) => stream === ownStream)
     // Queued in this turn, so that messages to one target keep their order.
     const others = receivers.filter(({ stream }) => stream !== ownStream)
-    const copies = others.map(({ stream, to }) => append(stream, draftOf('inbox', to)))
-    const appendOwn = async (): Promise<{ doc: EntryDoc } | undefined> => ownStream === undefined ? undefined : await append(ownStream, draftOf(isToSelf ? 'both' : 'sent', to))
+    const entries = others.length + (ownStream === undefined ? 0 : 1)
+    const whole = entries > 1 ? createWhole() : undefined
+    if (whole !== undefined && !hasRoom(entries, entries * draft.json.length)) return Promise.reject(storeOverloaded())
+    const copies = others.map(({ stream, to }) => append(stream, draftOf('inbox', to), whole))
+    const appendOwn = async (): Promise<{ doc: EntryDoc } | undefined> => ownStream === undefined ? undefined : await append(ownStream, draftOf(isToSelf ? 'both' : 'sent', to), whole)
     const early = ownStream !== undefined && others.length === 1 && areStoredTogether(ownStream, others[0]!.stream) ? appendOwn() : undefined
     return Promise.all([early, ...copies]).then(async ([own]) => {
       const copy = (early === undefined ? await appendOwn() : own)?.doc

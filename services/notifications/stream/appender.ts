@@ -12,6 +12,9 @@
  *   - the ids between are in memory (`recent`): a look-up;
  *   - otherwise the stream is read from X's time on. Finding X is success.
  *
+ * Refused or stored. What was tried without an outcome may be stored, now or in a moment: it is asked after for longer, by the
+ * same document at the same place wherever that is free. Copies of one message share their fate: whole.ts.
+ *
  * Freshness. A head in memory is used within `headFreshMs` of being read or written; one that the store may purge
  * within `prolongWithinMs` is first prolonged by a conditional update. So a head outlives every memory of it, and two
  * beginnings of one stream cannot both exist. That a stream is empty is never remembered.
@@ -23,6 +26,7 @@ import { entriesAfter, entriesBefore, entryKey, locatorKey, ownerRange } from '.
 import type { StreamId } from '../../../shared/names.js'
 import { placeOfEntry, type EntryDoc, type Store } from '../../../shared/store/store.js'
 import { placeEntry, type EntryDraft } from './entry.js'
+import { begin, type Whole } from './whole.js'
 
 export interface AppendRules {
   /** A head in memory is trusted for so long after it was read or written. */
@@ -54,12 +58,21 @@ export interface Appended { readonly doc: EntryDoc, readonly isNew: boolean }
 
 export interface AppendCounts { groups: number, entries: number, conflicts: number, deepLooks: number, prolonged: number }
 
+export interface AppendOptions {
+  /** What this entry belongs to: `hasRoom` has been asked for all of it. */
+  readonly whole?: Whole | undefined
+  /** Given up after so long whatever is known: somebody else goes on trying. */
+  readonly giveUpMs?: number | undefined
+}
+
 export interface Appender {
   /**
    * Resolves once the entry is durable, with the place it has. Rejects with GP_STORE_UNAVAILABLE (the outcome may be
    * unknown: trying again with the same draft is safe), GP_OVERLOADED (surely not stored).
    */
-  append: (stream: StreamId, draft: EntryDraft) => Promise<Appended>
+  append: (stream: StreamId, draft: EntryDraft, options?: AppendOptions) => Promise<Appended>
+  /** Whether so much more can wait. */
+  hasRoom: (entries: number, chars: number) => boolean
   /** Whether this node knows the head of the stream well enough to append without reading. */
   knows: (stream: StreamId) => boolean
   /** Takes note of an entry that another node appended. */
@@ -102,6 +115,8 @@ interface Pending {
   /** The logical time of its id. */
   readonly time: number
   readonly since: number
+  whole: Whole | undefined
+  giveUpMs: number | undefined
   /** No entry with a seq from `time` up to here is this one. */
   clearedTo: number
   /** Placed by a try whose outcome is unknown: the same document is tried again. */
@@ -124,6 +139,8 @@ interface Chain {
   state: 'idle' | 'queued' | 'inFlight' | 'pausing'
   failures: number
 }
+
+export const storeOverloaded = (): GatepostError => new GatepostError('GP_OVERLOADED', 'the store is slower than what comes in; nothing was stored')
 
 export function createAppender (options: AppenderOptions): Appender {
   const { store, clock, log, onAppended, beforeStoring, onUnknown, onDuration, rules = appendRules, maxGroupsInFlight = store.isAtomic === true ? 1 : 4 } = options
@@ -154,20 +171,25 @@ export function createAppender (options: AppenderOptions): Appender {
     }
   }
 
-  const append = (stream: StreamId, draft: EntryDraft): Promise<Appended> => {
+  const hasRoom = (entries: number, chars: number): boolean => waitingEntries + entries <= maxQueuedEntries && waitingChars + chars <= maxQueuedChars
+
+  const append: Appender['append'] = (stream, draft, { whole, giveUpMs } = {}) => {
     const time = decodeTime(draft.id.slice(0, 11))
     if (time > fromMs(clock.now()) + 10_000 * ticksPerMs) {
       return Promise.reject(new GatepostError('GP_VALIDATION', 'id: its time is more than 10 s ahead of this node\'s clock'))
     }
     const chain = chainOf(stream)
     const twin = chain.byId.get(draft.id)
-    if (twin !== undefined) return twin.promise.then(({ doc }) => ({ doc, isNew: false }))
-    if (waitingEntries >= maxQueuedEntries || waitingChars + draft.text.length > maxQueuedChars) {
-      return Promise.reject(new GatepostError('GP_OVERLOADED', 'the store is slower than what comes in; nothing was stored'))
+    if (twin !== undefined) {
+      // Tried for as long as the more patient of the two wants.
+      if (giveUpMs === undefined) twin.giveUpMs = undefined
+      twin.whole ??= whole
+      return twin.promise.then(({ doc }) => ({ doc, isNew: false }))
     }
+    if (whole === undefined && !hasRoom(1, draft.text.length)) return Promise.reject(storeOverloaded())
     clock.see(time)
     const { promise, resolve, reject } = withResolvers<Appended>()
-    const pending: Pending = { draft, time, since: clock.now(), clearedTo: time, placed: undefined, isInDoubt: false, promise, resolve, reject }
+    const pending: Pending = { draft, time, since: clock.now(), whole, giveUpMs, clearedTo: time, placed: undefined, isInDoubt: false, promise, resolve, reject }
     chain.queue.push(pending)
     chain.byId.set(draft.id, pending)
     waitingEntries++
@@ -205,6 +227,7 @@ export function createAppender (options: AppenderOptions): Appender {
       }
       if (batch.length === 0) break
       chain.queue.splice(0, batch.length)
+      for (const { whole } of batch) if (whole !== undefined) whole.tries++
       chain.state = 'inFlight'
       queued.delete(chain)
       group.push({ chain, batch })
@@ -249,8 +272,12 @@ export function createAppender (options: AppenderOptions): Appender {
         if (stopped !== 'exists') log.warn({ stream: chain.stream, stopped, err: cause }, 'an append met trouble in the store')
         for (const doc of docs.slice(stored)) {
           const pending = byId.get(doc.id)!
-          pending.placed = stopped === 'unknown' ? doc : undefined
-          if (stopped === 'unknown') pending.isInDoubt = true
+          if (stopped === 'unknown') {
+            pending.isInDoubt = true
+            begin(pending.whole)
+          }
+          // What may lie at its place is tried there again, though a later try was refused: at another seq it would be another entry.
+          pending.placed = stopped !== 'exists' && pending.isInDoubt ? doc : undefined
         }
         if (stopped === 'exists') conflicted.push(chain)
       }
@@ -259,6 +286,7 @@ export function createAppender (options: AppenderOptions): Appender {
       for (const { chain } of group) chain.failures++
       log.warn({ err: error, streams: group.length }, 'a group of appends could not be prepared')
     }
+    for (const { batch } of group) for (const { whole } of batch) if (whole !== undefined) whole.tries--
     for (const { chain, batch } of group) requeue(chain, batch)
   }
 
@@ -268,11 +296,12 @@ export function createAppender (options: AppenderOptions): Appender {
     const now = clock.now()
     const kept: Pending[] = []
     for (const pending of left) {
-      if (chain.failures > 0 && now - pending.since > (pending.placed === undefined ? rules.giveUpMs : unknownFactor * rules.giveUpMs)) {
+      if (pending.whole?.state === 'refused' || (chain.failures > 0 && now - pending.since > patienceMs(pending))) {
         if (pending.isInDoubt) { chain.head = undefined; onUnknown?.(chain.stream) }
+        if (pending.whole?.state === 'open') pending.whole.state = 'refused'
         release(chain, pending)
-        pending.reject(new GatepostError('GP_STORE_UNAVAILABLE', pending.isInDoubt
-          ? 'the store did not say whether it took it; the same again under the same Idempotency-Key is safe'
+        pending.reject(new GatepostError('GP_STORE_UNAVAILABLE', pending.isInDoubt || pending.whole?.state === 'begun'
+          ? 'the store did not say whether it took all of it; the same again under the same Idempotency-Key is safe'
           : 'the store did not take it; nothing was stored'))
       } else kept.push(pending)
     }
@@ -285,6 +314,11 @@ export function createAppender (options: AppenderOptions): Appender {
     setTimeout(() => { enqueue(chain) }, pauseMs)
   }
 
+  function patienceMs ({ giveUpMs, isInDoubt, whole }: Pending): number {
+    if (giveUpMs !== undefined) return giveUpMs
+    return isInDoubt || whole?.state === 'begun' || (whole?.tries ?? 0) > 0 ? unknownFactor * rules.giveUpMs : rules.giveUpMs
+  }
+
   function release (chain: Chain, pending: Pending): void {
     chain.byId.delete(pending.draft.id)
     waitingEntries--
@@ -293,6 +327,7 @@ export function createAppender (options: AppenderOptions): Appender {
 
   function settle (chain: Chain, pending: Pending, doc: EntryDoc, isNew: boolean): void {
     release(chain, pending)
+    begin(pending.whole)
     if (isNew) {
       counts.entries++
       onDuration?.((clock.now() - pending.since) / 1000)
@@ -430,6 +465,7 @@ export function createAppender (options: AppenderOptions): Appender {
     for (const pending of batch) {
       const { draft } = pending
       if (chain.byId.get(draft.id) !== pending) continue // found meanwhile
+      if (pending.whole?.state === 'refused') continue
       pending.clearedTo = Math.max(pending.clearedTo, chain.head!.seq)
       const again = pending.placed
       if (again !== undefined && placeOfEntry(again.key).prev === prev) {
@@ -457,6 +493,7 @@ export function createAppender (options: AppenderOptions): Appender {
 
   return {
     append,
+    hasRoom,
     knows: stream => { const chain = chains.get(stream); return chain !== undefined && isFresh(chain) },
     observe: (stream, doc) => {
       const chain = chains.get(stream)

@@ -12,10 +12,11 @@ import type { EntryDoc } from '../../../shared/store/store.js'
 import type { Dispatch } from '../../dispatch/dispatch.js'
 import type { Appender } from './appender.js'
 import { placeEntry, type EntryDraft } from './entry.js'
+import { begin, type Whole } from './whole.js'
 
 export interface HandOver {
   /** As Appender.append, wherever it happens. */
-  append: (stream: StreamId, draft: EntryDraft) => Promise<{ doc: EntryDoc }>
+  append: (stream: StreamId, draft: EntryDraft, whole?: Whole) => Promise<{ doc: EntryDoc }>
   /** Appends what another node handed over. */
   serve: (body: HandedEntries) => Promise<HandedAnswers>
   readonly counts: { readonly handed: number, readonly fallbacks: number }
@@ -43,6 +44,7 @@ const maxEntries = 1_000
 interface Waiting {
   readonly stream: StreamId
   readonly draft: EntryDraft
+  readonly whole: Whole | undefined
   readonly resolve: (stored: { doc: EntryDoc }) => void
   readonly reject: (error: unknown) => void
 }
@@ -72,6 +74,8 @@ export function createHandOver ({ nodeId, dispatch, appender, ownerOf, onStored,
     asking.delete(owner)
   }
 
+  const appendHere = async ({ stream, draft, whole, resolve, reject }: Waiting): Promise<void> => { await appender.append(stream, draft, { whole }).then(resolve, reject) }
+
   async function handOver (owner: NodeId, group: readonly Waiting[]): Promise<void> {
     let answers: HandedAnswers['answers']
     try {
@@ -83,31 +87,44 @@ export function createHandOver ({ nodeId, dispatch, appender, ownerOf, onStored,
       counts.fallbacks += group.length
       log.debug({ err: error, owner, entries: group.length }, 'a hand-over was not answered: appending here')
       // What waits for the same node goes on only after these, or a later message could pass an earlier one.
-      await Promise.all(group.map(async ({ stream, draft, resolve, reject }) => { await appender.append(stream, draft).then(resolve, reject) }))
+      for (const { whole } of group) if (whole !== undefined) whole.tries--
+      await Promise.all(group.map(appendHere))
       return
     }
-    for (const [i, { stream, draft, resolve, reject }] of group.entries()) {
+    for (const { whole } of group) if (whole !== undefined) whole.tries--
+    const again: Waiting[] = []
+    for (const [i, waiting] of group.entries()) {
+      const { stream, draft, whole, resolve, reject } = waiting
       const answer = answers[i]
       if (answer === undefined || 'code' in answer) {
+        // Not where others of the same message are stored, or may be: what that node could not do is done here.
+        if (whole !== undefined && (whole.state === 'begun' || whole.tries > 0) && answer?.code !== 'GP_VALIDATION') {
+          again.push(waiting)
+          continue
+        }
+        if (whole?.state === 'open') whole.state = 'refused'
         reject(new GatepostError(answer?.code ?? 'GP_INTERNAL', answer?.message ?? 'a hand-over was answered in part'))
         continue
       }
       const { key, seq, purgeAt } = answer
+      begin(whole)
       const doc = placeEntry(draft, key, seq, purgeAt)
       onStored(stream, doc)
       resolve({ doc })
     }
+    await Promise.all(again.map(appendHere))
   }
 
   return {
     counts,
-    append: (stream, draft) => {
+    append: (stream, draft, whole) => {
       const owner = ownerOf(stream)
-      if (owner === undefined || owner === nodeId || !dispatch.isConnected) return appender.append(stream, draft)
+      if (owner === undefined || owner === nodeId || !dispatch.isConnected) return appender.append(stream, draft, { whole })
       const queue = queues.get(owner)
-      if (queue === undefined && !dispatch.isAnswered) return appender.append(stream, draft)
+      if (queue === undefined && !dispatch.isAnswered) return appender.append(stream, draft, { whole })
       return new Promise((resolve, reject) => {
-        const waiting = { stream, draft, resolve, reject }
+        const waiting = { stream, draft, whole, resolve, reject }
+        if (whole !== undefined) whole.tries++
         if (queue === undefined) queues.set(owner, [waiting])
         else queue.push(waiting)
         ask(owner)
@@ -116,7 +133,8 @@ export function createHandOver ({ nodeId, dispatch, appender, ownerOf, onStored,
     serve: async ({ entries }) => ({
       answers: await Promise.all(entries.map(async ({ stream, draft }) => {
         try {
-          const { doc: { key, seq, purgeAt } } = await appender.append(stream, draft)
+          // Who asked waits no longer, and goes on by itself.
+          const { doc: { key, seq, purgeAt } } = await appender.append(stream, draft, { giveUpMs: timeoutMs })
           return { key, seq, purgeAt }
         } catch (error) {
           if (error instanceof GatepostError) return { code: error.code, message: error.message }
