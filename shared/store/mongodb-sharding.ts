@@ -68,6 +68,24 @@ export const shardingAdminOf = (db: Db, maps: ShardMaps, reader: MongodbReader):
   }
 })
 
+const listShards = async (admin: Pick<ShardingAdmin, 'command'>): Promise<Array<{ _id: string, draining?: boolean }>> =>
+  (await admin.command({ listShards: 1 }) as { shards: Array<{ _id: string, draining?: boolean }> }).shards
+
+/**
+ * Rejects where a mongos has no shard yet: nothing can be stored there, and what were made now would lie on the first shard that
+ * comes. Whoever may not ask goes on.
+ */
+export async function requireShards (admin: Pick<ShardingAdmin, 'command'>): Promise<void> {
+  let shards: unknown[]
+  try {
+    shards = await listShards(admin)
+  } catch (error) {
+    if ((error as { code?: unknown }).code === undefined) throw error
+    return
+  }
+  if (shards.length === 0) throw new Error('the mongos has no shards yet: add them (sh.addShard)')
+}
+
 /**
  * Returns what an admin should know; empty when all is as it should be. What a mongos refuses does not keep Gatepost
  * from serving; rejects only where there was no answer.
@@ -89,8 +107,7 @@ export async function shardCollections (admin: ShardingAdmin): Promise<string[]>
   // From MongoDB 6.0 on it is not needed: what it refuses shows when a collection is sharded.
   await unlessNoAnswer(async () => await settled(async () => await admin.command({ enableSharding: admin.database })))
   const isListed = await attempt(admin.database, async () => {
-    const listed = await admin.command({ listShards: 1 }) as { shards: Array<{ _id: string, draining?: boolean }> }
-    shards = listed.shards.filter(shard => shard.draining !== true).map(shard => shard._id)
+    shards = (await listShards(admin)).filter(shard => shard.draining !== true).map(shard => shard._id)
   })
   if (!isListed) return notes
   const plan = planChunks(shards)

@@ -16,7 +16,7 @@ import { insertChains, type MongodbWrites, type WriteReply } from './mongodb-ins
 import { createLastsReader } from './mongodb-lasts.js'
 import { createReader } from './mongodb-read.js'
 import { replaceDocs, type ReplaceRequest } from './mongodb-replace.js'
-import { shardCollections, shardingAdminOf } from './mongodb-sharding.js'
+import { requireShards, shardCollections, shardingAdminOf } from './mongodb-sharding.js'
 import { groupByShard, shardOf } from './shard-map.js'
 import { collectionNames, type ChainOutcome, type CollectionName, type Collections, type KeyRange, type ReplaceOutcome, type Store } from './store.js'
 import { createTickGroup } from './tick-group.js'
@@ -153,9 +153,11 @@ export async function openMongodbStore ({ url, log, now = Date.now, asMongos = f
     const greeting = await hello(db)
     // One server without a replica set has no majority to read from.
     if (!asMongos && !isMongos(greeting) && greeting.setName === undefined) db = client.db(db.databaseName, { readConcern: new ReadConcern('local') })
+    const sharding = asMongos || isMongos(greeting) ? shardingAdminOf(db, maps, reader) : undefined
+    if (sharding !== undefined) await requireShards(sharding)
     const found = await prepareIndexes(db, log)
-    if (asMongos || isMongos(greeting)) {
-      found.push(...await shardCollections(shardingAdminOf(db, maps, reader)))
+    if (sharding !== undefined) {
+      found.push(...await shardCollections(sharding))
       await maps.refresh()
     }
     notes = found

@@ -1,6 +1,6 @@
 import { MongoServerError, type Document } from 'mongodb'
 import t from 'tap'
-import { planChunks, shardCollections, type ShardingAdmin } from '../../shared/store/mongodb-sharding.js'
+import { planChunks, requireShards, shardCollections, type ShardingAdmin } from '../../shared/store/mongodb-sharding.js'
 import { shardMapOf, shardOf } from '../../shared/store/shard-map.js'
 import { collectionNames, type CollectionName } from '../../shared/store/store.js'
 
@@ -83,6 +83,13 @@ t.test('sharding - what lies as planned is not asked for documents, and a plan h
     const map = await died.map(name)
     t.same(planChunks(['a', 'b']).places.filter(({ key, shard }) => map === undefined || shardOf(map, key) !== shard), [])
   }
+})
+
+t.test('sharding - a mongos without shards is not ready yet; who may not ask goes on', async t => {
+  await t.rejects(requireShards({ command: async () => ({ shards: [] }) }), { message: /no shards yet/ })
+  await t.rejects(requireShards({ command: async () => { throw new Error('connection closed') } }), { message: 'connection closed' })
+  await requireShards({ command: async () => { throw failure(13) } })
+  await requireShards(startBooks())
 })
 
 t.test('sharding - a collection with documents is left to the balancer', async t => {
