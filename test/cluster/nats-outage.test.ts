@@ -1,7 +1,7 @@
 /**
  * NATS away under load: frozen (its connections stay open) and killed. Nodes answer 201 all along, and what they stored is
- * at every device within 3 s of its return. Long enough by default that the link is given up and members would be called
- * down; GATEPOST_TEST_OUTAGE=30 for 30 s.
+ * at every device within 3 s of its return. Long enough by default that the link is given up, and that members would be
+ * called down; GATEPOST_TEST_OUTAGE=30 for 30 s each.
  */
 import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
@@ -11,11 +11,12 @@ import { findNatsServer, natsMissing } from '../helpers/nats-server.js'
 import { assignEach, checkChain, openSocket, producerOf, type RawSocket, type Session } from '../helpers/raw-client.js'
 import { until } from '../helpers/until.js'
 
-const outageMs = 1000 * Number(process.env['GATEPOST_TEST_OUTAGE'] ?? 8)
-/** Beyond it a machine that is busy with other tests, too. */
+const wantedMs = process.env['GATEPOST_TEST_OUTAGE'] === undefined ? undefined : 1000 * Number(process.env['GATEPOST_TEST_OUTAGE'])
+const frozenMs = wantedMs ?? 7000
+const killedMs = wantedMs ?? 5000
 const healWithinMs = 3000
 const missing = await findNatsServer() === undefined ? natsMissing : await findMongodb() === undefined ? mongodbMissing : false
-t.setTimeout(4 * outageMs + 120_000)
+t.setTimeout(2 * (frozenMs + killedMs) + 120_000)
 
 interface Sent { readonly streams: readonly string[], readonly id: string, readonly atMs: number, readonly tookMs: number, readonly by: string }
 
@@ -111,7 +112,7 @@ t.test('NATS away - frozen, then killed, under load: 201 all along, everything e
     }, withinMs, 10)
   }
 
-  async function away (how: string, stop: () => Promise<void>, comeBack: () => Promise<void>): Promise<void> {
+  async function away (how: string, outageMs: number, stop: () => Promise<void>, comeBack: () => Promise<void>): Promise<void> {
     await until(`load before: ${how}`, () => sent.filter(({ by }) => by !== 'backend').length > 200)
     await until('nothing on its way is old', async () => { await healed(performance.now() - 1000, 5000); return true })
     const stoppedMs = performance.now()
@@ -133,8 +134,8 @@ t.test('NATS away - frozen, then killed, under load: 201 all along, everything e
     t.comment(`${how}: all of it everywhere ${tookMs.toFixed(0)} ms after its return; backends were refused ${refused} times so far`)
     t.ok(tookMs < healWithinMs, `${how}: everything is everywhere within 3 s of its return`, { tookMs })
   }
-  await away('frozen', async () => { site.nats.pause() }, async () => { site.nats.resume() })
-  await away('killed', async () => { await site.nats.kill() }, async () => { await site.nats.restart() })
+  await away('frozen', frozenMs, async () => { site.nats.pause() }, async () => { site.nats.resume() })
+  await away('killed', killedMs, async () => { await site.nats.kill() }, async () => { await site.nats.restart() })
   await until('backends get through again', () => { const lately = performance.now() - 1000; return sent.some(({ by, atMs }) => by === 'backend' && atMs > lately) })
 
   isOver = true
