@@ -1,4 +1,10 @@
+import { createHash } from 'node:crypto'
 import t from 'tap'
+import { assignNode } from '../../services/gate/assignment.js'
+import { createMemberRings } from '../../services/gate/member-rings.js'
+import { createInProcessBus } from '../../services/dispatch/in-process-bus.js'
+import type { Dispatch } from '../../services/dispatch/dispatch.js'
+import { quickIntervals, startTestNode, startTestWatcher, statesOf } from '../helpers/dispatch-nodes.js'
 import { createTicketVerifier } from '../../shared/identity/verify.js'
 import { call, createMemorySite } from '../helpers/memory-nodes.js'
 import { until } from '../helpers/until.js'
@@ -36,6 +42,54 @@ t.test('assignment - two Gates, started before and after the nodes, give the sam
     nodes.add(one)
   }
   t.equal(nodes.size, 3)
+})
+
+t.test('assignment - 100,000 users alike, whatever the order in which Gates and nodes come, go and come back', async t => {
+  const hub = createInProcessBus()
+  const gates = new Map<string, Dispatch>()
+  const startGate = (name: string): void => { gates.set(name, startTestWatcher(t, { bus: hub.connect(name), intervals: quickIntervals })) }
+  const startNode = (id: string, bus = id, weight = 1): ReturnType<typeof startTestNode> => startTestNode(t, { id, bus: hub.connect(bus), weight, startedAt: Date.now() + Number(bus !== id) })
+  const agree = async (states: string): Promise<void> => { await until(states, () => [...gates.values()].every(gate => gate.hasSettled && statesOf(gate) === states)) }
+  const assigned = (gate: Dispatch): { digest: string, by: Map<string, number> } => {
+    const rings = createMemberRings(gate)()
+    const hash = createHash('sha256')
+    const by = new Map<string, number>()
+    for (let i = 0; i < 100_000; i++) {
+      const node = assignNode(rings, `user ${i}`, new Set()) ?? ''
+      hash.update(node + '\n')
+      by.set(node, (by.get(node) ?? 0) + 1)
+    }
+    return { digest: hash.digest('hex'), by }
+  }
+  const alike = (what: string): Map<string, number> => {
+    const [first, ...others] = [...gates.values()].map(assigned)
+    for (const other of others) t.equal(other.digest, first?.digest, what)
+    return first?.by ?? new Map<string, number>()
+  }
+
+  startGate('early')
+  const nodes = new Map(['d', 'b'].map(id => [id, startNode(id)]))
+  startGate('middle')
+  nodes.set('a', startNode('a', 'a', 2))
+  nodes.set('c', startNode('c'))
+  startGate('late')
+  await agree('a:up b:up c:up d:up')
+  const shares = alike('as they came')
+  t.ok((shares.get('a') ?? 0) > 30_000 && [...shares.values()].every(count => count > 12_000), 'by weight', { shares: [...shares] })
+
+  await nodes.get('b')?.dispatch.close()
+  hub.disconnect('c')
+  startNode('e')
+  await agree('a:up b:down c:down d:up e:up')
+  t.same([...alike('one left, one fell silent, one joined').keys()].sort(), ['a', 'd', 'e'])
+
+  hub.reconnect('c')
+  startNode('b', 'b again')
+  await gates.get('early')?.close()
+  startGate('early again')
+  gates.delete('early')
+  await agree('a:up b:up c:up d:up e:up')
+  alike('all back, and a Gate that has seen none of it')
 })
 
 t.test('assignment - avoid gives the next; where all are avoided, the own again', async t => {
