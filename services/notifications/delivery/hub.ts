@@ -5,8 +5,8 @@
  *
  * opening: its head is being read; live: the next entry is the one whose `prev` is the head; filling: an entry came
  * that is not the next, so what lies between is read from the store. While it is not live, what comes in only says how
- * far there is to go. Entries of one turn of the event loop leave together, encoded once for all readers. A stream with
- * a crowd of readers rests after each frame for as long as that took: under load it spends half of its time gathering.
+ * far there is to go. Entries of one turn of the event loop leave together, encoded once for all readers. Where a
+ * crowd reads and entries follow each other closely, they gather for as long as the last frame took to hand out.
  *
  * A reader that stands at the head of its stream is live: it gets the frames. Any other is brought up by session.ts.
  */
@@ -70,7 +70,10 @@ const maxEmptyReads = 20
 const readAgainMs = 50
 /** From so many readers on a frame takes long enough to be worth gathering for. */
 const crowd = 100
-const maxRestMs = 20
+const maxGatherMs = 20
+/** The next entry follows closely when it comes within so many times what the last frame took: after one of several, and of one. */
+const followsSeveral = 10
+const followsOne = 0.5
 
 interface Mutable {
   id: StreamId
@@ -84,8 +87,10 @@ interface Mutable {
   live: Set<StreamReader>
   pending: string[]
   pendingChars: number
-  /** `performance.now()` before which no frame is due. */
-  restsUntil: number
+  /** `performance.now()` at which what is pending is due, until when an entry follows closely, and how long it waits then. */
+  dueAt: number
+  followsUntil: number
+  gatherMs: number
   goLive: (reader: StreamReader) => void
   leaveLive: (reader: StreamReader) => void
 }
@@ -95,12 +100,13 @@ export function createHub ({ store, heads, now, log, onEntry }: HubOptions): Hub
   const byToken = new Map<string, Mutable>()
   const withPending = new Set<Mutable>()
   let isFlushScheduled = false
+  let gatherTimer: NodeJS.Timeout | undefined
 
   function open (id: StreamId, reader: StreamReader): LocalStream {
     let stream = byId.get(id)
     if (stream === undefined) {
       const created: Mutable = {
-        id, token: streamToken(id), state: 'opening', head: 0, target: 0, opened: Promise.resolve(), readers: new Set(), live: new Set(), pending: [], pendingChars: 0, restsUntil: 0,
+        id, token: streamToken(id), state: 'opening', head: 0, target: 0, opened: Promise.resolve(), readers: new Set(), live: new Set(), pending: [], pendingChars: 0, dueAt: 0, followsUntil: 0, gatherMs: 0,
         goLive: reader => {
           flushStream(created)
           if (created.readers.has(reader)) created.live.add(reader)
@@ -151,6 +157,7 @@ export function createHub ({ store, heads, now, log, onEntry }: HubOptions): Hub
     const { prev } = placeOfEntry(doc.key)
     const wire = doc.expiresAt > now() ? entryWire(doc, undefined, stream.head) : goneWire(stream.id, prev === 0 ? 0 : Math.max(prev, stream.head), doc.seq)
     if (prev > stream.head) stream.pending.push(goneWire(stream.id, stream.head, prev))
+    if (stream.pending.length === 0) stream.dueAt = stream.followsUntil === 0 ? 0 : gatheringEnd(stream, performance.now())
     stream.pending.push(wire)
     stream.pendingChars += wire.length
     stream.head = doc.seq
@@ -159,21 +166,23 @@ export function createHub ({ store, heads, now, log, onEntry }: HubOptions): Hub
     if (stream.pendingChars > maxFrameChars) flushStream(stream)
     if (!isFlushScheduled) {
       isFlushScheduled = true
-      setImmediate(flushRested)
+      setImmediate(flushDue)
     }
   }
 
-  function flushRested (): void {
+  const gatheringEnd = ({ followsUntil, gatherMs }: Mutable, at: number): number => at < followsUntil ? at + gatherMs : 0
+
+  function flushDue (): void {
     isFlushScheduled = false
-    let leastRestMs = Infinity
+    let leastMs = Infinity
     for (const stream of withPending) {
-      const restMs = stream.restsUntil === 0 ? 0 : stream.restsUntil - performance.now()
-      if (restMs > 0) leastRestMs = Math.min(leastRestMs, restMs)
+      const leftMs = stream.dueAt === 0 ? 0 : stream.dueAt - performance.now()
+      if (leftMs > 0) leastMs = Math.min(leastMs, leftMs)
       else flushStream(stream)
     }
-    if (leastRestMs === Infinity || isFlushScheduled) return
-    isFlushScheduled = true
-    setTimeout(flushRested, leastRestMs)
+    if (leastMs === Infinity) return
+    clearTimeout(gatherTimer)
+    gatherTimer = setTimeout(flushDue, leastMs)
   }
 
   function flushStream (stream: Mutable): void {
@@ -186,9 +195,10 @@ export function createHub ({ store, heads, now, log, onEntry }: HubOptions): Hub
     const frame = entriesFrame(wires)
     const begun = stream.live.size >= crowd ? performance.now() : 0
     for (const reader of stream.live) reader.deliver(stream.id, frame, stream.head)
-    if (begun === 0) { stream.restsUntil = 0; return }
+    if (begun === 0) { stream.followsUntil = 0; return }
     const ended = performance.now()
-    stream.restsUntil = ended + Math.min(maxRestMs, ended - begun)
+    stream.gatherMs = Math.min(maxGatherMs, ended - begun)
+    stream.followsUntil = ended + stream.gatherMs * (wires.length > 1 ? followsSeveral : followsOne)
   }
 
   /** Reads what lies between the head and the target. Never throws: what it could not read, the next look finds. */
@@ -248,6 +258,7 @@ export function createHub ({ store, heads, now, log, onEntry }: HubOptions): Hub
     flush: flushAll,
     close: () => {
       flushAll()
+      clearTimeout(gatherTimer)
       for (const stream of byId.values()) close(stream)
     }
   }
