@@ -49,7 +49,7 @@ t.test('hub - entries that follow each other closely gather while a crowd is ser
   const own = await post(annStream)
   t.same(told.filter(({ stream }) => stream === annStream), [{ stream: annStream, seqs: [own] }], 'another stream leaves in its own turn')
   const frames = (): Told[] => told.filter(({ stream }) => stream === allStream)
-  await until("every entry", () => frames().flatMap(({ seqs }) => seqs).length === posted.length)
+  await until('every entry', () => frames().flatMap(({ seqs }) => seqs).length === posted.length)
   t.same(frames().flatMap(({ seqs }) => seqs), posted, 'each once, in order')
   t.same(frames()[0]?.seqs, [posted[0]], 'the first goes at once')
   t.ok(frames().length < posted.length / 2, `frames: ${frames().length}`)
