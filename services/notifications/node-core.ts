@@ -6,6 +6,7 @@
 import type { Clock } from '../../shared/clock.js'
 import { GatepostError } from '../../shared/errors.js'
 import { createTicketVerifier, createTokenVerifier, type Ticket, type TokenVerifier } from '../../shared/identity/verify.js'
+import { ownerRange } from '../../shared/keys.js'
 import type { Log } from '../../shared/log.js'
 import type { NodeId, StreamId, UserId } from '../../shared/names.js'
 import { createRateLimit } from '../../shared/rate-limit.js'
@@ -123,7 +124,8 @@ export function createNodeCore (options: NodeCoreOptions): NodeCore {
       timer.unref()
     }
   })
-  const handOver = createHandOver({ nodeId, dispatch, appender, ownerOf, onStored: arrived, log })
+  const placeOf = (stream: StreamId): string => store.placeOf?.('entries', ownerRange(stream).from) ?? ''
+  const handOver = createHandOver({ nodeId, dispatch, appender, ownerOf, placeOf, onStored: arrived, log })
   const { append } = handOver
 
   const stopArrivals = dispatch.onArrival(hub.wants, ({ token, payload }) => {

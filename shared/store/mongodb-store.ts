@@ -195,6 +195,7 @@ export async function openMongodbStore ({ url, log, now = Date.now, asMongos = f
   let closing: Promise<void> | undefined
 
   return {
+    placeOf: shardOfKey,
     insertChains: async (collection, chains) => {
       if (state === 'closed') return chains.map(() => ({ stored: 0, stopped: 'refused', cause: new Error('the store is closed') }))
       const w = hasOwnId(collection) ? undefined : newToken()

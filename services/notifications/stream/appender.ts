@@ -4,7 +4,8 @@
  *
  * One chain (a stream in this node's memory) goes round:
  *   idle → (an append comes) queued → (next group) in flight → idle, or queued again with what conflicted.
- * A group takes whatever is queued in all chains that are not in flight: one call of the store for all of them.
+ * A group takes whatever is queued, of one place in the store (a shard), in all chains that are not in flight: one call of
+ * the store for all of them. A shard that is away holds up its own groups only.
  *
  * Exactly once. An entry X (id and time fixed before the first try, its seq above its time) is put behind `prev` only
  * by who knows that no entry from X's time up to `prev` is X:
@@ -95,6 +96,7 @@ export interface AppenderOptions {
   /** How long each new entry took, from the call to durable, in seconds. */
   readonly onDuration?: (seconds: number) => void
   readonly rules?: AppendRules
+  /** For each place. */
   readonly maxGroupsInFlight?: number
 }
 
@@ -137,6 +139,8 @@ interface Chain {
   queue: Pending[]
   readonly byId: Map<string, Pending>
   state: 'idle' | 'queued' | 'inFlight' | 'pausing'
+  /** Where it was queued last. */
+  place: string
   failures: number
 }
 
@@ -145,7 +149,7 @@ export const storeOverloaded = (): GatepostError => new GatepostError('GP_OVERLO
 export function createAppender (options: AppenderOptions): Appender {
   const { store, clock, log, onAppended, beforeStoring, onUnknown, onDuration, rules = appendRules, maxGroupsInFlight = store.isAtomic === true ? 1 : 4 } = options
   const chains = new Map<StreamId, Chain>()
-  const queued = new Set<Chain>()
+  const places = new Map<string, { readonly queued: Set<Chain>, inFlight: number }>()
   const counts: AppendCounts = { groups: 0, entries: 0, conflicts: 0, deepLooks: 0, prolonged: 0 }
   let waitingEntries = 0
   let waitingChars = 0
@@ -157,7 +161,7 @@ export function createAppender (options: AppenderOptions): Appender {
     let chain = chains.get(stream)
     if (chain === undefined) {
       if (chains.size >= maxChains) forgetOneIdle()
-      chain = { stream, head: undefined, recent: new Map(), knownFrom: Infinity, queue: [], byId: new Map(), state: 'idle', failures: 0 }
+      chain = { stream, head: undefined, recent: new Map(), knownFrom: Infinity, queue: [], byId: new Map(), state: 'idle', place: '', failures: 0 }
     } else {
       chains.delete(stream)
     }
@@ -200,24 +204,29 @@ export function createAppender (options: AppenderOptions): Appender {
 
   function enqueue (chain: Chain): void {
     chain.state = 'queued'
-    queued.add(chain)
+    chain.place = store.placeOf?.('entries', entryKey(chain.stream, chain.head?.seq ?? fromMs(clock.now()))) ?? ''
+    let place = places.get(chain.place)
+    if (place === undefined) places.set(chain.place, place = { queued: new Set(), inFlight: 0 })
+    place.queued.add(chain)
     schedule()
   }
 
+  const isDue = ({ queued, inFlight }: { queued: ReadonlySet<Chain>, inFlight: number }): boolean => queued.size > 0 && inFlight < maxGroupsInFlight
+
   function schedule (): void {
-    if (isScheduled || groupsInFlight >= maxGroupsInFlight || queued.size === 0) return
+    if (isScheduled || ![...places.values()].some(isDue)) return
     isScheduled = true
     setImmediate(() => {
       isScheduled = false
-      startGroup()
+      for (const place of places.values()) if (isDue(place)) startGroup(place)
     })
   }
 
-  function startGroup (): void {
+  function startGroup (place: { readonly queued: Set<Chain>, inFlight: number }): void {
     const group: Array<{ chain: Chain, batch: Pending[] }> = []
     let entries = 0
     let chars = 0
-    for (const chain of queued) {
+    for (const chain of place.queued) {
       const batch: Pending[] = []
       while (chain.queue.length > batch.length && entries < maxGroupEntries && chars < maxGroupChars) {
         const pending = chain.queue[batch.length]!
@@ -229,14 +238,16 @@ export function createAppender (options: AppenderOptions): Appender {
       chain.queue.splice(0, batch.length)
       for (const { whole } of batch) if (whole !== undefined) whole.tries++
       chain.state = 'inFlight'
-      queued.delete(chain)
+      place.queued.delete(chain)
       group.push({ chain, batch })
     }
     if (group.length === 0) return
     groupsInFlight++
+    place.inFlight++
     counts.groups++
     void runGroup(group).finally(() => {
       groupsInFlight--
+      place.inFlight--
       schedule()
       if (groupsInFlight === 0 && waitingEntries === 0) {
         for (const wake of idleWaiters.splice(0)) wake()

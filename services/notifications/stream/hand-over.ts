@@ -1,7 +1,7 @@
 /**
  * Who appends. Any node may, the chain keeps it safe; the node that the ring gives for the stream does it best: the head
  * is in its memory, nobody contends, its groups are the largest. So what is for another node's stream is handed to it,
- * what has gathered meanwhile in one question, one question at a time for each node, so that order holds. Where no
+ * what has gathered meanwhile in one question, one at a time for each node (and each shard), so that order holds. Where no
  * answer comes this node appends itself, under the same ids: each entry lands once, whoever was first. While nothing
  * answers at all (NATS hangs) nobody is asked: each question would cost its whole time.
  */
@@ -32,6 +32,8 @@ export interface HandOverOptions {
   readonly appender: Appender
   /** The ring's node for a stream. */
   readonly ownerOf: (stream: StreamId) => NodeId | undefined
+  /** Where the stream lies in the store: those of one place go together, so that nobody waits for another's. */
+  readonly placeOf?: ((stream: StreamId) => string) | undefined
   /** An entry that another node stored for this one. */
   readonly onStored: (stream: StreamId, doc: EntryDoc) => void
   readonly log: Log
@@ -49,29 +51,21 @@ interface Waiting {
   readonly reject: (error: unknown) => void
 }
 
-export function createHandOver ({ nodeId, dispatch, appender, ownerOf, onStored, log, timeoutMs = 2_000 }: HandOverOptions): HandOver {
-  const queues = new Map<NodeId, Waiting[]>()
-  const asking = new Set<NodeId>()
+export function createHandOver ({ nodeId, dispatch, appender, ownerOf, placeOf = () => '', onStored, log, timeoutMs = 2_000 }: HandOverOptions): HandOver {
+  /** By node and place. Gone when empty. */
+  const queues = new Map<string, Waiting[]>()
   const counts = { handed: 0, fallbacks: 0 }
   // JSON of a draft is longer than its text by escapes, at worst 6 characters for one.
   const maxChars = dispatch.maxPayloadBytes / 4
 
-  function ask (owner: NodeId): void {
-    if (asking.has(owner)) return
-    asking.add(owner)
-    // What comes in the same turn of the event loop goes along.
-    setImmediate(() => { void serveQueue(owner) })
-  }
-
-  async function serveQueue (owner: NodeId): Promise<void> {
-    for (let queue = queues.get(owner); queue !== undefined && queue.length > 0; queue = queues.get(owner)) {
+  async function serveQueue (name: string, owner: NodeId, queue: Waiting[]): Promise<void> {
+    while (queue.length > 0) {
       let chars = 0
       let count = 0
       while (count < queue.length && count < maxEntries && (count === 0 || chars + queue[count]!.draft.text.length < maxChars)) chars += queue[count++]!.draft.text.length
       await handOver(owner, queue.splice(0, count))
     }
-    queues.delete(owner)
-    asking.delete(owner)
+    queues.delete(name)
   }
 
   const appendHere = async ({ stream, draft, whole, resolve, reject }: Waiting): Promise<void> => { await appender.append(stream, draft, { whole }).then(resolve, reject) }
@@ -120,14 +114,17 @@ export function createHandOver ({ nodeId, dispatch, appender, ownerOf, onStored,
     append: (stream, draft, whole) => {
       const owner = ownerOf(stream)
       if (owner === undefined || owner === nodeId || !dispatch.isConnected) return appender.append(stream, draft, { whole })
-      const queue = queues.get(owner)
+      const name = `${owner}\t${placeOf(stream)}`
+      const queue = queues.get(name)
       if (queue === undefined && !dispatch.isAnswered) return appender.append(stream, draft, { whole })
       return new Promise((resolve, reject) => {
         const waiting = { stream, draft, whole, resolve, reject }
         if (whole !== undefined) whole.tries++
-        if (queue === undefined) queues.set(owner, [waiting])
-        else queue.push(waiting)
-        ask(owner)
+        if (queue !== undefined) { queue.push(waiting); return }
+        const begun = [waiting]
+        queues.set(name, begun)
+        // What comes in the same turn of the event loop goes along.
+        setImmediate(() => { void serveQueue(name, owner, begun) })
       })
     },
     serve: async ({ entries }) => ({

@@ -1,0 +1,68 @@
+/** Shards that are away: streams on the others go on as if nothing were. */
+import t from 'tap'
+import { createClock } from '../../../shared/clock.js'
+import { createSilentLog } from '../../../shared/log.js'
+import { userStream, type NodeId, type StreamId } from '../../../shared/names.js'
+import { placeOfEntry } from '../../../shared/store/store.js'
+import { createInProcessBus } from '../../../services/dispatch/in-process-bus.js'
+import { createHandOver, handOverKind, type HandedEntries } from '../../../services/notifications/stream/hand-over.js'
+import { startTestNode } from '../../helpers/dispatch-nodes.js'
+import { draftMessage, plainAppender } from '../../helpers/entry-drafts.js'
+import { createMemoryStore } from '../../helpers/memory-store.js'
+
+const isAway = (stream: StreamId): boolean => stream.startsWith('u:away')
+
+/** Two shards; what is for the one that is away waits until it is back. */
+function startStore () {
+  const memory = createMemoryStore()
+  let comeBack!: () => void
+  const back = new Promise<void>(resolve => { comeBack = resolve })
+  const store: typeof memory = {
+    ...memory,
+    placeOf: (_, key) => isAway(placeOfEntry(key).stream) ? 'away' : 'there',
+    insertChains: async (collection, chains) => {
+      if (chains.some(chain => isAway(placeOfEntry(chain[0]?.key ?? '').stream))) await back
+      return await memory.insertChains(collection, chains)
+    }
+  }
+  return { store, comeBack }
+}
+
+t.test('places - appends to a shard that is away hold up no others, however many they are', async t => {
+  const { store, comeBack } = startStore()
+  const clock = createClock()
+  const appender = plainAppender(store, clock)
+  const away: Array<Promise<unknown>> = []
+  let healthy = 0
+  for (let round = 0; round < 20; round++) {
+    away.push(appender.append(userStream(`away ${round}`), draftMessage(clock)))
+    await appender.append(userStream(`there ${round}`), draftMessage(clock))
+    healthy++
+  }
+  t.equal(healthy, 20)
+  comeBack()
+  await Promise.all(away)
+  await appender.settled()
+})
+
+t.test('places - what is handed over for a shard that is away holds up nothing that is for another, and keeps its order', async t => {
+  const { store, comeBack } = startStore()
+  const hub = createInProcessBus()
+  const clock = createClock()
+  const placeOf = (stream: StreamId): string => isAway(stream) ? 'away' : 'there'
+  const [here, there] = ['n1', 'n2'].map(id => {
+    const { dispatch } = startTestNode(t, { id, bus: hub.connect(id) })
+    const appender = plainAppender(store, clock)
+    return { dispatch, appender, handOver: createHandOver({ nodeId: id as NodeId, dispatch, appender, ownerOf: () => 'n2' as NodeId, placeOf, onStored: () => {}, log: createSilentLog(), timeoutMs: 10_000 }) }
+  })
+  there!.dispatch.answer(handOverKind, async body => await there!.handOver.serve(body as HandedEntries))
+  const away = Array.from({ length: 5 }, async () => await here!.handOver.append(userStream('away'), draftMessage(clock)))
+  for (let i = 0; i < 10; i++) {
+    const { doc } = await here!.handOver.append(userStream('there'), draftMessage(clock))
+    t.equal(placeOfEntry(doc.key).stream, 'u:there')
+  }
+  t.equal(here!.handOver.counts.handed, 10, 'one of them still waits')
+  comeBack()
+  const seqs = (await Promise.all(away)).map(({ doc }) => doc.seq)
+  t.same(seqs, [...seqs].sort((a, b) => a - b))
+})
