@@ -39,6 +39,8 @@ export interface AppOptions {
 /** A token of 16 KiB and a name of 128 four-byte characters, percent-encoded, fit with room to spare. */
 const maxHeaderBytes = 32 * 1024
 const requestTimeoutMs = 60_000
+/** A connection on which nothing moves in either direction, such as an answer that nobody reads. A long poll takes 25 s. */
+const idleTimeoutMs = 120_000
 
 /** For answers that are data: nothing may keep, sniff, frame or run them. Pages set their own in the place of these. */
 const dataHeaders = {
@@ -57,6 +59,7 @@ export async function createApp ({ log, metrics, bodyLimitBytes }: AppOptions): 
     logger: false,
     bodyLimit: bodyLimitBytes,
     requestTimeout: requestTimeoutMs,
+    connectionTimeout: idleTimeoutMs,
     http: { maxHeaderSize: maxHeaderBytes },
     routerOptions: { maxParamLength: maxHeaderBytes },
     // What still arrives on open connections while the service closes is served, with `connection: close`.

@@ -24,6 +24,8 @@ export interface PageQuery {
   readonly onlyUnread: boolean
   readonly category: string | undefined
   readonly with: string | undefined
+  /** Told the length of each message that the page has; may throw, which ends the page. */
+  readonly count?: ((chars: number) => void) | undefined
 }
 
 /** A place in the merge: by seq, ties by stream. */
@@ -88,7 +90,9 @@ export function createInboxPages ({ store, heads, views, now, maxLooked = defaul
         looked++
         last = { seq: doc.seq, stream: source.stream }
         if (doc.kind === 'message' && isListed(view, source.stream, doc, query, now())) {
-          wires.push(entryWire(doc, flagsOf(view.state, source.stream, doc.seq, doc.category)))
+          const wire = entryWire(doc, flagsOf(view.state, source.stream, doc.seq, doc.category))
+          query.count?.(wire.length)
+          wires.push(wire)
         }
       }
       return answer(wires, newest(sources) === undefined ? undefined : last)

@@ -11,6 +11,7 @@ import type { UserId } from '../../../shared/names.js'
 import { createValidator, Name } from '../../../shared/validate.js'
 import { decodePosition } from '../mail/inbox-page.js'
 import { answerPosted, type NodeCore } from '../node-core.js'
+import { createAnswerBudget } from './answer-budget.js'
 import { MessageEntry, Page, PostedAnswer, UnreadAnswer, VolatileAnswer } from './schemas.js'
 
 const strict = { additionalProperties: false } as const
@@ -45,6 +46,7 @@ export function serveMessages (app: App, core: () => NodeCore): void {
     await core().joinByTicket(ticket)
     request.user = ticket.user as UserId
   }
+  const budget = createAnswerBudget()
   const asJson = (reply: FastifyReply, text: string): FastifyReply => reply.header('content-type', json).header('cache-control', 'no-store').send(text)
   const common = { tags: ['messages'], security: needsBearer }
 
@@ -70,7 +72,7 @@ export function serveMessages (app: App, core: () => NodeCore): void {
 
   app.get('/messages', {
     onRequest: authenticate,
-    schema: { ...common, summary: 'Newest first, over all that the user may see', querystring: PageParameters, response: { 200: Page, ...refusals(...perUser) } }
+    schema: { ...common, summary: 'Newest first, over all that the user may see', querystring: PageParameters, response: { 200: Page, ...refusals(...perUser, 'GP_RATE_LIMIT') } }
   }, async (request, reply) => {
     const { limit, before, box, unread, category, with: other } = request.query
     return asJson(reply, await core().pages.page(request.user, {
@@ -79,7 +81,8 @@ export function serveMessages (app: App, core: () => NodeCore): void {
       box: (box ?? 'inbox'),
       onlyUnread: unread === 'true',
       category,
-      with: other
+      with: other,
+      count: budget.hold(request.user, reply.raw)
     }))
   })
 
