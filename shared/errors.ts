@@ -56,7 +56,7 @@ export function shown (value: unknown): string {
 /** Text that somebody sent, cut to 80 characters; control characters never reach a log line or a header by way of an error. */
 export function oneLine (text: string): string {
   const cut = text.length > 80 ? `${text.slice(0, 77)}...` : text
-  return cut.toWellFormed().replace(/\p{Cc}/gu, ' ')
+  return cut.toWellFormed().replace(/[\p{Cc}\p{Zl}\p{Zp}]/gu, ' ')
 }
 
 /** `field: got X; takes Y`: the form of every refusal that names a field; an unknown one has whatever name was sent. */

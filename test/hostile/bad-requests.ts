@@ -147,7 +147,7 @@ export function badRequests (route: Route, attacker: Attacker): fc.Arbitrary<Bad
       if (name !== 'before') {
         way(4, texts.filter(cleanly).map(text => ({ reason: `query ${name}: ${JSON.stringify(text).slice(0, 200)}`, request: send({ path: `${plain}?${name}=${encode(text)}`, headers: auth, body: undefined }), statuses: [400], field: `query.${name}` })))
       } else {
-        way(4, fc.oneof(junk.map(String), fc.base64String(), fc.tuple(junk, junk).map(pair => toBase64(toJson(pair))), fc.tuple(fc.integer({ max: -1 }), fc.constant('all')).map(pair => toBase64(toJson(pair))))
+        way(4, fc.oneof(junk.map(toJson), fc.base64String(), fc.tuple(junk, junk).map(pair => toBase64(toJson(pair))), fc.tuple(fc.integer({ max: -1 }), fc.constant('all')).map(pair => toBase64(toJson(pair))))
           .filter(text => text.isWellFormed() && !isCursor(text))
           .map(text => ({ reason: `query before: ${text.slice(0, 100)}`, request: send({ path: `${plain}?before=${encode(text)}`, headers: auth, body: undefined }), statuses: text.length > 9000 ? [400, 431] : [400] })))
         way(2, fc.constantFrom(...attacker.othersCursors).map(text => ({ reason: 'a cursor of another\'s stream', request: send({ path: `${plain}?before=${text}`, headers: auth, body: undefined }), statuses: [200, 400] })))

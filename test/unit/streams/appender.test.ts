@@ -50,6 +50,27 @@ t.test('appender - what is given in one turn is stored in that order, in one gro
   t.equal(stored.length, 40)
 })
 
+t.test('appender - over the bound of what may wait it refuses at once, and what was refused is not stored', async t => {
+  const clock = createClock()
+  let release = (): void => {}
+  const isReleased = new Promise<void>(resolve => { release = resolve })
+  const store = createMemoryStore({ before: async ({ kind }) => { if (kind === 'insertChains') await isReleased; return undefined } })
+  const appender = plainAppender(store, clock)
+  // 64 MiB of text may wait; none of it is stored before the store answers.
+  const drafts = Array.from({ length: 1200 }, () => draftMessage(clock, { body: 'x'.repeat(64_000) }))
+  const appends = drafts.map(draft => appender.append(annStream, draft))
+  const settled = Promise.allSettled(appends)
+  await t.rejects(appends.at(-1)!, { code: 'GP_OVERLOADED', retryAfterSeconds: 1, message: /nothing was stored/ })
+  release()
+  const outcomes = await settled
+  await appender.settled()
+  const taken = drafts.filter((_, i) => outcomes[i]?.status === 'fulfilled').map(({ id }) => id)
+  t.ok(taken.length > 900 && taken.length < 1100, 'as many as the bound', { taken: taken.length })
+  t.ok(outcomes.every(outcome => outcome.status === 'fulfilled' || (outcome.reason as { code: string }).code === 'GP_OVERLOADED'))
+  t.same(new Set(store.all<EntryDoc>('entries').map(({ id }) => id)), new Set(taken), 'what was taken is stored, and nothing else')
+  t.equal((await appender.append(annStream, draftMessage(clock))).isNew, true, 'and then it takes more')
+})
+
 t.test('appender - a retry after a minute is found by its id, where it landed late too', async t => {
   let nowMs = Date.now()
   const clock = createClock(() => nowMs)
