@@ -51,37 +51,36 @@ export function guardConnection (engineConnection: Socket['conn']): void {
   })
 }
 
-export interface Inlet {
-  /** Bytes that came since it was asked last. */
-  readonly take: () => number
-  /** Reads on or not, where the transport can be stopped: the other side then waits in its own memory. */
-  readonly setPaused: (isPaused: boolean) => void
-  /** Closes at once. */
-  readonly cut: () => void
-}
-
 /** The way in from a socket that has joined. */
-export function createInlet (socket: Socket): Inlet {
-  const conn = toConnection(socket.conn)
-  let bytes = 0
-  let isPaused = false
-  conn.prependListener('data', data => { bytes += data?.length ?? 0 })
-  return {
-    take: () => {
-      const taken = bytes
-      bytes = 0
-      return taken
-    },
-    setPaused: paused => {
-      if (paused === isPaused) return
-      isPaused = paused
-      const { socket: webSocket } = conn.transport
-      if (paused) webSocket?.pause?.()
-      else webSocket?.resume?.()
-    },
-    cut: () => {
-      socket.disconnect(true)
-      conn.close(true)
-    }
+export class Inlet {
+  readonly #socket: Socket
+  #bytes = 0
+  #isPaused = false
+
+  constructor (socket: Socket) {
+    this.#socket = socket
+    toConnection(socket.conn).prependListener('data', data => { this.#bytes += data?.length ?? 0 })
+  }
+
+  /** Bytes that came since it was asked last. */
+  take (): number {
+    const taken = this.#bytes
+    this.#bytes = 0
+    return taken
+  }
+
+  /** Reads on or not, where the transport can be stopped: the other side then waits in its own memory. */
+  setPaused (isPaused: boolean): void {
+    if (isPaused === this.#isPaused) return
+    this.#isPaused = isPaused
+    const { socket: webSocket } = toConnection(this.#socket.conn).transport
+    if (isPaused) webSocket?.pause?.()
+    else webSocket?.resume?.()
+  }
+
+  /** Closes at once. */
+  cut (): void {
+    this.#socket.disconnect(true)
+    toConnection(this.#socket.conn).close(true)
   }
 }

@@ -75,45 +75,52 @@ const maxGatherMs = 20
 const followsSeveral = 10
 const followsOne = 0.5
 
-interface Mutable {
-  id: StreamId
-  token: string
-  state: LocalStream['state']
-  head: number
+/** Already over: one for all streams whose head is known. */
+const over = Promise.resolve()
+
+class Stream implements LocalStream {
+  readonly id: StreamId
+  readonly token: string
+  state: LocalStream['state'] = 'opening'
+  head = 0
   /** The highest seq heard of. */
-  target: number
-  opened: Promise<void>
-  readers: Set<StreamReader>
-  live: Set<StreamReader>
-  pending: string[]
-  pendingChars: number
+  target = 0
+  opened: Promise<void> = over
+  readonly readers = new Set<StreamReader>()
+  readonly live = new Set<StreamReader>()
+  pending: string[] = []
+  pendingChars = 0
   /** `performance.now()` at which what is pending is due, until when an entry follows closely, and how long it waits then. */
-  dueAt: number
-  followsUntil: number
-  gatherMs: number
-  goLive: (reader: StreamReader) => void
-  leaveLive: (reader: StreamReader) => void
+  dueAt = 0
+  followsUntil = 0
+  gatherMs = 0
+  readonly #flush: (stream: Stream) => void
+
+  constructor (id: StreamId, flush: (stream: Stream) => void) {
+    this.id = id
+    this.token = streamToken(id)
+    this.#flush = flush
+  }
+
+  goLive (reader: StreamReader): void {
+    this.#flush(this)
+    if (this.readers.has(reader)) this.live.add(reader)
+  }
+
+  leaveLive (reader: StreamReader): void { this.live.delete(reader) }
 }
 
 export function createHub ({ store, heads, now, log, onEntry }: HubOptions): Hub {
-  const byId = new Map<StreamId, Mutable>()
-  const byToken = new Map<string, Mutable>()
-  const withPending = new Set<Mutable>()
+  const byId = new Map<StreamId, Stream>()
+  const byToken = new Map<string, Stream>()
+  const withPending = new Set<Stream>()
   let isFlushScheduled = false
   let gatherTimer: NodeJS.Timeout | undefined
 
   function open (id: StreamId, reader: StreamReader): LocalStream {
     let stream = byId.get(id)
     if (stream === undefined) {
-      const created: Mutable = {
-        id, token: streamToken(id), state: 'opening', head: 0, target: 0, opened: Promise.resolve(), readers: new Set(), live: new Set(), pending: [], pendingChars: 0, dueAt: 0, followsUntil: 0, gatherMs: 0,
-        goLive: reader => {
-          flushStream(created)
-          if (created.readers.has(reader)) created.live.add(reader)
-        },
-        leaveLive: reader => { created.live.delete(reader) }
-      }
-      stream = created
+      stream = new Stream(id, flushStream)
       byId.set(id, stream)
       byToken.set(stream.token, stream)
       stream.opened = begin(stream)
@@ -123,12 +130,13 @@ export function createHub ({ store, heads, now, log, onEntry }: HubOptions): Hub
     return stream
   }
 
-  async function begin (stream: Mutable): Promise<void> {
+  async function begin (stream: Stream): Promise<void> {
     try {
       const [head] = await heads.fresh([stream.id])
       if (stream.state === 'closed') return
       stream.head = Math.max(stream.head, head ?? 0)
       stream.state = 'live'
+      stream.opened = over
       if (stream.target > stream.head) void fill(stream)
     } catch (error) {
       close(stream)
@@ -136,7 +144,7 @@ export function createHub ({ store, heads, now, log, onEntry }: HubOptions): Hub
     }
   }
 
-  function close (stream: Mutable): void {
+  function close (stream: Stream): void {
     stream.state = 'closed'
     if (byId.get(stream.id) === stream) byId.delete(stream.id)
     if (byToken.get(stream.token) === stream) byToken.delete(stream.token)
@@ -153,7 +161,7 @@ export function createHub ({ store, heads, now, log, onEntry }: HubOptions): Hub
     void fill(stream)
   }
 
-  function pass (stream: Mutable, doc: EntryDoc): void {
+  function pass (stream: Stream, doc: EntryDoc): void {
     const { prev } = placeOfEntry(doc.key)
     const wire = doc.expiresAt > now() ? entryWire(doc, undefined, stream.head) : goneWire(stream.id, prev === 0 ? 0 : Math.max(prev, stream.head), doc.seq)
     if (prev > stream.head) stream.pending.push(goneWire(stream.id, stream.head, prev))
@@ -170,7 +178,7 @@ export function createHub ({ store, heads, now, log, onEntry }: HubOptions): Hub
     }
   }
 
-  const gatheringEnd = ({ followsUntil, gatherMs }: Mutable, at: number): number => at < followsUntil ? at + gatherMs : 0
+  const gatheringEnd = ({ followsUntil, gatherMs }: Stream, at: number): number => at < followsUntil ? at + gatherMs : 0
 
   function flushDue (): void {
     isFlushScheduled = false
@@ -185,7 +193,7 @@ export function createHub ({ store, heads, now, log, onEntry }: HubOptions): Hub
     gatherTimer = setTimeout(flushDue, leastMs)
   }
 
-  function flushStream (stream: Mutable): void {
+  function flushStream (stream: Stream): void {
     withPending.delete(stream)
     if (stream.pending.length === 0) return
     const wires = stream.pending
@@ -202,7 +210,7 @@ export function createHub ({ store, heads, now, log, onEntry }: HubOptions): Hub
   }
 
   /** Reads what lies between the head and the target. Never throws: what it could not read, the next look finds. */
-  async function fill (stream: Mutable): Promise<void> {
+  async function fill (stream: Stream): Promise<void> {
     stream.state = 'filling'
     let emptyReads = 0
     try {
@@ -223,7 +231,7 @@ export function createHub ({ store, heads, now, log, onEntry }: HubOptions): Hub
   }
 
   async function look (streams: readonly LocalStream[]): Promise<number> {
-    const live = streams.filter(stream => stream.state === 'live') as Mutable[]
+    const live = streams.filter(stream => stream.state === 'live') as Stream[]
     const found = await heads.fresh(live.map(stream => stream.id))
     let grown = 0
     for (const [i, stream] of live.entries()) {

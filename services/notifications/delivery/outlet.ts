@@ -5,16 +5,6 @@
 import type { Socket } from 'socket.io'
 import type { Frame, FrameOptions } from './frame.js'
 
-export interface Outlet {
-  /** Bytes that wait: in a WebSocket until the operating system takes them, else frames that no poll has taken. */
-  readonly waitingBytes: () => number
-  readonly isOpen: () => boolean
-  /** Hands a frame to the transport; false when the socket is too slow: nothing was sent. */
-  readonly send: (frame: Frame) => boolean
-  /** Resolves at once while little waits, else when the transport has written all it was given or the socket has closed. */
-  readonly drained: () => Promise<void> | undefined
-}
-
 export const maxWaitingBytes = 1 << 20
 const crowdedBytes = 256 * 1024
 const crowdedPackets = 64
@@ -40,44 +30,56 @@ interface WebSocketPart {
 }
 const openState = 1
 
-export function createOutlet (socket: Socket): Outlet {
-  const conn = socket.conn as unknown as Connection
+export class Outlet {
+  readonly #socket: Socket
   /** Bytes of frames in Engine.IO's own buffer. */
-  let queued = 0
+  #queued = 0
 
-  const isOpen = (): boolean => socket.connected && conn.readyState === 'open'
-  // A WebSocket is writable again once all it was given is written; a poll takes the whole buffer with its answer.
-  const isIdle = (): boolean => conn.writeBuffer.length === 0 && (conn.transport.writable || conn.transport.name === 'polling')
-  const waitingBytes = (): number => {
-    if (conn.writeBuffer.length === 0) queued = 0
-    return queued + (conn.transport.socket?.bufferedAmount ?? 0)
+  constructor (socket: Socket) { this.#socket = socket }
+
+  get #conn (): Connection { return this.#socket.conn as unknown as Connection }
+
+  isOpen (): boolean { return this.#socket.connected && this.#conn.readyState === 'open' }
+
+  /** Bytes that wait: in a WebSocket until the operating system takes them, else frames that no poll has taken. */
+  waitingBytes (): number {
+    const { writeBuffer, transport } = this.#conn
+    if (writeBuffer.length === 0) this.#queued = 0
+    return this.#queued + (transport.socket?.bufferedAmount ?? 0)
   }
 
-  // Answers to events are no frames of ours: they are seen in what the transport itself holds.
-  const isCrowded = (): boolean => conn.writeBuffer.length > crowdedPackets || waitingBytes() > crowdedBytes
-  const whenIdle = async (): Promise<void> => {
-    while (isOpen() && !(isIdle() && waitingBytes() === 0)) await new Promise(resolve => setTimeout(resolve, lookAgainMs))
-  }
-
-  return {
-    waitingBytes,
-    isOpen,
-    send: frame => {
-      if (!isOpen()) return true
-      const { writeBuffer, transport: { socket: webSocket } } = conn
-      if (webSocket !== undefined && writeBuffer.length === 0 && webSocket.readyState === openState) {
-        // Nothing waits in Engine.IO, so nothing is overtaken: past its buffer and events, with the one buffer that all sockets share.
-        const waiting = webSocket.bufferedAmount
-        if (waiting > 0 && waiting + frame.bytes > maxWaitingBytes) return false
-        webSocket._sender.sendFrame(frame.options.wsPreEncodedFrame)
-        return true
-      }
-      const waiting = waitingBytes()
+  /** Hands a frame to the transport; false when the socket is too slow: nothing was sent. */
+  send (frame: Frame): boolean {
+    if (!this.isOpen()) return true
+    const conn = this.#conn
+    const { writeBuffer, transport: { socket: webSocket } } = conn
+    if (webSocket !== undefined && writeBuffer.length === 0 && webSocket.readyState === openState) {
+      // Nothing waits in Engine.IO, so nothing is overtaken: past its buffer and events, with the one buffer that all sockets share.
+      const waiting = webSocket.bufferedAmount
       if (waiting > 0 && waiting + frame.bytes > maxWaitingBytes) return false
-      queued += frame.bytes
-      conn.write(frame.packet, frame.options)
+      webSocket._sender.sendFrame(frame.options.wsPreEncodedFrame)
       return true
-    },
-    drained: () => isCrowded() ? whenIdle() : undefined
+    }
+    const waiting = this.waitingBytes()
+    if (waiting > 0 && waiting + frame.bytes > maxWaitingBytes) return false
+    this.#queued += frame.bytes
+    conn.write(frame.packet, frame.options)
+    return true
+  }
+
+  /** Resolves at once while little waits, else when the transport has written all it was given or the socket has closed. */
+  drained (): Promise<void> | undefined {
+    // Answers to events are no frames of ours: they are seen in what the transport itself holds.
+    return this.#conn.writeBuffer.length > crowdedPackets || this.waitingBytes() > crowdedBytes ? this.#whenIdle() : undefined
+  }
+
+  async #whenIdle (): Promise<void> {
+    while (this.isOpen() && !(this.#isIdle() && this.waitingBytes() === 0)) await new Promise(resolve => setTimeout(resolve, lookAgainMs))
+  }
+
+  /** A WebSocket is writable again once all it was given is written; a poll takes the whole buffer with its answer. */
+  #isIdle (): boolean {
+    const { writeBuffer, transport } = this.#conn
+    return writeBuffer.length === 0 && (transport.writable || transport.name === 'polling')
   }
 }

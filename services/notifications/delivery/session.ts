@@ -23,7 +23,7 @@ import { visibleStreams } from '../state/unread.js'
 import type { UserView } from '../state/user-views.js'
 import { entriesFrame, type Frame } from './frame.js'
 import type { Hub, LocalStream, StreamReader } from './hub.js'
-import { createOutlet, type Outlet } from './outlet.js'
+import { Outlet } from './outlet.js'
 
 export interface SyncAnswer { readonly entries: unknown[], readonly heads: Record<string, number>, readonly more: boolean }
 
@@ -41,6 +41,7 @@ export interface SessionOptions {
   readonly cursors: Cursors | undefined
 }
 
+const noTopics: ReadonlySet<string> = new Set()
 const pageEntries = 200
 const pageChars = 256 * 1024
 const syncChars = 512 * 1024
@@ -53,7 +54,6 @@ export class Session implements StreamReader {
   readonly user: UserId
   readonly socket: Socket
   readonly ticket: Ticket
-  readonly topics = new Set<string>()
   readonly openedAt: number
   /** Ms since 1970 at which the user's token ends and the socket with it. */
   expiresAt: number
@@ -61,9 +61,9 @@ export class Session implements StreamReader {
   reassignedAt = 0
   readonly #options: SessionOptions
   readonly #outlet: Outlet
-  /** What this socket was sent, by stream. */
-  readonly #sent = new Map<StreamId, number>()
-  readonly #opened = new Set<StreamId>()
+  /** The streams that it takes part in: what it was sent of each, undefined before its start. */
+  readonly #sent = new Map<StreamId, number | undefined>()
+  #topics: Set<string> | undefined
   #state: 'opening' | 'live' | 'behind' | 'closed' = 'opening'
 
   constructor (options: SessionOptions) {
@@ -73,8 +73,13 @@ export class Session implements StreamReader {
     this.user = options.ticket.user as UserId
     this.openedAt = options.now()
     this.expiresAt = options.ticket.userTokenExpiresAt
-    this.#outlet = createOutlet(options.socket)
+    this.#outlet = new Outlet(options.socket)
   }
+
+  /** Most sockets have none: the set is made with the first. */
+  get topics (): ReadonlySet<string> { return this.#topics ?? noTopics }
+  addTopic (topic: string): void { (this.#topics ??= new Set()).add(topic) }
+  removeTopic (topic: string): void { this.#topics?.delete(topic) }
 
   get state (): 'opening' | 'live' | 'behind' | 'closed' { return this.#state }
   get waitingBytes (): number { return this.#outlet.waitingBytes() }
@@ -83,7 +88,7 @@ export class Session implements StreamReader {
 
   /** Takes part in a stream while the session opens: from here on nothing of it is missed. */
   open (stream: StreamId): LocalStream {
-    this.#opened.add(stream)
+    if (!this.#sent.has(stream)) this.#sent.set(stream, undefined)
     return this.#options.hub.open(stream, this)
   }
 
@@ -113,7 +118,6 @@ export class Session implements StreamReader {
 
   leave (stream: StreamId): void {
     this.#sent.delete(stream)
-    this.#opened.delete(stream)
     this.#options.hub.leave(stream, this)
   }
 
@@ -226,8 +230,7 @@ export class Session implements StreamReader {
   /** Ends delivery; the socket itself is closed by whoever calls. */
   close (): void {
     this.#state = 'closed'
-    for (const stream of this.#opened) this.#options.hub.leave(stream, this)
-    this.#opened.clear()
+    for (const stream of this.#sent.keys()) this.#options.hub.leave(stream, this)
     this.#sent.clear()
   }
 }

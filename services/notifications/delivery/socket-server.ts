@@ -14,7 +14,8 @@ import { createValidator, Name } from '../../../shared/validate.js'
 import { visibleStreams } from '../state/unread.js'
 import type { Outgoing } from '../mail/post.js'
 import { answerPosted, type NodeCore } from '../node-core.js'
-import { createInlet, guardConnection } from './connection-guard.js'
+import { guardConnection, Inlet } from './connection-guard.js'
+import { EventQueue, type EventRules } from './event-queue.js'
 import { Session, type Cursors } from './session.js'
 
 export interface SocketServerOptions {
@@ -31,10 +32,6 @@ export interface SocketServer {
 const maxTopics = 1_000
 const maxCursors = 10_000
 const maxIds = 1_000
-const maxWaitingEvents = 256
-/** Over this no more is read; over `maxWaitingBytes`, from a transport that cannot be stopped, the socket is closed. */
-const pausingBytes = 256 * 1024
-const maxWaitingBytes = 4 << 20
 const maxEventBytes = 1_000_000
 const strict = { additionalProperties: false } as const
 
@@ -151,96 +148,33 @@ export function createSocketServer ({ core, httpServer, log }: SocketServerOptio
       socket.emit('ready', { user: session.user, node: core.nodeId, heads, ...JSON.parse(unreadJson) as object })
     })
     core.users.told(session.user, unreadJson)
-    serve(socket, session)
+    void new EventQueue({ socket, session, inlet: new Inlet(socket), rules }) // held by its listener
   })
 
-  /** Events of one socket are answered one after the other, and not faster than it reads its answers. */
-  function serve (socket: Socket, session: Session): void {
-    interface WaitingEvent { readonly event: string, readonly payload: unknown, readonly bytes: number, readonly answer: (answer: unknown) => void }
-    const waiting: WaitingEvent[] = []
-    let waitingBytes = 0
-    const inlet = createInlet(socket)
-    const works = new Map<string, (payload: unknown) => Promise<unknown>>()
-    let isServing = false
-
-    const listen = (event: string): void => {
-      socket.on(event, (...args: unknown[]) => {
-        const last = args.at(-1)
-        const answer = typeof last === 'function' ? last as (answer: unknown) => void : () => {}
-        // Of events that came together the first has the bytes of all.
-        const bytes = Math.min(inlet.take(), maxEventBytes)
-        waiting.push({ event, payload: typeof last === 'function' && args.length === 1 ? undefined : args[0], bytes, answer })
-        waitingBytes += bytes
-        // Whoever sends faster than it lets itself be answered is not kept.
-        if (waiting.length > maxWaitingEvents || waitingBytes > maxWaitingBytes) { inlet.cut(); return }
-        if (waitingBytes > pausingBytes) inlet.setPaused(true)
-        if (!isServing) void serveWaiting()
-      })
-    }
-    const handle = (event: string, work: (payload: unknown) => Promise<unknown>): void => {
-      works.set(event, async payload => {
-        refuseBytes(payload)
-        return await work(payload)
-      })
-      listen(event)
-    }
-
-    async function serveWaiting (): Promise<void> {
-      isServing = true
-      for (let first = waiting[0]; first !== undefined; first = waiting[0]) {
-        const crowded = session.drained()
-        if (crowded !== undefined) await crowded
-        if (!socket.connected) { waiting.length = 0; break }
-        // Messages that wait together are stored together, in their order.
-        let count = 1
-        if (first.event === 'send') while (waiting[count]?.event === 'send') count++
-        const events = waiting.slice(0, count)
-        const results = first.event === 'send' ? send(events.map(({ payload }) => payload)) : [works.get(first.event)!(first.payload)]
-        await Promise.all(events.map(async ({ answer }, i) => {
-          try { answer(await results[i]) } catch (error) { answer({ error: errorAnswer(error) }) }
-        }))
-        for (const { bytes } of waiting.splice(0, count)) waitingBytes -= bytes
-        if (waitingBytes <= pausingBytes) inlet.setPaused(false)
-      }
-      isServing = false
-    }
-
-    function send (payloads: readonly unknown[]): Array<Promise<object>> {
-      const parsed = payloads.map(payload => {
-        try { return parseSend(payload) } catch (error) { return { error } }
-      })
-      const posted = core.postByUser(session.user, parsed.filter(one => 'draft' in one))
-      let next = 0
-      return parsed.map(async one => {
-        if ('error' in one) throw one.error
-        return answerPosted(await posted[next++]!).body
-      })
-    }
-    listen('send')
-
-    handle('sync', async payload => {
+  const works: Readonly<Record<string, (session: Session, payload: unknown) => Promise<unknown>>> = {
+    sync: async (session, payload) => {
       const { cursors, limit } = validateSync(payload)
       return await session.sync(await core.views.fresh(session.user), checkCursors(cursors, 'cursors') ?? {}, limit ?? 200)
-    })
-    handle('read', async payload => {
+    },
+    read: async ({ user }, payload) => {
       const { ids, upTo } = validateRead(payload === undefined ? {} : payload)
       if (ids !== undefined && upTo !== undefined) throw refusal('ids, upTo', 'both', 'one of them')
-      if (ids !== undefined) await core.marks.read(session.user, ids)
-      else await core.marks.readTo(session.user, checkCursors(upTo, 'upTo'), undefined)
-      return await core.unread.of(session.user)
-    })
-    handle('subscribe', async payload => {
+      if (ids !== undefined) await core.marks.read(user, ids)
+      else await core.marks.readTo(user, checkCursors(upTo, 'upTo'), undefined)
+      return await core.unread.of(user)
+    },
+    subscribe: async (session, payload) => {
       const { topics } = validateSubscribe(payload)
       const added = new Set([...session.topics, ...topics])
       if (added.size > maxTopics) throw refusal('topics', `${added.size} in all`, `at most ${maxTopics} for a socket`)
       core.topics.add(session, topics)
       return { topics: [...session.topics] }
-    })
-    handle('unsubscribe', async payload => {
+    },
+    unsubscribe: async (session, payload) => {
       core.topics.remove(session, validateSubscribe(payload).topics)
       return { topics: [...session.topics] }
-    })
-    handle('refresh', async payload => {
+    },
+    refresh: async (session, payload) => {
       const { token } = validateRefresh(payload)
       const identity = await core.verifyToken(token)
       if (!identity.scopes.has('user')) throw new GatepostError('GP_SCOPE', 'token: takes one of scope user')
@@ -248,7 +182,33 @@ export function createSocketServer ({ core, httpServer, log }: SocketServerOptio
       session.expiresAt = identity.expiresAt
       await core.groups.joinByToken(session.user, identity.groups, identity.issuedAt)
       return { expiresAt: new Date(identity.expiresAt).toISOString() }
+    }
+  }
+
+  /** Messages that wait together are stored together, in their order. */
+  function send ({ user }: Session, payloads: readonly unknown[]): Array<Promise<object>> {
+    const parsed = payloads.map(payload => {
+      try { return parseSend(payload) } catch (error) { return { error } }
     })
+    const posted = core.postByUser(user, parsed.filter(one => 'draft' in one))
+    let next = 0
+    return parsed.map(async one => {
+      if ('error' in one) throw one.error
+      return answerPosted(await posted[next++]!).body
+    })
+  }
+
+  async function answerOne (session: Session, event: string, payload: unknown): Promise<unknown> {
+    refuseBytes(payload)
+    return await works[event]!(session, payload)
+  }
+
+  const rules: EventRules = {
+    names: new Set(['send', ...Object.keys(works)]),
+    grouped: 'send',
+    answerAll: (session, event, payloads) => event === 'send' ? send(session, payloads) : payloads.map(payload => answerOne(session, event, payload)),
+    toError: errorAnswer,
+    maxEventBytes
   }
 
   function errorAnswer (error: unknown): { code: string, message: string } {

@@ -24,12 +24,12 @@ export function createTopics (): Topics {
           sorted = undefined
         }
         sessions.add(session)
-        session.topics.add(topic)
+        session.addTopic(topic)
       }
     },
     remove: (session, topics) => {
       for (const topic of topics) {
-        session.topics.delete(topic)
+        session.removeTopic(topic)
         const sessions = byTopic.get(topic)
         if (sessions?.delete(session) !== true || sessions.size > 0) continue
         byTopic.delete(topic)

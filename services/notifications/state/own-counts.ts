@@ -31,7 +31,7 @@ export interface OwnCounts {
   /** Every entry after the last segment, messages or not. */
   tailSeqs: number[]
   /** Recalled messages by seq, until they expire: perhaps not erased yet when their segment is read again. */
-  readonly recalled: Map<number, number>
+  recalled: Map<number, number> | undefined
   readonly limits: CountLimits
   /** While stale segments are read. */
   refreshing: Promise<void> | undefined
@@ -41,7 +41,7 @@ export interface OwnCounts {
 export interface CountLimits { readonly tailEntries: number, readonly segmentEntries: number, readonly mergedEntries: number }
 export const countLimits: CountLimits = { tailEntries: 256, segmentEntries: 128, mergedEntries: 2_048 }
 
-export const emptyCounts = (limits = countLimits): OwnCounts => ({ segments: [], tail: [], tailSeqs: [], recalled: new Map(), limits, refreshing: undefined })
+export const emptyCounts = (limits = countLimits): OwnCounts => ({ segments: [], tail: [], tailSeqs: [], recalled: undefined, limits, refreshing: undefined })
 /** The seq up to which entries are in segments: what a reload need not read. */
 export const sealedTo = (counts: OwnCounts): number => counts.segments.at(-1)?.to ?? 0
 
@@ -63,7 +63,7 @@ function seal (counts: OwnCounts, state: UserState, now: number): void {
   const segment: Segment = { after: sealedTo(counts), to, entries: segmentEntries, counts: new Map(), nextExpiryMs: Infinity, isStale: false }
   countInto(segment, counts.tail.filter(item => item.seq <= to), state, now)
   counts.tailSeqs = counts.tailSeqs.slice(segmentEntries)
-  for (const [seq, expiresAt] of counts.recalled) if (expiresAt <= now) counts.recalled.delete(seq)
+  for (const [seq, expiresAt] of counts.recalled ?? []) if (expiresAt <= now) counts.recalled?.delete(seq)
   counts.tail = counts.tail.filter(item => item.seq > to)
   const last = counts.segments.at(-1)
   if (last !== undefined && isEmpty(last) && isEmpty(segment) && last.entries < mergedEntries) {
@@ -95,6 +95,7 @@ function noteChange (counts: OwnCounts, change: StoredChange, own: StreamId): vo
     for (const message of change.messages) if (message.stream === own) markStale(counts, message.seq, mayAdd)
   } else if (change.type === 'recall') {
     markStale(counts, change.message.seq, false)
+    counts.recalled ??= new Map()
     counts.recalled.set(change.message.seq, change.message.expiresAt)
     counts.tail = counts.tail.filter(item => item.seq !== change.message.seq)
   } else if (change.type === 'readTo') {
@@ -162,9 +163,9 @@ async function recount (counts: OwnCounts, segment: Segment, stateOf: () => User
     if (last === undefined) break
     at = last.seq
   }
-  countInto(segment, found.filter(doc => isReceived(doc) && !counts.recalled.has(doc.seq)), stateOf(), now())
+  countInto(segment, found.filter(doc => isReceived(doc) && counts.recalled?.has(doc.seq) !== true), stateOf(), now())
   segment.isStale = false
-  for (const doc of found) if (doc.recalled > 0) counts.recalled.delete(doc.seq)
+  for (const doc of found) if (doc.recalled > 0) counts.recalled?.delete(doc.seq)
 }
 
 type PackedSegment = [after: number, to: number, entries: number, nextExpiryMs: number | null, counts: Array<[string, number]>]
@@ -176,7 +177,7 @@ export function packCounts ({ segments, recalled }: OwnCounts): string {
     segments: segments.map(({ after, to, entries, nextExpiryMs, isStale, counts }): PackedSegment =>
       // A stale one is stored as due at once.
       [after, to, entries, isStale ? 0 : nextExpiryMs === Infinity ? null : nextExpiryMs, [...counts]]),
-    recalled: [...recalled]
+    recalled: [...recalled ?? []]
   }
   return JSON.stringify(packed)
 }
@@ -185,5 +186,5 @@ export function loadCounts (text: string, limits = countLimits): OwnCounts {
   const packed = JSON.parse(text) as PackedCounts
   const segments = packed.segments.map(([after, to, entries, nextExpiryMs, counts]): Segment =>
     ({ after, to, entries, nextExpiryMs: nextExpiryMs ?? Infinity, counts: new Map(counts), isStale: false }))
-  return { segments, tail: [], tailSeqs: [], recalled: new Map(packed.recalled), limits, refreshing: undefined }
+  return { segments, tail: [], tailSeqs: [], recalled: packed.recalled.length === 0 ? undefined : new Map(packed.recalled), limits, refreshing: undefined }
 }

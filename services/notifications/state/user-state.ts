@@ -47,7 +47,7 @@ export interface UserState {
   /** Ascending by `from`; the last one is stored in the base document. */
   readonly pieces: MarkPiece[]
   /** Stored pieces that nothing reads (a spill was cut short): their versions by `from`. */
-  readonly orphans: Map<number, number>
+  readonly orphans: ReadonlyMap<number, number>
 }
 
 export interface MarkLimits {
@@ -59,8 +59,10 @@ export interface MarkLimits {
 }
 export const markLimits: MarkLimits = { maxBaseMarks: 400, maxPieceMarks: 800, keepPieceMs: 24 * 3_600_000 }
 
+const noOrphans: ReadonlyMap<number, number> = new Map()
+
 export const emptyState = (stream: StreamId): UserState =>
-  ({ stream, foldedTo: 0, readTo: new Map(), pieces: [{ from: 0, v: undefined, marks: new Map(), isDirty: false }], orphans: new Map() })
+  ({ stream, foldedTo: 0, readTo: new Map(), pieces: [{ from: 0, v: undefined, marks: new Map(), isDirty: false }], orphans: noOrphans })
 
 const markKey = (stream: StreamId, seq: number): string => `${encodeTime(seq)}${stream}`
 
@@ -287,21 +289,19 @@ export interface StoredPiece { readonly from: number, readonly doc: JsonDoc }
 
 /** The state out of its stored documents; `pieces` in any order. */
 export function loadState (stream: StreamId, base: JsonDoc | undefined, pieces: readonly StoredPiece[]): UserState {
-  const state = emptyState(stream)
   const packed = base === undefined ? undefined : JSON.parse(base.text) as PackedBase
   const marksFrom = packed?.marksFrom ?? 0
   const named = packed?.pieces ?? []
   const docs = new Map(pieces.map(({ from, doc }) => [from, doc]))
-  state.pieces.length = 0
+  const loaded: MarkPiece[] = []
   for (const [i, from] of named.entries()) {
     const doc = docs.get(from) // purged when all in it had expired
-    state.pieces.push(unpackPiece(from, named[i + 1] ?? marksFrom, doc?.v, doc === undefined ? [] : JSON.parse(doc.text) as PackedMark[]))
+    loaded.push(unpackPiece(from, named[i + 1] ?? marksFrom, doc?.v, doc === undefined ? [] : JSON.parse(doc.text) as PackedMark[]))
     docs.delete(from)
   }
-  for (const [from, doc] of docs) state.orphans.set(from, doc.v)
-  state.pieces.push(unpackPiece(marksFrom, Infinity, base?.v, packed?.marks ?? []))
-  if (packed === undefined) return state
-  state.foldedTo = packed.foldedTo
-  for (const [name, seq, byCategory] of packed.readTo) state.readTo.set(name, { seq, byCategory: new Map(byCategory) })
+  loaded.push(unpackPiece(marksFrom, Infinity, base?.v, packed?.marks ?? []))
+  const orphans = docs.size === 0 ? noOrphans : new Map([...docs].map(([from, { v }]) => [from, v]))
+  const state: UserState = { stream, foldedTo: packed?.foldedTo ?? 0, readTo: new Map(), pieces: loaded, orphans }
+  for (const [name, seq, byCategory] of packed?.readTo ?? []) state.readTo.set(name, { seq, byCategory: new Map(byCategory) })
   return state
 }

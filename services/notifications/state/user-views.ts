@@ -27,7 +27,7 @@ export interface UserView {
   state: UserState
   readonly memberships: Map<GroupId, Membership>
   /** Groups whose membership was read from an entry: its documents are stored before the fold passes that entry. */
-  unstored: Set<GroupId>
+  unstored: Set<GroupId> | undefined
   counts: OwnCounts
   /** The stored version of the counts' document. */
   countsVersion: number | undefined
@@ -97,7 +97,7 @@ export function createUserViews ({ store, heads, now, limits }: UserViewsOptions
 
   async function load (user: UserId): Promise<UserView> {
     const stream = userStream(user)
-    const view: UserView = { user, stream, head: 0, state: loadState(stream, undefined, []), memberships: new Map(), unstored: new Set(), counts: emptyCounts(limits), countsVersion: undefined, storedTo: 0, isHalfStored: false, phase: 'loading', busy: Promise.resolve() }
+    const view: UserView = { user, stream, head: 0, state: loadState(stream, undefined, []), memberships: new Map(), unstored: undefined, counts: emptyCounts(limits), countsVersion: undefined, storedTo: 0, isHalfStored: false, phase: 'loading', busy: Promise.resolve() }
     view.state = await loadDocs(view, true)
     view.storedTo = view.state.foldedTo
     view.head = Math.min(view.state.foldedTo, sealedTo(view.counts))
@@ -166,6 +166,7 @@ export function createUserViews ({ store, heads, now, limits }: UserViewsOptions
     if (change !== undefined) {
       if (change.type === 'membership') {
         takeMembership(view, change.group as GroupId, { isMember: change.joined, seq: doc.seq, after: change.after ?? 0 })
+        view.unstored ??= new Set()
         view.unstored.add(change.group as GroupId)
       }
       if (change.type !== 'recall') foldChange(view.state, doc.seq, change)
@@ -210,13 +211,13 @@ export function createUserViews ({ store, heads, now, limits }: UserViewsOptions
     const { foldedTo } = view.state
     const steps = saveSteps(view.state, view.storedTo, now(), limits)
     const { unstored } = view
-    view.unstored = new Set()
+    view.unstored = undefined
     try {
-      for (const group of unstored) await storeMembership(store, view.user, group, view.memberships.get(group)!)
+      for (const group of unstored ?? []) await storeMembership(store, view.user, group, view.memberships.get(group)!)
       return await saveAll(view, steps, foldedTo)
     } catch (error) {
       view.isHalfStored = true
-      for (const group of unstored) view.unstored.add(group)
+      for (const group of unstored ?? []) (view.unstored ??= new Set()).add(group)
       throw error
     }
   }

@@ -1,0 +1,81 @@
+/** Events of one socket are answered one after the other, and not faster than it reads its answers. */
+import type { Socket } from 'socket.io'
+import type { Inlet } from './connection-guard.js'
+import type { Session } from './session.js'
+
+/** Answers events of one name, in their order. The promises may reject. */
+export type AnswerEvents = (session: Session, event: string, payloads: readonly unknown[]) => ReadonlyArray<Promise<unknown>>
+
+export interface EventRules {
+  /** Other events are passed over. */
+  readonly names: ReadonlySet<string>
+  /** Of which those that wait together are answered together. */
+  readonly grouped: string
+  readonly answerAll: AnswerEvents
+  readonly toError: (error: unknown) => unknown
+  /** What one event can bring. */
+  readonly maxEventBytes: number
+}
+
+interface WaitingEvent { readonly event: string, readonly payload: unknown, readonly bytes: number, readonly answer: (answer: unknown) => void }
+
+const maxWaitingEvents = 256
+/** Over this no more is read; over `maxWaitingBytes`, from a transport that cannot be stopped, the socket is closed. */
+const pausingBytes = 256 * 1024
+const maxWaitingBytes = 4 << 20
+
+const unanswered = (): void => {}
+
+export class EventQueue {
+  readonly #socket: Socket
+  readonly #session: Session
+  readonly #inlet: Inlet
+  readonly #rules: EventRules
+  #waiting: WaitingEvent[] = []
+  #waitingBytes = 0
+  #isServing = false
+
+  constructor ({ socket, session, inlet, rules }: { socket: Socket, session: Session, inlet: Inlet, rules: EventRules }) {
+    this.#socket = socket
+    this.#session = session
+    this.#inlet = inlet
+    this.#rules = rules
+    // One listener instead of one for each event: there are as many of these as sockets.
+    socket.onAny((event: string, ...args: unknown[]) => { this.#take(event, args) })
+  }
+
+  #take (event: string, args: readonly unknown[]): void {
+    const { names, maxEventBytes } = this.#rules
+    if (!names.has(event)) return
+    const last = args.at(-1)
+    const answer = typeof last === 'function' ? last as (answer: unknown) => void : unanswered
+    // Of events that came together the first has the bytes of all.
+    const bytes = Math.min(this.#inlet.take(), maxEventBytes)
+    this.#waiting.push({ event, payload: typeof last === 'function' && args.length === 1 ? undefined : args[0], bytes, answer })
+    this.#waitingBytes += bytes
+    // Whoever sends faster than it lets itself be answered is not kept.
+    if (this.#waiting.length > maxWaitingEvents || this.#waitingBytes > maxWaitingBytes) { this.#inlet.cut(); return }
+    if (this.#waitingBytes > pausingBytes) this.#inlet.setPaused(true)
+    if (!this.#isServing) void this.#serve()
+  }
+
+  async #serve (): Promise<void> {
+    const { grouped, answerAll, toError } = this.#rules
+    this.#isServing = true
+    for (let first = this.#waiting[0]; first !== undefined; first = this.#waiting[0]) {
+      const crowded = this.#session.drained()
+      if (crowded !== undefined) await crowded
+      if (!this.#socket.connected) { this.#waiting = []; break }
+      let count = 1
+      if (first.event === grouped) while (this.#waiting[count]?.event === grouped) count++
+      const events = this.#waiting.slice(0, count)
+      const results = answerAll(this.#session, first.event, events.map(({ payload }) => payload))
+      await Promise.all(events.map(async ({ answer }, i) => {
+        try { answer(await results[i]) } catch (error) { answer({ error: toError(error) }) }
+      }))
+      for (const { bytes } of this.#waiting.splice(0, count)) this.#waitingBytes -= bytes
+      if (this.#waitingBytes <= pausingBytes) this.#inlet.setPaused(false)
+    }
+    this.#isServing = false
+  }
+}
