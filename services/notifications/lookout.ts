@@ -3,6 +3,7 @@
  * looked at in the store at once; and every local stream is looked at once a minute whatever happens, spread evenly: a
  * round is cut into slices, and a stream keeps the slice that it was given by chance when it was first seen.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Log } from '../../shared/log.js'
 import { nodeLogStream, type NodeId, type StreamId } from '../../shared/names.js'
 import type { Dispatch, Doubt } from '../dispatch/dispatch.js'
@@ -35,6 +36,8 @@ const slicesPerRound = 240
 const slicesPerScan = 4
 const groupSize = 500
 const namesPerQuestion = 2_000
+const doubtTries = 20
+const doubtPauseMs = 500
 
 export function createLookout ({ nodeId, dispatch, hub, placement, nodeLog, log, roundMs = defaultRoundMs }: LookoutOptions): Lookout {
   let healed = 0
@@ -77,9 +80,23 @@ export function createLookout ({ nodeId, dispatch, hub, placement, nodeLog, log,
     for (let i = 0; i < names.length; i += namesPerQuestion) await dispatch.askAll('look-at', { streams: names.slice(i, i + namesPerQuestion) })
   }
 
-  const stopDoubts = dispatch.onDoubt(doubt => {
-    void heed(doubt).catch((error: unknown) => { log.warn({ err: error, doubt: doubt.kind }, 'what may have been missed could not be looked at; the next round will') })
-  })
+  /** Never rejects. A store that is slow, or away for a moment, must not leave it to the next round, a minute later. */
+  async function heedInTime (doubt: Doubt): Promise<void> {
+    for (let attempt = 1; !isClosed; attempt++) {
+      try {
+        await heed(doubt)
+        return
+      } catch (error) {
+        if (attempt === doubtTries) {
+          log.warn({ err: error, doubt: doubt.kind }, 'what may have been missed could not be looked at; the next round will')
+          return
+        }
+        log.debug({ err: error, doubt: doubt.kind }, 'what may have been missed could not be looked at: again in a moment')
+        await sleep(doubtPauseMs, undefined, { ref: false })
+      }
+    }
+  }
+  const stopDoubts = dispatch.onDoubt(doubt => { void heedInTime(doubt) })
 
   async function lookAtSlice (): Promise<void> {
     if (at % slicesPerScan === 0) sliceNew()

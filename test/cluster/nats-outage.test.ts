@@ -18,6 +18,8 @@ const healWithinMs = 3000
 const missing = await findNatsServer() === undefined ? natsMissing : await findMongodb() === undefined ? mongodbMissing : false
 t.setTimeout(2 * (frozenMs + killedMs) + 120_000)
 
+const timeOf = (line: string): string => /"time":"([^"]+)"/.exec(line)?.[1] ?? ''
+
 interface Sent { readonly streams: readonly string[], readonly id: string, readonly atMs: number, readonly tookMs: number, readonly by: string }
 
 t.test('NATS away - frozen, then killed, under load: 201 all along, everything everywhere within 3 s of its return', { skip: missing }, async t => {
@@ -132,6 +134,7 @@ t.test('NATS away - frozen, then killed, under load: 201 all along, everything e
       t.ok(gap < 4000, `${how}: the node goes on answering 201`, { gap })
     }
     t.comment(`${how}: all of it everywhere ${tookMs.toFixed(0)} ms after its return; backends were refused ${refused} times so far`)
+    if (tookMs >= healWithinMs) t.comment(site.log().split('\n').filter(line => /"level":(?:30|40|50|"(?:info|warn|error)")/.test(line) && Date.parse(timeOf(line)) > Date.now() - tookMs - 1000).join('\n'))
     t.ok(tookMs < healWithinMs, `${how}: everything is everywhere within 3 s of its return`, { tookMs })
   }
   await away('frozen', frozenMs, async () => { site.nats.pause() }, async () => { site.nats.resume() })

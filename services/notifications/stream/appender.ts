@@ -107,6 +107,7 @@ const maxQueuedChars = 64 << 20
 const maxChains = 100_000
 const maxRecentIds = 4_096
 const lookPage = 1_000
+const maxConflictPauseMs = 50
 /** What may have been stored is asked after for longer: an answer that refuses it would be wrong if it was. */
 const unknownFactor = 3
 
@@ -136,6 +137,8 @@ interface Chain {
   /** id → entry's seq, for all entries with knownFrom < seq <= head.seq. In seq order. */
   readonly recent: Map<string, number>
   knownFrom: number
+  /** The last try met a conflict: read on before the next one. */
+  isBehind: boolean
   queue: Pending[]
   readonly byId: Map<string, Pending>
   state: 'idle' | 'queued' | 'inFlight' | 'pausing'
@@ -161,7 +164,7 @@ export function createAppender (options: AppenderOptions): Appender {
     let chain = chains.get(stream)
     if (chain === undefined) {
       if (chains.size >= maxChains) forgetOneIdle()
-      chain = { stream, head: undefined, recent: new Map(), knownFrom: Infinity, queue: [], byId: new Map(), state: 'idle', place: '', failures: 0 }
+      chain = { stream, head: undefined, recent: new Map(), knownFrom: Infinity, isBehind: false, queue: [], byId: new Map(), state: 'idle', place: '', failures: 0 }
     } else {
       chains.delete(stream)
     }
@@ -260,6 +263,9 @@ export function createAppender (options: AppenderOptions): Appender {
     try {
       const naming = beforeStoring?.(group.map(({ chain }) => chain.stream))
       if (naming !== undefined) await naming
+      // Now and not when it met the conflict: the less time between this and the insert, the fairer the share among writers
+      // that cannot agree (NATS is away). One that paused in between could lose for seconds on end.
+      await Promise.all(group.map(({ chain }) => chain).filter(chain => chain.isBehind).map(readOn))
       await readHeads(group.map(({ chain }) => chain).filter(chain => !isFresh(chain)))
       const unclear = group.filter(({ chain, batch }) => batch.some(pending => !isClear(chain, pending)))
       if (unclear.length > 0) await Promise.all(unclear.map(({ chain, batch }) => lookDeep(chain, batch)))
@@ -269,7 +275,6 @@ export function createAppender (options: AppenderOptions): Appender {
       if (late.length > 0) await writeLocators(late)
       const filled = group.map(({ chain, batch }, i) => ({ chain, batch, docs: placed[i]! })).filter(({ docs }) => docs.length > 0)
       const outcomes = filled.length === 0 ? [] : await store.insertChains('entries', filled.map(({ docs }) => docs))
-      const conflicted: Chain[] = []
       for (const [i, { chain, batch, docs }] of filled.entries()) {
         const { stored, stopped, cause } = outcomes[i]!
         const byId = new Map(batch.map(pending => [pending.draft.id, pending]))
@@ -290,9 +295,8 @@ export function createAppender (options: AppenderOptions): Appender {
           // What may lie at its place is tried there again, though a later try was refused: at another seq it would be another entry.
           pending.placed = stopped !== 'exists' && pending.isInDoubt ? doc : undefined
         }
-        if (stopped === 'exists') conflicted.push(chain)
+        if (stopped === 'exists') chain.isBehind = true
       }
-      await Promise.all(conflicted.map(readOn))
     } catch (error) {
       for (const { chain } of group) chain.failures++
       log.warn({ err: error, streams: group.length }, 'a group of appends could not be prepared')
@@ -307,7 +311,7 @@ export function createAppender (options: AppenderOptions): Appender {
     const now = clock.now()
     const kept: Pending[] = []
     for (const pending of left) {
-      if (pending.whole?.state === 'refused' || (chain.failures > 0 && now - pending.since > patienceMs(pending))) {
+      if (pending.whole?.state === 'refused' || (chain.failures > 0 && now - pending.since > patienceMs(chain, pending))) {
         if (pending.isInDoubt) { chain.head = undefined; onUnknown?.(chain.stream) }
         if (pending.whole?.state === 'open') pending.whole.state = 'refused'
         release(chain, pending)
@@ -321,13 +325,14 @@ export function createAppender (options: AppenderOptions): Appender {
     if (chain.queue.length === 0) { chain.state = 'idle'; return }
     if (chain.failures === 0) { enqueue(chain); return }
     chain.state = 'pausing'
-    const pauseMs = Math.random() * Math.min(500, 2 ** Math.min(chain.failures, 9))
+    const pauseMs = Math.random() * Math.min(chain.isBehind ? maxConflictPauseMs : 500, 2 ** Math.min(chain.failures, 9))
     setTimeout(() => { enqueue(chain) }, pauseMs)
   }
 
-  function patienceMs ({ giveUpMs, isInDoubt, whole }: Pending): number {
+  function patienceMs ({ isBehind }: Chain, { giveUpMs, isInDoubt, whole }: Pending): number {
     if (giveUpMs !== undefined) return giveUpMs
-    return isInDoubt || whole?.state === 'begun' || (whole?.tries ?? 0) > 0 ? unknownFactor * rules.giveUpMs : rules.giveUpMs
+    // A conflict is no fault of the store's: others get on, and so will this one.
+    return isBehind || isInDoubt || whole?.state === 'begun' || (whole?.tries ?? 0) > 0 ? unknownFactor * rules.giveUpMs : rules.giveUpMs
   }
 
   function release (chain: Chain, pending: Pending): void {
@@ -416,17 +421,17 @@ export function createAppender (options: AppenderOptions): Appender {
 
   /** After a conflict: what others appended behind our head. */
   async function readOn (chain: Chain): Promise<void> {
-    if (chain.head === undefined || chain.head.seq === 0) { chain.head = undefined; return }
+    if (chain.head === undefined || chain.head.seq === 0) { chain.head = undefined; chain.isBehind = false; return }
     for (;;) {
       const docs: EntryDoc[] = await store.range('entries', entriesAfter(chain.stream, chain.head.seq), { limit: lookPage })
       for (const doc of docs) {
-        if (placeOfEntry(doc.key).prev !== chain.head?.seq) { chain.head = undefined; return }
+        if (placeOfEntry(doc.key).prev !== chain.head?.seq) { chain.head = undefined; chain.isBehind = false; return }
         clock.see(doc.seq)
         advance(chain, doc)
         const own = chain.byId.get(doc.id)
         if (own !== undefined) settle(chain, own, doc, own.placed !== undefined)
       }
-      if (docs.length < lookPage) return
+      if (docs.length < lookPage) { chain.isBehind = false; return }
     }
   }
 

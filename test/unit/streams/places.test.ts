@@ -1,4 +1,5 @@
-/** Shards that are away: streams on the others go on as if nothing were. */
+/** Shards that are away: streams on the others go on as if nothing were. And many writers to one stream: each gets its turn. */
+import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
 import { createClock } from '../../../shared/clock.js'
 import { createSilentLog } from '../../../shared/log.js'
@@ -43,6 +44,25 @@ t.test('places - appends to a shard that is away hold up no others, however many
   comeBack()
   await Promise.all(away)
   await appender.settled()
+})
+
+t.test('contention - a writer that others outrun gets its turn within a moment', async t => {
+  const memory = createMemoryStore({ before: async () => { await pause(3); return undefined } })
+  const clock = createClock()
+  const [slow, quick] = [plainAppender(memory, clock), plainAppender(memory, clock)]
+  const stream = userStream('busy')
+  let isOver = false
+  // Always one behind the other, as a node that never conflicts does.
+  const outrunning = (async () => { while (!isOver) { await quick.append(stream, draftMessage(clock)); await pause(15) } })()
+  const times: number[] = []
+  for (let i = 0; i < 10; i++) {
+    const startedAt = performance.now()
+    await slow.append(stream, draftMessage(clock))
+    times.push(performance.now() - startedAt)
+  }
+  isOver = true
+  await outrunning
+  t.ok(Math.max(...times) < 1500, 'none waits long', { times: times.map(Math.round) })
 })
 
 t.test('places - what is handed over for a shard that is away holds up nothing that is for another, and keeps its order', async t => {
