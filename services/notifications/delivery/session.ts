@@ -20,7 +20,7 @@ import { toMs } from '../../../shared/clock.js'
 import { goneWire } from '../stream/entry.js'
 import { recover } from '../stream/recovery.js'
 import { visibleStreams } from '../state/unread.js'
-import type { UserView } from '../state/user-views.js'
+import type { UserView, UserViews } from '../state/user-views.js'
 import { entriesFrame, type Frame } from './frame.js'
 import type { Hub, LocalStream, StreamReader } from './hub.js'
 import { Outlet } from './outlet.js'
@@ -29,12 +29,18 @@ export interface SyncAnswer { readonly entries: unknown[], readonly heads: Recor
 
 export type Cursors = Readonly<Record<string, number>>
 
-export interface SessionOptions {
+/** What all sessions of a node share. */
+export interface SessionNode {
   readonly hub: Hub
   readonly store: Store
   readonly heads: Heads
+  readonly views: Pick<UserViews, 'peek'>
   readonly now: () => number
   readonly log: Log
+}
+
+export interface SessionOptions {
+  readonly node: SessionNode
   readonly socket: Socket
   readonly ticket: Ticket
   /** Undefined: only new entries. */
@@ -59,21 +65,26 @@ export class Session implements StreamReader {
   expiresAt: number
   /** Ms since 1970 when it was last asked to move. */
   reassignedAt = 0
-  readonly #options: SessionOptions
+  readonly #node: SessionNode
+  /** Where the client stands, until it is started. */
+  #cursors: Cursors | undefined
+  /** While it is open its user's view stays in memory; after that, the last one serves. */
+  #view: UserView | undefined
   readonly #outlet: Outlet
   /** The streams that it takes part in: what it was sent of each, undefined before its start. */
   readonly #sent = new Map<StreamId, number | undefined>()
   #topics: Set<string> | undefined
   #state: 'opening' | 'live' | 'behind' | 'closed' = 'opening'
 
-  constructor (options: SessionOptions) {
-    this.#options = options
-    this.socket = options.socket
-    this.ticket = options.ticket
-    this.user = options.ticket.user as UserId
-    this.openedAt = options.now()
-    this.expiresAt = options.ticket.userTokenExpiresAt
-    this.#outlet = new Outlet(options.socket)
+  constructor ({ node, socket, ticket, cursors }: SessionOptions) {
+    this.#node = node
+    this.#cursors = cursors
+    this.socket = socket
+    this.ticket = ticket
+    this.user = ticket.user as UserId
+    this.openedAt = node.now()
+    this.expiresAt = ticket.userTokenExpiresAt
+    this.#outlet = new Outlet(socket)
   }
 
   /** Most sockets have none: the set is made with the first. */
@@ -89,13 +100,16 @@ export class Session implements StreamReader {
   /** Takes part in a stream while the session opens: from here on nothing of it is missed. */
   open (stream: StreamId): LocalStream {
     if (!this.#sent.has(stream)) this.#sent.set(stream, undefined)
-    return this.#options.hub.open(stream, this)
+    return this.#node.hub.open(stream, this)
   }
 
   /** `first` is sent before any entry; then every stream goes on from its cursor. All streams must be open. */
   start (view: UserView, sendFirst: (heads: Record<string, number>) => void): void {
     if (this.#state !== 'opening') return
-    const { hub, cursors } = this.#options
+    const { hub } = this.#node
+    const cursors = this.#cursors
+    this.#cursors = undefined
+    this.#view = view
     hub.flush()
     const visible = visibleStreams(view).map(({ stream, after }) => ({ stream, after, head: (hub.get(stream) ?? this.open(stream)).head }))
     sendFirst(Object.fromEntries(visible.map(({ stream, head }) => [stream, head])))
@@ -111,27 +125,27 @@ export class Session implements StreamReader {
   join (stream: StreamId, after: number): void {
     if (this.#state === 'opening' || this.#state === 'closed') return
     // The change that says so is on its way in the user's own stream: it goes first.
-    this.#options.hub.flush()
+    this.#node.hub.flush()
     this.open(stream)
     this.#follow(stream, after)
   }
 
   leave (stream: StreamId): void {
     this.#sent.delete(stream)
-    this.#options.hub.leave(stream, this)
+    this.#node.hub.leave(stream, this)
   }
 
   #follow (stream: StreamId, cursor: number): void {
     this.#sent.set(stream, cursor)
     void this.#catchUp(stream).catch((error: unknown) => {
       // The client has its cursors; a new socket finds what this one could not be given.
-      this.#options.log.warn({ err: error, stream, user: this.user }, 'a socket could not be brought up to date')
+      this.#node.log.warn({ err: error, stream, user: this.user }, 'a socket could not be brought up to date')
       this.fallBehind()
     })
   }
 
   async #catchUp (stream: StreamId): Promise<void> {
-    const { hub, store, now } = this.#options
+    const { hub, store, now } = this.#node
     const local = hub.get(stream)
     if (local === undefined) return
     await local.opened
@@ -146,7 +160,8 @@ export class Session implements StreamReader {
         return
       }
       await this.#outlet.drained()
-      const page = await recover({ store, now }, this.#view().state, stream, cursor, pageEntries, pageChars)
+      const { state } = this.#node.views.peek(this.user) ?? this.#view!
+      const page = await recover({ store, now }, state, stream, cursor, pageEntries, pageChars)
       if (this.#state !== 'live' || this.#sent.get(stream) !== cursor) return
       if (page.cursor === cursor) {
         // Announced and not readable yet; or, where the stream has been silent for a day, all of it purged.
@@ -164,10 +179,6 @@ export class Session implements StreamReader {
     if (this.#outlet.send(entriesFrame([goneWire(stream, from, to)]))) this.#sent.set(stream, to)
     else this.fallBehind()
   }
-
-  #view: () => UserView = () => { throw new Error('a session without a view') }
-  /** Where the user's state is found while the socket is open. */
-  attachView (view: () => UserView): void { this.#view = view }
 
   deliver (stream: StreamId, frame: Frame, head: number): void {
     if (this.#state !== 'live') return
@@ -188,13 +199,13 @@ export class Session implements StreamReader {
   fallBehind (): void {
     if (this.#state !== 'live') return
     this.#state = 'behind'
-    for (const stream of this.#sent.keys()) this.#options.hub.get(stream)?.leaveLive(this)
+    for (const stream of this.#sent.keys()) this.#node.hub.get(stream)?.leaveLive(this)
     this.socket.emit('behind', {})
   }
 
   /** One page of what lies after these cursors. The last page makes a socket that was behind live again. */
   async sync (view: UserView, cursors: Cursors, limit: number): Promise<SyncAnswer> {
-    const { store, heads, now } = this.#options
+    const { store, heads, now } = this.#node
     const visible = visibleStreams(view)
     const found = await heads.fresh(visible.map(({ stream }) => stream))
     const isNew = Object.keys(cursors).length === 0
@@ -221,7 +232,7 @@ export class Session implements StreamReader {
       this.#state = 'live'
       // After the answer is on its way, so that nothing overtakes it.
       setImmediate(() => {
-        for (const [stream, cursor] of reached) if (this.#options.hub.get(stream)?.readers.has(this) === true) this.#follow(stream, cursor)
+        for (const [stream, cursor] of reached) if (this.#node.hub.get(stream)?.readers.has(this) === true) this.#follow(stream, cursor)
       })
     }
     return answer
@@ -230,7 +241,7 @@ export class Session implements StreamReader {
   /** Ends delivery; the socket itself is closed by whoever calls. */
   close (): void {
     this.#state = 'closed'
-    for (const stream of this.#sent.keys()) this.#options.hub.leave(stream, this)
+    for (const stream of this.#sent.keys()) this.#node.hub.leave(stream, this)
     this.#sent.clear()
   }
 }

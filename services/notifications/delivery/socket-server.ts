@@ -98,7 +98,7 @@ export function createSocketServer ({ core, httpServer, log }: SocketServerOptio
     const ticket = core.verifyTicket(text)
     const checked = checkCursors(validateCursors(cursors === undefined ? {} : { cursors }, 'auth').cursors, 'auth.cursors')
     const wanted = validateTopics(topics === undefined ? {} : { topics }, 'auth').topics ?? []
-    const session = new Session({ ...core, socket, ticket, cursors: checked })
+    const session = new Session({ node: core, socket, ticket, cursors: checked })
     const end = (): void => {
       socket.conn.off('close', end)
       if (session.state === 'closed') return
@@ -131,7 +131,6 @@ export function createSocketServer ({ core, httpServer, log }: SocketServerOptio
     await core.joinByTicket(ticket)
     await Promise.all([own.opened, all.opened])
     const view = await core.views.fresh(user)
-    session.attachView(() => core.views.peek(user) ?? view)
     await Promise.all(visibleStreams(view).map(({ stream }) => session.open(stream).opened))
     const { unread } = await core.unread.count(view, stream => core.hub.get(stream)?.head ?? 0)
     return JSON.stringify(unread)
