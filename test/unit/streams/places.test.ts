@@ -53,9 +53,9 @@ t.test('contention - a writer that others outrun gets its turn within a moment',
   const stream = userStream('busy')
   let isOver = false
   // Always one behind the other, as a node that never conflicts does.
-  const outrunning = (async () => { while (!isOver) { await quick.append(stream, draftMessage(clock)); await pause(15) } })()
+  const outrunning = (async () => { while (!isOver) { await quick.append(stream, draftMessage(clock)); await pause(4) } })()
   const times: number[] = []
-  for (let i = 0; i < 10; i++) {
+  for (let i = 0; i < 20; i++) {
     const startedAt = performance.now()
     await slow.append(stream, draftMessage(clock))
     times.push(performance.now() - startedAt)
