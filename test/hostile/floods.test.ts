@@ -41,7 +41,7 @@ async function join (t: Test, user: string, nodeUrl = url): Promise<SocketLine> 
   return line
 }
 
-/** Runs an attack; fails where the node's memory grew by more, or where the bystander missed anything or got it out of order. */
+/** Runs an attack; fails where the node's memory grew by more (its young generation alone may take 192 MiB), or where the bystander missed anything or got it out of order. */
 async function unharmedBy (t: Test, maxGrowthMiB: number, attack: () => Promise<void>): Promise<void> {
   const before = await rss()
   let peak = before
@@ -83,7 +83,7 @@ root.teardown(() => { for (const socket of quiet) socket.destroy() })
 
 t.test('floods - connections that say nothing, at any stage', async t => {
   const count = 200
-  await unharmedBy(t, 150, async () => {
+  await unharmedBy(t, 250, async () => {
     const { hostname, port } = new URL(url)
     for (let i = 0; i < count; i++) {
       quiet.push(connect(Number(port), hostname).on('error', () => {}).resume())
@@ -103,7 +103,7 @@ t.test('floods - connections that say nothing, at any stage', async t => {
 t.test('floods - half-open connections: the other side is gone without a word', async t => {
   // It stays frozen until the end of the file.
   const proxy = await startTcpProxy(root, Number(new URL(url).port))
-  await unharmedBy(t, 150, async () => {
+  await unharmedBy(t, 250, async () => {
     for (let i = 0; i < 50; i++) await join(root, 'gone', `http://127.0.0.1:${proxy.port}`)
     proxy.freeze()
     const results = await producer.sendAll(Array.from({ length: 100 }, (_, i) => ({ to: { user: 'gone' }, title: `g${i}`, body: 'x'.repeat(30_000) })))
@@ -128,7 +128,7 @@ t.test('floods - bytes that are no WebSocket frames', async t => {
     'a second beginning': header(0x01, 0x81, 0, 0, 0, 0, 0x78, 0x01, 0x81, 0, 0, 0, 0, 0x78),
     'HTTP again': Buffer.from('GET / HTTP/1.1\r\n\r\n')
   }
-  await unharmedBy(t, 150, async () => {
+  await unharmedBy(t, 250, async () => {
     await Promise.all(Object.entries(kinds).flatMap(([kind, bytes]) => Array.from({ length: 10 }, async () => {
       const socket = await openRaw(t)
       socket.write(bytes)
@@ -144,7 +144,7 @@ t.test('floods - bytes that are no WebSocket frames', async t => {
 })
 
 t.test('floods - one connection, many handshakes', async t => {
-  await unharmedBy(t, 150, async () => {
+  await unharmedBy(t, 250, async () => {
     const line = await openLine(url)
     t.teardown(() => { line.close() })
     const auth = JSON.stringify({ ticket: ticketOf('twice'), cursors: {} })
@@ -169,7 +169,7 @@ t.test('floods - one connection, many handshakes', async t => {
 })
 
 t.test('floods - pings without an end from who does not read', async t => {
-  await unharmedBy(t, 150, async () => {
+  await unharmedBy(t, 250, async () => {
     const lines = await Promise.all(Array.from({ length: 2 }, async () => await join(t, 'pinger')))
     for (const line of lines) line.socket.pause()
     const payload = Buffer.alloc(125)
@@ -251,7 +251,7 @@ t.test('floods - many pages asked for over HTTP and not read', async t => {
 t.test(`floods - ${clientsAtOnce} clients connect at once`, { timeout: 300_000 }, async t => {
   const lines: SocketLine[] = []
   t.teardown(() => { for (const line of lines) line.close() })
-  await unharmedBy(t, 150 + Math.round(clientsAtOnce * 0.06), async () => {
+  await unharmedBy(t, 250 + Math.round(clientsAtOnce * 0.06), async () => {
     const begun = performance.now()
     const joined = await Promise.all(Array.from({ length: clientsAtOnce }, async (_, i) => {
       const auth = JSON.stringify({ ticket: ticketOf(`crowd-${i}`) })
