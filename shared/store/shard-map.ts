@@ -3,6 +3,7 @@
  * shards to all of them. Pure. A map that is out of date, or none, makes commands that go to more shards than they
  * must; it never changes what they answer.
  */
+import { firstIndex } from '../sorted.js'
 import { compareKeys, isEmptyRange } from './store-keys.js'
 import type { KeyRange } from './store.js'
 
@@ -49,15 +50,7 @@ export function withChunks (map: ShardMap, changed: readonly Chunk[]): ShardMap 
 const joined = (stretches: readonly Stretch[]): ShardMap => stretches.filter(({ shard }, at) => shard !== stretches[at - 1]?.shard)
 
 /** The last stretch that begins at or before the key. */
-function stretchAt (map: ShardMap, key: string): number {
-  let [low, high] = [0, map.length - 1]
-  while (low < high) {
-    const middle = (low + high + 1) >> 1
-    if (compareKeys(map[middle]?.from ?? '', key) <= 0) low = middle
-    else high = middle - 1
-  }
-  return low
-}
+const stretchAt = (map: ShardMap, key: string): number => Math.max(0, firstIndex(map.length, at => compareKeys(map[at]!.from, key) <= 0) - 1)
 
 export const shardOf = (map: ShardMap, key: string): string => map[stretchAt(map, key)]?.shard ?? ''
 

@@ -1,4 +1,5 @@
 /** Which sockets have which topics, for exact matches and for all topics that begin with a text. */
+import { firstIndex } from '../../../shared/sorted.js'
 import type { Session } from './session.js'
 
 export interface Topics {
@@ -38,23 +39,12 @@ export function createTopics (): Topics {
     },
     match: (topic, match) => {
       if (match === 'exact') return byTopic.get(topic) ?? none
-      sorted ??= [...byTopic.keys()].sort()
+      const topics = sorted ??= [...byTopic.keys()].sort()
       const matching = new Set<Session>()
-      for (let i = firstNotBelow(sorted, topic); i < sorted.length && sorted[i]!.startsWith(topic); i++) {
-        for (const session of byTopic.get(sorted[i]!)!) matching.add(session)
+      for (let i = firstIndex(topics.length, at => topics[at]! < topic); topics[i]?.startsWith(topic) === true; i++) {
+        for (const session of byTopic.get(topics[i]!)!) matching.add(session)
       }
       return matching
     }
   }
-}
-
-function firstNotBelow (sorted: readonly string[], text: string): number {
-  let low = 0
-  let high = sorted.length
-  while (low < high) {
-    const middle = (low + high) >> 1
-    if (sorted[middle]! < text) low = middle + 1
-    else high = middle
-  }
-  return low
 }

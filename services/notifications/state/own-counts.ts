@@ -6,6 +6,7 @@
  */
 import { isBelowWatermark, flagsOf, type UserState } from './user-state.js'
 import type { StreamId } from '../../../shared/names.js'
+import { firstIndex } from '../../../shared/sorted.js'
 import type { EntryDoc, MessageDoc } from '../../../shared/store/store.js'
 import { readAfter } from '../stream/read.js'
 import type { StoredChange } from '../stream/change.js'
@@ -111,14 +112,7 @@ function noteChange (counts: OwnCounts, change: StoredChange, own: StreamId): vo
 
 function markStale (counts: OwnCounts, seq: number, mayAdd: boolean): void {
   const { segments } = counts
-  let low = 0
-  let high = segments.length
-  while (low < high) {
-    const middle = (low + high) >> 1
-    if (segments[middle]!.to < seq) low = middle + 1
-    else high = middle
-  }
-  const segment = segments[low]
+  const segment = segments[firstIndex(segments.length, at => segments[at]!.to < seq)]
   if (segment !== undefined && seq > segment.after && (mayAdd || !isEmpty(segment))) segment.isStale = true
 }
 

@@ -4,6 +4,7 @@
  * counts above a watermark are kept and corrected, not added up again for each user.
  */
 import type { StreamId } from '../../../shared/names.js'
+import { firstIndex } from '../../../shared/sorted.js'
 import { placeOfEntry, type EntryDoc, type Store } from '../../../shared/store/store.js'
 import { parseChange } from '../stream/change.js'
 import { readAfter, readBefore } from '../stream/read.js'
@@ -127,14 +128,7 @@ export class StreamDigest {
 
   /** Index of the first item with a seq above this. */
   #indexAfter (seq: number): number {
-    let low = 0
-    let high = this.#items.length
-    while (low < high) {
-      const middle = (low + high) >> 1
-      if (this.#items[middle]!.seq <= seq) low = middle + 1
-      else high = middle
-    }
-    return low
+    return firstIndex(this.#items.length, at => this.#items[at]!.seq <= seq)
   }
 
   #above (seq: number): Counts {
