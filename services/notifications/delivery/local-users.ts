@@ -34,6 +34,11 @@ interface LocalUser {
   readonly unpin: () => void
   lastUnread: string | undefined
   nextExpiryMs: number
+  /** waiting: to be told; resting: told just now, not again before `restsUntil`, and then if it was touched. */
+  turn: 'none' | 'waiting' | 'resting'
+  isTouched: boolean
+  /** `performance.now()` */
+  restsUntil: number
 }
 
 export interface LocalUsersOptions {
@@ -44,20 +49,23 @@ export interface LocalUsersOptions {
   readonly log: Log
 }
 
-const roundMs = 250
+/** How long a number waits for others of the same user, and how long one that was told rests. */
+const soonMs = 25
+const restMs = 250
+/** Numbers are told for so long at a time; a pause so many times as long follows, so that entries go first. */
+const sliceMs = 2
+const pausePerSlice = 9
 const usersPerSlice = 200
-/** A round that took long is followed by a pause so many times as long. */
-const pausePerRound = 9
-const maxPauseMs = 3_000
 const expiryRoundMs = 1_000
 
 export function createLocalUsers ({ hub, views, unread, now, log }: LocalUsersOptions): LocalUsers {
   const byUser = new Map<UserId, LocalUser>()
   const sessions = new Set<Session>()
-  const touched = new Set<LocalUser>()
+  /** In the order in which their turn comes. */
+  let waiting: LocalUser[] = []
+  let resting: LocalUser[] = []
   let isClosed = false
-  let roundTimer: NodeJS.Timeout | undefined
-  let pauseMs = roundMs
+  let timer: NodeJS.Timeout | undefined
   const expiryTimer = setInterval(touchExpired, expiryRoundMs)
   expiryTimer.unref()
 
@@ -67,25 +75,48 @@ export function createLocalUsers ({ hub, views, unread, now, log }: LocalUsersOp
   }
 
   function touchLocal (local: LocalUser): void {
-    touched.add(local)
-    if (roundTimer === undefined && !isClosed) roundTimer = setTimeout(() => { void round() }, pauseMs)
+    local.isTouched = true
+    if (local.turn !== 'none') return
+    local.turn = 'waiting'
+    waiting.push(local)
+    schedule(soonMs)
   }
 
-  /** Tells everyone whose numbers changed; a turn of the event loop after every slice, so that entries go first. */
-  async function round (): Promise<void> {
-    const due = [...touched]
-    touched.clear()
+  function schedule (ms: number): void {
+    if (timer === undefined && !isClosed) timer = setTimeout(() => { void takeTurns() }, ms)
+  }
+
+  /** Tells some of those who wait; each at most four times a second, and all of them spread over time. */
+  async function takeTurns (): Promise<void> {
     const begun = performance.now()
+    endRests(begun)
     const frames = new Map<string, Frame>()
-    for (let i = 0; i < due.length; i += usersPerSlice) {
-      await Promise.all(due.slice(i, i + usersPerSlice).map(async local => { await tell(local, frames) }))
-      await new Promise(resolve => setImmediate(resolve))
+    const told: Array<Promise<void>> = []
+    let count = 0
+    while (count < waiting.length && count < usersPerSlice && (count % 8 > 0 || performance.now() - begun < sliceMs)) {
+      const local = waiting[count++]!
+      local.isTouched = false
+      local.turn = 'resting'
+      local.restsUntil = begun + restMs
+      resting.push(local)
+      told.push(tell(local, frames))
     }
-    // Many users, long rounds: then numbers wait, so that entries do not.
-    pauseMs = Math.min(maxPauseMs, Math.max(roundMs, (performance.now() - begun) * pausePerRound))
-    roundTimer = undefined
-    const [left] = touched
-    if (left !== undefined) touchLocal(left)
+    waiting = waiting.slice(count)
+    const tookMs = performance.now() - begun
+    await Promise.all(told) // where something must be read
+    timer = undefined
+    if (waiting.length > 0) schedule(Math.max(1, tookMs * pausePerSlice))
+    else if (resting.length > 0) schedule(soonMs)
+  }
+
+  function endRests (at: number): void {
+    let count = 0
+    for (; count < resting.length && resting[count]!.restsUntil <= at; count++) {
+      const local = resting[count]!
+      local.turn = 'none'
+      if (local.isTouched) touchLocal(local)
+    }
+    if (count > 0) resting = resting.slice(count)
   }
 
   async function tell (local: LocalUser, frames: Map<string, Frame>): Promise<void> {
@@ -139,7 +170,7 @@ export function createLocalUsers ({ hub, views, unread, now, log }: LocalUsersOp
     add: session => {
       const { user } = session
       let local = byUser.get(user)
-      if (local === undefined) byUser.set(user, local = { user, sessions: new Set(), unpin: views.pin(user), lastUnread: undefined, nextExpiryMs: Infinity })
+      if (local === undefined) byUser.set(user, local = { user, sessions: new Set(), unpin: views.pin(user), lastUnread: undefined, nextExpiryMs: Infinity, turn: 'none', isTouched: false, restsUntil: 0 })
       local.sessions.add(session)
       sessions.add(session)
     },
@@ -149,7 +180,6 @@ export function createLocalUsers ({ hub, views, unread, now, log }: LocalUsersOp
       sessions.delete(session)
       if (local.sessions.size > 0) return
       byUser.delete(session.user)
-      touched.delete(local)
       local.unpin()
     },
     sessionsOf: user => [...byUser.get(user)?.sessions ?? []],
@@ -175,7 +205,7 @@ export function createLocalUsers ({ hub, views, unread, now, log }: LocalUsersOp
     get sessionCount () { return sessions.size },
     close: () => {
       isClosed = true
-      clearTimeout(roundTimer)
+      clearTimeout(timer)
       clearInterval(expiryTimer)
     }
   }

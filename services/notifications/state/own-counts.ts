@@ -4,7 +4,7 @@
  * that a mark, a recall or an expiry may have changed is read again when a count is asked for, it alone. What came
  * after the last segment, the tail, is in memory.
  */
-import { isBelowWatermark, flagsOf, type UserState } from './user-state.js'
+import { flagsOf, type UserState } from './user-state.js'
 import type { StreamId } from '../../../shared/names.js'
 import { firstIndex } from '../../../shared/sorted.js'
 import type { EntryDoc, MessageDoc } from '../../../shared/store/store.js'
@@ -26,9 +26,17 @@ interface Segment {
 
 interface TailItem { readonly seq: number, readonly category: string, readonly expiresAt: number }
 
+interface TailTotal {
+  readonly state: UserState
+  readonly counts: Map<string, number>
+  nextExpiryMs: number
+}
+
 export interface OwnCounts {
   readonly segments: Segment[]
   tail: TailItem[]
+  /** What the tail counts to in this state, kept while only messages come. */
+  tailTotal: TailTotal | undefined
   /** Every entry after the last segment, messages or not. */
   tailSeqs: number[]
   /** Recalled messages by seq, until they expire: perhaps not erased yet when their segment is read again. */
@@ -42,7 +50,7 @@ export interface OwnCounts {
 export interface CountLimits { readonly tailEntries: number, readonly segmentEntries: number, readonly mergedEntries: number }
 export const countLimits: CountLimits = { tailEntries: 256, segmentEntries: 128, mergedEntries: 2_048 }
 
-export const emptyCounts = (limits = countLimits): OwnCounts => ({ segments: [], tail: [], tailSeqs: [], recalled: undefined, limits, refreshing: undefined })
+export const emptyCounts = (limits = countLimits): OwnCounts => ({ segments: [], tail: [], tailTotal: undefined, tailSeqs: [], recalled: undefined, limits, refreshing: undefined })
 /** The seq up to which entries are in segments: what a reload need not read. */
 export const sealedTo = (counts: OwnCounts): number => counts.segments.at(-1)?.to ?? 0
 
@@ -51,11 +59,18 @@ const isReceived = (doc: EntryDoc): doc is MessageDoc => doc.kind === 'message' 
 /** Takes the next entry of the own stream, in order. Returns true when a segment was sealed (worth storing). */
 export function countEntry (counts: OwnCounts, doc: EntryDoc, change: StoredChange | undefined, state: UserState, now: number): boolean {
   counts.tailSeqs.push(doc.seq)
-  if (isReceived(doc)) counts.tail.push({ seq: doc.seq, category: doc.category, expiresAt: doc.expiresAt })
+  if (isReceived(doc)) takeMessage(counts, { seq: doc.seq, category: doc.category, expiresAt: doc.expiresAt }, state)
   if (change !== undefined) noteChange(counts, change, state.stream)
   if (counts.tailSeqs.length < counts.limits.tailEntries) return false
   seal(counts, state, now)
   return true
+}
+
+function takeMessage ({ tail, tailTotal }: OwnCounts, item: TailItem, state: UserState): void {
+  tail.push(item)
+  if (tailTotal?.state !== state || !isUnread(state, item)) return
+  add(tailTotal.counts, item.category, 1)
+  tailTotal.nextExpiryMs = Math.min(tailTotal.nextExpiryMs, item.expiresAt)
 }
 
 function seal (counts: OwnCounts, state: UserState, now: number): void {
@@ -66,6 +81,7 @@ function seal (counts: OwnCounts, state: UserState, now: number): void {
   counts.tailSeqs = counts.tailSeqs.slice(segmentEntries)
   for (const [seq, expiresAt] of counts.recalled ?? []) if (expiresAt <= now) counts.recalled?.delete(seq)
   counts.tail = counts.tail.filter(item => item.seq > to)
+  counts.tailTotal = undefined
   const last = counts.segments.at(-1)
   if (last !== undefined && isEmpty(last) && isEmpty(segment) && last.entries < mergedEntries) {
     counts.segments[counts.segments.length - 1] = { ...segment, after: last.after, entries: last.entries + segment.entries }
@@ -91,6 +107,7 @@ function isUnread (state: UserState, item: TailItem): boolean {
 
 /** What a change does to the segments: the counts that it settles are set, the others are read again when asked for. */
 function noteChange (counts: OwnCounts, change: StoredChange, own: StreamId): void {
+  counts.tailTotal = undefined
   if (change.type === 'mark') {
     const mayAdd = change.read === false || change.archived === false
     for (const message of change.messages) if (message.stream === own) markStale(counts, message.seq, mayAdd)
@@ -131,15 +148,27 @@ const nextDue = (counts: OwnCounts, now: number): Segment | undefined => counts.
 export function ownUnread (counts: OwnCounts, state: UserState, now: number): Counts {
   const total: Counts = new Map()
   for (const segment of counts.segments) for (const [category, n] of segment.counts) add(total, category, n)
-  for (const item of counts.tail) if (item.expiresAt > now && isUnread(state, item)) add(total, item.category, 1)
+  for (const [category, n] of tailTotal(counts, state, now).counts) add(total, category, n)
+  return total
+}
+
+function tailTotal (counts: OwnCounts, state: UserState, now: number): TailTotal {
+  const known = counts.tailTotal
+  if (known?.state === state && known.nextExpiryMs > now) return known
+  const total: TailTotal = { state, counts: new Map(), nextExpiryMs: Infinity }
+  for (const item of counts.tail) {
+    if (item.expiresAt <= now || !isUnread(state, item)) continue
+    add(total.counts, item.category, 1)
+    total.nextExpiryMs = Math.min(total.nextExpiryMs, item.expiresAt)
+  }
+  counts.tailTotal = total
   return total
 }
 
 /** When the counts change by themselves: the next expiry of something counted. */
 export function nextOwnExpiry (counts: OwnCounts, state: UserState, now: number): number {
-  let next = Infinity
+  let next = tailTotal(counts, state, now).nextExpiryMs
   for (const segment of counts.segments) next = Math.min(next, segment.nextExpiryMs)
-  for (const item of counts.tail) if (item.expiresAt > now && item.expiresAt < next && !isBelowWatermark(state, state.stream, item.seq, item.category)) next = item.expiresAt
   return next
 }
 
@@ -180,5 +209,5 @@ export function loadCounts (text: string, limits = countLimits): OwnCounts {
   const packed = JSON.parse(text) as PackedCounts
   const segments = packed.segments.map(([after, to, entries, nextExpiryMs, counts]): Segment =>
     ({ after, to, entries, nextExpiryMs: nextExpiryMs ?? Infinity, counts: new Map(counts), isStale: false }))
-  return { segments, tail: [], tailSeqs: [], recalled: packed.recalled.length === 0 ? undefined : new Map(packed.recalled), limits, refreshing: undefined }
+  return { segments, tail: [], tailTotal: undefined, tailSeqs: [], recalled: packed.recalled.length === 0 ? undefined : new Map(packed.recalled), limits, refreshing: undefined }
 }
