@@ -13,7 +13,7 @@ const lookAgainMs = 20
 /** What this needs of Engine.IO's socket, part of which its types call private. */
 interface Connection {
   readonly readyState: string
-  readonly writeBuffer: readonly unknown[]
+  readonly writeBuffer: ReadonlyArray<{ readonly data?: { readonly length: number } }>
   readonly transport: {
     readonly name: string
     readonly writable: boolean
@@ -69,8 +69,11 @@ export class Outlet {
 
   /** Resolves at once while little waits, else when the transport has written all it was given or the socket has closed. */
   drained (): Promise<void> | undefined {
-    // Answers to events are no frames of ours: they are seen in what the transport itself holds.
-    return this.#conn.writeBuffer.length > crowdedPackets || this.waitingBytes() > crowdedBytes ? this.#whenIdle() : undefined
+    // Answers to events are no frames of ours. Several may gather in Engine.IO before it has a turn to write one.
+    const { writeBuffer } = this.#conn
+    const isCrowded = writeBuffer.length > crowdedPackets || this.waitingBytes() > crowdedBytes ||
+      writeBuffer.reduce((sum, { data }) => sum + (data?.length ?? 0), 0) > crowdedBytes
+    return isCrowded ? this.#whenIdle() : undefined
   }
 
   async #whenIdle (): Promise<void> {
