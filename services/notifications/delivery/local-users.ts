@@ -34,8 +34,8 @@ interface LocalUser {
   readonly unpin: () => void
   lastUnread: string | undefined
   nextExpiryMs: number
-  /** waiting: to be told; resting: told just now, not again before `restsUntil`, and then if it was touched. */
-  turn: 'none' | 'waiting' | 'resting'
+  /** It waits to be told, or was told just now: not again before `restsUntil`, and then if it was touched. */
+  hasTurn: boolean
   isTouched: boolean
   /** `performance.now()` */
   restsUntil: number
@@ -76,8 +76,8 @@ export function createLocalUsers ({ hub, views, unread, now, log }: LocalUsersOp
 
   function touchLocal (local: LocalUser): void {
     local.isTouched = true
-    if (local.turn !== 'none') return
-    local.turn = 'waiting'
+    if (local.hasTurn) return
+    local.hasTurn = true
     waiting.push(local)
     schedule(soonMs)
   }
@@ -96,7 +96,6 @@ export function createLocalUsers ({ hub, views, unread, now, log }: LocalUsersOp
     while (count < waiting.length && count < usersPerSlice && (count % 8 > 0 || performance.now() - begun < sliceMs)) {
       const local = waiting[count++]!
       local.isTouched = false
-      local.turn = 'resting'
       local.restsUntil = begun + restMs
       resting.push(local)
       told.push(tell(local, frames))
@@ -113,7 +112,7 @@ export function createLocalUsers ({ hub, views, unread, now, log }: LocalUsersOp
     let count = 0
     for (; count < resting.length && resting[count]!.restsUntil <= at; count++) {
       const local = resting[count]!
-      local.turn = 'none'
+      local.hasTurn = false
       if (local.isTouched) touchLocal(local)
     }
     if (count > 0) resting = resting.slice(count)
@@ -170,7 +169,7 @@ export function createLocalUsers ({ hub, views, unread, now, log }: LocalUsersOp
     add: session => {
       const { user } = session
       let local = byUser.get(user)
-      if (local === undefined) byUser.set(user, local = { user, sessions: new Set(), unpin: views.pin(user), lastUnread: undefined, nextExpiryMs: Infinity, turn: 'none', isTouched: false, restsUntil: 0 })
+      if (local === undefined) byUser.set(user, local = { user, sessions: new Set(), unpin: views.pin(user), lastUnread: undefined, nextExpiryMs: Infinity, hasTurn: false, isTouched: false, restsUntil: 0 })
       local.sessions.add(session)
       sessions.add(session)
     },

@@ -3,31 +3,15 @@
  * is told that it is `behind` instead of being given more.
  */
 import type { Socket } from 'socket.io'
-import type { Frame, FrameOptions } from './frame.js'
+import { engineOf, type EngineConnection } from './engine-connection.js'
+import type { Frame } from './frame.js'
 
 export const maxWaitingBytes = 1 << 20
 const crowdedBytes = 256 * 1024
 const crowdedPackets = 64
 const lookAgainMs = 20
 
-/** What this needs of Engine.IO's socket, part of which its types call private. */
-interface Connection {
-  readonly readyState: string
-  readonly writeBuffer: ReadonlyArray<{ readonly data?: { readonly length: number } }>
-  readonly transport: {
-    readonly name: string
-    readonly writable: boolean
-    readonly socket?: WebSocketPart
-  }
-  readonly write: (data: string, options: FrameOptions) => void
-}
-
-interface WebSocketPart {
-  readonly readyState: number
-  /** Bytes that the operating system has not taken yet. */
-  readonly bufferedAmount: number
-  readonly _sender: { readonly sendFrame: (buffers: readonly Buffer[]) => void }
-}
+/** Of a WebSocket. */
 const openState = 1
 
 export class Outlet {
@@ -37,7 +21,7 @@ export class Outlet {
 
   constructor (socket: Socket) { this.#socket = socket }
 
-  get #conn (): Connection { return this.#socket.conn as unknown as Connection }
+  get #conn (): EngineConnection { return engineOf(this.#socket.conn) }
 
   isOpen (): boolean { return this.#socket.connected && this.#conn.readyState === 'open' }
 

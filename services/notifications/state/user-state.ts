@@ -162,21 +162,19 @@ export function saveSteps (state: UserState, storedTo: number, now: number, limi
     for (const [key, mark] of piece.marks) if (mark.expiresAt <= now) piece.marks.delete(key)
   }
   const isBaseAlone = state.pieces.every(piece => !isOver(state, piece, limits) && (piece === basePiece(state) || !piece.isDirty))
-  const names = namesOf(state)
-  const asItWas = isBaseAlone ? '' : packBase(state, storedTo, names)
-  const dropped = isBaseAlone ? [] : dropExpired(state, now)
-  spill(state, limits)
   const steps: SaveStep[] = []
-  const base = basePiece(state)
-  let { v } = base
+  // A split leaves the base its version.
+  let { v } = basePiece(state)
   const addBase = (text: string): void => {
-    steps.push({ pieces: [{ was: v, piece: base, doc: { key: stateBaseKey(state.stream), v: v = (v ?? -1) + 1, purgeAt: null, text } }] })
+    steps.push({ pieces: [{ was: v, piece: basePiece(state), doc: { key: stateBaseKey(state.stream), v: v = (v ?? -1) + 1, purgeAt: null, text } }] })
   }
   const addPieces = (pieces: readonly MarkPiece[]): void => {
-    if (pieces.length > 0) steps.push({ pieces: pieces.map(piece => ({ was: piece.v ?? state.orphans.get(piece.from), piece, doc: packPiece(state, piece, now, limits) })) })
+    if (pieces.length > 0) steps.push({ pieces: pieces.map(piece => packPiece(state, piece, now, limits)) })
   }
-  if (isBaseAlone) addBase(packBase(state, state.foldedTo, names))
-  else {
+  if (!isBaseAlone) {
+    const asItWas = packBase(state, storedTo, namesOf(state))
+    const dropped = dropExpired(state, now)
+    spill(state, limits)
     const dirty = state.pieces.slice(0, -1).filter(piece => piece.isDirty)
     const fresh = dirty.filter(piece => piece.v === undefined)
     const changed = dirty.filter(piece => piece.v !== undefined)
@@ -184,20 +182,21 @@ export function saveSteps (state: UserState, storedTo: number, now: number, limi
     addPieces(fresh)
     if (fresh.length > 0 && changed.length > 0) addBase(packBase(state, storedTo, [...namesOf(state), ...dropped].sort((a, b) => a - b)))
     addPieces(changed)
-    addBase(packBase(state, state.foldedTo, namesOf(state)))
   }
+  addBase(packBase(state, state.foldedTo, namesOf(state)))
   for (const piece of state.pieces) piece.isDirty = false
   return steps
 }
 
-function packPiece (state: UserState, piece: MarkPiece, now: number, { keepPieceMs }: MarkLimits): JsonDoc {
+function packPiece (state: UserState, piece: MarkPiece, now: number, { keepPieceMs }: MarkLimits): SaveStep['pieces'][number] {
   const was = piece.v ?? state.orphans.get(piece.from)
-  return {
+  const doc: JsonDoc = {
     key: markPieceKey(state.stream, piece.from),
     v: (was ?? -1) + 1,
     purgeAt: piece === state.pieces[0] ? null : lastExpiry(piece, now) + keepPieceMs,
     text: JSON.stringify([...piece.marks.values()].map(packMark))
   }
+  return { was, piece, doc }
 }
 
 const lastExpiry = (piece: MarkPiece, now: number): number => [...piece.marks.values()].reduce((last, { expiresAt }) => Math.max(last, expiresAt), now)

@@ -142,21 +142,21 @@ interface Chain {
   queue: Pending[]
   readonly byId: Map<string, Pending>
   state: 'idle' | 'queued' | 'inFlight' | 'pausing'
-  /** Where it was queued last. */
-  place: string
   failures: number
 }
 
 export const storeOverloaded = (): GatepostError => new GatepostError('GP_OVERLOADED', 'the store is slower than what comes in; nothing was stored')
 
+/** Where the store keeps streams that are stored together. */
+interface Place { readonly queued: Set<Chain>, inFlight: number }
+
 export function createAppender (options: AppenderOptions): Appender {
   const { store, clock, log, onAppended, beforeStoring, onUnknown, onDuration, rules = appendRules, maxGroupsInFlight = store.isAtomic === true ? 1 : 4 } = options
   const chains = new Map<StreamId, Chain>()
-  const places = new Map<string, { readonly queued: Set<Chain>, inFlight: number }>()
+  const places = new Map<string, Place>()
   const counts: AppendCounts = { groups: 0, entries: 0, conflicts: 0, deepLooks: 0, prolonged: 0 }
   let waitingEntries = 0
   let waitingChars = 0
-  let groupsInFlight = 0
   let isScheduled = false
   const idleWaiters: Array<() => void> = []
 
@@ -164,7 +164,7 @@ export function createAppender (options: AppenderOptions): Appender {
     let chain = chains.get(stream)
     if (chain === undefined) {
       if (chains.size >= maxChains) forgetOneIdle()
-      chain = { stream, head: undefined, recent: new Map(), knownFrom: Infinity, isBehind: false, queue: [], byId: new Map(), state: 'idle', place: '', failures: 0 }
+      chain = { stream, head: undefined, recent: new Map(), knownFrom: Infinity, isBehind: false, queue: [], byId: new Map(), state: 'idle', failures: 0 }
     } else {
       chains.delete(stream)
     }
@@ -207,14 +207,16 @@ export function createAppender (options: AppenderOptions): Appender {
 
   function enqueue (chain: Chain): void {
     chain.state = 'queued'
-    chain.place = store.placeOf?.('entries', entryKey(chain.stream, chain.head?.seq ?? fromMs(clock.now()))) ?? ''
-    let place = places.get(chain.place)
-    if (place === undefined) places.set(chain.place, place = { queued: new Set(), inFlight: 0 })
+    const name = store.placeOf?.('entries', entryKey(chain.stream, chain.head?.seq ?? fromMs(clock.now()))) ?? ''
+    let place = places.get(name)
+    if (place === undefined) places.set(name, place = { queued: new Set(), inFlight: 0 })
     place.queued.add(chain)
     schedule()
   }
 
-  const isDue = ({ queued, inFlight }: { queued: ReadonlySet<Chain>, inFlight: number }): boolean => queued.size > 0 && inFlight < maxGroupsInFlight
+  const isIdle = (): boolean => waitingEntries === 0 && [...places.values()].every(({ inFlight }) => inFlight === 0)
+
+  const isDue = ({ queued, inFlight }: Place): boolean => queued.size > 0 && inFlight < maxGroupsInFlight
 
   function schedule (): void {
     if (isScheduled || ![...places.values()].some(isDue)) return
@@ -225,7 +227,7 @@ export function createAppender (options: AppenderOptions): Appender {
     })
   }
 
-  function startGroup (place: { readonly queued: Set<Chain>, inFlight: number }): void {
+  function startGroup (place: Place): void {
     const group: Array<{ chain: Chain, batch: Pending[] }> = []
     let entries = 0
     let chars = 0
@@ -245,14 +247,12 @@ export function createAppender (options: AppenderOptions): Appender {
       group.push({ chain, batch })
     }
     if (group.length === 0) return
-    groupsInFlight++
     place.inFlight++
     counts.groups++
     void runGroup(group).finally(() => {
-      groupsInFlight--
       place.inFlight--
       schedule()
-      if (groupsInFlight === 0 && waitingEntries === 0) {
+      if (isIdle()) {
         for (const wake of idleWaiters.splice(0)) wake()
       }
     })
@@ -520,7 +520,7 @@ export function createAppender (options: AppenderOptions): Appender {
     },
     counts,
     settled: async () => {
-      while (waitingEntries > 0 || groupsInFlight > 0) await new Promise<void>(resolve => idleWaiters.push(resolve))
+      while (!isIdle()) await new Promise<void>(resolve => idleWaiters.push(resolve))
     }
   }
 }
