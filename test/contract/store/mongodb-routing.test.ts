@@ -7,7 +7,7 @@ import { openMongodbStore } from '../../../shared/store/mongodb-store.js'
 import { collectionNames, type CollectionName, type Store } from '../../../shared/store/store.js'
 import { evenPlaces, openChunkMap, shardsOfCommand, writeEvenPlaces, type ChunkMap, type Places } from '../../helpers/chunk-map.js'
 import { mongodbMissing, startMongodbServer } from '../../helpers/mongodb-server.js'
-import { silentLog } from '../../helpers/mongodb-store.js'
+import { openForContract, silentLog } from '../../helpers/mongodb-store.js'
 import { message, storeContract } from './store-contract.js'
 
 const server = await startMongodbServer(t)
@@ -139,21 +139,7 @@ if (needsStandIn === false) {
   storeContract(t, { purges: false, ordersBeyond16Bits: false }, async t => {
     const map = await openChunkMap(t, url)
     await writeEvenPlaces(map)
-    const open = async (): Promise<Store> => {
-      const opened = await openMongodbStore({ url, log: silentLog, asMongos: true })
-      t.teardown(async () => { await opened.close() })
-      return opened
-    }
-    let store = await open()
-    return {
-      store,
-      second: open,
-      reopen: async () => {
-        await store.close()
-        store = await open()
-        return store
-      }
-    }
+    return await openForContract(t, { url, asMongos: true })
   })
 }
 
