@@ -153,7 +153,10 @@ export function createSocketServer ({ core, httpServer, log }: SocketServerOptio
   const works: Readonly<Record<string, (session: Session, payload: unknown) => Promise<unknown>>> = {
     sync: async (session, payload) => {
       const { cursors, limit } = validateSync(payload)
-      return await session.sync(await core.views.fresh(session.user), checkCursors(cursors, 'cursors') ?? {}, limit ?? 200)
+      const before = session.state
+      const answer = await session.sync(await core.views.fresh(session.user), checkCursors(cursors, 'cursors') ?? {}, limit ?? 200)
+      if (before === 'behind' && session.state === 'live') core.users.told(session.user, undefined)
+      return answer
     },
     read: async ({ user }, payload) => {
       const { ids, upTo } = validateRead(payload === undefined ? {} : payload)
