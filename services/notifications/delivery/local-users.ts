@@ -1,8 +1,8 @@
 /** The users with sockets on this node: who is here, what a join or leave means for their sockets, and what changes their unread numbers. */
 import type { Log } from '../../../shared/log.js'
-import { allStream, groupStream, type StreamId, type UserId } from '../../../shared/names.js'
+import { allStream, groupStream, userStream, type StreamId, type UserId } from '../../../shared/names.js'
 import type { EntryDoc } from '../../../shared/store/store.js'
-import { parseChange } from '../stream/change.js'
+import { parseChange, type StoredChange } from '../stream/change.js'
 import type { UnreadCounter } from '../state/unread.js'
 import type { UserViews } from '../state/user-views.js'
 import type { Hub, LocalStream } from './hub.js'
@@ -40,83 +40,79 @@ export interface LocalUsersOptions {
 const expiryRoundMs = 1_000
 
 export function createLocalUsers ({ hub, views, unread, now, log }: LocalUsersOptions): LocalUsers {
-  const byUser = new Map<UserId, LocalUser>()
+  /** By the user's own stream. */
+  const byStream = new Map<StreamId, LocalUser>()
   const sessions = new Set<Session>()
   const turns = createUnreadTurns({ hub, views, unread, log })
   const expiryTimer = setInterval(touchExpired, expiryRoundMs)
   expiryTimer.unref()
 
-  function touch (user: UserId): void {
-    const local = byUser.get(user)
-    if (local !== undefined) turns.touch(local.turn)
-  }
-
   function touchExpired (): void {
     for (const stream of unread.expire()) touchReaders(stream)
     const at = now()
-    for (const { turn } of byUser.values()) if (turn.nextExpiryMs <= at) turns.touch(turn)
+    for (const { turn } of byStream.values()) if (turn.nextExpiryMs <= at) turns.touch(turn)
   }
 
   function touchReaders (stream: StreamId): void {
     for (const reader of hub().get(stream)?.readers ?? []) if (reader instanceof Session && reader.turn !== undefined) turns.touch(reader.turn)
   }
 
-  function acceptOwn (stream: LocalStream, doc: EntryDoc): void {
-    const user = stream.id.slice(2) as UserId
-    if (doc.kind === 'change') {
-      const change = parseChange(doc)
-      if (change.type === 'membership') {
-        const group = groupStream(change.group)
-        for (const session of [...byUser.get(user)?.sessions ?? []]) {
-          if (change.joined) session.join(group, change.after ?? 0)
-          else session.leave(group)
-        }
-      }
+  function acceptOwn (own: StreamId, doc: EntryDoc): void {
+    const local = byStream.get(own)
+    if (local === undefined) return
+    if (doc.kind === 'change') followMembership(local, parseChange(doc))
+    turns.touch(local.turn)
+  }
+
+  function followMembership ({ sessions }: LocalUser, change: StoredChange): void {
+    if (change.type !== 'membership') return
+    const group = groupStream(change.group)
+    for (const session of [...sessions]) {
+      if (change.joined) session.join(group, change.after ?? 0)
+      else session.leave(group)
     }
-    touch(user)
   }
 
   return {
     add: session => {
-      const { user } = session
-      let local = byUser.get(user)
+      const own = userStream(session.user)
+      let local = byStream.get(own)
       if (local === undefined) {
-        const own = new Set<Session>()
-        byUser.set(user, local = { sessions: own, turn: new UnreadTurn(user, own, turns), unpin: views.pin(user) })
+        const ofUser = new Set<Session>()
+        byStream.set(own, local = { sessions: ofUser, turn: new UnreadTurn(session.user, ofUser, turns), unpin: views.pin(session.user) })
       }
       local.sessions.add(session)
       session.turn = local.turn
       sessions.add(session)
     },
     remove: session => {
-      const local = byUser.get(session.user)
+      const own = userStream(session.user)
+      const local = byStream.get(own)
       if (local?.sessions.delete(session) !== true) return
       sessions.delete(session)
       if (local.sessions.size > 0) return
-      byUser.delete(session.user)
+      byStream.delete(own)
       local.unpin()
     },
-    sessionsOf: user => [...byUser.get(user)?.sessions ?? []],
+    sessionsOf: user => [...byStream.get(userStream(user))?.sessions ?? []],
     told: (user, unreadJson) => {
-      const local = byUser.get(user)
+      const local = byStream.get(userStream(user))
       if (local === undefined) return
       const { turn } = local
       if (local.sessions.size === 1) turn.lastUnread = unreadJson
       else if (turn.lastUnread !== unreadJson) turn.lastUnread = undefined
       turns.touch(turn)
     },
-    accept: (stream, doc) => {
-      if (stream.id.startsWith('u:')) {
-        views.accept(stream.id, doc)
-        acceptOwn(stream, doc)
-        return
-      }
-      if (stream.id === allStream || stream.id.startsWith('g:')) {
-        unread.accept(stream.id, doc)
-        touchReaders(stream.id)
+    accept: ({ id }, doc) => {
+      if (id.startsWith('u:')) {
+        views.accept(id, doc)
+        acceptOwn(id, doc)
+      } else if (id === allStream || id.startsWith('g:')) {
+        unread.accept(id, doc)
+        touchReaders(id)
       }
     },
-    get users () { return byUser.size },
+    get users () { return byStream.size },
     sessions: () => sessions.values(),
     get sessionCount () { return sessions.size },
     close: () => {

@@ -12,7 +12,7 @@
  */
 import type { Log } from '../../../shared/log.js'
 import type { Socket } from 'socket.io'
-import type { StreamId, UserId } from '../../../shared/names.js'
+import { userStream, type StreamId, type UserId } from '../../../shared/names.js'
 import type { Store } from '../../../shared/store/store.js'
 import type { Ticket } from '../../../shared/identity/verify.js'
 import type { Heads } from '../stream/heads.js'
@@ -163,7 +163,7 @@ export class Session implements StreamReader {
         return
       }
       await this.#outlet.drained()
-      const { state } = this.#node.views.peek(this.user) ?? this.#view!
+      const { state } = this.#node.views.peek(userStream(this.user)) ?? this.#view!
       const page = await recover({ store, now }, state, stream, cursor, pageEntries, pageChars)
       if (this.#state !== 'live' || this.#sent.get(stream) !== cursor) return
       if (page.cursor === cursor) {

@@ -6,7 +6,7 @@
  *   idle → (touched) due → (told) resting → idle
  */
 import type { Log } from '../../../shared/log.js'
-import type { StreamId, UserId } from '../../../shared/names.js'
+import { userStream, type StreamId, type UserId } from '../../../shared/names.js'
 import type { CountedUnread, UnreadCounter } from '../state/unread.js'
 import type { UserView, UserViews } from '../state/user-views.js'
 import { eventFrame, type Frame } from './frame.js'
@@ -26,6 +26,8 @@ const ridesPerTick = 200
 /** The turn of one user. */
 export class UnreadTurn {
   readonly user: UserId
+  /** The user's own stream. */
+  readonly own: StreamId
   readonly sessions: ReadonlySet<Session>
   /** What all its sockets were told last; undefined when that is not known of each. */
   lastUnread: string | undefined
@@ -39,6 +41,7 @@ export class UnreadTurn {
 
   constructor (user: UserId, sessions: ReadonlySet<Session>, { ride }: Pick<UnreadTurns, 'ride'>) {
     this.user = user
+    this.own = userStream(user)
     this.sessions = sessions
     this.#ride = ride
   }
@@ -120,10 +123,9 @@ export function createUnreadTurns ({ hub, views, unread, log }: UnreadTurnsOptio
   }
 
   /** Undefined where the view lags behind what the user's sockets were given. */
-  function currentView ({ user }: UnreadTurn): UserView | undefined {
-    const view = views.peek(user)
-    const own = hub().get(`u:${user}` as StreamId)
-    return view !== undefined && own !== undefined && view.head < own.head ? undefined : view
+  function currentView ({ own }: UnreadTurn): UserView | undefined {
+    const view = views.peek(own)
+    return view !== undefined && view.head < (hub().get(own)?.head ?? 0) ? undefined : view
   }
 
   const countOf = (view: UserView): CountedUnread | Promise<CountedUnread> => unread.count(view, stream => hub().get(stream)?.head ?? 0)

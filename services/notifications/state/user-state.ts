@@ -74,8 +74,10 @@ function pieceOf (state: UserState, seq: number): MarkPiece {
 
 export const basePiece = (state: UserState): MarkPiece => state.pieces.at(-1)!
 
-export const markOf = (state: UserState, stream: StreamId, seq: number): Mark | undefined =>
-  pieceOf(state, seq).marks.get(markKey(stream, seq))
+export function markOf (state: UserState, stream: StreamId, seq: number): Mark | undefined {
+  const { marks } = pieceOf(state, seq)
+  return marks.size === 0 ? undefined : marks.get(markKey(stream, seq)) // of most users none: no key for nothing
+}
 
 /** Whether the watermarks alone make this message read. */
 export function isBelowWatermark (state: UserState, stream: StreamId, seq: number, category: string): boolean {
