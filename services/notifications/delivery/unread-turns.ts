@@ -130,6 +130,16 @@ export function createUnreadTurns ({ hub, views, unread, log }: UnreadTurnsOptio
 
   const countOf = (view: UserView): CountedUnread | Promise<CountedUnread> => unread.count(view, stream => hub().get(stream)?.head ?? 0)
 
+  /** Undefined where something must be read, or failed: whoever tells it alone waits for that, and tries again. */
+  function countedNow (view: UserView): CountedUnread | undefined {
+    try {
+      const counted = countOf(view)
+      if (!(counted instanceof Promise)) return counted
+      counted.catch(() => {})
+    } catch { /* as told above: entries go out whatever their numbers do */ }
+    return undefined
+  }
+
   /** The frame, if it says anything new. */
   function frameOf (turn: UnreadTurn, counted: CountedUnread): Frame | undefined {
     turn.nextExpiryMs = counted.nextExpiryMs
@@ -145,8 +155,8 @@ export function createUnreadTurns ({ hub, views, unread, log }: UnreadTurnsOptio
     if (ridesLeft === 0) return undefined
     const view = currentView(turn)
     if (view === undefined) return undefined
-    const counted = countOf(view)
-    if (counted instanceof Promise) { counted.catch(() => {}); return undefined } // whoever tells it alone waits for it
+    const counted = countedNow(view)
+    if (counted === undefined) return undefined
     ridesLeft--
     rest(turn, performance.now())
     const frame = frameOf(turn, counted)
