@@ -118,13 +118,12 @@ export function createPost ({ clock, claims, views, append, hasRoom, sendVolatil
     const entries = others.length + (ownStream === undefined ? 0 : 1)
     const whole = entries > 1 ? createWhole() : undefined
     if (whole !== undefined && !hasRoom(entries, entries * draft.json.length)) return Promise.reject(storeOverloaded())
+    const posted = (copy: EntryDoc | undefined): Posted => ({ id, createdAt, duplicate, isVolatile: false, copy })
     const copies = others.map(({ stream, to }) => append(stream, draftOf('inbox', to), whole))
-    const appendOwn = async (): Promise<{ doc: EntryDoc } | undefined> => ownStream === undefined ? undefined : await append(ownStream, draftOf(isToSelf ? 'both' : 'sent', to), whole)
-    const early = ownStream !== undefined && others.length === 1 && areStoredTogether(ownStream, others[0]!.stream) ? appendOwn() : undefined
-    return Promise.all([early, ...copies]).then(async ([own]) => {
-      const copy = (early === undefined ? await appendOwn() : own)?.doc
-      return { id, createdAt, duplicate, isVolatile: false, copy }
-    })
+    if (ownStream === undefined) return Promise.all(copies).then(() => posted(undefined))
+    const appendOwn = (): Promise<{ doc: EntryDoc }> => append(ownStream, draftOf(isToSelf ? 'both' : 'sent', to), whole)
+    if (others.length === 1 && areStoredTogether(ownStream, others[0]!.stream)) return Promise.all([appendOwn(), ...copies]).then(([own]) => posted(own.doc))
+    return Promise.all(copies).then(appendOwn).then(own => posted(own.doc))
   }
 
   function handOn (to: Target, wireTo: (to: Target) => string): void {

@@ -16,8 +16,8 @@ export interface Heads {
 }
 
 interface Seen {
-  readonly seq: number
-  readonly purgeAt: number
+  seq: number
+  purgeAt: number
   /** Ms since 1970 when nothing lay behind it. */
   lastAt: number
 }
@@ -29,10 +29,16 @@ const maxAgeMs = 3_600_000
 export function createHeads ({ store, now }: { store: Store, now: () => number }): Heads {
   const seen = new Map<StreamId, Seen>()
 
-  const remember = (stream: StreamId, doc: EntryDoc, lastAt: number): void => {
-    if (seen.size >= maxSeen) seen.delete(seen.keys().next().value!)
-    seen.delete(stream)
-    seen.set(stream, { seq: doc.seq, purgeAt: doc.purgeAt ?? Infinity, lastAt })
+  const remember = (stream: StreamId, { seq, purgeAt }: EntryDoc, lastAt: number): void => {
+    const known = seen.get(stream)
+    if (known === undefined) {
+      if (seen.size >= maxSeen) seen.delete(seen.keys().next().value!)
+      seen.set(stream, { seq, purgeAt: purgeAt ?? Infinity, lastAt })
+      return
+    }
+    known.seq = seq
+    known.purgeAt = purgeAt ?? Infinity
+    known.lastAt = lastAt
   }
 
   return {
