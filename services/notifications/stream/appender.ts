@@ -27,7 +27,7 @@ import { entriesAfter, entriesBefore, entryKey, locatorKey, ownerRange } from '.
 import type { StreamId } from '../../../shared/names.js'
 import { placeOfEntry, type EntryDoc, type Store } from '../../../shared/store/store.js'
 import { placeEntry, type EntryDraft } from './entry.js'
-import { createRecentIds, type RecentIds } from './recent-ids.js'
+import { RecentIds } from './recent-ids.js'
 import { begin, type Whole } from './whole.js'
 
 export interface AppendRules {
@@ -174,7 +174,7 @@ export function createAppender (options: AppenderOptions): Appender {
     let chain = chains.get(stream)
     if (chain === undefined) {
       if (chains.size >= maxChains) forgetOneIdle()
-      chain = { stream, head: undefined, recent: createRecentIds(), isBehind: false, queue: [], byId: new Map(), state: 'idle', failures: 0 }
+      chain = { stream, head: undefined, recent: new RecentIds(), isBehind: false, queue: [], byId: new Map(), state: 'idle', failures: 0 }
       chains.set(stream, chain)
     }
     return chain
