@@ -21,8 +21,8 @@ import { entriesFrame, type Frame } from './frame.js'
 
 /** What gets a stream's frames: a session. */
 export interface StreamReader {
-  /** Entries up to `head` of a stream at whose end this reader stands. */
-  readonly deliver: (stream: StreamId, frame: Frame, head: number) => void
+  /** The next entries of a stream at whose end this reader stands. */
+  readonly deliver: (frame: Frame) => void
 }
 
 export interface LocalStream {
@@ -202,7 +202,7 @@ export function createHub ({ store, heads, now, log, onEntry }: HubOptions): Hub
     if (stream.live.size === 0) return
     const frame = entriesFrame(wires)
     const begun = stream.live.size >= crowd ? performance.now() : 0
-    for (const reader of stream.live) reader.deliver(stream.id, frame, stream.head)
+    for (const reader of stream.live) reader.deliver(frame)
     if (begun === 0) { stream.followsUntil = 0; return }
     const ended = performance.now()
     stream.gatherMs = Math.min(maxGatherMs, ended - begun)

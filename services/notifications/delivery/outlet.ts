@@ -3,7 +3,7 @@
  * is told that it is `behind` instead of being given more.
  */
 import type { Socket } from 'socket.io'
-import { engineOf, type EngineConnection } from './engine-connection.js'
+import { engineOf, type EngineConnection, type EngineTransport } from './engine-connection.js'
 import type { Frame } from './frame.js'
 
 export const maxWaitingBytes = 1 << 20
@@ -18,10 +18,19 @@ export class Outlet {
   readonly #socket: Socket
   /** Bytes of frames in Engine.IO's own buffer. */
   #queued = 0
+  /** Once the socket has one; it keeps it. */
+  #webSocketTransport: EngineTransport | undefined
 
   constructor (socket: Socket) { this.#socket = socket }
 
   get #conn (): EngineConnection { return engineOf(this.#socket.conn) }
+
+  get #transport (): EngineTransport {
+    if (this.#webSocketTransport !== undefined) return this.#webSocketTransport
+    const { transport } = this.#conn
+    if (transport.socket !== undefined) this.#webSocketTransport = transport
+    return transport
+  }
 
   isOpen (): boolean { return this.#socket.connected && this.#conn.readyState === 'open' }
 
@@ -32,22 +41,23 @@ export class Outlet {
     return this.#queued + (transport.socket?.bufferedAmount ?? 0)
   }
 
-  /** Hands a frame to the transport; false when the socket is too slow: nothing was sent. */
-  send (frame: Frame): boolean {
-    if (!this.isOpen()) return true
-    const conn = this.#conn
-    const { writeBuffer, transport: { socket: webSocket } } = conn
-    if (webSocket !== undefined && writeBuffer.length === 0 && webSocket.readyState === openState) {
+  /** Hands a frame, and another right behind it, to the transport; false when the socket is too slow: nothing was sent. */
+  send (frame: Frame, next?: Frame): boolean {
+    const { socket: webSocket, writable } = this.#transport
+    if (webSocket !== undefined && (writable || this.#conn.writeBuffer.length === 0) && webSocket.readyState === openState) {
       // Nothing waits in Engine.IO, so nothing is overtaken: past its buffer and events, with the one buffer that all sockets share.
       const waiting = webSocket.bufferedAmount
       if (waiting > 0 && waiting + frame.bytes > maxWaitingBytes) return false
-      webSocket._sender.sendFrame(frame.options.wsPreEncodedFrame)
+      webSocket._sender.sendFrame(next === undefined ? frame.options.wsPreEncodedFrame : [Buffer.concat([...frame.options.wsPreEncodedFrame, ...next.options.wsPreEncodedFrame])])
       return true
     }
+    if (!this.isOpen()) return true
     const waiting = this.waitingBytes()
     if (waiting > 0 && waiting + frame.bytes > maxWaitingBytes) return false
-    this.#queued += frame.bytes
-    conn.write(frame.packet, frame.options)
+    for (const { bytes, packet, options } of next === undefined ? [frame] : [frame, next]) {
+      this.#queued += bytes
+      this.#conn.write(packet, options)
+    }
     return true
   }
 

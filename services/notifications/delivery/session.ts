@@ -12,7 +12,7 @@
  */
 import type { Log } from '../../../shared/log.js'
 import type { Socket } from 'socket.io'
-import type { StreamId, UserId } from '../../../shared/names.js'
+import { userStream, type StreamId, type UserId } from '../../../shared/names.js'
 import type { Store } from '../../../shared/store/store.js'
 import type { Ticket } from '../../../shared/identity/verify.js'
 import type { Heads } from '../stream/heads.js'
@@ -24,6 +24,7 @@ import type { UserView, UserViews } from '../state/user-views.js'
 import { entriesFrame, type Frame } from './frame.js'
 import type { Hub, LocalStream, StreamReader } from './hub.js'
 import { Outlet } from './outlet.js'
+import type { UnreadTurn } from './unread-turns.js'
 
 export interface SyncAnswer { readonly entries: unknown[], readonly heads: Record<string, number>, readonly more: boolean }
 
@@ -65,13 +66,15 @@ export class Session implements StreamReader {
   expiresAt: number
   /** Ms since 1970 when it was last asked to move. */
   reassignedAt = 0
+  /** Its user's, while it is among the users of the node. */
+  turn: UnreadTurn | undefined
   readonly #node: SessionNode
   /** Where the client stands, until it is started. */
   #cursors: Cursors | undefined
   /** While it is open its user's view stays in memory; after that, the last one serves. */
   #view: UserView | undefined
   readonly #outlet: Outlet
-  /** The streams that it takes part in: what it was sent of each, undefined before its start. */
+  /** The streams that it takes part in: how far it was brought up in each, undefined before that begins and once it is live. */
   readonly #sent = new Map<StreamId, number | undefined>()
   #topics: Set<string> | undefined
   #state: 'opening' | 'live' | 'behind' | 'closed' = 'opening'
@@ -155,12 +158,12 @@ export class Session implements StreamReader {
       if (cursor > local.head && local.state === 'filling') { await new Promise(resolve => setTimeout(resolve, emptyReadPauseMs)); continue }
       if (cursor >= local.head) {
         // A cursor beyond the head is none of this stream's: it counts as the head.
-        this.#sent.set(stream, local.head)
+        this.#sent.set(stream, undefined)
         local.goLive(this)
         return
       }
       await this.#outlet.drained()
-      const { state } = this.#node.views.peek(this.user) ?? this.#view!
+      const { state } = this.#node.views.peek(userStream(this.user)) ?? this.#view!
       const page = await recover({ store, now }, state, stream, cursor, pageEntries, pageChars)
       if (this.#state !== 'live' || this.#sent.get(stream) !== cursor) return
       if (page.cursor === cursor) {
@@ -180,10 +183,8 @@ export class Session implements StreamReader {
     else this.fallBehind()
   }
 
-  deliver (stream: StreamId, frame: Frame, head: number): void {
-    if (this.#state !== 'live') return
-    if (!this.#outlet.send(frame)) { this.fallBehind(); return }
-    this.#sent.set(stream, head)
+  deliver (frame: Frame): void {
+    if (this.#state === 'live' && !this.#outlet.send(frame, this.turn?.ride(this))) this.fallBehind()
   }
 
   /** May be dropped: for a socket that has enough waiting already. */
@@ -191,9 +192,9 @@ export class Session implements StreamReader {
     if (this.#state === 'live' && this.#outlet.waitingBytes() < volatileBytes) this.#outlet.send(frame)
   }
 
-  /** A small frame that a later one replaces; true if it went out. */
-  deliverLatest (frame: Frame): boolean {
-    return this.#state === 'live' && this.#outlet.send(frame)
+  /** A small frame that a later one replaces; a socket that cannot take it is told anew once it has synced. */
+  deliverLatest (frame: Frame): void {
+    if (this.#state === 'live') this.#outlet.send(frame)
   }
 
   fallBehind (): void {

@@ -9,7 +9,7 @@ import { Type } from 'typebox'
 import { IdempotencyKey, parseMessage } from '../../../shared/contract/message.js'
 import { GatepostError, refusal } from '../../../shared/errors.js'
 import type { Ticket } from '../../../shared/identity/verify.js'
-import { allStream, parseStream, type StreamId, type UserId } from '../../../shared/names.js'
+import { allStream, parseStream, userStream, type UserId } from '../../../shared/names.js'
 import { createValidator, Name } from '../../../shared/validate.js'
 import { visibleStreams } from '../state/unread.js'
 import type { Outgoing } from '../mail/post.js'
@@ -126,7 +126,7 @@ export function createSocketServer ({ core, httpServer, log }: SocketServerOptio
     const user = ticket.user as UserId
     core.users.add(session)
     // A reader of the own stream before the memberships are read, of the groups before their ranges are.
-    const own = session.open(`u:${user}` as StreamId)
+    const own = session.open(userStream(user))
     const all = session.open(allStream)
     await core.joinByTicket(ticket)
     await Promise.all([own.opened, all.opened])
@@ -141,7 +141,7 @@ export function createSocketServer ({ core, httpServer, log }: SocketServerOptio
     if (opened === undefined || opened.session.state !== 'opening') { socket.disconnect(true); return }
     opening.delete(socket)
     const { session, unreadJson } = opened
-    const view = core.views.peek(session.user)
+    const view = core.views.peek(userStream(session.user))
     if (view === undefined) { socket.disconnect(true); return }
     session.start(view, heads => {
       socket.emit('ready', { user: session.user, node: core.nodeId, heads, ...JSON.parse(unreadJson) as object })
@@ -153,7 +153,10 @@ export function createSocketServer ({ core, httpServer, log }: SocketServerOptio
   const works: Readonly<Record<string, (session: Session, payload: unknown) => Promise<unknown>>> = {
     sync: async (session, payload) => {
       const { cursors, limit } = validateSync(payload)
-      return await session.sync(await core.views.fresh(session.user), checkCursors(cursors, 'cursors') ?? {}, limit ?? 200)
+      const before = session.state
+      const answer = await session.sync(await core.views.fresh(session.user), checkCursors(cursors, 'cursors') ?? {}, limit ?? 200)
+      if (before === 'behind' && session.state === 'live') core.users.told(session.user, undefined)
+      return answer
     },
     read: async ({ user }, payload) => {
       const { ids, upTo } = validateRead(payload === undefined ? {} : payload)

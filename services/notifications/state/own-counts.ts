@@ -24,7 +24,15 @@ interface Segment {
   isStale: boolean
 }
 
-interface TailItem { readonly seq: number, readonly category: string, readonly expiresAt: number }
+interface Item { readonly seq: number, readonly category: string, readonly expiresAt: number }
+
+/** Arrays side by side: an object for each entry would outlive the young generation, hundreds for each user. */
+interface Tail {
+  readonly seqs: number[]
+  /** Undefined where the entry is nothing to count. */
+  readonly categories: Array<string | undefined>
+  readonly expiries: number[]
+}
 
 interface TailTotal {
   readonly state: UserState
@@ -34,11 +42,10 @@ interface TailTotal {
 
 export interface OwnCounts {
   readonly segments: Segment[]
-  tail: TailItem[]
+  /** Every entry after the last segment. */
+  tail: Tail
   /** What the tail counts to in this state, kept while only messages come. */
   tailTotal: TailTotal | undefined
-  /** Every entry after the last segment, messages or not. */
-  tailSeqs: number[]
   /** Recalled messages by seq, until they expire: perhaps not erased yet when their segment is read again. */
   recalled: Map<number, number> | undefined
   readonly limits: CountLimits
@@ -50,7 +57,8 @@ export interface OwnCounts {
 export interface CountLimits { readonly tailEntries: number, readonly segmentEntries: number, readonly mergedEntries: number }
 export const countLimits: CountLimits = { tailEntries: 256, segmentEntries: 128, mergedEntries: 2_048 }
 
-export const emptyCounts = (limits = countLimits): OwnCounts => ({ segments: [], tail: [], tailTotal: undefined, tailSeqs: [], recalled: undefined, limits, refreshing: undefined })
+export const emptyCounts = (limits = countLimits): OwnCounts => ({ segments: [], tail: emptyTail(), tailTotal: undefined, recalled: undefined, limits, refreshing: undefined })
+const emptyTail = (): Tail => ({ seqs: [], categories: [], expiries: [] })
 /** The seq up to which entries are in segments: what a reload need not read. */
 export const sealedTo = (counts: OwnCounts): number => counts.segments.at(-1)?.to ?? 0
 
@@ -58,29 +66,39 @@ const isReceived = (doc: EntryDoc): doc is MessageDoc => doc.kind === 'message' 
 
 /** Takes the next entry of the own stream, in order. Returns true when a segment was sealed (worth storing). */
 export function countEntry (counts: OwnCounts, doc: EntryDoc, change: StoredChange | undefined, state: UserState, now: number): boolean {
-  counts.tailSeqs.push(doc.seq)
-  if (isReceived(doc)) takeMessage(counts, { seq: doc.seq, category: doc.category, expiresAt: doc.expiresAt }, state)
+  const { seqs, categories, expiries } = counts.tail
+  const isCountable = isReceived(doc)
+  seqs.push(doc.seq)
+  categories.push(isCountable ? doc.category : undefined)
+  expiries.push(doc.expiresAt)
+  if (isCountable) addToTotal(counts, doc, state)
   if (change !== undefined) noteChange(counts, change, state.stream)
-  if (counts.tailSeqs.length < counts.limits.tailEntries) return false
+  if (seqs.length < counts.limits.tailEntries) return false
   seal(counts, state, now)
   return true
 }
 
-function takeMessage ({ tail, tailTotal }: OwnCounts, item: TailItem, state: UserState): void {
-  tail.push(item)
+function addToTotal ({ tailTotal }: OwnCounts, item: Item, state: UserState): void {
   if (tailTotal?.state !== state || !isUnread(state, item)) return
   add(tailTotal.counts, item.category, 1)
   tailTotal.nextExpiryMs = Math.min(tailTotal.nextExpiryMs, item.expiresAt)
 }
 
+function * itemsOf ({ seqs, categories, expiries }: Tail, count: number): Generator<Item> {
+  for (let i = 0; i < count; i++) {
+    const category = categories[i]
+    if (category !== undefined) yield { seq: seqs[i]!, category, expiresAt: expiries[i]! }
+  }
+}
+
 function seal (counts: OwnCounts, state: UserState, now: number): void {
   const { segmentEntries, mergedEntries } = counts.limits
-  const to = counts.tailSeqs[segmentEntries - 1]!
+  const { seqs, categories, expiries } = counts.tail
+  const to = seqs[segmentEntries - 1]!
   const segment: Segment = { after: sealedTo(counts), to, entries: segmentEntries, counts: new Map(), nextExpiryMs: Infinity, isStale: false }
-  countInto(segment, counts.tail.filter(item => item.seq <= to), state, now)
-  counts.tailSeqs = counts.tailSeqs.slice(segmentEntries)
+  countInto(segment, itemsOf(counts.tail, segmentEntries), state, now)
+  counts.tail = { seqs: seqs.slice(segmentEntries), categories: categories.slice(segmentEntries), expiries: expiries.slice(segmentEntries) }
   for (const [seq, expiresAt] of counts.recalled ?? []) if (expiresAt <= now) counts.recalled?.delete(seq)
-  counts.tail = counts.tail.filter(item => item.seq > to)
   counts.tailTotal = undefined
   const last = counts.segments.at(-1)
   if (last !== undefined && isEmpty(last) && isEmpty(segment) && last.entries < mergedEntries) {
@@ -90,7 +108,7 @@ function seal (counts: OwnCounts, state: UserState, now: number): void {
 
 const isEmpty = (segment: Segment): boolean => segment.counts.size === 0 && !segment.isStale
 
-function countInto (segment: Segment, items: readonly TailItem[], state: UserState, now: number): void {
+function countInto (segment: Segment, items: Iterable<Item>, state: UserState, now: number): void {
   segment.counts = new Map()
   segment.nextExpiryMs = Infinity
   for (const item of items) {
@@ -100,7 +118,7 @@ function countInto (segment: Segment, items: readonly TailItem[], state: UserSta
   }
 }
 
-function isUnread (state: UserState, item: TailItem): boolean {
+function isUnread (state: UserState, item: Item): boolean {
   const { read, archived, deleted } = flagsOf(state, state.stream, item.seq, item.category)
   return !read && !archived && !deleted
 }
@@ -115,7 +133,7 @@ function noteChange (counts: OwnCounts, change: StoredChange, own: StreamId): vo
     markStale(counts, change.message.seq, false)
     counts.recalled ??= new Map()
     counts.recalled.set(change.message.seq, change.message.expiresAt)
-    counts.tail = counts.tail.filter(item => item.seq !== change.message.seq)
+    dropFromTail(counts.tail, change.message.seq)
   } else if (change.type === 'readTo') {
     const to = change.readTo[own]
     if (to === undefined) return
@@ -125,6 +143,11 @@ function noteChange (counts: OwnCounts, change: StoredChange, own: StreamId): vo
       else { segment.counts = new Map(); segment.isStale = false; segment.nextExpiryMs = Infinity }
     }
   }
+}
+
+function dropFromTail ({ seqs, categories }: Tail, seq: number): void {
+  const at = firstIndex(seqs.length, i => seqs[i]! < seq)
+  if (seqs[at] === seq) categories[at] = undefined
 }
 
 function markStale (counts: OwnCounts, seq: number, mayAdd: boolean): void {
@@ -156,7 +179,7 @@ function tailTotal (counts: OwnCounts, state: UserState, now: number): TailTotal
   const known = counts.tailTotal
   if (known?.state === state && known.nextExpiryMs > now) return known
   const total: TailTotal = { state, counts: new Map(), nextExpiryMs: Infinity }
-  for (const item of counts.tail) {
+  for (const item of itemsOf(counts.tail, counts.tail.seqs.length)) {
     if (item.expiresAt <= now || !isUnread(state, item)) continue
     add(total.counts, item.category, 1)
     total.nextExpiryMs = Math.min(total.nextExpiryMs, item.expiresAt)
@@ -209,5 +232,5 @@ export function loadCounts (text: string, limits = countLimits): OwnCounts {
   const packed = JSON.parse(text) as PackedCounts
   const segments = packed.segments.map(([after, to, entries, nextExpiryMs, counts]): Segment =>
     ({ after, to, entries, nextExpiryMs: nextExpiryMs ?? Infinity, counts: new Map(counts), isStale: false }))
-  return { segments, tail: [], tailTotal: undefined, tailSeqs: [], recalled: packed.recalled.length === 0 ? undefined : new Map(packed.recalled), limits, refreshing: undefined }
+  return { segments, tail: emptyTail(), tailTotal: undefined, recalled: packed.recalled.length === 0 ? undefined : new Map(packed.recalled), limits, refreshing: undefined }
 }

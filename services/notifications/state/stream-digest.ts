@@ -1,7 +1,7 @@
 /**
  * What counting needs to know of a group's stream, or of that of all: one list for all users of this node.
- * It covers the stream from some seq on, as far back as somebody's count has needed. An expiry is a subtraction:
- * counts above a watermark are kept and corrected, not added up again for each user.
+ * It covers the stream from some seq on, as far back as somebody's count has needed. A count looks up how many there
+ * are above a watermark in each category, so its time does not grow with what is unread.
  */
 import type { StreamId } from '../../../shared/names.js'
 import { firstIndex } from '../../../shared/sorted.js'
@@ -14,7 +14,6 @@ import { isBelowWatermark, marksIn, type UserState } from './user-state.js'
 interface Item { readonly seq: number, readonly category: string, readonly expiresAt: number, readonly sender: string }
 
 const defaultPage = 500
-const maxRememberedCounts = 20_000
 
 export class StreamDigest {
   readonly stream: StreamId
@@ -24,8 +23,9 @@ export class StreamDigest {
   #coveredFrom: number
   /** Ascending by seq. */
   #items: Item[] = []
-  /** Counts of the items above a seq, for the seqs asked for. */
-  readonly #countsAbove = new Map<number, Counts>()
+  /** Their seqs, ascending. */
+  readonly #byCategory = new Map<string, number[]>()
+  readonly #bySender = new Map<string, number[]>()
   readonly #recalled = new Set<number>()
   #nextExpiryMs = Infinity
   #reading: Promise<void> = Promise.resolve()
@@ -52,8 +52,8 @@ export class StreamDigest {
       if (doc.recalled > 0) return
       const item = pickItem(doc)
       this.#items.push(item)
+      this.#index(item)
       this.#nextExpiryMs = Math.min(this.#nextExpiryMs, item.expiresAt)
-      this.#correct(item, 1)
     } else if (doc.kind === 'change') {
       this.#noteRecall(doc)
     }
@@ -68,11 +68,19 @@ export class StreamDigest {
     const item = this.#items[at]
     if (item?.seq !== seq) return
     this.#items.splice(at, 1)
-    this.#correct(item, -1)
+    this.#indexAll()
   }
 
-  #correct (item: Item, by: 1 | -1): void {
-    for (const [seq, counts] of this.#countsAbove) if (seq < item.seq) add(counts, item.category, by)
+  /** The newest item. */
+  #index ({ seq, category, sender }: Item): void {
+    push(this.#byCategory, category, seq)
+    push(this.#bySender, sender, seq)
+  }
+
+  #indexAll (): void {
+    this.#byCategory.clear()
+    this.#bySender.clear()
+    for (const item of this.#items) this.#index(item)
   }
 
   /** Whether every message above `from` is in the list, up to `head`. */
@@ -87,7 +95,6 @@ export class StreamDigest {
         // Made before the head was known: begins there, not with everything that the stream ever held.
         this.head = head
         this.#coveredFrom = head
-        this.#countsAbove.clear()
       }
       while (this.head < head) {
         const docs = await readAfter(store, this.stream, this.head, this.#page)
@@ -104,7 +111,7 @@ export class StreamDigest {
         }
         const last = docs.at(-1)
         this.#items = [...older.reverse(), ...this.#items]
-        this.#countsAbove.clear()
+        this.#indexAll()
         for (const item of older) this.#nextExpiryMs = Math.min(this.#nextExpiryMs, item.expiresAt)
         this.#coveredFrom = last === undefined || docs.length < this.#page ? 0 : last.seq - 1
       }
@@ -119,10 +126,11 @@ export class StreamDigest {
     if (this.#nextExpiryMs > now) return false
     this.#nextExpiryMs = Infinity
     this.#items = this.#items.filter(item => {
-      if (item.expiresAt <= now) { this.#correct(item, -1); return false }
+      if (item.expiresAt <= now) return false
       this.#nextExpiryMs = Math.min(this.#nextExpiryMs, item.expiresAt)
       return true
     })
+    this.#indexAll()
     return true
   }
 
@@ -131,28 +139,22 @@ export class StreamDigest {
     return firstIndex(this.#items.length, at => this.#items[at]!.seq <= seq)
   }
 
-  #above (seq: number): Counts {
-    let counts = this.#countsAbove.get(seq)
-    if (counts === undefined) {
-      counts = new Map()
-      for (let i = this.#indexAfter(seq); i < this.#items.length; i++) add(counts, this.#items[i]!.category, 1)
-      if (this.#countsAbove.size >= maxRememberedCounts) this.#countsAbove.clear()
-      this.#countsAbove.set(seq, counts)
-    }
-    return counts
-  }
-
   /**
    * Adds to `total` what this user has unread here: above `after` (where the user joined), above the watermarks, not
    * the user's own, corrected by the marks of single messages. Call `expire` and `cover(unreadFloor(...))` first.
    */
   addUnread (total: Counts, state: UserState, sender: string, after: number): void {
-    const floor = Math.max(after, state.readTo.get(this.stream)?.seq ?? 0)
-    for (const [category, n] of this.#above(floor)) add(total, category, n)
+    const readTo = state.readTo.get(this.stream)
+    const floor = Math.max(after, readTo?.seq ?? 0)
+    for (const [category, seqs] of this.#byCategory) {
+      const n = seqs.length - firstAbove(seqs, Math.max(floor, readTo?.byCategory.get(category) ?? 0))
+      if (n > 0) add(total, category, n)
+    }
     const isCounted = (item: Item): boolean => item.seq > floor && item.sender !== sender && !isBelowWatermark(state, this.stream, item.seq, item.category)
-    for (let i = this.#indexAfter(floor); i < this.#items.length; i++) {
-      const item = this.#items[i]!
-      if (!isCounted(item)) add(total, item.category, -1)
+    const own = this.#bySender.get(sender) ?? []
+    for (let i = firstAbove(own, floor); i < own.length; i++) {
+      const { seq, category } = this.#items[this.#indexAfter(own[i]!) - 1]!
+      if (!isBelowWatermark(state, this.stream, seq, category)) add(total, category, -1)
     }
     for (const mark of marksIn(state, this.stream)) {
       const item = this.#items[this.#indexAfter(mark.seq) - 1]
@@ -171,3 +173,11 @@ export function unreadFloor (state: UserState, stream: StreamId, after: number):
 }
 
 const pickItem = ({ seq, category, expiresAt, sender }: Item): Item => ({ seq, category, expiresAt, sender })
+
+function push (lists: Map<string, number[]>, key: string, seq: number): void {
+  const list = lists.get(key)
+  if (list === undefined) lists.set(key, [seq])
+  else list.push(seq)
+}
+
+const firstAbove = (seqs: readonly number[], seq: number): number => firstIndex(seqs.length, at => seqs[at]! <= seq)

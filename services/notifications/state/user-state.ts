@@ -74,8 +74,10 @@ function pieceOf (state: UserState, seq: number): MarkPiece {
 
 export const basePiece = (state: UserState): MarkPiece => state.pieces.at(-1)!
 
-export const markOf = (state: UserState, stream: StreamId, seq: number): Mark | undefined =>
-  pieceOf(state, seq).marks.get(markKey(stream, seq))
+export function markOf (state: UserState, stream: StreamId, seq: number): Mark | undefined {
+  const { marks } = pieceOf(state, seq)
+  return marks.size === 0 ? undefined : marks.get(markKey(stream, seq)) // of most users none: no key for nothing
+}
 
 /** Whether the watermarks alone make this message read. */
 export function isBelowWatermark (state: UserState, stream: StreamId, seq: number, category: string): boolean {
@@ -92,9 +94,17 @@ export function flagsOf (state: UserState, stream: StreamId, seq: number, catego
   }
 }
 
-export function * marksIn (state: UserState, stream: StreamId): Generator<Mark> {
-  for (const piece of state.pieces) for (const mark of piece.marks.values()) if (mark.stream === stream) yield mark
+/** By seq only from piece to piece. */
+export function marksIn (state: UserState, stream: StreamId): readonly Mark[] {
+  let found: Mark[] | undefined
+  for (const { marks } of state.pieces) {
+    if (marks.size === 0) continue // of most users: this runs for each number
+    for (const mark of marks.values()) if (mark.stream === stream) (found ??= []).push(mark)
+  }
+  return found ?? noMarks
 }
+
+const noMarks: readonly Mark[] = []
 
 /** Folds one change of the own stream; changes come in the order of their seqs, each once. */
 export function foldChange (state: UserState, seq: number, change: StoredChange): void {

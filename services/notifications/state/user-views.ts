@@ -44,8 +44,8 @@ export interface UserView {
 export interface UserViews {
   /** The view, loaded, and as new as a read that begins now. */
   fresh: (user: UserId) => Promise<UserView>
-  /** The view if it is in memory, however old. */
-  peek: (user: UserId) => UserView | undefined
+  /** The view of the user whose own stream this is, if it is in memory, however old. */
+  peek: (own: StreamId) => UserView | undefined
   /** Takes an entry of a user's own stream as it comes live. */
   accept: (stream: StreamId, doc: EntryDoc) => void
   /** Resolves when the fold is stored up to at least this seq of the own stream. */
@@ -69,14 +69,15 @@ export interface UserViewsOptions {
 
 export function createUserViews ({ store, heads, now, limits }: UserViewsOptions): UserViews {
   const views = new Map<UserId, Promise<UserView>>()
-  const loaded = new Map<UserId, UserView>()
+  /** By the user's own stream. */
+  const loaded = new Map<StreamId, UserView>()
   const pins = new Map<UserId, number>()
 
   function viewOf (user: UserId): Promise<UserView> {
     let view = views.get(user)
     if (view === undefined) {
       view = load(user)
-      view.then(ready => { loaded.set(user, ready) }, () => { views.delete(user) })
+      view.then(ready => { loaded.set(ready.stream, ready) }, () => { views.delete(user) })
       if (views.size >= maxViews) evict()
     } else {
       views.delete(user)
@@ -91,7 +92,7 @@ export function createUserViews ({ store, heads, now, limits }: UserViewsOptions
       if (left-- === 0) return
       if (pins.has(user)) continue
       views.delete(user)
-      loaded.delete(user)
+      loaded.delete(userStream(user))
     }
   }
 
@@ -258,13 +259,13 @@ export function createUserViews ({ store, heads, now, limits }: UserViewsOptions
   }
 
   const accept = (stream: StreamId, doc: EntryDoc): void => {
-    const view = loaded.get(stream.slice(2) as UserId)
+    const view = loaded.get(stream)
     if (view?.phase !== 'live' || doc.seq <= view.head || placeOfEntry(doc.key).prev !== view.head) return // a hole: `fresh` reads on
     if (take(view, doc)) void inTurn(view, async () => await storeCounts(view)).catch(() => {}) // only a cache
   }
 
   return {
-    peek: user => loaded.get(user),
+    peek: own => loaded.get(own),
     accept,
     fresh: async user => {
       const view = await viewOf(user)

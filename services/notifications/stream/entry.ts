@@ -94,9 +94,15 @@ export const volatileWire = (id: string, text: string): string =>
 export const goneWire = (stream: StreamId, prev: number, seq: number): string =>
   `{"type":"gone","stream":${JSON.stringify(stream)},"seq":${seq},"prev":${prev}}`
 
-/** An entry on its way between nodes: a head that fits one small parse, then the stored text untouched. */
+type EntryHead = [kind: EntryDoc['kind'], key: string, v: number, purgeAt: number | null, seq: number, id: string, expiresAt: number]
+type MessageHead = [...EntryHead, sender: string, category: string, boxes: MessageDoc['boxes'], recalled: number]
+
+/** An entry on its way between nodes: a head that fits one small parse, its fields by place, then the stored text untouched. */
 export function encodeEntry (doc: EntryDoc): Buffer {
-  const { text, ...head } = doc
+  const { kind, key, v, purgeAt, seq, id, expiresAt, text } = doc
+  const head: EntryHead | MessageHead = kind === 'message'
+    ? [kind, key, v, purgeAt, seq, id, expiresAt, doc.sender, doc.category, doc.boxes, doc.recalled]
+    : [kind, key, v, purgeAt, seq, id, expiresAt]
   return Buffer.from(`${JSON.stringify(head)}\n${text}`)
 }
 
@@ -104,6 +110,7 @@ export function decodeEntry (payload: Uint8Array): EntryDoc {
   const whole = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString('utf8')
   const end = whole.indexOf('\n')
   if (end < 0) throw new GatepostError('GP_INTERNAL', 'a broadcast without an entry')
-  const doc = JSON.parse(whole.slice(0, end)) as EntryDoc
-  return { ...doc, text: whole.slice(end + 1) }
+  const [kind, key, v, purgeAt, seq, id, expiresAt, sender, category, boxes, recalled] = JSON.parse(whole.slice(0, end)) as MessageHead
+  const text = whole.slice(end + 1)
+  return kind === 'message' ? { kind, key, v, purgeAt, seq, id, expiresAt, sender, category, boxes, recalled, text } : { kind, key, v, purgeAt, seq, id, expiresAt, text }
 }

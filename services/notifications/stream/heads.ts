@@ -30,21 +30,19 @@ export function createHeads ({ store, now }: { store: Store, now: () => number }
   const seen = new Map<StreamId, Seen>()
 
   const remember = (stream: StreamId, { seq, purgeAt }: EntryDoc, lastAt: number): void => {
-    const known = seen.get(stream)
-    if (known === undefined) {
-      if (seen.size >= maxSeen) seen.delete(seen.keys().next().value!)
-      seen.set(stream, { seq, purgeAt: purgeAt ?? Infinity, lastAt })
-      return
-    }
-    known.seq = seq
-    known.purgeAt = purgeAt ?? Infinity
-    known.lastAt = lastAt
+    if (seen.size >= maxSeen) seen.delete(seen.keys().next().value!)
+    seen.set(stream, { seq, purgeAt: purgeAt ?? Infinity, lastAt })
   }
 
   return {
     see: (stream, doc) => {
       const known = seen.get(stream)
-      if (known === undefined || known.seq < doc.seq) remember(stream, doc, now())
+      if (known === undefined) remember(stream, doc, now())
+      else if (known.seq < doc.seq) {
+        known.seq = doc.seq
+        known.purgeAt = doc.purgeAt ?? Infinity
+        known.lastAt = now()
+      }
     },
     fresh: async streams => {
       const heads: number[] = new Array<number>(streams.length).fill(0)

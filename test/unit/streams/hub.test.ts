@@ -22,9 +22,9 @@ async function start (readers: Record<StreamId, number>, deliveryMs: number) {
   for (const [id, count] of Object.entries(readers) as Array<[StreamId, number]>) {
     for (let i = 0; i < count; i++) {
       const reader: StreamReader = {
-        deliver: (stream, frame) => {
+        deliver: frame => {
           const end = performance.now() + deliveryMs
-          if (i === 0) told.push({ stream, seqs: seqsOf(frame.packet) })
+          if (i === 0) told.push({ stream: id, seqs: seqsOf(frame.packet) })
           while (performance.now() < end);
         }
       }

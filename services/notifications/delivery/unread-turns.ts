@@ -1,0 +1,177 @@
+/**
+ * When users are told how many messages they have not read. A number goes with the next entry to its user, in the same
+ * write; where none comes soon, alone. Then it rests, so that a user is told at most four times a second, the last
+ * number always.
+ *
+ *   idle → (touched) due → (told) resting → idle
+ */
+import type { Log } from '../../../shared/log.js'
+import { userStream, type StreamId, type UserId } from '../../../shared/names.js'
+import type { CountedUnread, UnreadCounter } from '../state/unread.js'
+import type { UserView, UserViews } from '../state/user-views.js'
+import { eventFrame, type Frame } from './frame.js'
+import type { Hub } from './hub.js'
+import type { Session } from './session.js'
+
+/** How long a number waits for an entry to go with, and how long one that was told rests. */
+const waitMs = 50
+const restMs = 250
+/** Numbers are told alone for so long at a time; a pause so many times as long follows, so that entries go first. */
+const sliceMs = 2
+const pausePerSlice = 9
+const tickMs = 25
+/** So many numbers at most go with entries between two ticks: a crowd's entries are not held up by a number for each. */
+const ridesPerTick = 200
+
+/** The turn of one user. */
+export class UnreadTurn {
+  readonly user: UserId
+  /** The user's own stream. */
+  readonly own: StreamId
+  readonly sessions: ReadonlySet<Session>
+  /** What all its sockets were told last; undefined when that is not known of each. */
+  lastUnread: string | undefined
+  /** Ms since 1970 at which the number changes by itself. */
+  nextExpiryMs = Infinity
+  phase: 'idle' | 'due' | 'resting' = 'idle'
+  isTouched = false
+  /** `performance.now()` at which a due one is told alone, and a resting one has rested. */
+  until = 0
+  readonly #ride: UnreadTurns['ride']
+
+  constructor (user: UserId, sessions: ReadonlySet<Session>, { ride }: Pick<UnreadTurns, 'ride'>) {
+    this.user = user
+    this.own = userStream(user)
+    this.sessions = sessions
+    this.#ride = ride
+  }
+
+  /** The number as a frame to send right behind an entry to this session, if it is due; the other sessions get it now. */
+  ride (session: Session): Frame | undefined { return this.phase === 'due' ? this.#ride(this, session) : undefined }
+}
+
+export interface UnreadTurns {
+  /** Something may have changed the user's number. */
+  touch: (turn: UnreadTurn) => void
+  ride: (turn: UnreadTurn, session: Session) => Frame | undefined
+  close: () => void
+}
+
+export interface UnreadTurnsOptions {
+  readonly hub: () => Hub
+  readonly views: Pick<UserViews, 'peek' | 'fresh'>
+  readonly unread: Pick<UnreadCounter, 'count'>
+  readonly log: Log
+}
+
+export function createUnreadTurns ({ hub, views, unread, log }: UnreadTurnsOptions): UnreadTurns {
+  /** Each in the order of `until`; among the due ones are some that were told meanwhile. */
+  let due: UnreadTurn[] = []
+  let resting: UnreadTurn[] = []
+  let ridesLeft = ridesPerTick
+  let lastFrame: { readonly json: string, readonly frame: Frame } | undefined
+  let timer: NodeJS.Timeout | undefined
+  let isClosed = false
+
+  function touch (turn: UnreadTurn): void {
+    turn.isTouched = true
+    if (turn.phase !== 'idle') return
+    turn.phase = 'due'
+    turn.until = performance.now() + waitMs
+    due.push(turn)
+    schedule(tickMs)
+  }
+
+  function rest (turn: UnreadTurn, at: number): void {
+    turn.isTouched = false
+    turn.phase = 'resting'
+    turn.until = at + restMs
+    resting.push(turn)
+  }
+
+  function schedule (ms: number): void {
+    if (timer === undefined && !isClosed) timer = setTimeout(() => { void tick() }, ms)
+  }
+
+  async function tick (): Promise<void> {
+    const begun = performance.now()
+    ridesLeft = ridesPerTick
+    endRests(begun)
+    const told: Array<Promise<void>> = []
+    let count = 0
+    for (; count < due.length && due[count]!.until <= begun && (count % 8 > 0 || performance.now() - begun < sliceMs); count++) {
+      const turn = due[count]!
+      if (turn.phase !== 'due') continue
+      rest(turn, begun)
+      told.push(tell(turn))
+    }
+    if (count > 0) due = due.slice(count)
+    const tookMs = performance.now() - begun
+    await Promise.all(told) // where something must be read
+    timer = undefined
+    if (due.length + resting.length > 0) schedule(due.length > 0 && due[0]!.until <= begun ? Math.max(1, tookMs * pausePerSlice) : tickMs)
+  }
+
+  function endRests (at: number): void {
+    let count = 0
+    for (; count < resting.length && resting[count]!.until <= at; count++) {
+      const turn = resting[count]!
+      turn.phase = 'idle'
+      if (turn.isTouched) touch(turn)
+    }
+    if (count > 0) resting = resting.slice(count)
+  }
+
+  /** Undefined where the view lags behind what the user's sockets were given. */
+  function currentView ({ own }: UnreadTurn): UserView | undefined {
+    const view = views.peek(own)
+    return view !== undefined && view.head < (hub().get(own)?.head ?? 0) ? undefined : view
+  }
+
+  const countOf = (view: UserView): CountedUnread | Promise<CountedUnread> => unread.count(view, stream => hub().get(stream)?.head ?? 0)
+
+  /** The frame, if it says anything new. */
+  function frameOf (turn: UnreadTurn, counted: CountedUnread): Frame | undefined {
+    turn.nextExpiryMs = counted.nextExpiryMs
+    const json = JSON.stringify(counted.unread)
+    if (json === turn.lastUnread) return undefined
+    turn.lastUnread = json
+    // Of a crowd many have the same.
+    if (lastFrame?.json !== json) lastFrame = { json, frame: eventFrame('unread', json) }
+    return lastFrame.frame
+  }
+
+  function ride (turn: UnreadTurn, by: Session): Frame | undefined {
+    if (ridesLeft === 0) return undefined
+    const view = currentView(turn)
+    if (view === undefined) return undefined
+    const counted = countOf(view)
+    if (counted instanceof Promise) { counted.catch(() => {}); return undefined } // whoever tells it alone waits for it
+    ridesLeft--
+    rest(turn, performance.now())
+    const frame = frameOf(turn, counted)
+    if (frame !== undefined) for (const session of turn.sessions) if (session !== by) session.deliverLatest(frame)
+    return frame
+  }
+
+  async function tell (turn: UnreadTurn): Promise<void> {
+    if (turn.sessions.size === 0) return
+    try {
+      const counting = countOf(currentView(turn) ?? await views.fresh(turn.user))
+      const frame = frameOf(turn, counting instanceof Promise ? await counting : counting)
+      if (frame !== undefined) for (const session of turn.sessions) session.deliverLatest(frame)
+    } catch (error) {
+      log.warn({ err: error, user: turn.user }, 'unread messages could not be counted')
+      touch(turn)
+    }
+  }
+
+  return {
+    touch,
+    ride,
+    close: () => {
+      isClosed = true
+      clearTimeout(timer)
+    }
+  }
+}
