@@ -21,7 +21,7 @@
  * beginnings of one stream cannot both exist. That a stream is empty is never remembered.
  */
 import type { Log } from '../../../shared/log.js'
-import { decodeTime, encodeTime, fromMs, toMs, ticksPerMs, type Clock } from '../../../shared/clock.js'
+import { encodeTime, fromMs, timeOfId, toMs, ticksPerMs, type Clock } from '../../../shared/clock.js'
 import { GatepostError } from '../../../shared/errors.js'
 import { entriesAfter, entriesBefore, entryKey, locatorKey, ownerRange } from '../../../shared/keys.js'
 import type { StreamId } from '../../../shared/names.js'
@@ -189,7 +189,7 @@ export function createAppender (options: AppenderOptions): Appender {
   const hasRoom = (entries: number, chars: number): boolean => waitingEntries + entries <= maxQueuedEntries && waitingChars + chars <= maxQueuedChars
 
   const append: Appender['append'] = (stream, draft, { whole, giveUpMs } = {}) => {
-    const time = decodeTime(draft.id.slice(0, 11))
+    const time = timeOfId(draft.id)
     if (time > fromMs(clock.now()) + 10_000 * ticksPerMs) {
       return Promise.reject(new GatepostError('GP_VALIDATION', 'id: its time is more than 10 s ahead of this node\'s clock'))
     }
