@@ -4,6 +4,7 @@
  */
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { createRequestTimes, type AnsweredRequest } from './request-times.js'
 
 /** What a scrape of any instance in this process shows beside its own; close it last. */
 export interface ProcessMetrics {
@@ -25,8 +26,7 @@ export interface Metrics {
   /** `read` is asked at every scrape. */
   gauge: (name: string, help: string, read: () => number) => Gauge
   histogram: <L extends string = never>(name: string, help: string, buckets: readonly number[], labels?: readonly L[]) => Histogram<L>
-  /** `route` is the pattern (`/messages/:id`), never the address: the number of series must stay bounded. */
-  observeRequest: (request: { method: string, route: string, status: number, seconds: number }) => void
+  observeRequest: (request: AnsweredRequest) => void
   /** The page for Prometheus: this instance's metrics and the process's. */
   text: () => Promise<string>
   readonly contentType: string
@@ -36,7 +36,7 @@ export interface Metrics {
 
 const prefix = 'gatepost_'
 /** 0.5 ms to 10 s. */
-const requestBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10]
+const requestBounds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10]
 const lagResolutionMs = 10
 const lagWindowMs = 1000
 
@@ -75,15 +75,11 @@ export function createProcessMetrics (): ProcessMetrics {
 export function createMetrics ({ processMetrics }: { processMetrics?: ProcessMetrics | undefined } = {}): Metrics {
   const registry = new Registry()
   const ofProcess = processMetrics ?? createProcessMetrics()
-  const requests = new Histogram({
+  const requests = createRequestTimes({
     name: prefix + 'http_request_seconds',
     help: 'Time from the request line to the last byte of the answer.',
-    labelNames: ['method', 'route', 'status'] as const,
-    buckets: requestBuckets,
-    registers: [registry]
+    bounds: requestBounds
   })
-
-  const seriesByName = new Map<string, ReturnType<typeof requests.labels>>()
 
   return {
     registry,
@@ -106,13 +102,8 @@ export function createMetrics ({ processMetrics }: { processMetrics?: ProcessMet
       return gauge
     },
     histogram: (name, help, buckets, labels = []) => new Histogram({ name: prefix + name, help, buckets: [...buckets], labelNames: labels, registers: [registry] }),
-    observeRequest ({ method, route, status, seconds }) {
-      const name = `${method} ${status} ${route}`
-      let series = seriesByName.get(name)
-      if (series === undefined) seriesByName.set(name, series = requests.labels(method, route, String(status)))
-      series.observe(seconds)
-    },
-    text: async () => `${await registry.metrics()}\n${await ofProcess.registry.metrics()}`,
+    observeRequest: requests.observe,
+    text: async () => `${await registry.metrics()}\n${requests.text()}\n${await ofProcess.registry.metrics()}`,
     contentType: registry.contentType,
     close () {
       registry.clear()

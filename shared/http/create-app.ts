@@ -16,7 +16,7 @@
  */
 import cors from '@fastify/cors'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifySchemaCompiler, type RawServerDefault } from 'fastify'
+import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest, type FastifySchemaCompiler, type RawServerDefault } from 'fastify'
 import { isUtf8 } from 'node:buffer'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { TSchema } from 'typebox'
@@ -81,16 +81,17 @@ export async function createApp ({ log, metrics, bodyLimitBytes }: AppOptions): 
   app.setNotFoundHandler((request, reply) => refuse(new GatepostError('GP_NOT_FOUND', `no route ${request.method} ${pathOf(request.url)}`), reply, log))
   parseJsonOnly(app)
 
-  app.addHook('onRequest', (_request, reply, done) => {
+  app.addHook('onRequest', (request, reply, done) => {
     void reply.headers(dataHeaders)
+    const startMs = performance.now()
+    // For a hook onResponse Fastify puts two listeners on each answer and takes them off again.
+    reply.raw.on('close', () => { if (reply.raw.writableFinished) answered(request, reply.statusCode, performance.now() - startMs) })
     done()
   })
-  app.addHook('onResponse', (request, reply, done) => {
-    const { method, routeOptions: { url: route = 'unknown' } } = request
-    metrics.observeRequest({ method, route, status: reply.statusCode, seconds: reply.elapsedTime / 1000 })
-    if (log.isLevelEnabled('debug')) log.debug({ event: 'request', method, route, status: reply.statusCode, ms: Math.round(reply.elapsedTime) })
-    done()
-  })
+  const answered = ({ method, routeOptions: { url: route = 'unknown' } }: FastifyRequest, status: number, ms: number): void => {
+    metrics.observeRequest({ method, route, status, seconds: ms / 1000 })
+    if (log.isLevelEnabled('debug')) log.debug({ event: 'request', method, route, status, ms: Math.round(ms) })
+  }
   // In a context of its own, so that its hook runs for preflights alone.
   await app.register(async preflights => {
     await preflights.register(cors, {

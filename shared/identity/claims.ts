@@ -71,11 +71,11 @@ function readGroups (value: unknown): readonly string[] {
 }
 
 /** Absent = `user`. Words that mean nothing here (an OpenID provider's own scopes) are passed over. */
-export function readScopes (value: unknown): ReadonlySet<Scope> {
-  if (value === undefined) return new Set<Scope>(['user'])
+export function readScopes (value: unknown): readonly Scope[] {
+  if (value === undefined) return ['user']
   if (typeof value !== 'string') throw invalidClaim('scope', value, 'words separated by spaces')
   const words = value.split(' ')
-  return new Set(allScopes.filter(scope => words.includes(scope)))
+  return allScopes.filter(scope => words.includes(scope))
 }
 
 export const isTicketPayload = ({ aud }: Payload): boolean => aud === ticketAudience || (Array.isArray(aud) && aud.includes(ticketAudience))

@@ -1,6 +1,6 @@
 /** Signs what Gatepost itself gives out: tokens of the command line and the demo, and Gate's tickets. HS256 always. */
-import { createSigner } from 'fast-jwt'
 import { ticketAudience, type Scope } from './claims.js'
+import { createHs256Signer } from './hs256.js'
 
 export const ticketTtlMs = 15 * 60_000
 
@@ -18,7 +18,7 @@ export function signToken ({ secret, sub, scopes, groups, ttlMs, now = Date.now 
   return createHs256Signer(secret)({
     sub,
     scope: scopes.join(' '),
-    ...groups.length > 0 && { groups },
+    groups: groups.length > 0 ? groups : undefined,
     iat: Math.floor(issuedAt / 1000),
     exp: Math.ceil((issuedAt + ttlMs) / 1000)
   })
@@ -49,11 +49,11 @@ export function createTicketSigner ({ secret, now = Date.now }: { secret: string
       aud: ticketAudience,
       sub: user,
       node,
-      ...groups.length > 0 && { groups },
+      groups: groups.length > 0 ? groups : undefined,
       iat: Math.floor(issuedAt / 1000),
       exp,
       tokenExp: userTokenExpiresAt / 1000,
-      ...userTokenIssuedAt !== undefined && { tokenIat: userTokenIssuedAt / 1000 }
+      tokenIat: userTokenIssuedAt === undefined ? undefined : userTokenIssuedAt / 1000
     })
     return { ticket, expiresAt: exp * 1000 }
   }
@@ -62,7 +62,3 @@ export function createTicketSigner ({ secret, now = Date.now }: { secret: string
 /** One ticket; who signs many keeps a signer. */
 export const signTicket = ({ secret, now, ...claims }: TicketClaims & { secret: string, now?: () => number }): SignedTicket =>
   createTicketSigner({ secret, ...now !== undefined && { now } })(claims)
-
-/** As bytes, so that no secret is taken for a PEM key by its looks. */
-const createHs256Signer = (secret: string): (payload: object) => string =>
-  createSigner({ key: Buffer.from(secret), algorithm: 'HS256' })

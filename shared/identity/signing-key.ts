@@ -5,16 +5,23 @@
 import { createPublicKey, type KeyObject } from 'node:crypto'
 import { createVerifier } from 'fast-jwt'
 import { invalidToken, toPayload, type Payload } from './claims.js'
+import { createHs256Check } from './hs256.js'
 
 /** Throws GP_TOKEN_INVALID; looks at the signature only, at no claim. */
 export type SignatureCheck = (token: string) => Payload
 
-export const checkWithSecret = (secret: string): SignatureCheck => createCheck(Buffer.from(secret), 'HS256')
+export const checkWithSecret = (secret: string): SignatureCheck => toSignatureCheck(createHs256Check(secret))
 
 /** `pem` as settings take it: SPKI of an RSA, EC P-256 or Ed25519 key. Throws a plain Error for another. */
 export function checkWithPublicKey (pem: string): SignatureCheck {
   const key = createPublicKey(pem)
-  return createCheck(key.export({ format: 'pem', type: 'spki' }), algorithmOf(key))
+  return toSignatureCheck(createVerifier({
+    key: key.export({ format: 'pem', type: 'spki' }),
+    algorithms: [algorithmOf(key)],
+    cache: false,
+    ignoreExpiration: true,
+    ignoreNotBefore: true
+  }))
 }
 
 function algorithmOf (key: KeyObject): 'RS256' | 'ES256' | 'EdDSA' {
@@ -25,8 +32,7 @@ function algorithmOf (key: KeyObject): 'RS256' | 'ES256' | 'EdDSA' {
   throw new Error('GATEPOST_AUTH_PUBLIC_KEY: takes an RSA, EC P-256 or Ed25519 public key')
 }
 
-function createCheck (key: string | Buffer, algorithm: 'HS256' | 'RS256' | 'ES256' | 'EdDSA'): SignatureCheck {
-  const verify = createVerifier({ key, algorithms: [algorithm], cache: false, ignoreExpiration: true, ignoreNotBefore: true })
+function toSignatureCheck (verify: (token: string) => unknown): SignatureCheck {
   return token => {
     let payload: unknown
     // Which part of it was wrong is nothing to tell a stranger.

@@ -87,8 +87,8 @@ function readIdentity (payload: Payload, givable: readonly Scope[], nowMs: numbe
   if (isTicketPayload(payload)) throw invalidToken('token: got a ticket; takes the token that the site issued')
   const { sub, groups, issuedAt, expiresAt } = readCommonClaims(payload, nowMs)
   const claimed = readScopes(payload.scope)
-  const scopes = new Set([...claimed].filter(scope => givable.includes(scope)))
-  if (claimed.size > 0 && scopes.size === 0) throw invalidToken(`scope: the key of this token does not sign for ${[...claimed].join(', ')}`)
+  const scopes = new Set(claimed.filter(scope => givable.includes(scope)))
+  if (claimed.length > 0 && scopes.size === 0) throw invalidToken(`scope: the key of this token does not sign for ${claimed.join(', ')}`)
   if (expiresAt === undefined && scopes.has('user')) throw invalidToken('exp: got nothing; takes seconds since 1970')
   if (expiresAt !== undefined && nowMs >= expiresAt) throw new GatepostError('GP_TOKEN_EXPIRED', `exp: the token expired at ${new Date(expiresAt).toISOString()}`)
   return { sub, scopes, groups, issuedAt, expiresAt }

@@ -71,7 +71,7 @@ function environment (settings: Settings): NodeJS.ProcessEnv {
 }
 
 export function runGatepost (args: readonly string[], { cwd, settings = {}, program = bin }: { cwd: string, settings?: Settings, program?: string }): GatepostProcess {
-  const child: ChildProcess = spawn(process.execPath, ['--max-semi-space-size=64', program, ...args], { cwd, env: environment(settings), stdio: ['ignore', 'pipe', 'pipe'] })
+  const child: ChildProcess = spawn(process.execPath, ['--max-semi-space-size=64', '--initial-heap-size=256', program, ...args], { cwd, env: environment(settings), stdio: ['ignore', 'pipe', 'pipe'] })
   let out = ''
   let err = ''
   const exited = new Promise<number | NodeJS.Signals>((resolve, reject) => {

@@ -53,9 +53,9 @@ t.test('image - what is copied exists and is not ignored', async t => {
   for (const path of allowed) t.ok(sources.includes(path), `${path} is let through for a reason`)
 })
 
-t.test('image - node is process 1, not root, with the larger semi-space', async t => {
+t.test('image - node is process 1, not root, with the larger semi-space and heap', async t => {
   t.equal(valueOf('USER'), 'node')
-  t.strictSame(JSON.parse(valueOf('ENTRYPOINT')), ['node', '--max-semi-space-size=64', 'bin/gatepost.js'])
+  t.strictSame(JSON.parse(valueOf('ENTRYPOINT')), ['node', '--max-semi-space-size=64', '--initial-heap-size=256', 'bin/gatepost.js'])
   t.ok(final.findIndex(({ name }) => name === 'USER') < final.findIndex(({ name }) => name === 'ENTRYPOINT'))
   t.match(valueOf('HEALTHCHECK'), 'deploy/healthcheck.js')
 })

@@ -1,4 +1,5 @@
 import type { InjectOptions } from 'fastify'
+import type { IncomingMessage } from 'node:http'
 import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import t, { type Test } from 'tap'
@@ -16,6 +17,9 @@ import { until } from '../helpers/until.js'
 
 const Thing = Type.Object({ count: Type.Integer({ description: 'a whole number' }), note: Type.Optional(Type.String()) }, { additionalProperties: false })
 
+/** Requests that are never answered. */
+const waiting: IncomingMessage[] = []
+
 async function testApp (test: Test, { missing = {} }: { missing?: Record<string, true | string> } = {}): Promise<{ app: App, lines: string[] }> {
   const lines: string[] = []
   const log = createLog({ level: 'info', isPretty: false, destination: { write: line => { lines.push(line) } } })
@@ -28,6 +32,7 @@ async function testApp (test: Test, { missing = {} }: { missing?: Record<string,
   app.post('/empty', async request => ({ body: request.body ?? null }))
   app.get('/named/:name', { schema: { params: Type.Object({ name: Name('a name') }) } }, async request => request.params)
   app.get('/list', { schema: { querystring: Type.Object({ limit: Type.Optional(Type.String({ pattern: '^[0-9]+$', description: 'a number' })) }, { additionalProperties: false }) } }, async request => request.query)
+  app.get('/never', async ({ raw }) => { waiting.push(raw); await new Promise(() => {}) })
   app.get('/broken', async () => { throw new Error('secret detail') })
   app.get('/refused', async () => { throw new GatepostError('GP_OVERLOADED', 'too much', { retryAfterSeconds: 2.5 }) })
   app.get('/internal', async () => { throw new GatepostError('GP_INTERNAL', 'secret detail') })
@@ -136,7 +141,22 @@ t.test('probes - readyz says what is missing', async t => {
   t.match(await ready.app.inject('/livez'), { statusCode: 200, body: '{"status":"alive"}' })
   const waiting = await testApp(t, { missing: { dispatch: 'not connected', store: true } })
   t.match(await waiting.app.inject('/readyz'), { statusCode: 503, body: '{"status":"not ready","checks":{"dispatch":"not connected","store":"ok"}}' })
-  t.match((await ready.app.inject('/metrics')).body, /gatepost_http_request_seconds_count\{method="GET",route="\/readyz",status="200"\} 1/)
+})
+
+t.test('app - each answer is counted once, under the pattern of its route; one that nobody got is not', async t => {
+  const { app } = await testApp(t)
+  const url = await listenOn(app, { host: '127.0.0.1', port: 0 })
+  const counted = async (): Promise<string[]> => [...(await (await fetch(`${url}/metrics`)).text()).matchAll(/^gatepost_http_request_seconds_count\{(.*)\} (\d+)$/gm)]
+    .map(([, labels = '', count = '']) => `${labels.replaceAll(/\w+=|"/g, '')} ${count}`).filter(text => !text.includes('/metrics')).sort()
+  for (const path of ['/named/a', '/named/b', '/nowhere']) await (await fetch(url + path)).text()
+  await (await fetch(`${url}/named/c`, { method: 'HEAD' })).text()
+  const gone = new AbortController()
+  const left = fetch(`${url}/never`, { signal: gone.signal }).catch(() => 'left')
+  await until('the request is there', () => waiting.length > 0)
+  gone.abort()
+  t.equal(await left, 'left')
+  await until('its connection is gone', () => waiting.every(({ destroyed }) => destroyed))
+  t.same(await counted(), ['GET,/named/:name,200 2', 'GET,unknown,404 1', 'HEAD,/named/:name,200 1'])
 })
 
 t.test('openapi - the document shows the schemas, security and refusals of the routes', async t => {

@@ -125,7 +125,34 @@ t.test('tokens - algorithms beside the one of the key', async t => {
   const input = `${encode({ alg: 'HS512' })}.${encode(valid)}`
   t.throws(() => verify(`${input}.${createHmac('sha512', secret).update(input).digest('base64url')}`), invalid)
   t.throws(() => verify(`${encode({ alg: 'none' })}.${encode(valid)}.`), invalid)
-  t.throws(() => verify(hs256(valid, secret, { alg: 'HS256', crit: ['exp'], exp: 1 })), invalid, 'unknown critical header')
+  for (const header of [{ alg: 'HS256', crit: ['exp'], exp: 1 }, { alg: 'HS256', crit: [] }, { alg: 'HS256', crit: null }, { alg: 'RS256' }, { alg: 'hs256' }, { alg: ['HS256'] }, {}, [], ['HS256']]) {
+    t.throws(() => verify(hs256(valid, secret, header)), invalid, JSON.stringify(header))
+  }
+  t.throws(() => verify(hs256(valid, secret, null as unknown as object)), invalid, 'no header')
+})
+
+t.test('tokens - headers of several signers, in any order, and none of them opens the way for another', async t => {
+  const { verify } = verifierAt()
+  const good = [{ alg: 'HS256', typ: 'JWT' }, { alg: 'HS256' }, { typ: 'at+jwt', kid: '1', alg: 'HS256' }]
+  for (const header of [...good, ...good]) {
+    t.equal(verify(hs256(valid, secret, header)).sub, 'ann', JSON.stringify(header))
+    t.throws(() => verify(hs256(valid, siteSecret, header)), invalid, 'the same header, another key')
+    t.throws(() => verify(hs256(valid, secret, { ...header, alg: 'HS384' })), invalid)
+    t.throws(() => verify(hs256(valid, secret, { ...header, alg: 'HS384' })), invalid, 'the second time, too')
+  }
+})
+
+t.test('tokens - base64url in its one form', async t => {
+  const { verify } = verifierAt()
+  const token = hs256(valid)
+  const last = token.at(-1) ?? ''
+  const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
+  const sameBytes = alphabet[alphabet.indexOf(last) ^ 1] ?? ''
+  for (const other of [token.slice(0, -1) + sameBytes, `${token}=`, token.replace('.', '=.'), ` ${token}`, token.replace('.', '..'), token.split('.').slice(0, 2).join('.')]) {
+    t.throws(() => verify(other), invalid, JSON.stringify(other.slice(-12)))
+  }
+  for (const payload of ['', 'null', '[]', '"x"', '5', '{']) t.throws(() => verify(hs256(payload)), invalid, `payload ${payload}`)
+  t.throws(() => createTokenVerifier({ secret: '', auth: { kind: 'secret', secret: '' } }), /empty secret/)
 })
 
 t.test('tokens - each key gives its own scopes only', async t => {
