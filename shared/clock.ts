@@ -94,5 +94,8 @@ export function parseMessageId (id: string): { time: number, home: string } | un
   return time <= Number.MAX_SAFE_INTEGER ? { time, home: id.slice(timeDigits + 16) } : undefined
 }
 
+/** The logical time of an id that is known to be one. */
+export const timeOfId = (id: string): number => decodeTime(id.slice(0, timeDigits))
+
 /** The first 4 hex digits of SHA-1: spreads owners over the key space, so over shards. */
 export const hash4 = (text: string): string => hash('sha1', text).slice(0, 4)

@@ -52,8 +52,8 @@ export interface NodeCore {
   /** Throws GP_TOKEN_INVALID, GP_TICKET_WRONG_NODE, GP_TICKET_EXPIRED. */
   readonly verifyTicket: (text: string) => Ticket
   readonly verifyToken: TokenVerifier['verify']
-  /** Makes the user a member of the groups that the ticket's token names; once for each ticket. */
-  readonly joinByTicket: (ticket: Ticket) => Promise<void>
+  /** Makes the user a member of the groups that the ticket's token names; once for each ticket. Undefined where nothing is to be done. */
+  readonly joinByTicket: (ticket: Ticket) => Promise<void> | undefined
   /** Messages of a user, in order, each counted against the user's rate (GP_RATE_LIMIT). */
   readonly postByUser: (user: UserId, outgoing: readonly Outgoing[]) => Array<Promise<Posted>>
   readonly postAll: (sender: Sender, outgoing: readonly Outgoing[]) => Array<Promise<Posted>>
@@ -192,10 +192,9 @@ export function createNodeCore (options: NodeCoreOptions): NodeCore {
   return {
     nodeId, store, now, log, heads, appender, handOver, views, hub, users, topics, unread, pages, marks, groups, recall, isDraining, verifyTicket, postAll,
     verifyToken: tokens.verify,
-    joinByTicket: async ticket => {
-      if (ticket.groups.length === 0 || joined.has(ticket)) return
-      await groups.joinByToken(ticket.user as UserId, ticket.groups, ticket.userTokenIssuedAt)
-      joined.add(ticket)
+    joinByTicket: ticket => {
+      if (ticket.groups.length === 0 || joined.has(ticket)) return undefined
+      return groups.joinByToken(ticket.user as UserId, ticket.groups, ticket.userTokenIssuedAt).then(() => { joined.add(ticket) })
     },
     postByUser: (user, outgoing) => {
       if (rate === undefined) return postAll(`u:${user}`, outgoing)

@@ -1,4 +1,5 @@
 /** How keys and documents lie in LMDB. */
+import { randomFillSync } from 'node:crypto'
 import type { StoredDoc } from './store.js'
 
 /** LMDB's limit for a page of 4 KiB, less the 8 bytes of time before a key in the purge index. */
@@ -32,11 +33,25 @@ const shapes = [
 const anyShape = 0
 export type PackedDoc = readonly [number, ...unknown[]]
 
-export function packDoc ({ key: _, ...fields }: StoredDoc): PackedDoc {
-  const count = Object.keys(fields).length
-  const shape = shapes.findIndex(names => names.length === count && names.every(name => name in fields))
-  if (shape <= anyShape) return [anyShape, fields]
-  return [shape, ...(shapes[shape] ?? []).map(name => (fields as Record<string, unknown>)[name])]
+export function packDoc (doc: StoredDoc): PackedDoc {
+  const count = Object.keys(doc).length - 1 // all but the key
+  for (let shape = anyShape + 1; shape < shapes.length; shape++) {
+    const packed = shapes[shape]!.length === count ? packAs(shape, doc) : undefined
+    if (packed !== undefined) return packed
+  }
+  const { key: _, ...fields } = doc
+  return [anyShape, fields]
+}
+
+/** Undefined where the document lacks a field of this shape. */
+function packAs (shape: number, doc: StoredDoc): PackedDoc | undefined {
+  const packed: [number, ...unknown[]] = [shape]
+  for (const name of shapes[shape]!) {
+    const value = (doc as unknown as Record<string, unknown>)[name]
+    if (value === undefined && !(name in doc)) return undefined
+    packed.push(value)
+  }
+  return packed
 }
 
 export function unpackDoc<D extends StoredDoc> (key: string, packed: PackedDoc): D {
@@ -62,3 +77,11 @@ export function purgeKey (purgeAt: number, key: string): Buffer {
   return bytes
 }
 export const keyOfPurgeKey = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset + timeBytes, bytes.byteLength - timeBytes).toString('utf8')
+/** A key of the purge index for documents that are named in its value. No document's key gives the same: it is no UTF-8. */
+export function sharedPurgeKey (purgeAt: number): Buffer {
+  const bytes = Buffer.allocUnsafe(timeBytes + 1 + uniqueBytes)
+  bytes.writeDoubleBE(Math.max(0, purgeAt))
+  bytes[timeBytes] = 0xff
+  return randomFillSync(bytes, timeBytes + 1)
+}
+const uniqueBytes = 8

@@ -9,7 +9,7 @@ import { GatepostError } from '../errors.js'
 import { isStorableKey, purgeAtOf, unpackDoc, versionOf, type PackedDoc } from './lmdb-encoding.js'
 import { checkLmdbFile } from './lmdb-file.js'
 import { lockDataDir } from './lmdb-lock.js'
-import { createLmdbWriter, duePurges, openTables, type WriteView } from './lmdb-writer.js'
+import { createLmdbWriter, duePurges, openTables, type DuePurge, type WriteView } from './lmdb-writer.js'
 import { isEmptyRange, sortRanges } from './store-keys.js'
 import { collectionNames, type ChainOutcome, type CollectionName, type Collections, type KeyRange, type Replacement, type ReplaceOutcome, type Store } from './store.js'
 
@@ -196,12 +196,13 @@ function replaceInto<C extends CollectionName> (view: WriteView, collection: C, 
 }
 
 /** The document goes only if its own `purgeAt` is past: it may have been prolonged since the index entry was made. */
-function sweepInto (view: WriteView, collection: CollectionName, due: ReadonlyArray<{ index: Uint8Array, key: string }>, nowMs: number): number {
+function sweepInto (view: WriteView, collection: CollectionName, due: readonly DuePurge[], nowMs: number): number {
   let removed = 0
-  for (const { index, key } of due) {
-    const current = view.current(collection, key)
-    const purgeAt = current === undefined ? null : purgeAtOf(current)
-    if (purgeAt !== null && purgeAt <= nowMs) {
+  for (const { index, keys } of due) {
+    for (const key of keys) {
+      const current = view.current(collection, key)
+      const purgeAt = current === undefined ? null : purgeAtOf(current)
+      if (purgeAt === null || purgeAt > nowMs) continue
       view.remove(collection, key)
       removed++
     }

@@ -8,11 +8,14 @@
  */
 import type { Database, RootDatabase } from 'lmdb'
 import { collectionNames, type CollectionName, type StoredDoc } from './store.js'
-import { docEncoding, keyEncoder, keyOfPurgeKey, packDoc, purgeKey, type PackedDoc } from './lmdb-encoding.js'
+import { docEncoding, keyEncoder, keyOfPurgeKey, packDoc, purgeKey, sharedPurgeKey, type PackedDoc } from './lmdb-encoding.js'
 
 export interface Tables {
   readonly docs: Database<PackedDoc, string>
-  /** Keys are `purgeAt`, then the document's key; an entry that no longer fits its document is dropped by the sweeper. */
+  /**
+   * Keys are `purgeAt`, then the document's key. Documents of one transaction with the same `purgeAt` share one: it has the JSON of
+   * their keys as its value. What no longer fits its document is dropped by the sweeper.
+   */
   readonly purges: Database<Uint8Array, Uint8Array>
 }
 
@@ -65,11 +68,12 @@ export function createLmdbWriter ({ root, tables }: { root: RootDatabase, tables
   }
 
   async function commitGroup (group: readonly Waiting[]): Promise<void> {
-    const { view, operations } = createView(tables)
+    const { view, operations, indexPurges } = createTransaction(tables)
     const decided: Waiting[] = []
     for (const write of group) {
       try { write.decide(view); decided.push(write) } catch (cause) { write.refuse(cause) }
     }
+    indexPurges()
     const commit = await commitAll(root, operations)
     if (operations.length > 0) isHealthy = commit.state === 'committed'
     for (const write of decided) write.settle(commit)
@@ -96,28 +100,47 @@ export function createLmdbWriter ({ root, tables }: { root: RootDatabase, tables
   }
 }
 
-function createView (tables: Record<CollectionName, Tables>): { view: WriteView, operations: Array<() => unknown> } {
+interface Transaction {
+  readonly view: WriteView
+  readonly operations: Array<() => unknown>
+  /** To be called last: what all documents put have in common. */
+  readonly indexPurges: () => void
+}
+
+function createTransaction (tables: Record<CollectionName, Tables>): Transaction {
   const operations: Array<() => unknown> = []
-  const changed = new Map<CollectionName, Map<string, PackedDoc | undefined>>(collectionNames.map(name => [name, new Map()]))
-  const changesOf = (collection: CollectionName): Map<string, PackedDoc | undefined> => changed.get(collection) as Map<string, PackedDoc | undefined>
+  const parts = new Map(collectionNames.map(name => [name, { changes: new Map<string, PackedDoc | undefined>(), purges: new Map<number, string[]>() }]))
   return {
     operations,
+    indexPurges: () => {
+      for (const [collection, part] of parts) {
+        const { purges } = tables[collection]
+        for (const [purgeAt, keys] of part.purges) {
+          const index = keys.length === 1 ? purgeKey(purgeAt, keys[0]!) : sharedPurgeKey(purgeAt)
+          const value = keys.length === 1 ? noBytes : Buffer.from(JSON.stringify(keys))
+          operations.push(() => purges.put(index, value))
+        }
+      }
+    },
     view: {
       current: (collection, key) => {
-        const changes = changesOf(collection)
-        return changes.has(key) ? changes.get(key) : tables[collection].docs.get(key)
+        const { changes } = parts.get(collection)!
+        return changes.size > 0 && changes.has(key) ? changes.get(key) : tables[collection].docs.get(key)
       },
       put: (collection, doc) => {
-        const { docs, purges } = tables[collection]
         const { key, purgeAt } = doc
+        const { changes, purges } = parts.get(collection)!
         const packed = packDoc(doc)
-        operations.push(() => docs.put(key, packed))
-        if (purgeAt !== null) operations.push(() => purges.put(purgeKey(purgeAt, key), noBytes))
-        changesOf(collection).set(key, packed)
+        operations.push(() => tables[collection].docs.put(key, packed))
+        changes.set(key, packed)
+        if (purgeAt === null) return
+        const keys = purges.get(purgeAt)
+        if (keys === undefined) purges.set(purgeAt, [key])
+        else keys.push(key)
       },
       remove: (collection, key) => {
         operations.push(() => tables[collection].docs.remove(key))
-        changesOf(collection).set(key, undefined)
+        parts.get(collection)!.changes.set(key, undefined)
       },
       dropPurge: (collection, key) => { operations.push(() => tables[collection].purges.remove(key)) }
     }
@@ -145,13 +168,19 @@ async function commitError (error: unknown): Promise<unknown> {
   return reason === undefined ? error : await reason.then(() => error, cause => cause as unknown)
 }
 
-/** A collection's purges that are due, at most `limit`: index keys with the documents' keys. */
-export function duePurges ({ purges }: Tables, nowMs: number, limit: number): Array<{ index: Uint8Array, key: string }> {
-  const due: Array<{ index: Uint8Array, key: string }> = []
+export interface DuePurge { readonly index: Uint8Array, readonly keys: readonly string[] }
+
+/** A collection's purges that are due, with at most `limit` documents, or with one that has more. */
+export function duePurges ({ purges }: Tables, nowMs: number, limit: number): DuePurge[] {
+  const due: DuePurge[] = []
+  let count = 0
   // The time of the next ms, without a key behind it, sorts before all purges of that ms.
-  for (const index of purges.getKeys({ start: purgeKey(0, ''), end: purgeKey(nowMs + 1, ''), limit })) {
-    const copy = Uint8Array.from(index)
-    due.push({ index: copy, key: keyOfPurgeKey(copy) })
+  for (const { key, value } of purges.getRange({ start: purgeKey(0, ''), end: purgeKey(nowMs + 1, '') })) {
+    const index = Uint8Array.from(key)
+    const keys = value.length === 0 ? [keyOfPurgeKey(index)] : JSON.parse(Buffer.from(value).toString()) as string[]
+    count += keys.length
+    if (count > limit && due.length > 0) break
+    due.push({ index, keys })
   }
   return due
 }

@@ -2,7 +2,7 @@
  * A message on its way in: claimed where it has an idempotency key, allowed, copied into the streams of its receivers,
  * last into the sender's own. Volatile ones are only handed on.
  */
-import { createMessageId, parseMessageId, toMs, type Clock } from '../../../shared/clock.js'
+import { createMessageId, timeOfId, toMs, type Clock } from '../../../shared/clock.js'
 import type { MessageDraft, Target } from '../../../shared/contract/message.js'
 import { GatepostError } from '../../../shared/errors.js'
 import { allStream, groupStream, userStream, type GroupId, type MessageId, type StreamId, type UserId } from '../../../shared/names.js'
@@ -87,19 +87,19 @@ export function createPost ({ clock, claims, views, append, hasRoom, sendVolatil
   }
 
   function store (sender: Sender, draft: MessageDraft, { id, duplicate }: { id: MessageId, duplicate: boolean }): Promise<Posted> {
-    const createdAtMs = toMs(parseMessageId(id)!.time)
+    const createdAtMs = toMs(timeOfId(id))
     const createdAt = new Date(createdAtMs).toISOString()
     const from = sender.startsWith('u:') ? { user: sender.slice(2) } : { producer: sender.slice(2) }
     const { to, title, body, data, category, ttlSeconds } = draft
     if (draft.isVolatile) {
       if (!duplicate) {
-        const textOf = messageTexts({ from, title, body, data, category, createdAtMs, expiresAtMs: ttlSeconds === undefined ? undefined : createdAtMs + ttlSeconds * 1000 })
+        const textOf = messageTexts({ from, title, body, data, category, createdAt, expiresAtMs: ttlSeconds === undefined ? undefined : createdAtMs + ttlSeconds * 1000 })
         handOn(to, to => volatileWire(id, textOf(to, 'inbox')))
       }
       return Promise.resolve({ id, createdAt, duplicate, isVolatile: true, copy: undefined })
     }
     const expiresAt = createdAtMs + (ttlSeconds === undefined ? retentionMs : ttlSeconds * 1000)
-    const textOf = messageTexts({ from, title, body, data, category, createdAtMs, expiresAtMs: expiresAt })
+    const textOf = messageTexts({ from, title, body, data, category, createdAt, expiresAtMs: expiresAt })
     const draftOf = (boxes: MessageDoc['boxes'], to: Target): EntryDraft => ({
       kind: 'message',
       id,
@@ -118,13 +118,12 @@ export function createPost ({ clock, claims, views, append, hasRoom, sendVolatil
     const entries = others.length + (ownStream === undefined ? 0 : 1)
     const whole = entries > 1 ? createWhole() : undefined
     if (whole !== undefined && !hasRoom(entries, entries * draft.json.length)) return Promise.reject(storeOverloaded())
+    const posted = (copy: EntryDoc | undefined): Posted => ({ id, createdAt, duplicate, isVolatile: false, copy })
     const copies = others.map(({ stream, to }) => append(stream, draftOf('inbox', to), whole))
-    const appendOwn = async (): Promise<{ doc: EntryDoc } | undefined> => ownStream === undefined ? undefined : await append(ownStream, draftOf(isToSelf ? 'both' : 'sent', to), whole)
-    const early = ownStream !== undefined && others.length === 1 && areStoredTogether(ownStream, others[0]!.stream) ? appendOwn() : undefined
-    return Promise.all([early, ...copies]).then(async ([own]) => {
-      const copy = (early === undefined ? await appendOwn() : own)?.doc
-      return { id, createdAt, duplicate, isVolatile: false, copy }
-    })
+    if (ownStream === undefined) return Promise.all(copies).then(() => posted(undefined))
+    const appendOwn = (): Promise<{ doc: EntryDoc }> => append(ownStream, draftOf(isToSelf ? 'both' : 'sent', to), whole)
+    if (others.length === 1 && areStoredTogether(ownStream, others[0]!.stream)) return Promise.all([appendOwn(), ...copies]).then(([own]) => posted(own.doc))
+    return Promise.all(copies).then(appendOwn).then(own => posted(own.doc))
   }
 
   function handOn (to: Target, wireTo: (to: Target) => string): void {

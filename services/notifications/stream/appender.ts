@@ -21,12 +21,13 @@
  * beginnings of one stream cannot both exist. That a stream is empty is never remembered.
  */
 import type { Log } from '../../../shared/log.js'
-import { decodeTime, encodeTime, fromMs, toMs, ticksPerMs, type Clock } from '../../../shared/clock.js'
+import { encodeTime, fromMs, timeOfId, toMs, ticksPerMs, type Clock } from '../../../shared/clock.js'
 import { GatepostError } from '../../../shared/errors.js'
 import { entriesAfter, entriesBefore, entryKey, locatorKey, ownerRange } from '../../../shared/keys.js'
 import type { StreamId } from '../../../shared/names.js'
 import { placeOfEntry, type EntryDoc, type Store } from '../../../shared/store/store.js'
 import { placeEntry, type EntryDraft } from './entry.js'
+import { RecentIds } from './recent-ids.js'
 import { begin, type Whole } from './whole.js'
 
 export interface AppendRules {
@@ -105,7 +106,6 @@ const maxGroupChars = 4 << 20
 const maxQueuedEntries = 50_000
 const maxQueuedChars = 64 << 20
 const maxChains = 100_000
-const maxRecentIds = 4_096
 const lookPage = 1_000
 const maxConflictPauseMs = 50
 /** What may have been stored is asked after for longer: an answer that refuses it would be wrong if it was. */
@@ -126,6 +126,8 @@ interface Pending {
   placed: EntryDoc | undefined
   /** Some try had no outcome: whatever came after it, the entry may be stored. */
   isInDoubt: boolean
+  /** Stored, found or refused. */
+  isOver: boolean
   readonly promise: Promise<Appended>
   readonly resolve: (appended: Appended) => void
   readonly reject: (error: Error) => void
@@ -134,15 +136,23 @@ interface Pending {
 interface Chain {
   readonly stream: StreamId
   head: Head | undefined
-  /** id → entry's seq, for all entries with knownFrom < seq <= head.seq. In seq order. */
-  readonly recent: Map<string, number>
-  knownFrom: number
+  readonly recent: RecentIds
   /** The last try met a conflict: read on before the next one. */
   isBehind: boolean
   queue: Pending[]
+  /** What is not over. */
   readonly byId: Map<string, Pending>
   state: 'idle' | 'queued' | 'inFlight' | 'pausing'
   failures: number
+}
+
+/** A chain's part of a group. */
+interface Batch {
+  readonly chain: Chain
+  readonly entries: readonly Pending[]
+  /** Those that got a place, and their documents. */
+  placed: readonly Pending[]
+  docs: readonly EntryDoc[]
 }
 
 export const storeOverloaded = (): GatepostError => new GatepostError('GP_OVERLOADED', 'the store is slower than what comes in; nothing was stored')
@@ -164,11 +174,9 @@ export function createAppender (options: AppenderOptions): Appender {
     let chain = chains.get(stream)
     if (chain === undefined) {
       if (chains.size >= maxChains) forgetOneIdle()
-      chain = { stream, head: undefined, recent: new Map(), knownFrom: Infinity, isBehind: false, queue: [], byId: new Map(), state: 'idle', failures: 0 }
-    } else {
-      chains.delete(stream)
+      chain = { stream, head: undefined, recent: new RecentIds(), isBehind: false, queue: [], byId: new Map(), state: 'idle', failures: 0 }
+      chains.set(stream, chain)
     }
-    chains.set(stream, chain) // the map is in order of use
     return chain
   }
 
@@ -181,7 +189,7 @@ export function createAppender (options: AppenderOptions): Appender {
   const hasRoom = (entries: number, chars: number): boolean => waitingEntries + entries <= maxQueuedEntries && waitingChars + chars <= maxQueuedChars
 
   const append: Appender['append'] = (stream, draft, { whole, giveUpMs } = {}) => {
-    const time = decodeTime(draft.id.slice(0, 11))
+    const time = timeOfId(draft.id)
     if (time > fromMs(clock.now()) + 10_000 * ticksPerMs) {
       return Promise.reject(new GatepostError('GP_VALIDATION', 'id: its time is more than 10 s ahead of this node\'s clock'))
     }
@@ -196,7 +204,7 @@ export function createAppender (options: AppenderOptions): Appender {
     if (whole === undefined && !hasRoom(1, draft.text.length)) return Promise.reject(storeOverloaded())
     clock.see(time)
     const { promise, resolve, reject } = withResolvers<Appended>()
-    const pending: Pending = { draft, time, since: clock.now(), whole, giveUpMs, clearedTo: time, placed: undefined, isInDoubt: false, promise, resolve, reject }
+    const pending: Pending = { draft, time, since: clock.now(), whole, giveUpMs, clearedTo: time, placed: undefined, isInDoubt: false, isOver: false, promise, resolve, reject }
     chain.queue.push(pending)
     chain.byId.set(draft.id, pending)
     waitingEntries++
@@ -228,23 +236,23 @@ export function createAppender (options: AppenderOptions): Appender {
   }
 
   function startGroup (place: Place): void {
-    const group: Array<{ chain: Chain, batch: Pending[] }> = []
-    let entries = 0
+    const group: Batch[] = []
+    let count = 0
     let chars = 0
     for (const chain of place.queued) {
-      const batch: Pending[] = []
-      while (chain.queue.length > batch.length && entries < maxGroupEntries && chars < maxGroupChars) {
-        const pending = chain.queue[batch.length]!
-        batch.push(pending)
-        entries++
-        chars += pending.draft.text.length
+      const { queue } = chain
+      let taken = 0
+      while (taken < queue.length && count < maxGroupEntries && chars < maxGroupChars) {
+        const { draft, whole } = queue[taken++]!
+        count++
+        chars += draft.text.length
+        if (whole !== undefined) whole.tries++
       }
-      if (batch.length === 0) break
-      chain.queue.splice(0, batch.length)
-      for (const { whole } of batch) if (whole !== undefined) whole.tries++
+      if (taken === 0) break
+      chain.queue = queue.slice(taken)
       chain.state = 'inFlight'
       place.queued.delete(chain)
-      group.push({ chain, batch })
+      group.push({ chain, entries: taken === queue.length ? queue : queue.slice(0, taken), placed: [], docs: [] })
     }
     if (group.length === 0) return
     place.inFlight++
@@ -259,55 +267,71 @@ export function createAppender (options: AppenderOptions): Appender {
     schedule()
   }
 
-  async function runGroup (group: ReadonlyArray<{ chain: Chain, batch: Pending[] }>): Promise<void> {
+  async function runGroup (group: readonly Batch[]): Promise<void> {
     try {
       const naming = beforeStoring?.(group.map(({ chain }) => chain.stream))
       if (naming !== undefined) await naming
       // Now and not when it met the conflict: the less time between this and the insert, the fairer the share among writers
       // that cannot agree (NATS is away). One that paused in between could lose for seconds on end.
-      await Promise.all(group.map(({ chain }) => chain).filter(chain => chain.isBehind).map(readOn))
-      await readHeads(group.map(({ chain }) => chain).filter(chain => !isFresh(chain)))
-      const unclear = group.filter(({ chain, batch }) => batch.some(pending => !isClear(chain, pending)))
-      if (unclear.length > 0) await Promise.all(unclear.map(({ chain, batch }) => lookDeep(chain, batch)))
-      await Promise.all(group.map(({ chain, batch }) => settleKnown(chain, batch)))
-      const placed = group.map(({ chain, batch }) => place(chain, batch))
-      const late = placed.flatMap(docs => docs).filter(doc => doc.seq > decodeTime(doc.id.slice(0, 11)) + rules.locateWithinMs * ticksPerMs)
-      if (late.length > 0) await writeLocators(late)
-      const filled = group.map(({ chain, batch }, i) => ({ chain, batch, docs: placed[i]! })).filter(({ docs }) => docs.length > 0)
-      const outcomes = filled.length === 0 ? [] : await store.insertChains('entries', filled.map(({ docs }) => docs))
-      for (const [i, { chain, batch, docs }] of filled.entries()) {
-        const { stored, stopped, cause } = outcomes[i]!
-        const byId = new Map(batch.map(pending => [pending.draft.id, pending]))
-        for (const doc of docs.slice(0, stored)) {
-          advance(chain, doc)
-          settle(chain, byId.get(doc.id)!, doc, true)
-        }
-        if (stopped === undefined) { chain.failures = 0; continue }
-        counts.conflicts++
-        chain.failures++
-        if (stopped !== 'exists') log.warn({ stream: chain.stream, stopped, err: cause }, 'an append met trouble in the store')
-        for (const doc of docs.slice(stored)) {
-          const pending = byId.get(doc.id)!
-          if (stopped === 'unknown') {
-            pending.isInDoubt = true
-            begin(pending.whole)
-          }
-          // What may lie at its place is tried there again, though a later try was refused: at another seq it would be another entry.
-          pending.placed = stopped !== 'exists' && pending.isInDoubt ? doc : undefined
-        }
-        if (stopped === 'exists') chain.isBehind = true
-      }
+      const behind = group.filter(({ chain }) => chain.isBehind)
+      if (behind.length > 0) await Promise.all(behind.map(async ({ chain }) => { await readOn(chain) }))
+      const stale = group.filter(({ chain }) => !isFresh(chain))
+      if (stale.length > 0) await readHeads(stale.map(({ chain }) => chain))
+      const unclear = group.filter(({ chain, entries }) => entries.some(pending => !isClear(chain, pending)))
+      if (unclear.length > 0) await Promise.all(unclear.map(lookDeep))
+      const known = group.filter(({ chain, entries }) => entries.some(pending => isKnown(chain, pending)))
+      if (known.length > 0) await Promise.all(known.map(settleKnown))
+      for (const batch of group) place(batch)
+      const filled = group.filter(({ docs }) => docs.length > 0)
+      if (filled.length > 0) await storePlaced(filled)
     } catch (error) {
       for (const { chain } of group) chain.failures++
       log.warn({ err: error, streams: group.length }, 'a group of appends could not be prepared')
     }
-    for (const { batch } of group) for (const { whole } of batch) if (whole !== undefined) whole.tries--
-    for (const { chain, batch } of group) requeue(chain, batch)
+    for (const { entries } of group) for (const { whole } of entries) if (whole !== undefined) whole.tries--
+    for (const batch of group) requeue(batch)
+  }
+
+  async function storePlaced (group: readonly Batch[]): Promise<void> {
+    const late = group.flatMap(({ placed, docs }) => docs.filter(({ seq }, at) => seq > placed[at]!.time + rules.locateWithinMs * ticksPerMs))
+    if (late.length > 0) await writeLocators(late)
+    const outcomes = await store.insertChains('entries', group.map(({ docs }) => docs))
+    for (let i = 0; i < group.length; i++) {
+      const { chain, placed, docs } = group[i]!
+      const { stored, stopped, cause } = outcomes[i]!
+      for (let at = 0; at < stored; at++) {
+        advance(chain, docs[at]!)
+        settle(chain, placed[at]!, docs[at]!, true)
+      }
+      if (stopped === undefined) { chain.failures = 0; continue }
+      counts.conflicts++
+      chain.failures++
+      if (stopped !== 'exists') log.warn({ stream: chain.stream, stopped, err: cause }, 'an append met trouble in the store')
+      for (let at = stored; at < docs.length; at++) {
+        const pending = placed[at]!
+        if (stopped === 'unknown') {
+          pending.isInDoubt = true
+          begin(pending.whole)
+        }
+        // What may lie at its place is tried there again, though a later try was refused: at another seq it would be another entry.
+        pending.placed = stopped !== 'exists' && pending.isInDoubt ? docs[at] : undefined
+      }
+      if (stopped === 'exists') chain.isBehind = true
+    }
   }
 
   /** Puts back what is not settled, in its order; refuses what has waited too long. */
-  function requeue (chain: Chain, batch: readonly Pending[]): void {
-    const left = batch.filter(pending => chain.byId.get(pending.draft.id) === pending)
+  function requeue ({ chain, entries }: Batch): void {
+    const left = entries.filter(({ isOver }) => !isOver)
+    if (left.length > 0) putBack(chain, left)
+    if (chain.queue.length === 0) { chain.state = 'idle'; return }
+    if (chain.failures === 0) { enqueue(chain); return }
+    chain.state = 'pausing'
+    const pauseMs = Math.random() * Math.min(chain.isBehind ? maxConflictPauseMs : 500, 2 ** Math.min(chain.failures, 9))
+    setTimeout(() => { enqueue(chain) }, pauseMs)
+  }
+
+  function putBack (chain: Chain, left: readonly Pending[]): void {
     const now = clock.now()
     const kept: Pending[] = []
     for (const pending of left) {
@@ -322,11 +346,6 @@ export function createAppender (options: AppenderOptions): Appender {
     }
     // A document that may have landed keeps its place in front, so that its second try names the same key.
     chain.queue = [...kept, ...chain.queue]
-    if (chain.queue.length === 0) { chain.state = 'idle'; return }
-    if (chain.failures === 0) { enqueue(chain); return }
-    chain.state = 'pausing'
-    const pauseMs = Math.random() * Math.min(chain.isBehind ? maxConflictPauseMs : 500, 2 ** Math.min(chain.failures, 9))
-    setTimeout(() => { enqueue(chain) }, pauseMs)
   }
 
   function patienceMs ({ isBehind }: Chain, { giveUpMs, isInDoubt, whole }: Pending): number {
@@ -336,6 +355,7 @@ export function createAppender (options: AppenderOptions): Appender {
   }
 
   function release (chain: Chain, pending: Pending): void {
+    pending.isOver = true
     chain.byId.delete(pending.draft.id)
     waitingEntries--
     waitingChars -= pending.draft.text.length
@@ -387,36 +407,24 @@ export function createAppender (options: AppenderOptions): Appender {
     if (doc === undefined) {
       // Good for the one try that follows: confirmedAt in the past lets nobody use it again.
       chain.head = { seq: 0, purgeAt: Infinity, confirmedAt: -Infinity }
-      chain.recent.clear()
-      chain.knownFrom = 0
+      chain.recent.restart(0)
       return
     }
     clock.see(doc.seq)
-    if (chain.head?.seq === doc.seq) {
-      chain.head = { seq: doc.seq, purgeAt: doc.purgeAt ?? Infinity, confirmedAt: readAt }
-      return
+    if (chain.head?.seq !== doc.seq) {
+      chain.recent.restart(placeOfEntry(doc.key).prev)
+      chain.recent.add(doc.id, doc.seq)
     }
     chain.head = { seq: doc.seq, purgeAt: doc.purgeAt ?? Infinity, confirmedAt: readAt }
-    chain.recent.clear()
-    chain.recent.set(doc.id, doc.seq)
-    chain.knownFrom = placeOfEntry(doc.key).prev
   }
 
   /** The chain's head moves on by one known entry. */
   function advance (chain: Chain, doc: EntryDoc): void {
     if (chain.head === undefined) return
-    chain.head = { seq: doc.seq, purgeAt: doc.purgeAt ?? Infinity, confirmedAt: clock.now() }
-    chain.recent.set(doc.id, doc.seq)
-    if (chain.recent.size % 64 === 0) prune(chain)
-  }
-
-  function prune (chain: Chain): void {
-    const horizon = fromMs(clock.now() - rules.recentMs)
-    for (const [id, seq] of chain.recent) {
-      if (seq >= horizon && chain.recent.size <= maxRecentIds) return
-      chain.recent.delete(id)
-      chain.knownFrom = seq
-    }
+    const now = clock.now()
+    chain.head = { seq: doc.seq, purgeAt: doc.purgeAt ?? Infinity, confirmedAt: now }
+    chain.recent.add(doc.id, doc.seq)
+    chain.recent.prune(fromMs(now - rules.recentMs))
   }
 
   /** After a conflict: what others appended behind our head. */
@@ -437,18 +445,20 @@ export function createAppender (options: AppenderOptions): Appender {
 
   const isClear = (chain: Chain, pending: Pending): boolean => {
     const head = chain.head!.seq
-    return head <= pending.clearedTo || chain.knownFrom <= pending.clearedTo
+    return head <= pending.clearedTo || chain.recent.from <= pending.clearedTo
   }
 
+  const isKnown = (chain: Chain, pending: Pending): boolean => !pending.isOver && chain.recent.seqOf(pending.draft.id, pending.time) !== undefined
+
   /** Reads from the oldest uncleared time on, up to the head, and settles what is found. */
-  async function lookDeep (chain: Chain, batch: readonly Pending[]): Promise<void> {
+  async function lookDeep ({ chain, entries }: Batch): Promise<void> {
     counts.deepLooks++
-    const sought = new Map(batch.filter(pending => !isClear(chain, pending)).map(pending => [pending.draft.id, pending]))
+    const sought = new Map(entries.filter(pending => !isClear(chain, pending)).map(pending => [pending.draft.id, pending]))
     const from = Math.min(...[...sought.values()].map(pending => pending.clearedTo))
     const head = chain.head!.seq
     const found = (doc: EntryDoc): void => {
       const pending = sought.get(doc.id)
-      if (pending !== undefined && chain.byId.get(doc.id) === pending) settle(chain, pending, doc, pending.placed !== undefined)
+      if (pending?.isOver === false) settle(chain, pending, doc, pending.placed !== undefined)
     }
     const [before] = await store.lasts('entries', [entriesBefore(chain.stream, from)])
     if (before !== undefined) found(before)
@@ -462,11 +472,10 @@ export function createAppender (options: AppenderOptions): Appender {
   }
 
   /** Settles what the ids in memory show to be in the chain already. */
-  async function settleKnown (chain: Chain, batch: readonly Pending[]): Promise<void> {
-    const known = batch.filter(pending => chain.byId.get(pending.draft.id) === pending && chain.recent.has(pending.draft.id))
-    if (known.length === 0) return
+  async function settleKnown ({ chain, entries }: Batch): Promise<void> {
+    const known = entries.filter(pending => isKnown(chain, pending))
     // The entry with seq s is the last one whose prev is below s.
-    const docs = await store.lasts('entries', known.map(({ draft }) => entriesBefore(chain.stream, chain.recent.get(draft.id)!)))
+    const docs = await store.lasts('entries', known.map(({ draft, time }) => entriesBefore(chain.stream, chain.recent.seqOf(draft.id, time)!)))
     for (const [i, pending] of known.entries()) {
       const doc = docs[i]
       if (doc?.id === pending.draft.id) settle(chain, pending, doc, pending.placed !== undefined)
@@ -475,28 +484,34 @@ export function createAppender (options: AppenderOptions): Appender {
   }
 
   /** Gives places to what is left of a batch. */
-  function place (chain: Chain, batch: readonly Pending[]): EntryDoc[] {
+  function place (batch: Batch): void {
+    const { chain } = batch
+    const placed: Pending[] = []
     const docs: EntryDoc[] = []
-    let prev = chain.head!.seq
-    for (const pending of batch) {
-      const { draft } = pending
-      if (chain.byId.get(draft.id) !== pending) continue // found meanwhile
-      if (pending.whole?.state === 'refused') continue
-      pending.clearedTo = Math.max(pending.clearedTo, chain.head!.seq)
-      const again = pending.placed
-      if (again !== undefined && placeOfEntry(again.key).prev === prev) {
-        docs.push(again)
-        prev = again.seq
-        continue
-      }
-      const seq = Math.max(clock.tick(), prev + 1, pending.time + 1)
-      const purgeAt = Math.max(draft.expiresAt, toMs(pending.time) + rules.keepMs, toMs(seq) + rules.keepMs)
-      docs.push(placeEntry(draft, entryKey(chain.stream, prev), seq, purgeAt))
-      clock.see(seq)
-      prev = seq
+    const head = chain.head!.seq
+    let prev = head
+    for (const pending of batch.entries) {
+      // Found meanwhile, or given up with the other copies of its message.
+      if (pending.isOver || pending.whole?.state === 'refused') continue
+      pending.clearedTo = Math.max(pending.clearedTo, head)
+      const doc = placedBehind(prev, pending) ?? placeBehind(chain.stream, prev, pending)
+      placed.push(pending)
+      docs.push(doc)
+      prev = doc.seq
     }
-    return docs
+    batch.placed = placed
+    batch.docs = docs
   }
+
+  const placedBehind = (prev: number, { placed }: Pending): EntryDoc | undefined => placed !== undefined && placeOfEntry(placed.key).prev === prev ? placed : undefined
+
+  function placeBehind (stream: StreamId, prev: number, { draft, time }: Pending): EntryDoc {
+    const seq = Math.max(clock.tick(), prev + 1, time + 1)
+    clock.see(seq)
+    const purgeAt = Math.max(draft.expiresAt, toMs(time) + rules.keepMs, toMs(seq) + rules.keepMs)
+    return placeEntry(draft, entryKey(stream, prev), seq, purgeAt)
+  }
+
   async function writeLocators (docs: readonly EntryDoc[]): Promise<void> {
     const locators = docs.map(doc => {
       const { stream, prev } = placeOfEntry(doc.key)

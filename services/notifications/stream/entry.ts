@@ -43,15 +43,14 @@ export interface MessageTextParts {
   readonly body: string | null
   readonly data: unknown
   readonly category: string
+  readonly createdAt: string
   /** Ms since 1970. */
-  readonly createdAtMs: number
   readonly expiresAtMs: number | undefined
 }
 
 /** The texts of all copies of one message, which differ in `to` and `boxes` alone: the rest is written once. */
-export function messageTexts ({ from, title, body, data, category, createdAtMs, expiresAtMs }: MessageTextParts): (to: unknown, boxes: MessageDoc['boxes']) => string {
+export function messageTexts ({ from, title, body, data, category, createdAt, expiresAtMs }: MessageTextParts): (to: unknown, boxes: MessageDoc['boxes']) => string {
   const head = `"from":${JSON.stringify(from)},"to":`
-  const createdAt = new Date(createdAtMs).toISOString()
   const expiresAt = expiresAtMs === undefined ? 'null' : `"${new Date(expiresAtMs).toISOString()}"`
   const tail = `,"title":${JSON.stringify(title)},"body":${JSON.stringify(body)},"data":${JSON.stringify(data)},"category":${JSON.stringify(category)},"createdAt":"${createdAt}","expiresAt":${expiresAt},"boxes":`
   return (to, boxes) => `${head}${JSON.stringify(to)}${tail}${boxTexts[boxes]}`
