@@ -2,8 +2,7 @@
 import t, { type Test } from 'tap'
 import type { Frame } from '../../services/notifications/delivery/frame.js'
 import type { Hub } from '../../services/notifications/delivery/hub.js'
-import type { Session } from '../../services/notifications/delivery/session.js'
-import { createUnreadTurns, UnreadTurn, type UnreadTurns } from '../../services/notifications/delivery/unread-turns.js'
+import { createUnreadTurns, UnreadTurn, type NumberReader, type UnreadTurns } from '../../services/notifications/delivery/unread-turns.js'
 import type { CountedUnread } from '../../services/notifications/state/unread.js'
 import type { UserView } from '../../services/notifications/state/user-views.js'
 import { createSilentLog } from '../../shared/log.js'
@@ -16,7 +15,7 @@ interface Site {
   turns: UnreadTurns
   /** What there is to count, for everybody. */
   counted: { now: number, readsFirst: boolean, failures: number }
-  join: (name: string, sockets?: number) => { turn: UnreadTurn, sessions: Session[], alone: number[][] }
+  join: (name: string, sockets?: number) => { turn: UnreadTurn, readers: NumberReader[], alone: number[][] }
 }
 
 function start (t: Test): Site {
@@ -32,19 +31,19 @@ function start (t: Test): Site {
   t.teardown(turns.close)
   const join: Site['join'] = (name, sockets = 1) => {
     const alone: number[][] = []
-    const sessions = Array.from({ length: sockets }, () => {
+    const readers = Array.from({ length: sockets }, () => {
       const told: number[] = []
       alone.push(told)
-      return { deliverLatest: (frame: Frame) => { told.push(unreadOf(frame)) } } as unknown as Session
+      return { deliverLatest: (frame: Frame) => { told.push(unreadOf(frame)) } }
     })
-    return { turn: new UnreadTurn(name as UserId, new Set(sessions), turns), sessions, alone }
+    return { turn: new UnreadTurn(name as UserId, new Set(readers), turns), readers, alone }
   }
   return { turns, counted, join }
 }
 
 t.test('unread turns - a number goes with the next entry, and to the other sockets at once', async t => {
   const { turns, counted, join } = start(t)
-  const { turn, sessions: [first], alone } = join('ann', 2)
+  const { turn, readers: [first], alone } = join('ann', 2)
   t.equal(turn.ride(first!), undefined, 'nothing is due')
   counted.now = 1
   turns.touch(turn)
@@ -76,13 +75,13 @@ t.test('unread turns - no entry comes: it is told alone, a number that is known 
 
 t.test('unread turns - under a stream of entries at most five numbers a second, the last one always', async t => {
   const { turns, counted, join } = start(t)
-  const { turn, sessions: [session], alone: [alone] } = join('ann')
+  const { turn, readers: [reader], alone: [alone] } = join('ann')
   const riding: number[] = []
   const begun = performance.now()
   while (performance.now() - begun < 1_100) {
     counted.now++
     turns.touch(turn)
-    const frame = turn.ride(session!)
+    const frame = turn.ride(reader!)
     if (frame !== undefined) riding.push(unreadOf(frame))
     await new Promise(resolve => setTimeout(resolve, 5))
   }
@@ -94,18 +93,18 @@ t.test('unread turns - under a stream of entries at most five numbers a second, 
 
 t.test('unread turns - what must be read, or could not be, is told alone', async t => {
   const { turns, counted, join } = start(t)
-  const { turn, sessions: [session], alone: [told] } = join('ann')
+  const { turn, readers: [reader], alone: [told] } = join('ann')
   counted.now = 4
   counted.readsFirst = true
   turns.touch(turn)
-  t.equal(turn.ride(session!), undefined)
+  t.equal(turn.ride(reader!), undefined)
   await until('read and told', () => told!.at(-1) === 4)
   counted.now = 5
   counted.readsFirst = false
   counted.failures = 2
   await until('rested', () => turn.phase === 'idle')
   turns.touch(turn)
-  t.equal(turn.ride(session!), undefined, 'the entry goes without it')
+  t.equal(turn.ride(reader!), undefined, 'the entry goes without it')
   await until('tried again', () => told!.at(-1) === 5)
 })
 
@@ -114,7 +113,7 @@ t.test('unread turns - a crowd is not held up by a number for each', async t => 
   const crowd = Array.from({ length: 1_000 }, (_, i) => join(`u${i}`))
   counted.now = 1
   for (const { turn } of crowd) turns.touch(turn)
-  const riding = crowd.filter(({ turn, sessions: [session] }) => turn.ride(session!) !== undefined).length
+  const riding = crowd.filter(({ turn, readers: [reader] }) => turn.ride(reader!) !== undefined).length
   t.ok(riding > 0 && riding <= 200, `with the entry: ${riding}`)
   await until('everybody', () => crowd.filter(({ alone: [told] }) => told!.length === 1).length === crowd.length - riding)
 })

@@ -11,7 +11,6 @@ import type { CountedUnread, UnreadCounter } from '../state/unread.js'
 import type { UserView, UserViews } from '../state/user-views.js'
 import { eventFrame, type Frame } from './frame.js'
 import type { Hub } from './hub.js'
-import type { Session } from './session.js'
 
 /** How long a number waits for an entry to go with, and how long one that was told rests. */
 const waitMs = 50
@@ -23,12 +22,15 @@ const tickMs = 25
 /** So many numbers at most go with entries between two ticks: a crowd's entries are not held up by a number for each. */
 const ridesPerTick = 200
 
+/** One of a user's sockets. */
+export interface NumberReader { readonly deliverLatest: (frame: Frame) => void }
+
 /** The turn of one user. */
 export class UnreadTurn {
   readonly user: UserId
   /** The user's own stream. */
   readonly own: StreamId
-  readonly sessions: ReadonlySet<Session>
+  readonly readers: ReadonlySet<NumberReader>
   /** What all its sockets were told last; undefined when that is not known of each. */
   lastUnread: string | undefined
   /** Ms since 1970 at which the number changes by itself. */
@@ -39,21 +41,21 @@ export class UnreadTurn {
   until = 0
   readonly #ride: UnreadTurns['ride']
 
-  constructor (user: UserId, sessions: ReadonlySet<Session>, { ride }: Pick<UnreadTurns, 'ride'>) {
+  constructor (user: UserId, readers: ReadonlySet<NumberReader>, { ride }: Pick<UnreadTurns, 'ride'>) {
     this.user = user
     this.own = userStream(user)
-    this.sessions = sessions
+    this.readers = readers
     this.#ride = ride
   }
 
-  /** The number as a frame to send right behind an entry to this session, if it is due; the other sessions get it now. */
-  ride (session: Session): Frame | undefined { return this.phase === 'due' ? this.#ride(this, session) : undefined }
+  /** The number as a frame to send right behind an entry to this reader, if it is due; the others get it now. */
+  ride (by: NumberReader): Frame | undefined { return this.phase === 'due' ? this.#ride(this, by) : undefined }
 }
 
 export interface UnreadTurns {
   /** Something may have changed the user's number. */
   touch: (turn: UnreadTurn) => void
-  ride: (turn: UnreadTurn, session: Session) => Frame | undefined
+  ride: (turn: UnreadTurn, by: NumberReader) => Frame | undefined
   close: () => void
 }
 
@@ -151,7 +153,7 @@ export function createUnreadTurns ({ hub, views, unread, log }: UnreadTurnsOptio
     return lastFrame.frame
   }
 
-  function ride (turn: UnreadTurn, by: Session): Frame | undefined {
+  function ride (turn: UnreadTurn, by: NumberReader): Frame | undefined {
     if (ridesLeft === 0) return undefined
     const view = currentView(turn)
     if (view === undefined) return undefined
@@ -160,16 +162,16 @@ export function createUnreadTurns ({ hub, views, unread, log }: UnreadTurnsOptio
     ridesLeft--
     rest(turn, performance.now())
     const frame = frameOf(turn, counted)
-    if (frame !== undefined) for (const session of turn.sessions) if (session !== by) session.deliverLatest(frame)
+    if (frame !== undefined) for (const reader of turn.readers) if (reader !== by) reader.deliverLatest(frame)
     return frame
   }
 
   async function tell (turn: UnreadTurn): Promise<void> {
-    if (turn.sessions.size === 0) return
+    if (turn.readers.size === 0) return
     try {
       const counting = countOf(currentView(turn) ?? await views.fresh(turn.user))
       const frame = frameOf(turn, counting instanceof Promise ? await counting : counting)
-      if (frame !== undefined) for (const session of turn.sessions) session.deliverLatest(frame)
+      if (frame !== undefined) for (const reader of turn.readers) reader.deliverLatest(frame)
     } catch (error) {
       log.warn({ err: error, user: turn.user }, 'unread messages could not be counted')
       touch(turn)

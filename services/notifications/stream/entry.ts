@@ -111,5 +111,5 @@ export function decodeEntry (payload: Uint8Array): EntryDoc {
   if (end < 0) throw new GatepostError('GP_INTERNAL', 'a broadcast without an entry')
   const [kind, key, v, purgeAt, seq, id, expiresAt, sender, category, boxes, recalled] = JSON.parse(whole.slice(0, end)) as MessageHead
   const text = whole.slice(end + 1)
-  return kind === 'message' ? { kind, key, v, purgeAt, seq, id, expiresAt, sender, category, boxes, recalled, text } : { kind, key, v, purgeAt, seq, id, expiresAt, text }
+  return kind === 'message' ? { key, v, purgeAt, seq, id, expiresAt, kind, sender, category, boxes, recalled, text } : { key, v, purgeAt, seq, id, expiresAt, kind, text }
 }
