@@ -1,5 +1,5 @@
 /** How keys and documents lie in LMDB. */
-import { randomFillSync } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import type { StoredDoc } from './store.js'
 
 /** LMDB's limit for a page of 4 KiB, less the 8 bytes of time before a key in the purge index. */
@@ -79,9 +79,15 @@ export function purgeKey (purgeAt: number, key: string): Buffer {
 export const keyOfPurgeKey = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset + timeBytes, bytes.byteLength - timeBytes).toString('utf8')
 /** A key of the purge index for documents that are named in its value. No document's key gives the same: it is no UTF-8. */
 export function sharedPurgeKey (purgeAt: number): Buffer {
-  const bytes = Buffer.allocUnsafe(timeBytes + 1 + uniqueBytes)
+  const bytes = Buffer.allocUnsafe(timeBytes + 1 + lifeBytes.length + countBytes)
   bytes.writeDoubleBE(Math.max(0, purgeAt))
   bytes[timeBytes] = 0xff
-  return randomFillSync(bytes, timeBytes + 1)
+  lifeBytes.copy(bytes, timeBytes + 1)
+  sharedKeys = (sharedKeys + 1) % 2 ** (8 * countBytes)
+  bytes.writeUIntBE(sharedKeys, timeBytes + 1 + lifeBytes.length, countBytes)
+  return bytes
 }
-const uniqueBytes = 8
+/** Of this process: a former one may have left keys of the same moment. */
+const lifeBytes = randomBytes(8)
+const countBytes = 6
+let sharedKeys = 0

@@ -50,7 +50,7 @@ export function serveMessages (app: App, core: () => NodeCore): void {
     else joining.then(() => { done() }, done)
   }
   const budget = createAnswerBudget()
-  const asJson = (reply: FastifyReply, text: string): FastifyReply => reply.header('content-type', json).header('cache-control', 'no-store').send(text)
+  const asJson = (reply: FastifyReply, text: string): FastifyReply => reply.header('content-type', json).send(text)
   const common = { tags: ['messages'], security: needsBearer }
 
   app.post('/messages', {
