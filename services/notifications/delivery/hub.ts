@@ -14,7 +14,7 @@ import type { Log } from '../../../shared/log.js'
 import { streamToken } from '../../dispatch/subjects.js'
 import type { StreamId } from '../../../shared/names.js'
 import { placeOfEntry, type EntryDoc, type Store } from '../../../shared/store/store.js'
-import { entryWire, goneWire } from '../stream/entry.js'
+import { goneWire, placedWire } from '../stream/entry.js'
 import type { Heads } from '../stream/heads.js'
 import { readAfter } from '../stream/read.js'
 import { entriesFrame, type Frame } from './frame.js'
@@ -156,14 +156,14 @@ export function createHub ({ store, heads, now, log, onEntry }: HubOptions): Hub
     if (stream.state !== 'live') { stream.target = Math.max(stream.target, doc.seq); return }
     if (doc.seq <= stream.head) return
     const { prev } = placeOfEntry(doc.key)
-    if (prev === stream.head || prev === 0) { pass(stream, doc); return }
+    if (prev === stream.head || prev === 0) { pass(stream, doc, prev); return }
     stream.target = doc.seq
     void fill(stream)
   }
 
-  function pass (stream: Stream, doc: EntryDoc): void {
-    const { prev } = placeOfEntry(doc.key)
-    const wire = doc.expiresAt > now() ? entryWire(doc, undefined, stream.head) : goneWire(stream.id, prev === 0 ? 0 : Math.max(prev, stream.head), doc.seq)
+  function pass (stream: Stream, doc: EntryDoc, prev: number): void {
+    const seen = prev === 0 ? 0 : Math.max(prev, stream.head)
+    const wire = doc.expiresAt > now() ? placedWire(doc, stream.id, seen) : goneWire(stream.id, seen, doc.seq)
     if (prev > stream.head) stream.pending.push(goneWire(stream.id, stream.head, prev))
     if (stream.pending.length === 0) stream.dueAt = stream.followsUntil === 0 ? 0 : gatheringEnd(stream, performance.now())
     stream.pending.push(wire)
@@ -217,7 +217,7 @@ export function createHub ({ store, heads, now, log, onEntry }: HubOptions): Hub
       while (stream.target > stream.head && (stream.state as LocalStream['state']) !== 'closed') {
         const docs = await readAfter(store, stream.id, stream.head, page)
         const fresh = docs.filter(doc => doc.seq > stream.head)
-        for (const doc of fresh) pass(stream, doc)
+        for (const doc of fresh) pass(stream, doc, placeOfEntry(doc.key).prev)
         if (fresh.length > 0) { emptyReads = 0; continue }
         // What was heard of is durable; a majority read may show it a moment later.
         if (++emptyReads > maxEmptyReads) throw new Error('entries that were announced cannot be read')

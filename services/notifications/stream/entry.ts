@@ -72,9 +72,12 @@ const isOwnCopy = (doc: MessageDoc): boolean => doc.boxes !== 'inbox'
  * an entry was appended to one further back than the reader has come: to this reader it follows `after`.
  */
 export function entryWire (doc: EntryDoc, flags: Flags = untouched, after = 0): string {
-  const place = placeOfEntry(doc.key)
-  const { stream } = place
-  const prev = place.prev === 0 ? 0 : Math.max(place.prev, after)
+  const { stream, prev } = placeOfEntry(doc.key)
+  return placedWire(doc, stream, prev === 0 ? 0 : Math.max(prev, after), flags)
+}
+
+/** The same with the stream and the `prev` that the reader is to see. */
+export function placedWire (doc: EntryDoc, stream: StreamId, prev: number, flags: Flags = untouched): string {
   if (doc.kind === 'message') {
     return `{"type":"message","id":"${doc.id}","stream":${JSON.stringify(stream)},"seq":${doc.seq},"prev":${prev},${doc.text}${flagsWire(doc, flags)}}`
   }
