@@ -20,7 +20,7 @@ import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRepl
 import { isUtf8 } from 'node:buffer'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { TSchema } from 'typebox'
-import { GatepostError, oneLine } from '../errors.js'
+import { GatepostError, oneLine, shown } from '../errors.js'
 import type { Log } from '../log.js'
 import type { Metrics } from '../metrics.js'
 import { createValidator } from '../validate.js'
@@ -86,7 +86,10 @@ export async function createApp ({ log, metrics, bodyLimitBytes }: AppOptions): 
     const startMs = performance.now()
     // For a hook onResponse Fastify puts two listeners on each answer and takes them off again.
     reply.raw.on('close', () => { if (reply.raw.writableFinished) answered(request, reply.statusCode, performance.now() - startMs) })
-    done()
+    const coding = request.headers['transfer-encoding']
+    // Node refuses it, too, a moment too late: a route may have answered by then.
+    if (coding === undefined || coding.toLowerCase() === 'chunked') done()
+    else done(new GatepostError('GP_VALIDATION', `Transfer-Encoding: got ${shown(coding)}; takes chunked`))
   })
   const answered = ({ method, routeOptions: { url: route = 'unknown' } }: FastifyRequest, status: number, ms: number): void => {
     metrics.observeRequest({ method, route, status, seconds: ms / 1000 })

@@ -32,6 +32,7 @@ async function testApp (test: Test, { missing = {} }: { missing?: Record<string,
   app.post('/empty', async request => ({ body: request.body ?? null }))
   app.get('/named/:name', { schema: { params: Type.Object({ name: Name('a name') }) } }, async request => request.params)
   app.get('/list', { schema: { querystring: Type.Object({ limit: Type.Optional(Type.String({ pattern: '^[0-9]+$', description: 'a number' })) }, { additionalProperties: false }) } }, async request => request.query)
+  app.get('/at-once', () => ({ answered: true }))
   app.get('/never', async ({ raw }) => { waiting.push(raw); await new Promise(() => {}) })
   app.get('/broken', async () => { throw new Error('secret detail') })
   app.get('/refused', async () => { throw new GatepostError('GP_OVERLOADED', 'too much', { retryAfterSeconds: 2.5 }) })
@@ -210,4 +211,9 @@ t.test('app - bytes that are no request get an answer with a code', async t => {
   }
   t.match(await ask('nonsense\r\n\r\n'), /^HTTP\/1\.1 400 [^]*"code":"GP_VALIDATION"/)
   t.match(await ask(`GET /livez HTTP/1.1\r\nhost: x\r\nx: ${'a'.repeat(40_000)}\r\n\r\n`), /^HTTP\/1\.1 431 [^]*"code":"GP_VALIDATION"/)
+  for (const path of ['/at-once', '/livez']) {
+    const answer = await ask(`GET ${path} HTTP/1.1\r\nhost: x\r\ntransfer-encoding: gzip, x\r\n\r\n`)
+    t.match(answer, /^HTTP\/1\.1 400 [^]*"code":"GP_VALIDATION"/)
+    t.equal(answer.split('HTTP/1.1 ').length, 2, 'one answer')
+  }
 })

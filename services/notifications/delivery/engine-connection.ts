@@ -25,6 +25,8 @@ export interface WebSocketPart {
   readonly readyState: number
   /** Bytes that the operating system has not taken yet. */
   readonly bufferedAmount: number
+  /** Node's, with the handle that knows the file descriptor. */
+  readonly _socket: { readonly _handle?: { readonly fd?: number } | null } | null
   readonly _sender: { readonly sendFrame: (buffers: readonly Buffer[]) => void }
   readonly on: (event: 'ping', listener: () => void) => void
   readonly pause: () => void

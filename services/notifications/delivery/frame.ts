@@ -5,7 +5,7 @@
  */
 
 /** What Engine.IO takes beside the packet; `wsPreEncodedFrame` is written as it is where the transport allows it. */
-export interface FrameOptions { readonly compress: false, readonly preEncoded: true, readonly wsPreEncodedFrame: readonly Buffer[] }
+export interface FrameOptions { readonly compress: false, readonly preEncoded: true, readonly wsPreEncodedFrame: readonly [Buffer] }
 
 export interface Frame {
   readonly bytes: number
