@@ -34,6 +34,9 @@ const badness: Record<MemberState, number> = { up: 0, draining: 1, suspect: 2, d
  */
 export type AskInTurn = <K extends NodeRequestKind>(nodes: readonly NodeId[], kind: K, body: NodeRequest<K>, workMs?: number) => Promise<NodeAnswer<K>>
 
+/** One for all: an abortion without a reason makes an error, with its stack, for each question. */
+const over = new Error('the question is over')
+
 interface Waiting { readonly node: NodeId, readonly badness: number, readonly giveUp: (error: Error) => void }
 
 export function createAskInTurn (dispatch: Pick<Dispatch, 'ask' | 'members' | 'onMembers' | 'isConnected' | 'onConnected'>): AskInTurn {
@@ -82,7 +85,7 @@ export function createAskInTurn (dispatch: Pick<Dispatch, 'ask' | 'members' | 'o
       })
     } finally {
       leave()
-      ended.abort()
+      ended.abort(over)
     }
   }
 
@@ -97,9 +100,9 @@ export function createAskInTurn (dispatch: Pick<Dispatch, 'ask' | 'members' | 'o
 
   return async (nodes, kind, body, workMs = 0) => {
     const begunMs = performance.now()
-    let refusal = new GatepostError('GP_NO_NODE', 'no node is healthy')
+    let refusal: GatepostError | undefined
     for (const node of nodes.slice(0, maxNodesAsked)) {
-      if (refusal.code === 'GP_STORE_UNAVAILABLE' && performance.now() - begunMs > goOnWithinMs + workMs) break
+      if (refusal?.code === 'GP_STORE_UNAVAILABLE' && performance.now() - begunMs > goOnWithinMs + workMs) break
       try {
         return await askWhileWell(node, kind, body, workMs)
       } catch (error) {
@@ -107,6 +110,7 @@ export function createAskInTurn (dispatch: Pick<Dispatch, 'ask' | 'members' | 'o
         refusal = error
       }
     }
+    if (refusal === undefined) throw new GatepostError('GP_NO_NODE', 'no node is healthy')
     // A draining node is Gate's matter, not its client's, who could only ask here again.
     throw refusal.code === 'GP_DRAINING' ? new GatepostError('GP_NO_NODE', 'every node is draining', { cause: refusal }) : refusal
   }

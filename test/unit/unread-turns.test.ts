@@ -15,7 +15,7 @@ interface Site {
   turns: UnreadTurns
   /** What there is to count, for everybody. */
   counted: { now: number, readsFirst: boolean, failures: number }
-  join: (name: string, sockets?: number) => { turn: UnreadTurn, readers: NumberReader[], alone: number[][] }
+  join: (name: string, sockets?: number, refused?: number) => { turn: UnreadTurn, readers: NumberReader[], alone: number[][] }
 }
 
 function start (t: Test): Site {
@@ -29,12 +29,13 @@ function start (t: Test): Site {
   const hub = { get: () => undefined } as unknown as Hub
   const turns = createUnreadTurns({ hub: () => hub, views: { peek: () => view, fresh: async () => view }, unread: { count }, log: createSilentLog() })
   t.teardown(turns.close)
-  const join: Site['join'] = (name, sockets = 1) => {
+  const join: Site['join'] = (name, sockets = 1, refused = 0) => {
     const alone: number[][] = []
+    const tried = { count: 0, refused }
     const readers = Array.from({ length: sockets }, () => {
       const told: number[] = []
       alone.push(told)
-      return { deliverLatest: (frame: Frame) => { told.push(unreadOf(frame)) } }
+      return { deliverLatest: (frame: Frame) => { told.push(unreadOf(frame)); return ++tried.count > tried.refused } }
     })
     return { turn: new UnreadTurn(name as UserId, new Set(readers), turns), readers, alone }
   }
@@ -116,4 +117,14 @@ t.test('unread turns - a crowd is not held up by a number for each', async t => 
   const riding = crowd.filter(({ turn, readers: [reader] }) => turn.ride(reader!) !== undefined).length
   t.ok(riding > 0 && riding <= 200, `with the entry: ${riding}`)
   await until('everybody', () => crowd.filter(({ alone: [told] }) => told!.length === 1).length === crowd.length - riding)
+})
+
+t.test('unread turns - a socket that could not take its number gets it later', async t => {
+  const { turns, counted, join } = start(t)
+  const { turn, alone: [told] } = join('ann', 1, 2)
+  counted.now = 6
+  turns.touch(turn)
+  await until('taken', () => told!.length === 3)
+  await until('rested', () => turn.phase === 'idle')
+  t.same(told, [6, 6, 6])
 })

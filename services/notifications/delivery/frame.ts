@@ -14,25 +14,36 @@ export interface Frame {
   readonly options: FrameOptions
 }
 
+const maxHeaderBytes = 10
+/** Most frames are put together here: no text takes more than three bytes for a character, so none is measured before it is encoded. */
+const scratch = Buffer.allocUnsafeSlow(64 * 1024)
+
 /** An event whose one argument is JSON text already. */
 export function eventFrame (event: string, json: string): Frame {
   const packet = `2["${event}",${json}]`
-  const size = Buffer.byteLength(packet) + 1
-  const headerSize = size < 126 ? 2 : size < 65_536 ? 4 : 10
-  const frame = Buffer.allocUnsafe(headerSize + size)
-  frame[0] = 0x81 // final fragment, text
-  if (headerSize === 2) frame[1] = size
-  else if (headerSize === 4) {
-    frame[1] = 126
-    frame.writeUInt16BE(size, 2)
-  } else {
-    frame[1] = 127
-    frame.writeUInt32BE(0, 2)
-    frame.writeUInt32BE(size, 6)
-  }
-  frame[headerSize] = 0x34 // '4', an Engine.IO message
-  frame.write(packet, headerSize + 1)
+  const isSmall = maxHeaderBytes + 1 + 3 * packet.length <= scratch.length
+  const buffer = isSmall ? scratch : Buffer.allocUnsafe(maxHeaderBytes + 1 + Buffer.byteLength(packet))
+  buffer[maxHeaderBytes] = 0x34 // '4', an Engine.IO message
+  const size = 1 + buffer.write(packet, maxHeaderBytes + 1)
+  const whole = buffer.subarray(writeHeader(buffer, size), maxHeaderBytes + size)
+  const frame = isSmall ? Buffer.from(whole) : whole
   return { bytes: frame.length, packet, options: { compress: false, preEncoded: true, wsPreEncodedFrame: [frame] } }
+}
+
+/** The header of a final text fragment of so many bytes, which begin behind the room for it; gives where it begins. */
+function writeHeader (buffer: Buffer, size: number): number {
+  const start = maxHeaderBytes - (size < 126 ? 2 : size < 65_536 ? 4 : 10)
+  buffer[start] = 0x81
+  if (size < 126) buffer[start + 1] = size
+  else if (size < 65_536) {
+    buffer[start + 1] = 126
+    buffer.writeUInt16BE(size, start + 2)
+  } else {
+    buffer[start + 1] = 127
+    buffer.writeUInt32BE(0, start + 2)
+    buffer.writeUInt32BE(size, start + 6)
+  }
+  return start
 }
 
 /** Entries of one stream (or volatile ones) as one `entries` event. */

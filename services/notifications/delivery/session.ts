@@ -192,9 +192,9 @@ export class Session implements StreamReader {
     if (this.#state === 'live' && this.#outlet.waitingBytes() < volatileBytes) this.#outlet.send(frame)
   }
 
-  /** A small frame that a later one replaces; a socket that cannot take it is told anew once it has synced. */
-  deliverLatest (frame: Frame): void {
-    if (this.#state === 'live') this.#outlet.send(frame)
+  /** A small frame that a later one replaces. False where too much waits; who is not live is told anew when that ends. */
+  deliverLatest (frame: Frame): boolean {
+    return this.#state !== 'live' || this.#outlet.send(frame)
   }
 
   fallBehind (): void {

@@ -23,7 +23,10 @@ const tickMs = 25
 const ridesPerTick = 200
 
 /** One of a user's sockets. */
-export interface NumberReader { readonly deliverLatest: (frame: Frame) => void }
+export interface NumberReader {
+  /** False where it is to be tried again later. */
+  readonly deliverLatest: (frame: Frame) => boolean
+}
 
 /** The turn of one user. */
 export class UnreadTurn {
@@ -162,8 +165,17 @@ export function createUnreadTurns ({ hub, views, unread, log }: UnreadTurnsOptio
     ridesLeft--
     rest(turn, performance.now())
     const frame = frameOf(turn, counted)
-    if (frame !== undefined) for (const reader of turn.readers) if (reader !== by) reader.deliverLatest(frame)
+    if (frame !== undefined) hand(turn, frame, by)
     return frame
+  }
+
+  /** To all but the one that gets it with an entry. */
+  function hand (turn: UnreadTurn, frame: Frame, by?: NumberReader): void {
+    let isTold = true
+    for (const reader of turn.readers) if (reader !== by) isTold = reader.deliverLatest(frame) && isTold
+    if (isTold) return
+    turn.lastUnread = undefined
+    touch(turn)
   }
 
   async function tell (turn: UnreadTurn): Promise<void> {
@@ -171,7 +183,7 @@ export function createUnreadTurns ({ hub, views, unread, log }: UnreadTurnsOptio
     try {
       const counting = countOf(currentView(turn) ?? await views.fresh(turn.user))
       const frame = frameOf(turn, counting instanceof Promise ? await counting : counting)
-      if (frame !== undefined) for (const reader of turn.readers) reader.deliverLatest(frame)
+      if (frame !== undefined) hand(turn, frame)
     } catch (error) {
       log.warn({ err: error, user: turn.user }, 'unread messages could not be counted')
       touch(turn)

@@ -66,12 +66,15 @@ export function createUnreadCounter ({ store, views, heads, now, page }: UnreadC
 
   const count: UnreadCounter['count'] = (view, headOf) => {
     const { state } = view
-    const shared = visibleStreams(view).slice(1).map(({ stream, after }) => ({ after, digest: digestOf(stream, headOf(stream)) }))
+    const shared: Array<{ after: number, digest: StreamDigest }> = []
     const reads: Array<Promise<void>> = []
-    for (const { after, digest } of shared) {
-      const { stream } = digest
+    for (const { stream, after } of visibleStreams(view)) {
+      if (stream === view.stream) continue
+      const head = headOf(stream)
+      const digest = digestOf(stream, head)
+      shared.push({ after, digest })
       const from = unreadFloor(state, stream, after)
-      if (!digest.covers(headOf(stream), from)) reads.push(digest.cover(store, headOf(stream), from, now()))
+      if (!digest.covers(head, from)) reads.push(digest.cover(store, head, from, now()))
     }
     const refreshing = refreshCounts(view.counts, () => view.state, store, now)
     if (refreshing !== undefined) reads.push(refreshing)
