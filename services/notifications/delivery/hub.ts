@@ -14,7 +14,7 @@ import type { Log } from '../../../shared/log.js'
 import { streamToken } from '../../dispatch/subjects.js'
 import type { StreamId } from '../../../shared/names.js'
 import { placeOfEntry, type EntryDoc, type Store } from '../../../shared/store/store.js'
-import { goneWire, placedWire } from '../stream/entry.js'
+import { goneWire, placedWire, prevSeen } from '../stream/entry.js'
 import type { Heads } from '../stream/heads.js'
 import { readAfter } from '../stream/read.js'
 import { entriesFrame, type Frame } from './frame.js'
@@ -162,7 +162,7 @@ export function createHub ({ store, heads, now, log, onEntry }: HubOptions): Hub
   }
 
   function pass (stream: Stream, doc: EntryDoc, prev: number): void {
-    const seen = prev === 0 ? 0 : Math.max(prev, stream.head)
+    const seen = prevSeen(prev, stream.head)
     const wire = doc.expiresAt > now() ? placedWire(doc, stream.id, seen) : goneWire(stream.id, seen, doc.seq)
     if (prev > stream.head) stream.pending.push(goneWire(stream.id, stream.head, prev))
     if (stream.pending.length === 0) stream.dueAt = stream.followsUntil === 0 ? 0 : gatheringEnd(stream, performance.now())

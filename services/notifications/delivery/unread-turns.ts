@@ -127,13 +127,15 @@ export function createUnreadTurns ({ hub, views, unread, log }: UnreadTurnsOptio
     if (count > 0) resting = resting.slice(count)
   }
 
+  const headOf = (stream: StreamId): number => hub().get(stream)?.head ?? 0
+
   /** Undefined where the view lags behind what the user's sockets were given. */
   function currentView ({ own }: UnreadTurn): UserView | undefined {
     const view = views.peek(own)
-    return view !== undefined && view.head < (hub().get(own)?.head ?? 0) ? undefined : view
+    return view !== undefined && view.head < headOf(own) ? undefined : view
   }
 
-  const countOf = (view: UserView): CountedUnread | Promise<CountedUnread> => unread.count(view, stream => hub().get(stream)?.head ?? 0)
+  const countOf = (view: UserView): CountedUnread | Promise<CountedUnread> => unread.count(view, headOf)
 
   /** Undefined where something must be read, or failed: whoever tells it alone waits for that, and tries again. */
   function countedNow (view: UserView): CountedUnread | undefined {

@@ -13,14 +13,17 @@ import type { StoredChange } from '../stream/change.js'
 import type { Store } from '../../../shared/store/store.js'
 import { add, type Counts } from './counts.js'
 
-interface Segment {
+/** What is counted, and ms since 1970 from when that is too high; Infinity where nothing is. */
+interface Counted {
+  counts: Map<string, number>
+  nextExpiryMs: number
+}
+
+interface Segment extends Counted {
   /** Entries with after < seq <= to. */
   readonly after: number
   readonly to: number
   readonly entries: number
-  counts: Map<string, number>
-  /** Ms since 1970 from when the counts are too high; Infinity where nothing is counted. */
-  nextExpiryMs: number
   isStale: boolean
 }
 
@@ -34,11 +37,7 @@ interface Tail {
   readonly expiries: number[]
 }
 
-interface TailTotal {
-  readonly state: UserState
-  readonly counts: Map<string, number>
-  nextExpiryMs: number
-}
+interface TailTotal extends Counted { readonly state: UserState }
 
 export interface OwnCounts {
   readonly segments: Segment[]
@@ -79,9 +78,12 @@ export function countEntry (counts: OwnCounts, doc: EntryDoc, change: StoredChan
 }
 
 function addToTotal ({ tailTotal }: OwnCounts, item: Item, state: UserState): void {
-  if (tailTotal?.state !== state || !isUnread(state, item)) return
-  add(tailTotal.counts, item.category, 1)
-  tailTotal.nextExpiryMs = Math.min(tailTotal.nextExpiryMs, item.expiresAt)
+  if (tailTotal?.state === state && isUnread(state, item)) countItem(tailTotal, item)
+}
+
+function countItem (counted: Counted, { category, expiresAt }: Item): void {
+  add(counted.counts, category, 1)
+  counted.nextExpiryMs = Math.min(counted.nextExpiryMs, expiresAt)
 }
 
 function * itemsOf ({ seqs, categories, expiries }: Tail, count: number): Generator<Item> {
@@ -108,14 +110,10 @@ function seal (counts: OwnCounts, state: UserState, now: number): void {
 
 const isEmpty = (segment: Segment): boolean => segment.counts.size === 0 && !segment.isStale
 
-function countInto (segment: Segment, items: Iterable<Item>, state: UserState, now: number): void {
-  segment.counts = new Map()
-  segment.nextExpiryMs = Infinity
-  for (const item of items) {
-    if (item.expiresAt <= now || !isUnread(state, item)) continue
-    add(segment.counts, item.category, 1)
-    segment.nextExpiryMs = Math.min(segment.nextExpiryMs, item.expiresAt)
-  }
+function countInto (counted: Counted, items: Iterable<Item>, state: UserState, now: number): void {
+  counted.counts = new Map()
+  counted.nextExpiryMs = Infinity
+  for (const item of items) if (item.expiresAt > now && isUnread(state, item)) countItem(counted, item)
 }
 
 function isUnread (state: UserState, item: Item): boolean {
@@ -179,11 +177,7 @@ function tailTotal (counts: OwnCounts, state: UserState, now: number): TailTotal
   const known = counts.tailTotal
   if (known?.state === state && known.nextExpiryMs > now) return known
   const total: TailTotal = { state, counts: new Map(), nextExpiryMs: Infinity }
-  for (const item of itemsOf(counts.tail, counts.tail.seqs.length)) {
-    if (item.expiresAt <= now || !isUnread(state, item)) continue
-    add(total.counts, item.category, 1)
-    total.nextExpiryMs = Math.min(total.nextExpiryMs, item.expiresAt)
-  }
+  countInto(total, itemsOf(counts.tail, counts.tail.seqs.length), state, now)
   counts.tailTotal = total
   return total
 }

@@ -73,8 +73,11 @@ const isOwnCopy = (doc: MessageDoc): boolean => doc.boxes !== 'inbox'
  */
 export function entryWire (doc: EntryDoc, flags: Flags = untouched, after = 0): string {
   const { stream, prev } = placeOfEntry(doc.key)
-  return placedWire(doc, stream, prev === 0 ? 0 : Math.max(prev, after), flags)
+  return placedWire(doc, stream, prevSeen(prev, after), flags)
 }
+
+/** The `prev` of an entry for a reader who was sent everything up to `after`. */
+export const prevSeen = (prev: number, after: number): number => prev === 0 ? 0 : Math.max(prev, after)
 
 /** The same with the stream and the `prev` that the reader is to see. */
 export function placedWire (doc: EntryDoc, stream: StreamId, prev: number, flags: Flags = untouched): string {
