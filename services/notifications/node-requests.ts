@@ -1,11 +1,12 @@
 /** A node's answers to what Gates (and other nodes) ask over dispatch. */
-import type { NodeRequestHandlers, MessageResult } from '../../shared/contract/node-requests.js'
+import type { MessageResult, NodeAnswer, NodeRequestHandlers } from '../../shared/contract/node-requests.js'
 import { GatepostError } from '../../shared/errors.js'
 import type { Log } from '../../shared/log.js'
 import type { GroupId, UserId } from '../../shared/names.js'
 import type { Sender } from './mail/post.js'
 import { answerPosted, type NodeCore } from './node-core.js'
 import type { Placement } from './placement.js'
+import { createOnceAsked } from './stream/once-asked.js'
 
 export function createNodeRequests ({ core, placement, log }: { core: NodeCore, placement: Placement, log: Log }): NodeRequestHandlers {
   const refused = (error: unknown): MessageResult => {
@@ -14,8 +15,11 @@ export function createNodeRequests ({ core, placement, log }: { core: NodeCore, 
     return { status: 500, code: 'GP_INTERNAL', message: 'the node could not do this; its log says why' }
   }
 
+  // Gate gave the ids for this one request: they name it.
+  const onceAsked = createOnceAsked<NodeAnswer<'append-messages'>>({ slowMs: 2_000 })
+
   return {
-    'append-messages': async ({ sender, messages }) => {
+    'append-messages': async ({ sender, messages }) => await onceAsked(messages[0]?.id ?? '', async () => {
       const posted = core.postAll(sender as Sender, messages.map(({ id, message, idempotencyKey }) => ({ id, draft: message, idempotencyKey })))
       const results = await Promise.all(posted.map(async (one): Promise<MessageResult> => {
         try {
@@ -25,7 +29,7 @@ export function createNodeRequests ({ core, placement, log }: { core: NodeCore, 
         } catch (error) { return refused(error) }
       }))
       return { results }
-    },
+    }),
     recall: async ({ sender, id, to }) => {
       await core.recall.byProducer(sender as Sender, id, to)
       return { id }

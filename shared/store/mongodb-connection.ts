@@ -1,6 +1,6 @@
 /** How Gatepost connects to MongoDB, and what it asks a server about itself. */
 import { MongoClient, type Db, type Document, type MongoClientOptions } from 'mongodb'
-import { commandMs, within } from './mongodb-deadline.js'
+import { commandMs, selectionMs, within } from './mongodb-deadline.js'
 
 export const defaultDatabase = 'gatepost'
 const commandNotFound = 59
@@ -11,7 +11,7 @@ const commandNotFound = 59
  * preparations at the start, an index on a large collection among them.
  */
 const limits = {
-  serverSelectionTimeoutMS: 3000,
+  serverSelectionTimeoutMS: selectionMs,
   connectTimeoutMS: 5000,
   socketTimeoutMS: 60_000,
   waitQueueTimeoutMS: 3000,

@@ -14,6 +14,9 @@ export const serverLimit = { maxTimeMS: commandMs }
 /** The server answers before we stop listening; what it has not confirmed is looked up. */
 export const majorityWaitMs = 3000
 
+/** How long the driver looks for a server (mongodb-connection.ts sets it): only after that is it sure that nothing was sent. */
+export const selectionMs = 3000
+
 export interface Deadline {
   readonly leftMs: () => number
   /** One command: rejects when it takes too long, and waits no more for it (its link is freed by the driver's limits). */

@@ -11,6 +11,7 @@
  */
 import type { Document } from 'mongodb'
 import { setTimeout as pause } from 'node:timers/promises'
+import { selectionMs } from './mongodb-deadline.js'
 import { compareIdentity, estimateBytes, type BsonDoc } from './mongodb-document.js'
 import { classifyWriteError, duplicateKey, isAmbiguousCode } from './mongodb-errors.js'
 import { groupByShard, runsByShard, type ShardMap } from './shard-map.js'
@@ -26,7 +27,6 @@ export interface WriteReply {
 export interface MongodbWrites {
   /** One write command with write concern majority and journal; rejects as the driver does. */
   run: (command: Document) => Promise<WriteReply>
-  /** Nothing more is tried once this is 0. */
   leftMs: () => number
   /** The identity fields of these keys by read concern majority. */
   identify: (collection: CollectionName, keys: readonly string[]) => Promise<Map<string, Document>>
@@ -87,13 +87,19 @@ export function splitByBytes<T> (items: readonly T[], docOf: (item: T) => BsonDo
   return groups
 }
 
+/**
+ * Whether a command may be sent (again). One that is cut short while the driver still looks for a server may be sent later,
+ * when one is found: where nothing is in doubt yet, such a command is not begun.
+ */
+export const hasTime = ({ leftMs }: MongodbWrites, isDoubtful: boolean): boolean => leftMs() > (isDoubtful ? 0 : selectionMs)
+
 /** Documents that do not depend on each other, in one command. */
 export async function insertUnordered (writes: MongodbWrites, collection: CollectionName, docs: readonly BsonDoc[]): Promise<DocOutcome[]> {
   const outcomes = new Map<BsonDoc, DocOutcome>()
   let open = docs
   let isDoubtful = false
   let cause: unknown
-  for (let attempt = 0; attempt < tries && open.length > 0 && writes.leftMs() > 0; attempt++) {
+  for (let attempt = 0; attempt < tries && open.length > 0 && hasTime(writes, isDoubtful); attempt++) {
     const sent = open
     let reply: WriteReply
     try {
@@ -131,7 +137,7 @@ async function insertOrdered (writes: MongodbWrites, collection: CollectionName,
   let stored = 0
   let isDoubtful = false
   let cause: unknown
-  for (let attempt = 0; attempt < tries && stored < chain.length && writes.leftMs() > 0;) {
+  for (let attempt = 0; attempt < tries && stored < chain.length && hasTime(writes, isDoubtful);) {
     const sent = splitByBytes(chain.slice(stored), doc => doc)[0] ?? []
     let reply: WriteReply
     try {

@@ -5,7 +5,7 @@
  */
 import { setTimeout as pause } from 'node:timers/promises'
 import { classifyWriteError } from './mongodb-errors.js'
-import { insertUnordered, lookPausesMs, splitByBytes, type MongodbWrites, type WriteReply } from './mongodb-insert.js'
+import { hasTime, insertUnordered, lookPausesMs, splitByBytes, type MongodbWrites, type WriteReply } from './mongodb-insert.js'
 import type { BsonDoc } from './mongodb-document.js'
 import { groupByShard, type ShardMap } from './shard-map.js'
 import type { CollectionName, ReplaceOutcome } from './store.js'
@@ -39,7 +39,7 @@ export async function replaceDocs (writes: MongodbWrites, collection: Collection
 async function updateAll (writes: MongodbWrites, collection: CollectionName, group: readonly ReplaceRequest[]): Promise<ReplaceOutcome[]> {
   let isDoubtful = false
   let reply: WriteReply | undefined
-  for (let attempt = 0; attempt < tries && reply === undefined && writes.leftMs() > 0; attempt++) {
+  for (let attempt = 0; attempt < tries && reply === undefined && hasTime(writes, isDoubtful); attempt++) {
     try {
       reply = await writes.run({
         update: collection, ordered: false, updates: group.map(({ was, doc }) => ({ q: { _id: doc._id, v: was }, u: doc, upsert: false, multi: false }))

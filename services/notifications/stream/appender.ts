@@ -63,14 +63,12 @@ export interface AppendCounts { groups: number, entries: number, conflicts: numb
 export interface AppendOptions {
   /** What this entry belongs to: `hasRoom` has been asked for all of it. */
   readonly whole?: Whole | undefined
-  /** Given up after so long whatever is known: somebody else goes on trying. */
-  readonly giveUpMs?: number | undefined
 }
 
 export interface Appender {
   /**
-   * Resolves once the entry is durable, with the place it has. Rejects with GP_STORE_UNAVAILABLE (the outcome may be
-   * unknown: trying again with the same draft is safe), GP_OVERLOADED (surely not stored).
+   * Resolves once the entry is durable, with the place it has. Rejects with GP_STORE_UNAVAILABLE (surely not stored, unless
+   * it is an `OutcomeUnknown`: trying again with the same draft is safe), GP_OVERLOADED (surely not stored).
    */
   append: (stream: StreamId, draft: EntryDraft, options?: AppendOptions) => Promise<Appended>
   /** Whether so much more can wait. */
@@ -119,7 +117,6 @@ interface Pending {
   readonly time: number
   readonly since: number
   whole: Whole | undefined
-  giveUpMs: number | undefined
   /** No entry with a seq from `time` up to here is this one. */
   clearedTo: number
   /** Placed by a try whose outcome is unknown: the same document is tried again. */
@@ -155,6 +152,11 @@ interface Batch {
   docs: readonly EntryDoc[]
 }
 
+/** It, or another copy of the same message, may be stored. */
+export class OutcomeUnknown extends GatepostError {
+  constructor () { super('GP_STORE_UNAVAILABLE', 'the store did not say whether it took all of it; the same again under the same Idempotency-Key is safe') }
+}
+
 export const storeOverloaded = (): GatepostError => new GatepostError('GP_OVERLOADED', 'the store is slower than what comes in; nothing was stored')
 
 /** Where the store keeps streams that are stored together. */
@@ -188,7 +190,7 @@ export function createAppender (options: AppenderOptions): Appender {
 
   const hasRoom = (entries: number, chars: number): boolean => waitingEntries + entries <= maxQueuedEntries && waitingChars + chars <= maxQueuedChars
 
-  const append: Appender['append'] = (stream, draft, { whole, giveUpMs } = {}) => {
+  const append: Appender['append'] = (stream, draft, { whole } = {}) => {
     const time = timeOfId(draft.id)
     if (time > fromMs(clock.now()) + 10_000 * ticksPerMs) {
       return Promise.reject(new GatepostError('GP_VALIDATION', 'id: its time is more than 10 s ahead of this node\'s clock'))
@@ -196,15 +198,13 @@ export function createAppender (options: AppenderOptions): Appender {
     const chain = chainOf(stream)
     const twin = chain.byId.get(draft.id)
     if (twin !== undefined) {
-      // Tried for as long as the more patient of the two wants.
-      if (giveUpMs === undefined) twin.giveUpMs = undefined
       twin.whole ??= whole
       return twin.promise.then(({ doc }) => ({ doc, isNew: false }))
     }
     if (whole === undefined && !hasRoom(1, draft.text.length)) return Promise.reject(storeOverloaded())
     clock.see(time)
     const { promise, resolve, reject } = withResolvers<Appended>()
-    const pending: Pending = { draft, time, since: clock.now(), whole, giveUpMs, clearedTo: time, placed: undefined, isInDoubt: false, isOver: false, promise, resolve, reject }
+    const pending: Pending = { draft, time, since: clock.now(), whole, clearedTo: time, placed: undefined, isInDoubt: false, isOver: false, promise, resolve, reject }
     chain.queue.push(pending)
     chain.byId.set(draft.id, pending)
     waitingEntries++
@@ -339,17 +339,16 @@ export function createAppender (options: AppenderOptions): Appender {
         if (pending.isInDoubt) { chain.head = undefined; onUnknown?.(chain.stream) }
         if (pending.whole?.state === 'open') pending.whole.state = 'refused'
         release(chain, pending)
-        pending.reject(new GatepostError('GP_STORE_UNAVAILABLE', pending.isInDoubt || pending.whole?.state === 'begun'
-          ? 'the store did not say whether it took all of it; the same again under the same Idempotency-Key is safe'
-          : 'the store did not take it; nothing was stored'))
+        pending.reject(pending.isInDoubt || pending.whole?.state === 'begun'
+          ? new OutcomeUnknown()
+          : new GatepostError('GP_STORE_UNAVAILABLE', 'the store did not take it; nothing was stored'))
       } else kept.push(pending)
     }
     // A document that may have landed keeps its place in front, so that its second try names the same key.
     chain.queue = [...kept, ...chain.queue]
   }
 
-  function patienceMs ({ isBehind }: Chain, { giveUpMs, isInDoubt, whole }: Pending): number {
-    if (giveUpMs !== undefined) return giveUpMs
+  function patienceMs ({ isBehind }: Chain, { isInDoubt, whole }: Pending): number {
     // A conflict is no fault of the store's: others get on, and so will this one.
     return isBehind || isInDoubt || whole?.state === 'begun' || (whole?.tries ?? 0) > 0 ? unknownFactor * rules.giveUpMs : rules.giveUpMs
   }

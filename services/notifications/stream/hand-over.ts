@@ -1,18 +1,20 @@
 /**
  * Who appends. Any node may, the chain keeps it safe; the node that the ring gives for the stream does it best: the head
  * is in its memory, nobody contends, its groups are the largest. So what is for another node's stream is handed to it,
- * what has gathered meanwhile in one question, one at a time for each node (and each shard), so that order holds. Where no
- * answer comes this node appends itself, under the same ids: each entry lands once, whoever was first. While nothing
- * answers at all (NATS hangs) nobody is asked: each question would cost its whole time.
+ * what has gathered meanwhile in one question, one at a time for each node (and each shard), so that order holds. A node whose
+ * store is slow says in time that it is still at it, and is asked again. Only where no answer comes this node appends itself,
+ * under the same ids: each entry lands once, whoever was first. While nothing answers at all (NATS hangs) nobody is asked:
+ * each question would cost its whole time.
  */
 import type { Log } from '../../../shared/log.js'
 import { GatepostError } from '../../../shared/errors.js'
 import type { NodeId, StreamId } from '../../../shared/names.js'
 import type { EntryDoc } from '../../../shared/store/store.js'
 import type { Dispatch } from '../../dispatch/dispatch.js'
-import type { Appender } from './appender.js'
+import { OutcomeUnknown, type Appender } from './appender.js'
 import { placeEntry, type EntryDraft } from './entry.js'
-import { begin, type Whole } from './whole.js'
+import { createOnceAsked } from './once-asked.js'
+import { begin, createWhole, type Whole } from './whole.js'
 
 export interface HandOver {
   /** As Appender.append, wherever it happens. */
@@ -23,8 +25,9 @@ export interface HandOver {
 }
 
 export interface HandedEntries { readonly entries: ReadonlyArray<{ readonly stream: StreamId, readonly draft: EntryDraft }> }
-/** For each entry its place, or why it was refused. */
-export interface HandedAnswers { readonly answers: ReadonlyArray<{ readonly key: string, readonly seq: number, readonly purgeAt: number | null } | { readonly code: GatepostError['code'], readonly message: string }> }
+/** For each entry its place, or why it was refused (`isInDoubt`: it may be stored all the same), or null: still being tried. */
+export interface HandedAnswers { readonly answers: ReadonlyArray<HandedAnswer | null> }
+type HandedAnswer = { readonly key: string, readonly seq: number, readonly purgeAt: number | null } | { readonly code: GatepostError['code'], readonly message: string, readonly isInDoubt: boolean }
 
 export interface HandOverOptions {
   readonly nodeId: NodeId
@@ -46,7 +49,7 @@ const maxEntries = 1_000
 interface Waiting {
   readonly stream: StreamId
   readonly draft: EntryDraft
-  readonly whole: Whole | undefined
+  readonly whole: Whole
   readonly resolve: (stored: { doc: EntryDoc }) => void
   readonly reject: (error: unknown) => void
 }
@@ -55,6 +58,9 @@ export function createHandOver ({ nodeId, dispatch, appender, ownerOf, placeOf =
   /** By node and place. Gone when empty. */
   const queues = new Map<string, Waiting[]>()
   const counts = { handed: 0, fallbacks: 0 }
+  /** An answer comes in time, or says that there is none yet. */
+  const holdMs = timeoutMs / 2
+  const onceAsked = createOnceAsked<HandedAnswer>({ slowMs: holdMs / 2 })
   // JSON of a draft is longer than its text by escapes, at worst 6 characters for one.
   const maxChars = dispatch.maxPayloadBytes / 4
 
@@ -71,55 +77,70 @@ export function createHandOver ({ nodeId, dispatch, appender, ownerOf, placeOf =
   const appendHere = async ({ stream, draft, whole, resolve, reject }: Waiting): Promise<void> => { await appender.append(stream, draft, { whole }).then(resolve, reject) }
 
   async function handOver (owner: NodeId, group: readonly Waiting[]): Promise<void> {
-    let answers: HandedAnswers['answers']
-    try {
-      if (!dispatch.isAnswered) throw new GatepostError('GP_DISPATCH_UNAVAILABLE', 'nothing is answered')
-      const body: HandedEntries = { entries: group.map(({ stream, draft }) => ({ stream, draft })) }
-      answers = (await dispatch.ask(owner, handOverKind, body, timeoutMs) as HandedAnswers).answers
-      counts.handed += group.length
-    } catch (error) {
-      counts.fallbacks += group.length
-      log.debug({ err: error, owner, entries: group.length }, 'a hand-over was not answered: appending here')
-      // What waits for the same node goes on only after these, or a later message could pass an earlier one.
-      for (const { whole } of group) if (whole !== undefined) whole.tries--
-      await Promise.all(group.map(appendHere))
-      return
-    }
-    for (const { whole } of group) if (whole !== undefined) whole.tries--
-    const again: Waiting[] = []
-    for (const [i, waiting] of group.entries()) {
-      const { stream, draft, whole, resolve, reject } = waiting
-      const answer = answers[i]
-      if (answer === undefined || 'code' in answer) {
-        // Not where others of the same message are stored, or may be: what that node could not do is done here.
-        if (whole !== undefined && (whole.state === 'begun' || whole.tries > 0) && answer?.code !== 'GP_VALIDATION') {
-          again.push(waiting)
-          continue
-        }
-        if (whole?.state === 'open') whole.state = 'refused'
-        reject(new GatepostError(answer?.code ?? 'GP_INTERNAL', answer?.message ?? 'a hand-over was answered in part'))
-        continue
+    const here: Array<Promise<void>> = []
+    let open = group
+    let isAsked = false
+    while (open.length > 0) {
+      let answers: HandedAnswers['answers']
+      try {
+        if (!dispatch.isAnswered) throw new GatepostError('GP_DISPATCH_UNAVAILABLE', 'nothing is answered')
+        isAsked = true
+        const body: HandedEntries = { entries: open.map(({ stream, draft }) => ({ stream, draft })) }
+        answers = (await dispatch.ask(owner, handOverKind, body, timeoutMs) as HandedAnswers).answers
+      } catch (error) {
+        counts.fallbacks += open.length
+        log.debug({ err: error, owner, entries: open.length }, 'a hand-over was not answered: appending here')
+        for (const { whole } of open) endTry(whole, isAsked)
+        here.push(...open.map(appendHere))
+        break
       }
-      const { key, seq, purgeAt } = answer
-      begin(whole)
-      const doc = placeEntry(draft, key, seq, purgeAt)
+      const ended = open.flatMap((waiting, i) => answers[i] === null ? [] : [{ waiting, answer: answers[i] }])
+      open = open.filter((_, i) => answers[i] === null)
+      for (const { waiting: { whole }, answer } of ended) endTry(whole, mayBeStored(answer))
+      for (const { waiting, answer } of ended) settle(waiting, answer, here)
+    }
+    // What waits for the same node goes on only after these, or a later message could pass an earlier one.
+    await Promise.all(here)
+  }
+
+  function settle (waiting: Waiting, answer: HandedAnswer | undefined, here: Array<Promise<void>>): void {
+    const { stream, draft, whole, resolve, reject } = waiting
+    if (answer !== undefined && !('code' in answer)) {
+      counts.handed++
+      const doc = placeEntry(draft, answer.key, answer.seq, answer.purgeAt)
       onStored(stream, doc)
       resolve({ doc })
+    } else if ((whole.state === 'begun' || whole.tries > 0) && answer?.code !== 'GP_VALIDATION') {
+      // It or others of the same message are stored, or may be: what that node could not do is done here.
+      here.push(appendHere(waiting))
+    } else {
+      if (whole.state === 'open') whole.state = 'refused'
+      reject(new GatepostError(answer?.code ?? 'GP_INTERNAL', answer?.message ?? 'a hand-over was answered in part'))
     }
-    await Promise.all(again.map(appendHere))
+  }
+
+  async function work (stream: StreamId, draft: EntryDraft): Promise<HandedAnswer> {
+    try {
+      const { doc: { key, seq, purgeAt } } = await appender.append(stream, draft)
+      return { key, seq, purgeAt }
+    } catch (error) {
+      if (error instanceof GatepostError) return { code: error.code, message: error.message, isInDoubt: error instanceof OutcomeUnknown }
+      throw error
+    }
   }
 
   return {
     counts,
-    append: (stream, draft, whole) => {
+    append: (stream, draft, given) => {
       const owner = ownerOf(stream)
-      if (owner === undefined || owner === nodeId || !dispatch.isConnected) return appender.append(stream, draft, { whole })
+      if (owner === undefined || owner === nodeId || !dispatch.isConnected) return appender.append(stream, draft, { whole: given })
       const name = `${owner}\t${placeOf(stream)}`
       const queue = queues.get(name)
-      if (queue === undefined && !dispatch.isAnswered) return appender.append(stream, draft, { whole })
+      if (queue === undefined && !dispatch.isAnswered) return appender.append(stream, draft, { whole: given })
       return new Promise((resolve, reject) => {
+        const whole = given ?? createWhole()
         const waiting = { stream, draft, whole, resolve, reject }
-        if (whole !== undefined) whole.tries++
+        whole.tries++
         if (queue !== undefined) { queue.push(waiting); return }
         const begun = [waiting]
         queues.set(name, begun)
@@ -127,17 +148,23 @@ export function createHandOver ({ nodeId, dispatch, appender, ownerOf, placeOf =
         setImmediate(() => { void serveQueue(name, owner, begun) })
       })
     },
-    serve: async ({ entries }) => ({
-      answers: await Promise.all(entries.map(async ({ stream, draft }) => {
-        try {
-          // Who asked waits no longer, and goes on by itself.
-          const { doc: { key, seq, purgeAt } } = await appender.append(stream, draft, { giveUpMs: timeoutMs })
-          return { key, seq, purgeAt }
-        } catch (error) {
-          if (error instanceof GatepostError) return { code: error.code, message: error.message }
-          throw error
-        }
-      }))
-    })
+    serve: async ({ entries }) => {
+      let timer: NodeJS.Timeout | undefined
+      const held = new Promise<null>(resolve => { timer = setTimeout(() => { resolve(null) }, holdMs) })
+      try {
+        const works = entries.map(({ stream, draft }) => onceAsked(`${stream}\t${draft.id}`, async () => await work(stream, draft)))
+        return { answers: await Promise.all(works.map(async work => await Promise.race([work, held]))) }
+      } finally {
+        clearTimeout(timer)
+      }
+    }
   }
+}
+
+const mayBeStored = (answer: HandedAnswer | undefined): boolean => answer === undefined || !('code' in answer) || answer.isInDoubt
+
+/** The other node's try is over. */
+function endTry (whole: Whole, mayBeStored: boolean): void {
+  whole.tries--
+  if (mayBeStored) begin(whole)
 }

@@ -10,6 +10,7 @@ import { createHandOver, handOverKind, type HandedEntries } from '../../../servi
 import { startTestNode } from '../../helpers/dispatch-nodes.js'
 import { annStream, draftMessage, plainAppender } from '../../helpers/entry-drafts.js'
 import { createMemoryStore } from '../../helpers/memory-store.js'
+import { until } from '../../helpers/until.js'
 
 /** Two nodes on one store; the streams are all n2's. */
 function start (t: Test, { maxPayloadBytes = 1 << 20, timeoutMs = 150 } = {}) {
@@ -98,4 +99,34 @@ t.test('hand-over - a refusal of the other node is the answer', async t => {
   const ahead = createClock(() => Date.now() + 20_000)
   await t.rejects(here.handOver.append(annStream, draftMessage(ahead)), { code: 'GP_VALIDATION' })
   t.same(ids(), [])
+})
+
+t.test('hand-over - a node whose store is slow is asked again until it is done; only it appends', async t => {
+  const { here, there, store, ids } = start(t)
+  there.dispatch.answer(handOverKind, async body => { questions++; return await there.handOver.serve(body as HandedEntries) })
+  let questions = 0
+  let free = (): void => {}
+  const isFree = new Promise<void>(resolve => { free = resolve })
+  const { insertChains } = store
+  store.insertChains = async (...args) => { await isFree; return await insertChains(...args) }
+  const clock = createClock()
+  const drafts = Array.from({ length: 5 }, () => draftMessage(clock))
+  const appends = drafts.map(async draft => await here.handOver.append(annStream, draft))
+  await until('asked again and again', () => questions > 3)
+  free()
+  await Promise.all(appends)
+  t.same(ids(), drafts.map(({ id }) => id))
+  t.same(here.handOver.counts, { handed: 5, fallbacks: 0 })
+  t.equal(here.appender.counts.groups, 0)
+})
+
+t.test('hand-over - an outcome that comes between two questions is told by the second', async t => {
+  const { there, store, ids } = start(t)
+  const { insertChains } = store
+  store.insertChains = async (...args) => { await pause(120); return await insertChains(...args) }
+  const body = { entries: [{ stream: annStream, draft: draftMessage(createClock()) }] }
+  t.same(await there.handOver.serve(body), { answers: [null] })
+  await until('stored', () => ids().length === 1)
+  t.match(await there.handOver.serve(body), { answers: [{ seq: Number }] })
+  t.equal(there.appender.counts.groups, 1)
 })

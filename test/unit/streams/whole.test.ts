@@ -1,5 +1,6 @@
 /** The copies of one message: all stored or none, whatever the store does to single ones; and an entry keeps its place while in doubt. */
-import t from 'tap'
+import { setTimeout as pause } from 'node:timers/promises'
+import t, { type Test } from 'tap'
 import { createClock } from '../../../shared/clock.js'
 import { createSilentLog } from '../../../shared/log.js'
 import { userStream, type NodeId, type StreamId } from '../../../shared/names.js'
@@ -7,7 +8,7 @@ import { placeOfEntry, type ChainOutcome, type EntryDoc } from '../../../shared/
 import { createInProcessBus } from '../../../services/dispatch/in-process-bus.js'
 import { GatepostError } from '../../../shared/errors.js'
 import { appendRules, createAppender, type Appender } from '../../../services/notifications/stream/appender.js'
-import { createHandOver, handOverKind } from '../../../services/notifications/stream/hand-over.js'
+import { createHandOver, handOverKind, type HandedAnswers, type HandedEntries } from '../../../services/notifications/stream/hand-over.js'
 import { createWhole } from '../../../services/notifications/stream/whole.js'
 import { startTestNode } from '../../helpers/dispatch-nodes.js'
 import { draftMessage } from '../../helpers/entry-drafts.js'
@@ -87,7 +88,7 @@ t.test('whole - a copy that another node refuses is stored here where the other 
   const hub = createInProcessBus()
   const { clock, appender, stored } = start(() => undefined)
   const [here, there] = ['n1', 'n2'].map(id => startTestNode(t, { id, bus: hub.connect(id) }))
-  there?.dispatch.answer(handOverKind, async body => ({ answers: (body as { entries: unknown[] }).entries.map(() => ({ code: 'GP_OVERLOADED', message: 'too much' })) }))
+  there?.dispatch.answer(handOverKind, async body => ({ answers: (body as HandedEntries).entries.map(() => ({ code: 'GP_OVERLOADED', message: 'too much', isInDoubt: false })) }))
   const handOver = createHandOver({ nodeId: 'n1' as NodeId, dispatch: here!.dispatch, appender, ownerOf: stream => (stream === ann ? 'n1' : 'n2') as NodeId, onStored: () => {}, log: createSilentLog() })
   const alone = draftMessage(clock)
   await t.rejects(handOver.append(bob, alone), GatepostError)
@@ -97,6 +98,47 @@ t.test('whole - a copy that another node refuses is stored here where the other 
   await handOver.append(bob, draft, whole)
   t.same(stored(), [ann, bob])
   t.same(whole, { state: 'begun', tries: 0 })
+})
+
+/** A node that hands bob's entries to another one, which answers as told. */
+function startAsker (t: Test, fate: () => ChainOutcome['stopped'], answer: (n: number) => Promise<HandedAnswers['answers'][number]>) {
+  const hub = createInProcessBus()
+  const { clock, appender, stored } = start(fate)
+  const [here, there] = ['n1', 'n2'].map(id => startTestNode(t, { id, bus: hub.connect(id) }))
+  let questions = 0
+  there?.dispatch.answer(handOverKind, async () => ({ answers: [await answer(++questions)] }))
+  const handOver = createHandOver({ nodeId: 'n1' as NodeId, dispatch: here!.dispatch, appender, ownerOf: () => 'n2' as NodeId, onStored: () => {}, log: createSilentLog(), timeoutMs: giveUpMs })
+  return { append: async () => await handOver.append(bob, draftMessage(clock)), stored, counts: handOver.counts, questions: () => questions }
+}
+
+const refused = (isInDoubt: boolean): HandedAnswers['answers'][number] => ({ code: 'GP_STORE_UNAVAILABLE', message: 'not taken', isInDoubt })
+
+t.test('in doubt - what the other node does not know is asked after here, for longer', async t => {
+  const startedAt = performance.now()
+  const { append, stored } = startAsker(t, () => performance.now() - startedAt < 2 * giveUpMs ? 'refused' : undefined, async () => refused(true))
+  await append()
+  t.same(stored(), [bob])
+})
+
+t.test('in doubt - a node that is still at it is asked again; what it surely did not store is refused, and not tried here', async t => {
+  const { append, stored, counts, questions } = startAsker(t, () => undefined, async n => {
+    await pause(giveUpMs / 2)
+    return n < 4 ? null : refused(false)
+  })
+  await t.rejects(append(), { code: 'GP_STORE_UNAVAILABLE', message: 'not taken' })
+  t.equal(questions(), 4)
+  t.equal(counts.fallbacks, 0)
+  t.same(stored(), [])
+})
+
+t.test('in doubt - a node that was asked and does not answer may have stored it: nothing is said to be refused', async t => {
+  for (const firstAnswer of [undefined, null]) {
+    const { append, counts } = startAsker(t, () => 'refused', async n => n === 1 && firstAnswer === null ? null : await new Promise<never>(() => {}))
+    const startedAt = performance.now()
+    await t.rejects(append(), { code: 'GP_STORE_UNAVAILABLE', message: /did not say/ })
+    t.ok(performance.now() - startedAt > 3 * giveUpMs)
+    t.equal(counts.fallbacks, 1)
+  }
 })
 
 t.test('in doubt - an entry that may be stored keeps its place and its seq, also after a try that was refused', async t => {
@@ -114,11 +156,4 @@ t.test('in doubt - asked after for longer, though the last try was refused', asy
   const { clock, appender, stored } = start(() => tries++ === 0 ? 'unknown' : performance.now() - startedAt < 2 * giveUpMs ? 'refused' : undefined)
   await appender.append(ann, draftMessage(clock))
   t.same(stored(), [ann])
-})
-
-t.test('in doubt - who only serves another node gives up when that one does', async t => {
-  const { clock, appender } = start(() => 'unknown')
-  const startedAt = performance.now()
-  await t.rejects(appender.append(ann, draftMessage(clock), { giveUpMs: 50 }), { code: 'GP_STORE_UNAVAILABLE' })
-  t.ok(performance.now() - startedAt < giveUpMs * 2)
 })
