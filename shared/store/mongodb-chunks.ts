@@ -116,13 +116,13 @@ export function createShardMaps (read: ConfigReader, timing = { refreshMs, soonM
   }
 }
 
-export function configReaderOf (db: Db): ConfigReader {
+export function configReaderOf (db: () => Db): ConfigReader {
   // An old answer costs efficiency only: the config servers' primary has better things to do.
-  const config = db.client.db('config', { readPreference: 'secondaryPreferred' })
+  const config = (): Db => db().client.db('config', { readPreference: 'secondaryPreferred' })
   const limit = { maxTimeMS: configMs }
   return {
-    collection: async name => await within(configMs, config.collection<{ _id: string }>('collections').findOne({ _id: `${db.databaseName}.${name}` }, limit)),
-    chunks: async (owner, { since, limit: most = 0 }) => await within(configMs, config.collection('chunks')
+    collection: async name => await within(configMs, config().collection<{ _id: string }>('collections').findOne({ _id: `${db().databaseName}.${name}` }, limit)),
+    chunks: async (owner, { since, limit: most = 0 }) => await within(configMs, config().collection('chunks')
       .find({ ...owner, ...since !== undefined && { lastmod: { $gte: since } } }, { ...limit, projection: { _id: 0, min: 1, max: 1, shard: 1, lastmod: 1 }, sort: { lastmod: -1 }, limit: most })
       .toArray())
   }

@@ -12,7 +12,7 @@ const commandNotFound = 59
  */
 const limits = {
   serverSelectionTimeoutMS: selectionMs,
-  connectTimeoutMS: 5000,
+  connectTimeoutMS: 3000,
   socketTimeoutMS: 60_000,
   waitQueueTimeoutMS: 3000,
   heartbeatFrequencyMS: 5000
@@ -50,4 +50,31 @@ export async function serverTimeMs (db: Db, now: () => number): Promise<number> 
   const { localTime } = await hello(db)
   const halfTripMs = (performance.now() - start) / 2
   return localTime instanceof Date ? localTime.getTime() + halfTripMs : now()
+}
+
+const stepMs = 1000
+
+/**
+ * `onStuck` is called where a heartbeat never ends: then this client never finds that server again. The driver (seen with
+ * 7.8) can hang so when a server goes away: what is written to a socket that has ended, and not yet said so, waits for a
+ * "drain" that does not come. Time is counted in steps of this process, because after a pause of its own an answer lies unread.
+ */
+export function watchHeartbeats (client: MongoClient, onStuck: (address: string) => void): { stop: () => void } {
+  const { connectTimeoutMS, heartbeatFrequencyMS } = client.options
+  /** Steps that each may still take. */
+  const waiting = new Map<string, number>()
+  client.on('serverHeartbeatStarted', ({ connectionId, awaited }) => {
+    // To connect, to be greeted; a server may hold an answer back.
+    waiting.set(connectionId, 1 + Math.ceil((2 * connectTimeoutMS + (awaited ? heartbeatFrequencyMS : 0)) / stepMs))
+  })
+  client.on('serverHeartbeatSucceeded', ({ connectionId }) => { waiting.delete(connectionId) })
+  client.on('serverHeartbeatFailed', ({ connectionId }) => { waiting.delete(connectionId) })
+  client.on('serverClosed', ({ address }) => { waiting.delete(address) })
+  const timer = setInterval(() => {
+    for (const [address, steps] of waiting) {
+      waiting.set(address, steps - 1)
+      if (steps === 0) onStuck(address)
+    }
+  }, stepMs).unref()
+  return { stop: () => { clearInterval(timer) } }
 }

@@ -59,7 +59,7 @@ export const shardingAdminOf = (db: Db, maps: ShardMaps, reader: MongodbReader):
   command: async command => await db.admin().command(command),
   isEmpty: async collection => (await reader.range(collection, allKeys, { limit: 1, reverse: false, projection: { _id: 1 } })).length === 0,
   shardKey: async collection => {
-    const entry = await configReaderOf(db).collection(collection)
+    const entry = await configReaderOf(() => db).collection(collection)
     return isSharded(entry) ? JSON.stringify(entry.key) : undefined
   },
   map: async collection => {

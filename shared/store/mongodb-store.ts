@@ -4,10 +4,10 @@
  * more than what it carries. Writes: majority and journaled; reads: what a majority has, from the primary.
  */
 import { randomBytes } from 'node:crypto'
-import { ReadConcern, type Document } from 'mongodb'
+import { ReadConcern, type Db, type Document, type MongoClient } from 'mongodb'
 import { GatepostError } from '../errors.js'
 import { configReaderOf, createShardMaps } from './mongodb-chunks.js'
-import { createClient, hello, isMongos, serverTimeMs } from './mongodb-connection.js'
+import { createClient, hello, isMongos, serverTimeMs, watchHeartbeats } from './mongodb-connection.js'
 import { createDeadline, majorityWaitMs, serverLimit } from './mongodb-deadline.js'
 import { fromBson, hasOwnId, identityFields, toBson, type BsonDoc } from './mongodb-document.js'
 import { tellsOfMovedChunks } from './mongodb-errors.js'
@@ -50,24 +50,44 @@ const chainsInGroup = 1000
  * trying, with a line in the log for each time, and reads reject meanwhile.
  */
 export async function openMongodbStore ({ url, log, now = Date.now, asMongos = false, onCommand }: MongodbStoreOptions): Promise<Store> {
-  const { client, ...created } = createClient(url, { monitorCommands: onCommand !== undefined })
-  let { db } = created
-  if (onCommand !== undefined) client.on('commandStarted', onCommand)
   let state: 'starting' | 'live' | 'closed' = 'starting'
   let hasServer = false
+  let isAlone = false
+  let { client, db, watch } = connect()
   let notes: string[] = []
   const running = new Set<Promise<unknown>>()
   let retryTimer: NodeJS.Timeout | undefined
 
-  client.on('topologyDescriptionChanged', ({ newDescription }) => {
-    const has = [...newDescription.servers.values()].some(server => server.isWritable)
-    if (has !== hasServer && state === 'live') {
-      if (has) log.info({ event: 'mongodb-reached' }, 'MongoDB is reachable again')
-      else log.warn({ event: 'mongodb-lost' }, 'MongoDB is not reachable; trying on')
-    }
-    hasServer = has
-    maps.refreshSoon()
-  })
+  function connect (): { client: MongoClient, db: Db, watch: { stop: () => void } } {
+    const made = createClient(url, { monitorCommands: onCommand !== undefined })
+    if (onCommand !== undefined) made.client.on('commandStarted', onCommand)
+    made.client.on('topologyDescriptionChanged', ({ newDescription }) => {
+      if (made.client !== client) return
+      const has = [...newDescription.servers.values()].some(server => server.isWritable)
+      if (has !== hasServer && state === 'live') {
+        if (has) log.info({ event: 'mongodb-reached' }, 'MongoDB is reachable again')
+        else log.warn({ event: 'mongodb-lost' }, 'MongoDB is not reachable; trying on')
+      }
+      hasServer = has
+      maps.refreshSoon()
+    })
+    return { ...made, watch: watchHeartbeats(made.client, renew) }
+  }
+
+  /** What was under way with the old client ends as it would on a broken link. */
+  function renew (server: string): void {
+    if (state === 'closed') return
+    log.warn({ event: 'mongodb-client-renewed', server }, 'the driver waits for a server without end; its client is made anew')
+    const old = client
+    watch.stop()
+    ;({ client, db, watch } = connect())
+    if (isAlone) readLocally()
+    void track(old.close())
+    void track(client.connect())
+  }
+
+  // One server without a replica set has no majority to read from.
+  function readLocally (): void { db = client.db(db.databaseName, { readConcern: new ReadConcern('local') }) }
 
   /** Waits for nothing at the end but lets `close` wait for it. */
   function track<T> (work: Promise<T>): Promise<T> {
@@ -85,7 +105,7 @@ export async function openMongodbStore ({ url, log, now = Date.now, asMongos = f
     }
   }
 
-  const maps = createShardMaps(configReaderOf(created.db))
+  const maps = createShardMaps(configReaderOf(() => db))
   const reader = createReader({ db: () => db, mapOf: maps.of })
   const asksMongos = async (): Promise<boolean> => asMongos || isMongos(await hello(db))
 
@@ -151,8 +171,8 @@ export async function openMongodbStore ({ url, log, now = Date.now, asMongos = f
    */
   async function prepare (): Promise<void> {
     const greeting = await hello(db)
-    // One server without a replica set has no majority to read from.
-    if (!asMongos && !isMongos(greeting) && greeting.setName === undefined) db = client.db(db.databaseName, { readConcern: new ReadConcern('local') })
+    isAlone = !asMongos && !isMongos(greeting) && greeting.setName === undefined
+    if (isAlone) readLocally()
     const sharding = asMongos || isMongos(greeting) ? shardingAdminOf(db, maps, reader) : undefined
     if (sharding !== undefined) await requireShards(sharding)
     const found = await prepareIndexes(db, log)
@@ -230,6 +250,7 @@ export async function openMongodbStore ({ url, log, now = Date.now, asMongos = f
         state = 'closed'
         clearTimeout(retryTimer)
         maps.close()
+        watch.stop()
         await Promise.all(running)
         await client.close()
       })()

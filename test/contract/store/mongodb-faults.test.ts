@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { Socket } from 'node:net'
 import t from 'tap'
 import { entryKey, membershipKey, ownerRange } from '../../../shared/keys.js'
 import { userStream } from '../../../shared/names.js'
@@ -161,4 +162,41 @@ t.test('frozen link - whatever the servers do, every call has its answer well be
   t.ok(['unknown', 'refused'].includes(replaced.answer?.[0] ?? ''))
   for (const { answer } of others) t.equal(answer, undefined)
   t.ok(Math.max(...[single, chain, replaced, ...others].map(({ ms }) => ms)) < 7000, 'within seconds')
+})
+
+t.test('hanging driver - a heartbeat that never ends, as where a server goes away the moment it is asked: the client is made anew', { skip }, async t => {
+  const proxy = await startTcpProxy(t, server?.port ?? 0)
+  const events: unknown[] = []
+  const store = await openMongodbStore({
+    url: throughProxy(proxy.port) + '&heartbeatFrequencyMS=500&connectTimeoutMS=500',
+    log: { info: () => {}, warn: fields => { events.push((fields as { event?: string }).event) } }
+  })
+  t.teardown(async () => { await store.close() })
+  const stream = freshStream()
+  t.same(await store.insertChains('entries', [[message(stream, 0, 1)]]), [{ stored: 1 }])
+
+  // A greeting on a link that is open already is the monitor's; its socket has just ended.
+  const { write } = Socket.prototype
+  t.teardown(() => { Socket.prototype.write = write })
+  const isHeartbeat = (data: Uint8Array | string): boolean => /is[mM]aster|hello/.test(Buffer.from(data as Uint8Array).toString('latin1')) && !Buffer.from(data as Uint8Array).includes('client')
+  let ended = 0
+  Socket.prototype.write = function (this: Socket, data: Uint8Array | string, ...rest: never[]) {
+    if (ended === 0 && this.remotePort === proxy.port && isHeartbeat(data)) {
+      ended++
+      this.destroy()
+    }
+    return write.call(this, data, ...rest)
+  }
+  await until('a heartbeat hangs', () => ended === 1)
+  // A command that breaks off: now the driver takes the server for lost.
+  proxy.freeze()
+  const broken = store.insertChains('entries', [[message(stream, 1, 2)]])
+  await new Promise(resolve => setTimeout(resolve, 50))
+  await proxy.cut()
+  proxy.thaw()
+  await proxy.mend()
+  t.match(await broken, [{ stored: 0, stopped: 'unknown' }], 'and nobody finds it')
+  await until('made anew', () => events.includes('mongodb-client-renewed'))
+  await until('stored again', async () => (await store.insertChains('entries', [[message(freshStream(), 0, 1)]]))[0]?.stored === 1)
+  t.equal(store.status().reachable, true)
 })
