@@ -3,8 +3,8 @@
  * process. What belongs to the process (memory, event loop, garbage collection) is measured once and shown by each.
  */
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
-import { createRequestTimes, type AnsweredRequest } from './request-times.js'
+import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client'
+import { createRequestTimes, createTimes, type AnsweredRequest, type Times } from './times.js'
 
 /** What a scrape of any instance in this process shows beside its own; close it last. */
 export interface ProcessMetrics {
@@ -25,7 +25,8 @@ export interface Metrics {
   total: (name: string, help: string, read: () => number) => Counter
   /** `read` is asked at every scrape. */
   gauge: (name: string, help: string, read: () => number) => Gauge
-  histogram: <L extends string = never>(name: string, help: string, buckets: readonly number[], labels?: readonly L[]) => Histogram<L>
+  /** `bounds` in seconds, ascending; the name ends in `_seconds`. */
+  times: (name: string, help: string, bounds: readonly number[]) => Pick<Times, 'observe'>
   observeRequest: (request: AnsweredRequest) => void
   /** The page for Prometheus: this instance's metrics and the process's. */
   text: () => Promise<string>
@@ -80,6 +81,7 @@ export function createMetrics ({ processMetrics }: { processMetrics?: ProcessMet
     help: 'Time from the request line to the last byte of the answer.',
     bounds: requestBounds
   })
+  const times: Array<Pick<Times, 'text'>> = [requests]
 
   return {
     registry,
@@ -101,9 +103,13 @@ export function createMetrics ({ processMetrics }: { processMetrics?: ProcessMet
       const gauge = new Gauge({ name: prefix + name, help, registers: [registry], collect () { gauge.set(read()) } })
       return gauge
     },
-    histogram: (name, help, buckets, labels = []) => new Histogram({ name: prefix + name, help, buckets: [...buckets], labelNames: labels, registers: [registry] }),
+    times (name, help, bounds) {
+      const one = createTimes({ name: prefix + name, help, bounds })
+      times.push(one)
+      return one
+    },
     observeRequest: requests.observe,
-    text: async () => `${await registry.metrics()}\n${requests.text()}\n${await ofProcess.registry.metrics()}`,
+    text: async () => [await registry.metrics(), ...times.map(one => one.text()), await ofProcess.registry.metrics()].join('\n'),
     contentType: registry.contentType,
     close () {
       registry.clear()

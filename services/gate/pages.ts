@@ -53,6 +53,9 @@ async function servePage (app: App, { path, file, csp }: Page): Promise<void> {
     // Asked for again each time, sent again only when it changed.
     'cache-control': 'no-cache',
     etag,
+    'referrer-policy': 'no-referrer',
+    // Sites load the client's script from here, also pages that are isolated from other origins.
+    'cross-origin-resource-policy': 'cross-origin',
     ...csp !== undefined && { 'content-security-policy': csp, 'x-frame-options': 'DENY' }
   }
   app.get(path, { schema: { hide: true } }, async (request, reply) => {

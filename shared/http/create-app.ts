@@ -46,12 +46,9 @@ const idleTimeoutMs = 120_000
 const dataHeaders = {
   'cache-control': 'no-store',
   'x-content-type-options': 'nosniff',
-  'referrer-policy': 'no-referrer',
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
-  'cross-origin-resource-policy': 'cross-origin',
   // Tokens travel in a header of their own, never in cookies: any site may ask on behalf of whoever gave it a token.
-  'access-control-allow-origin': '*',
-  'access-control-expose-headers': 'Retry-After'
+  'access-control-allow-origin': '*'
 }
 
 export async function createApp ({ log, metrics, bodyLimitBytes }: AppOptions): Promise<App> {
@@ -60,6 +57,8 @@ export async function createApp ({ log, metrics, bodyLimitBytes }: AppOptions): 
     bodyLimit: bodyLimitBytes,
     requestTimeout: requestTimeoutMs,
     connectionTimeout: idleTimeoutMs,
+    // The same between two requests: another time there is set, and set back, for each.
+    keepAliveTimeout: 0,
     http: { maxHeaderSize: maxHeaderBytes },
     routerOptions: { maxParamLength: maxHeaderBytes },
     // What still arrives on open connections while the service closes is served, with `connection: close`.

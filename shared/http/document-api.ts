@@ -32,6 +32,7 @@ export async function documentApi (app: App, { title, version, description, json
     staticCSP: uiPolicy,
     // No question to a validator elsewhere.
     uiConfig: { url: jsonPath, docExpansion: 'list', validatorUrl: null },
+    uiHooks: { onRequest: (_request, reply, done) => { void reply.header('referrer-policy', 'no-referrer'); done() } },
     logLevel: 'silent'
   })
   app.get(jsonPath, { schema: { hide: true } }, async () => app.swagger())

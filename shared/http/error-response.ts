@@ -52,7 +52,10 @@ function codeOfStatus (statusCode: number): ErrorCode {
 
 function response (statusCode: number, code: ErrorCode, message: string, retryAfterSeconds: number | undefined, fault: unknown): ErrorResponse {
   const headers: Record<string, string> = {}
-  if (retryAfterSeconds !== undefined) headers['retry-after'] = String(Math.max(1, Math.ceil(retryAfterSeconds)))
+  if (retryAfterSeconds !== undefined) {
+    headers['retry-after'] = String(Math.max(1, Math.ceil(retryAfterSeconds)))
+    headers['access-control-expose-headers'] = 'Retry-After'
+  }
   if (statusCode === 401) headers['www-authenticate'] = 'Bearer'
   return { statusCode, headers, body: { statusCode, code, error: STATUS_CODES[statusCode] ?? 'Error', message }, fault }
 }

@@ -117,6 +117,8 @@ t.test('pages - the dashboard runs its own files only', async t => {
   t.match(page.headers.get('content-type'), /text\/html/)
   t.equal(page.headers.get('x-frame-options'), 'DENY')
   t.equal(page.headers.get('x-content-type-options'), 'nosniff')
+  t.equal(page.headers.get('referrer-policy'), 'no-referrer')
+  t.equal((await call(gate, 'GET', '/gate/docs')).headers.get('referrer-policy'), 'no-referrer')
   const csp = page.headers.get('content-security-policy') ?? ''
   t.match(csp, /default-src 'none'; script-src 'self'; style-src 'self'/)
   t.notMatch(csp, /unsafe|https?:/)

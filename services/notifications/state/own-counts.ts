@@ -47,23 +47,28 @@ export interface OwnCounts {
   tailTotal: TailTotal | undefined
   /** Recalled messages by seq, until they expire: perhaps not erased yet when their segment is read again. */
   recalled: Map<number, number> | undefined
+  /** Segments since the counts were worth storing: who reads them again reads these again, too. */
+  unstored: number
   readonly limits: CountLimits
   /** While stale segments are read. */
   refreshing: Promise<void> | undefined
 }
 
-/** In entries: how long a tail becomes before its older part is sealed, how much of it, how long empty segments grow. */
-export interface CountLimits { readonly tailEntries: number, readonly segmentEntries: number, readonly mergedEntries: number }
-export const countLimits: CountLimits = { tailEntries: 256, segmentEntries: 128, mergedEntries: 2_048 }
+/**
+ * In entries: how long a tail becomes before its older part is sealed, how much of it, how long empty segments grow. In segments:
+ * how many are sealed between two times of storing.
+ */
+export interface CountLimits { readonly tailEntries: number, readonly segmentEntries: number, readonly mergedEntries: number, readonly storedSegments: number }
+export const countLimits: CountLimits = { tailEntries: 256, segmentEntries: 128, mergedEntries: 2_048, storedSegments: 2 }
 
-export const emptyCounts = (limits = countLimits): OwnCounts => ({ segments: [], tail: emptyTail(), tailTotal: undefined, recalled: undefined, limits, refreshing: undefined })
+export const emptyCounts = (limits = countLimits): OwnCounts => ({ segments: [], tail: emptyTail(), tailTotal: undefined, recalled: undefined, unstored: 0, limits, refreshing: undefined })
 const emptyTail = (): Tail => ({ seqs: [], categories: [], expiries: [] })
 /** The seq up to which entries are in segments: what a reload need not read. */
 export const sealedTo = (counts: OwnCounts): number => counts.segments.at(-1)?.to ?? 0
 
 const isReceived = (doc: EntryDoc): doc is MessageDoc => doc.kind === 'message' && doc.boxes === 'inbox' && doc.recalled === 0
 
-/** Takes the next entry of the own stream, in order. Returns true when a segment was sealed (worth storing). */
+/** Takes the next entry of the own stream, in order. Returns true when enough was sealed to be worth storing. */
 export function countEntry (counts: OwnCounts, doc: EntryDoc, change: StoredChange | undefined, state: UserState, now: number): boolean {
   const { seqs, categories, expiries } = counts.tail
   const isCountable = isReceived(doc)
@@ -74,6 +79,9 @@ export function countEntry (counts: OwnCounts, doc: EntryDoc, change: StoredChan
   if (change !== undefined) noteChange(counts, change, state.stream)
   if (seqs.length < counts.limits.tailEntries) return false
   seal(counts, state, now)
+  counts.unstored++
+  if (counts.unstored < counts.limits.storedSegments) return false
+  counts.unstored = 0
   return true
 }
 
@@ -226,5 +234,5 @@ export function loadCounts (text: string, limits = countLimits): OwnCounts {
   const packed = JSON.parse(text) as PackedCounts
   const segments = packed.segments.map(([after, to, entries, nextExpiryMs, counts]): Segment =>
     ({ after, to, entries, nextExpiryMs: nextExpiryMs ?? Infinity, counts: new Map(counts), isStale: false }))
-  return { segments, tail: emptyTail(), tailTotal: undefined, recalled: packed.recalled.length === 0 ? undefined : new Map(packed.recalled), limits, refreshing: undefined }
+  return { segments, tail: emptyTail(), tailTotal: undefined, recalled: packed.recalled.length === 0 ? undefined : new Map(packed.recalled), unstored: 0, limits, refreshing: undefined }
 }

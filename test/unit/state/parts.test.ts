@@ -58,7 +58,7 @@ t.test('views - who can read, reads, though the store takes nothing', async t =>
   const store = createMemoryStore({ before: ({ kind, collection }) => collection === 'state' && kind === 'replace' ? 'refused' : undefined })
   const { append } = plainAppender(store, clock)
   for (let i = 0; i < 20; i++) await append(annStream, draftMessage(clock))
-  const views = createUserViews({ store, heads: createHeads({ store, now: clock.now }), now: clock.now, limits: { maxBaseMarks: 2, maxPieceMarks: 2, keepPieceMs: 10_000, tailEntries: 6, segmentEntries: 3, mergedEntries: 9 } })
+  const views = createUserViews({ store, heads: createHeads({ store, now: clock.now }), now: clock.now, limits: { maxBaseMarks: 2, maxPieceMarks: 2, keepPieceMs: 10_000, tailEntries: 6, segmentEntries: 3, mergedEntries: 9, storedSegments: 2 } })
   t.equal((await views.fresh(ann)).counts.segments.length, 5)
 })
 

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { createRequestTimes } from '../../shared/request-times.js'
+import { createRequestTimes, createTimes } from '../../shared/times.js'
 
 t.test('request times - the text of Prometheus: buckets that add up, sums and counts by labels', async t => {
   const times = createRequestTimes({ name: 'seconds', help: 'Time.', bounds: [0.1, 1] })
@@ -24,4 +24,11 @@ t.test('request times - the text of Prometheus: buckets that add up, sums and co
     'seconds_sum{method="HEAD",route="/\\"a\\\\",status="200"} 1.5',
     'seconds_count{method="HEAD",route="/\\"a\\\\",status="200"} 1'
   ])
+})
+
+t.test('times - one series without labels', async t => {
+  const times = createTimes({ name: 'seconds', help: 'Time.', bounds: [1] })
+  times.observe(0.5)
+  times.observe(2)
+  t.equal(times.text(), '# HELP seconds Time.\n# TYPE seconds histogram\nseconds_bucket{le="1"} 1\nseconds_bucket{le="+Inf"} 2\nseconds_sum 2.5\nseconds_count 2\n')
 })
