@@ -50,6 +50,18 @@ export function decodeTime (text: string): number {
   return high * lowBase + low
 }
 
+/** ISO 8601 of ms since 1970. Many messages share a millisecond, and their ends another one: the last few are remembered. */
+export function isoTime (ms: number): string {
+  const at = ms & 7
+  if (isoMs[at] !== ms) {
+    isoTexts[at] = new Date(ms).toISOString()
+    isoMs[at] = ms
+  }
+  return isoTexts[at]!
+}
+const isoMs = new Float64Array(8).fill(NaN)
+const isoTexts: string[] = Array.from({ length: 8 }, () => '')
+
 const digits = '0123456789abcdefghijklmnopqrstuvwxyz'
 const lowBase = 36 ** 5
 const pairs = Array.from({ length: 36 * 36 }, (_, i) => digits.charAt(Math.floor(i / 36)) + digits.charAt(i % 36))

@@ -47,8 +47,6 @@ export interface MessageDraft {
   readonly ttlSeconds: number | undefined
   /** Asked for, or because a message to a topic always is. */
   readonly isVolatile: boolean
-  /** The message as JSON text, as it was sent: what its size and an idempotency claim go by. */
-  readonly json: string
 }
 
 /** What each member of `to` takes, so that a refusal names the member and not the union. */
@@ -77,34 +75,45 @@ export function parseMessage (value: unknown): MessageDraft {
   if (typeof value === 'object' && value !== null && Object.hasOwn(value, 'to')) parseTarget((value as { to: unknown }).to)
   const { to, title, body, data, category, ttl, volatile: isVolatile } = validateMessage(value)
   if (title === undefined && body === undefined && data === undefined) throw refusal('title, body, data', undefined, 'at least one of them')
-  checkData(data)
-  const json = JSON.stringify(value)
-  // A UTF-16 code unit is at most 3 bytes of UTF-8: most messages need no count.
-  if (json.length * 3 > maxMessageBytes) {
-    const bytes = Buffer.byteLength(json)
+  // Seldom near the limit: then its text is written to count it.
+  if (mostBytes(title) + mostBytes(body) + checkData(data) + mostTargetBytes > maxMessageBytes || 'users' in to) {
+    const bytes = Buffer.byteLength(JSON.stringify(value))
     if (bytes > maxMessageBytes) throw new GatepostError('GP_TOO_LARGE', `message: got ${bytes} bytes of UTF-8; takes at most ${maxMessageBytes}`)
   }
-  return {
-    to, title: title ?? null, body: body ?? null, data: data ?? null, category: category ?? 'general', ttlSeconds: ttl, isVolatile: isVolatile === true || 'topic' in to, json
-  }
+  return { to, title: title ?? null, body: body ?? null, data: data ?? null, category: category ?? 'general', ttlSeconds: ttl, isVolatile: isVolatile === true || 'topic' in to }
 }
 
-/** Walks without recursion, so that no depth can exhaust the stack. */
-function checkData (data: unknown): void {
+/** JSON writes a UTF-16 code unit in at most 6 bytes. */
+const mostBytes = (text: string | undefined): number => text === undefined ? 4 : text.length * 6 + 2
+/** A target of one name, the category, and all that stands around values. */
+const mostTargetBytes = 4_096
+const mostNumberBytes = 26
+
+/** Walks without recursion, so that no depth can exhaust the stack. Gives how many bytes of JSON it is at most. */
+function checkData (data: unknown): number {
+  let bytes = 0
   let level: unknown[] = [data]
   for (let depth = 0; level.length > 0; depth++) {
     const next: unknown[] = []
     for (const value of level) {
+      bytes += typeof value === 'string' ? mostBytes(value) : mostNumberBytes
       // 1e400 is JSON, but no number that anything here could keep.
       if (typeof value === 'number' && !Number.isFinite(value)) throw refusal('data', 'a number beyond the range of double precision', 'numbers below 1.8e308')
       if (typeof value !== 'object' || value === null) continue
       if (depth >= maxDataLevels) throw refusal('data', `more than ${maxDataLevels} levels`, 'any JSON, at most 64 levels deep')
       // Socket.IO hands binary attachments over as buffers.
       if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) throw refusal('data', 'binary', 'any JSON, at most 64 levels deep')
-      for (const member of Object.values(value)) next.push(member)
+      if (Array.isArray(value)) for (const member of value) next.push(member)
+      else {
+        for (const [name, member] of Object.entries(value)) {
+          bytes += mostBytes(name)
+          next.push(member)
+        }
+      }
     }
     level = next
   }
+  return bytes
 }
 
 /** The idempotency key of a request: the header, an item of a batch, or a field of `send`. */

@@ -9,7 +9,10 @@ export interface ExpiringCache<V> {
   clear: () => void
 }
 
-interface Kept<V> { readonly value: V, readonly validUntilMs: number }
+interface Kept<V> { readonly key: string, readonly value: V, readonly validUntilMs: number }
+
+/** A token ends in its signature: found by that, a fraction of the whole to hash, and then compared whole. */
+const tailOf = (key: string): string => key.slice(-43)
 
 /** What an entry costs beside its key, as characters. */
 const entryOverhead = 500
@@ -19,9 +22,9 @@ export function createExpiringCache<V> ({ maxCharacters }: { maxCharacters: numb
   let old = new Map<string, Kept<V>>()
   let youngCharacters = 0
 
-  const keep = (key: string, kept: Kept<V>): void => {
-    if (!young.has(key)) youngCharacters += key.length + entryOverhead
-    young.set(key, kept)
+  const keep = (tail: string, kept: Kept<V>): void => {
+    if (!young.has(tail)) youngCharacters += kept.key.length + entryOverhead
+    young.set(tail, kept)
     if (youngCharacters * 2 <= maxCharacters) return
     old = young
     young = new Map()
@@ -30,13 +33,14 @@ export function createExpiringCache<V> ({ maxCharacters }: { maxCharacters: numb
 
   return {
     get (key, nowMs) {
-      const fromYoung = young.get(key)
-      const kept = fromYoung ?? old.get(key)
-      if (kept === undefined || nowMs >= kept.validUntilMs) return undefined
-      if (fromYoung === undefined) keep(key, kept)
+      const tail = tailOf(key)
+      const fromYoung = young.get(tail)
+      const kept = fromYoung ?? old.get(tail)
+      if (kept?.key !== key || nowMs >= kept.validUntilMs) return undefined
+      if (fromYoung === undefined) keep(tail, kept)
       return kept.value
     },
-    set (key, value, validUntilMs) { keep(key, { value, validUntilMs }) },
+    set (key, value, validUntilMs) { keep(tailOf(key), { key, value, validUntilMs }) },
     clear () {
       young = new Map()
       old = new Map()

@@ -53,9 +53,9 @@ export function createMemorySite (t: Test, { maxPayloadBytes }: { maxPayloadByte
     }
     const claim = handed.idempotencyKey === undefined ? undefined : `${sender}\t${handed.idempotencyKey}`
     const claimed = claim === undefined ? undefined : claims.get(claim)
-    if (claimed !== undefined && claimed.json !== handed.message.json) return { status: 409, code: 'GP_IDEMPOTENCY_CONFLICT', message: 'another message' }
+    if (claimed !== undefined && claimed.json !== JSON.stringify(handed.message)) return { status: 409, code: 'GP_IDEMPOTENCY_CONFLICT', message: 'another message' }
     if (claimed !== undefined && claimed.id !== handed.id) return { status: 200, id: claimed.id as HandedMessage['id'], createdAt: createdAt(claimed.id), duplicate: true }
-    if (claim !== undefined) claims.set(claim, { id: handed.id, json: handed.message.json })
+    if (claim !== undefined) claims.set(claim, { id: handed.id, json: JSON.stringify(handed.message) })
     if (!stored.some(({ id }) => id === handed.id)) stored.push({ ...handed, sender })
     return { status: 201, id: handed.id, createdAt: createdAt(handed.id), duplicate: false }
   }

@@ -1,9 +1,10 @@
 /**
- * Idempotency keys: the first request under a key claims it by an insert, with the message's id and a hash of its body.
+ * Idempotency keys: the first request under a key claims it by an insert, with the message's id and a hash of what it says.
  * Whoever comes later under the same key gets that id and completes what the first may have left undone. A claim older
  * than 24 h counts as absent.
  */
 import { createHash } from 'node:crypto'
+import type { MessageDraft } from '../../../shared/contract/message.js'
 import { GatepostError } from '../../../shared/errors.js'
 import { claimKey } from '../../../shared/keys.js'
 import type { MessageId } from '../../../shared/names.js'
@@ -14,8 +15,8 @@ export const claimLifeMs = 24 * 3_600_000
 interface Claim { readonly id: MessageId, readonly body: string, readonly at: number }
 
 export interface Claims {
-  /** Rejects with GP_IDEMPOTENCY_CONFLICT when the key stands for another body, GP_STORE_UNAVAILABLE. */
-  claim: (sender: string, key: string, bodyJson: string, id: MessageId) => Promise<{ id: MessageId, duplicate: boolean }>
+  /** Rejects with GP_IDEMPOTENCY_CONFLICT when the key stands for another message, GP_STORE_UNAVAILABLE. */
+  claim: (sender: string, key: string, draft: MessageDraft, id: MessageId) => Promise<{ id: MessageId, duplicate: boolean }>
 }
 
 const hash = (text: string): string => createHash('sha256').update(text).digest('base64url')
@@ -23,8 +24,8 @@ const maxTries = 5
 
 export function createClaims ({ store, now }: { store: Store, now: () => number }): Claims {
   return {
-    claim: async (sender, key, bodyJson, id) => {
-      const claim: Claim = { id, body: hash(bodyJson), at: now() }
+    claim: async (sender, key, { to, title, body, data, category, ttlSeconds, isVolatile }, id) => {
+      const claim: Claim = { id, body: hash(JSON.stringify([to, title, body, data, category, ttlSeconds, isVolatile])), at: now() }
       const docKey = claimKey('send', sender, hash(key))
       const docOf = (v: number): JsonDoc => ({ key: docKey, v, purgeAt: claim.at + claimLifeMs, text: JSON.stringify(claim) })
       let was: number | undefined

@@ -2,7 +2,7 @@
  * A message on its way in: claimed where it has an idempotency key, allowed, copied into the streams of its receivers,
  * last into the sender's own. Volatile ones are only handed on.
  */
-import { createMessageId, timeOfId, toMs, type Clock } from '../../../shared/clock.js'
+import { createMessageId, isoTime, timeOfId, toMs, type Clock } from '../../../shared/clock.js'
 import type { MessageDraft, Target } from '../../../shared/contract/message.js'
 import { GatepostError } from '../../../shared/errors.js'
 import { allStream, groupStream, userStream, type GroupId, type MessageId, type StreamId, type UserId } from '../../../shared/names.js'
@@ -83,23 +83,23 @@ export function createPost ({ clock, claims, views, append, hasRoom, sendVolatil
     if (sender.startsWith('u:')) await allow(sender, draft.to)
     const own = id ?? createMessageId(clock.tick(), homeOf(draft.to))
     if (idempotencyKey === undefined) return { id: own, duplicate: false }
-    return await claims.claim(sender, idempotencyKey, draft.json, own)
+    return await claims.claim(sender, idempotencyKey, draft, own)
   }
 
   function store (sender: Sender, draft: MessageDraft, { id, duplicate }: { id: MessageId, duplicate: boolean }): Promise<Posted> {
     const createdAtMs = toMs(timeOfId(id))
-    const createdAt = new Date(createdAtMs).toISOString()
+    const createdAt = isoTime(createdAtMs)
     const from = sender.startsWith('u:') ? { user: sender.slice(2) } : { producer: sender.slice(2) }
     const { to, title, body, data, category, ttlSeconds } = draft
     if (draft.isVolatile) {
       if (!duplicate) {
-        const textOf = messageTexts({ from, title, body, data, category, createdAt, expiresAtMs: ttlSeconds === undefined ? undefined : createdAtMs + ttlSeconds * 1000 })
-        handOn(to, to => volatileWire(id, textOf(to, 'inbox')))
+        const texts = messageTexts({ from, title, body, data, category, createdAt, expiresAtMs: ttlSeconds === undefined ? undefined : createdAtMs + ttlSeconds * 1000 })
+        handOn(to, to => volatileWire(id, texts.of(to, 'inbox')))
       }
       return Promise.resolve({ id, createdAt, duplicate, isVolatile: true, copy: undefined })
     }
     const expiresAt = createdAtMs + (ttlSeconds === undefined ? retentionMs : ttlSeconds * 1000)
-    const textOf = messageTexts({ from, title, body, data, category, createdAt, expiresAtMs: expiresAt })
+    const texts = messageTexts({ from, title, body, data, category, createdAt, expiresAtMs: expiresAt })
     const draftOf = (boxes: MessageDoc['boxes'], to: Target): EntryDraft => ({
       kind: 'message',
       id,
@@ -108,7 +108,7 @@ export function createPost ({ clock, claims, views, append, hasRoom, sendVolatil
       boxes,
       recalled: 0,
       expiresAt,
-      text: textOf(to, boxes)
+      text: texts.of(to, boxes)
     })
     const ownStream = sender.startsWith('u:') ? sender as StreamId : undefined
     const receivers = receiversOf(to)
@@ -117,7 +117,7 @@ export function createPost ({ clock, claims, views, append, hasRoom, sendVolatil
     const others = receivers.filter(({ stream }) => stream !== ownStream)
     const entries = others.length + (ownStream === undefined ? 0 : 1)
     const whole = entries > 1 ? createWhole() : undefined
-    if (whole !== undefined && !hasRoom(entries, entries * draft.json.length)) return Promise.reject(storeOverloaded())
+    if (whole !== undefined && !hasRoom(entries, entries * texts.chars)) return Promise.reject(storeOverloaded())
     const posted = (copy: EntryDoc | undefined): Posted => ({ id, createdAt, duplicate, isVolatile: false, copy })
     const copies = others.map(({ stream, to }) => append(stream, draftOf('inbox', to), whole))
     if (ownStream === undefined) return Promise.all(copies).then(() => posted(undefined))

@@ -64,13 +64,13 @@ export function serveMessages (app: App, core: () => NodeCore): void {
       body: Message,
       response: { 201: PostedAnswer, 200: PostedAnswer, 202: VolatileAnswer, ...refusals(...perUser, 'GP_SCOPE', 'GP_NOT_MEMBER', 'GP_IDEMPOTENCY_CONFLICT', 'GP_TOO_LARGE', 'GP_RATE_LIMIT', 'GP_DISPATCH_UNAVAILABLE') }
     }
-  }, async (request, reply) => {
+  }, (request, reply) => {
     const key = request.headers['idempotency-key']
     const idempotencyKey = key === undefined ? undefined : validateKey(key, 'Idempotency-Key')
-    const posted = await core().postByUser(request.user, [{ draft: parseMessage(request.body), idempotencyKey }])[0]!
-    const { status, body } = answerPosted(posted)
-    void reply.code(status)
-    return asJson(reply, JSON.stringify(body))
+    core().postByUser(request.user, [{ draft: parseMessage(request.body), idempotencyKey }])[0]!.then(posted => {
+      const { status, body } = answerPosted(posted)
+      asJson(reply.code(status), JSON.stringify(body))
+    }, (error: unknown) => { void (reply as FastifyReply).send(error) })
   })
 
   app.get('/messages', {
