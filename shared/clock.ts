@@ -50,17 +50,18 @@ export function decodeTime (text: string): number {
   return high * lowBase + low
 }
 
-/** ISO 8601 of ms since 1970. Many messages share a millisecond, and their ends another one: the last few are remembered. */
-export function isoTime (ms: number): string {
-  const at = ms & 7
-  if (isoMs[at] !== ms) {
-    isoTexts[at] = new Date(ms).toISOString()
-    isoMs[at] = ms
+/** Writes ms since 1970 in ISO 8601. Messages that follow each other share a millisecond: the last one is remembered. */
+export function createIsoTime (): (ms: number) => string {
+  let last = NaN
+  let text = ''
+  return ms => {
+    if (ms !== last) {
+      text = new Date(ms).toISOString()
+      last = ms
+    }
+    return text
   }
-  return isoTexts[at]!
 }
-const isoMs = new Float64Array(8).fill(NaN)
-const isoTexts: string[] = Array.from({ length: 8 }, () => '')
 
 const digits = '0123456789abcdefghijklmnopqrstuvwxyz'
 const lowBase = 36 ** 5

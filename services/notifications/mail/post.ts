@@ -2,7 +2,7 @@
  * A message on its way in: claimed where it has an idempotency key, allowed, copied into the streams of its receivers,
  * last into the sender's own. Volatile ones are only handed on.
  */
-import { createMessageId, isoTime, timeOfId, toMs, type Clock } from '../../../shared/clock.js'
+import { createIsoTime, createMessageId, timeOfId, toMs, type Clock } from '../../../shared/clock.js'
 import type { MessageDraft, Target } from '../../../shared/contract/message.js'
 import { GatepostError } from '../../../shared/errors.js'
 import { allStream, groupStream, userStream, type GroupId, type MessageId, type StreamId, type UserId } from '../../../shared/names.js'
@@ -67,6 +67,8 @@ export function receiversOf (to: Target): Array<{ stream: StreamId, to: Target }
   return []
 }
 
+const isoOfCreation = createIsoTime()
+
 export function createPost ({ clock, claims, views, append, hasRoom, sendVolatile, sendToTopic, retentionMs, areStoredTogether }: PostOptions): Post {
   /** Throws GP_SCOPE, GP_NOT_MEMBER. */
   async function allow (sender: Sender, to: Target): Promise<void> {
@@ -88,7 +90,7 @@ export function createPost ({ clock, claims, views, append, hasRoom, sendVolatil
 
   function store (sender: Sender, draft: MessageDraft, { id, duplicate }: { id: MessageId, duplicate: boolean }): Promise<Posted> {
     const createdAtMs = toMs(timeOfId(id))
-    const createdAt = isoTime(createdAtMs)
+    const createdAt = isoOfCreation(createdAtMs)
     const from = sender.startsWith('u:') ? { user: sender.slice(2) } : { producer: sender.slice(2) }
     const { to, title, body, data, category, ttlSeconds } = draft
     if (draft.isVolatile) {

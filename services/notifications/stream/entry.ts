@@ -2,7 +2,7 @@
  * An entry between its two forms: the stored document and the JSON text that a reader is sent. The long middle of a
  * message is written once, when it is posted, and never parsed again to deliver it.
  */
-import { isoTime } from '../../../shared/clock.js'
+import { createIsoTime } from '../../../shared/clock.js'
 import { GatepostError } from '../../../shared/errors.js'
 import type { StreamId } from '../../../shared/names.js'
 import { placeOfEntry, type EntryDoc, type MessageDoc } from '../../../shared/store/store.js'
@@ -55,10 +55,12 @@ export interface MessageTexts {
   readonly chars: number
 }
 
+const isoOfExpiry = createIsoTime()
+
 /** The texts of all copies of one message, which differ in `to` and `boxes` alone: the rest is written once. */
 export function messageTexts ({ from, title, body, data, category, createdAt, expiresAtMs }: MessageTextParts): MessageTexts {
   const head = `"from":${JSON.stringify(from)},"to":`
-  const expiresAt = expiresAtMs === undefined ? 'null' : `"${isoTime(expiresAtMs)}"`
+  const expiresAt = expiresAtMs === undefined ? 'null' : `"${isoOfExpiry(expiresAtMs)}"`
   const tail = `,"title":${JSON.stringify(title)},"body":${JSON.stringify(body)},"data":${JSON.stringify(data)},"category":${JSON.stringify(category)},"createdAt":"${createdAt}","expiresAt":${expiresAt},"boxes":`
   return { of: (to, boxes) => `${head}${JSON.stringify(to)}${tail}${boxTexts[boxes]}`, chars: head.length + tail.length }
 }
