@@ -4,7 +4,7 @@
  * that a mark, a recall or an expiry may have changed is read again when a count is asked for, it alone. What came
  * after the last segment, the tail, is in memory.
  */
-import { flagsOf, type UserState } from './user-state.js'
+import { flagsOf, untouchedAbove, type UserState } from './user-state.js'
 import type { StreamId } from '../../../shared/names.js'
 import { firstIndex } from '../../../shared/sorted.js'
 import type { EntryDoc, MessageDoc } from '../../../shared/store/store.js'
@@ -27,20 +27,24 @@ interface Segment extends Counted {
   isStale: boolean
 }
 
-interface Item { readonly seq: number, readonly category: string, readonly expiresAt: number }
-
-/** Arrays side by side: an object for each entry would outlive the young generation, hundreds for each user. */
+/**
+ * Three numbers for each entry, in one array: its seq, when it expires, and the index of its category, -1 where it is nothing to
+ * count. An object for each would outlive the young generation, hundreds for each user; and a node that pushes to many users
+ * waits for memory more than it computes, so what belongs together lies together.
+ */
 interface Tail {
-  readonly seqs: number[]
-  /** Undefined where the entry is nothing to count. */
-  readonly categories: Array<string | undefined>
-  readonly expiries: number[]
+  readonly values: number[]
+  readonly categories: string[]
 }
+const width = 3
+const uncounted = -1
 
 interface TailTotal extends Counted { readonly state: UserState }
 
 export interface OwnCounts {
   readonly segments: Segment[]
+  /** The seq up to which entries are in segments: what a reload need not read. */
+  sealedTo: number
   /** Every entry after the last segment. */
   tail: Tail
   /** What the tail counts to in this state, kept while only messages come. */
@@ -61,53 +65,67 @@ export interface OwnCounts {
 export interface CountLimits { readonly tailEntries: number, readonly segmentEntries: number, readonly mergedEntries: number, readonly storedSegments: number }
 export const countLimits: CountLimits = { tailEntries: 256, segmentEntries: 128, mergedEntries: 2_048, storedSegments: 2 }
 
-export const emptyCounts = (limits = countLimits): OwnCounts => ({ segments: [], tail: emptyTail(), tailTotal: undefined, recalled: undefined, unstored: 0, limits, refreshing: undefined })
-const emptyTail = (): Tail => ({ seqs: [], categories: [], expiries: [] })
-/** The seq up to which entries are in segments: what a reload need not read. */
-export const sealedTo = (counts: OwnCounts): number => counts.segments.at(-1)?.to ?? 0
+export const emptyCounts = (limits = countLimits): OwnCounts => ({ segments: [], sealedTo: 0, tail: emptyTail(), tailTotal: undefined, recalled: undefined, unstored: 0, limits, refreshing: undefined })
+const emptyTail = (): Tail => ({ values: [], categories: [] })
+const lengthOf = ({ values }: Tail): number => values.length / width
 
 const isReceived = (doc: EntryDoc): doc is MessageDoc => doc.kind === 'message' && doc.boxes === 'inbox' && doc.recalled === 0
 
 /** Takes the next entry of the own stream, in order. Returns true when enough was sealed to be worth storing. */
-export function countEntry (counts: OwnCounts, doc: EntryDoc, change: StoredChange | undefined, state: UserState, now: number): boolean {
-  const { seqs, categories, expiries } = counts.tail
-  const isCountable = isReceived(doc)
-  seqs.push(doc.seq)
-  categories.push(isCountable ? doc.category : undefined)
-  expiries.push(doc.expiresAt)
-  if (isCountable) addToTotal(counts, doc, state)
+export function countEntry (counts: OwnCounts, doc: EntryDoc, change: StoredChange | undefined, state: UserState, now: () => number): boolean {
+  const { tail } = counts
+  if (isReceived(doc)) {
+    tail.values.push(doc.seq, doc.expiresAt, indexOfCategory(tail, doc.category))
+    addToTotal(counts, doc, state)
+  } else tail.values.push(doc.seq, doc.expiresAt, uncounted)
   if (change !== undefined) noteChange(counts, change, state.stream)
-  if (seqs.length < counts.limits.tailEntries) return false
-  seal(counts, state, now)
+  if (lengthOf(tail) < counts.limits.tailEntries) return false
+  seal(counts, state, now())
   counts.unstored++
   if (counts.unstored < counts.limits.storedSegments) return false
   counts.unstored = 0
   return true
 }
 
-function addToTotal ({ tailTotal }: OwnCounts, item: Item, state: UserState): void {
-  if (tailTotal?.state === state && isUnread(state, item)) countItem(tailTotal, item)
+function indexOfCategory ({ categories }: Tail, category: string): number {
+  const known = categories.indexOf(category)
+  return known === -1 ? categories.push(category) - 1 : known
 }
 
-function countItem (counted: Counted, { category, expiresAt }: Item): void {
+function addToTotal ({ tailTotal }: OwnCounts, doc: MessageDoc, state: UserState): void {
+  if (tailTotal?.state === state && isUnread(state, doc.seq, doc.category)) countDoc(tailTotal, doc)
+}
+
+function countDoc (counted: Counted, { category, expiresAt }: MessageDoc): void {
   add(counted.counts, category, 1)
   counted.nextExpiryMs = Math.min(counted.nextExpiryMs, expiresAt)
 }
 
-function * itemsOf ({ seqs, categories, expiries }: Tail, count: number): Generator<Item> {
-  for (let i = 0; i < count; i++) {
-    const category = categories[i]
-    if (category !== undefined) yield { seq: seqs[i]!, category, expiresAt: expiries[i]! }
+/** What the first `entries` of the tail count to. */
+function countTail (counted: Counted, { values, categories }: Tail, entries: number, state: UserState, now: number): void {
+  const floor = untouchedAbove(state, state.stream)
+  const counts = categories.map(() => 0)
+  let nextExpiryMs = Infinity
+  for (let at = 0; at < entries * width; at += width) {
+    const seq = values[at]!
+    const expiresAt = values[at + 1]!
+    const category = values[at + 2]!
+    if (category === uncounted || expiresAt <= now) continue
+    if (seq <= floor && !isUnread(state, seq, categories[category]!)) continue
+    counts[category]!++
+    if (expiresAt < nextExpiryMs) nextExpiryMs = expiresAt
   }
+  counted.counts = new Map(categories.flatMap((category, i) => counts[i] === 0 ? [] : [[category, counts[i]!]]))
+  counted.nextExpiryMs = nextExpiryMs
 }
 
 function seal (counts: OwnCounts, state: UserState, now: number): void {
   const { segmentEntries, mergedEntries } = counts.limits
-  const { seqs, categories, expiries } = counts.tail
-  const to = seqs[segmentEntries - 1]!
-  const segment: Segment = { after: sealedTo(counts), to, entries: segmentEntries, counts: new Map(), nextExpiryMs: Infinity, isStale: false }
-  countInto(segment, itemsOf(counts.tail, segmentEntries), state, now)
-  counts.tail = { seqs: seqs.slice(segmentEntries), categories: categories.slice(segmentEntries), expiries: expiries.slice(segmentEntries) }
+  const to = counts.tail.values[(segmentEntries - 1) * width]!
+  const segment: Segment = { after: counts.sealedTo, to, entries: segmentEntries, counts: new Map(), nextExpiryMs: Infinity, isStale: false }
+  countTail(segment, counts.tail, segmentEntries, state, now)
+  counts.tail = restOf(counts.tail, segmentEntries)
+  counts.sealedTo = to
   for (const [seq, expiresAt] of counts.recalled ?? []) if (expiresAt <= now) counts.recalled?.delete(seq)
   counts.tailTotal = undefined
   const last = counts.segments.at(-1)
@@ -116,16 +134,26 @@ function seal (counts: OwnCounts, state: UserState, now: number): void {
   } else counts.segments.push(segment)
 }
 
-const isEmpty = (segment: Segment): boolean => segment.counts.size === 0 && !segment.isStale
-
-function countInto (counted: Counted, items: Iterable<Item>, state: UserState, now: number): void {
-  counted.counts = new Map()
-  counted.nextExpiryMs = Infinity
-  for (const item of items) if (item.expiresAt > now && isUnread(state, item)) countItem(counted, item)
+/** Without the first `entries`, and without the categories that only they had. */
+function restOf ({ values, categories }: Tail, entries: number): Tail {
+  const rest: Tail = { values: values.slice(entries * width), categories: [] }
+  for (let at = 2; at < rest.values.length; at += width) {
+    const category = rest.values[at]!
+    if (category !== uncounted) rest.values[at] = indexOfCategory(rest, categories[category]!)
+  }
+  return rest
 }
 
-function isUnread (state: UserState, item: Item): boolean {
-  const { read, archived, deleted } = flagsOf(state, state.stream, item.seq, item.category)
+const isEmpty = (segment: Segment): boolean => segment.counts.size === 0 && !segment.isStale
+
+function countDocs (counted: Counted, docs: readonly MessageDoc[], state: UserState, now: number): void {
+  counted.counts = new Map()
+  counted.nextExpiryMs = Infinity
+  for (const doc of docs) if (doc.expiresAt > now && isUnread(state, doc.seq, doc.category)) countDoc(counted, doc)
+}
+
+function isUnread (state: UserState, seq: number, category: string): boolean {
+  const { read, archived, deleted } = flagsOf(state, state.stream, seq, category)
   return !read && !archived && !deleted
 }
 
@@ -151,9 +179,10 @@ function noteChange (counts: OwnCounts, change: StoredChange, own: StreamId): vo
   }
 }
 
-function dropFromTail ({ seqs, categories }: Tail, seq: number): void {
-  const at = firstIndex(seqs.length, i => seqs[i]! < seq)
-  if (seqs[at] === seq) categories[at] = undefined
+function dropFromTail (tail: Tail, seq: number): void {
+  const { values } = tail
+  const at = width * firstIndex(lengthOf(tail), i => values[i * width]! < seq)
+  if (values[at] === seq) values[at + 2] = uncounted
 }
 
 function markStale (counts: OwnCounts, seq: number, mayAdd: boolean): void {
@@ -185,7 +214,7 @@ function tailTotal (counts: OwnCounts, state: UserState, now: number): TailTotal
   const known = counts.tailTotal
   if (known?.state === state && known.nextExpiryMs > now) return known
   const total: TailTotal = { state, counts: new Map(), nextExpiryMs: Infinity }
-  countInto(total, itemsOf(counts.tail, counts.tail.seqs.length), state, now)
+  countTail(total, counts.tail, lengthOf(counts.tail), state, now)
   counts.tailTotal = total
   return total
 }
@@ -211,7 +240,7 @@ async function recount (counts: OwnCounts, segment: Segment, stateOf: () => User
     if (last === undefined) break
     at = last.seq
   }
-  countInto(segment, found.filter(doc => isReceived(doc) && counts.recalled?.has(doc.seq) !== true), stateOf(), now())
+  countDocs(segment, found.filter(doc => isReceived(doc) && counts.recalled?.has(doc.seq) !== true), stateOf(), now())
   segment.isStale = false
   for (const doc of found) if (doc.recalled > 0) counts.recalled?.delete(doc.seq)
 }
@@ -234,5 +263,5 @@ export function loadCounts (text: string, limits = countLimits): OwnCounts {
   const packed = JSON.parse(text) as PackedCounts
   const segments = packed.segments.map(([after, to, entries, nextExpiryMs, counts]): Segment =>
     ({ after, to, entries, nextExpiryMs: nextExpiryMs ?? Infinity, counts: new Map(counts), isStale: false }))
-  return { segments, tail: emptyTail(), tailTotal: undefined, recalled: packed.recalled.length === 0 ? undefined : new Map(packed.recalled), unstored: 0, limits, refreshing: undefined }
+  return { segments, sealedTo: segments.at(-1)?.to ?? 0, tail: emptyTail(), tailTotal: undefined, recalled: packed.recalled.length === 0 ? undefined : new Map(packed.recalled), unstored: 0, limits, refreshing: undefined }
 }

@@ -94,6 +94,13 @@ export function flagsOf (state: UserState, stream: StreamId, seq: number, catego
   }
 }
 
+/** Above this seq nothing of the stream is read, archived or deleted; Infinity where that would take looking. */
+export function untouchedAbove ({ pieces, readTo }: UserState, stream: StreamId): number {
+  if (pieces.some(({ marks }) => marks.size > 0)) return Infinity
+  const watermark = readTo.get(stream)
+  return watermark === undefined ? 0 : Math.max(watermark.seq, ...watermark.byCategory.values())
+}
+
 /** By seq only from piece to piece. */
 export function marksIn (state: UserState, stream: StreamId): readonly Mark[] {
   let found: Mark[] | undefined

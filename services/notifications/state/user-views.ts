@@ -16,7 +16,7 @@ import { parseChange } from '../stream/change.js'
 import type { Heads } from '../stream/heads.js'
 import { readAfter } from '../stream/read.js'
 import { parseMembership, storeMembership, type Membership } from './membership.js'
-import { countEntry, emptyCounts, loadCounts, packCounts, sealedTo, type CountLimits, type OwnCounts } from './own-counts.js'
+import { countEntry, emptyCounts, loadCounts, packCounts, type CountLimits, type OwnCounts } from './own-counts.js'
 import { foldChange, loadState, saveSteps, type MarkLimits, type SaveStep, type StoredPiece, type UserState } from './user-state.js'
 
 export interface UserView {
@@ -101,7 +101,7 @@ export function createUserViews ({ store, heads, now, limits }: UserViewsOptions
     const view: UserView = { user, stream, head: 0, state: loadState(stream, undefined, []), memberships: new Map(), unstored: undefined, counts: emptyCounts(limits), countsVersion: undefined, storedTo: 0, isHalfStored: false, phase: 'loading', busy: Promise.resolve() }
     view.state = await loadDocs(view, true)
     view.storedTo = view.state.foldedTo
-    view.head = Math.min(view.state.foldedTo, sealedTo(view.counts))
+    view.head = Math.min(view.state.foldedTo, view.counts.sealedTo)
     await readOn(view)
     view.phase = 'live'
     return view
@@ -172,9 +172,9 @@ export function createUserViews ({ store, heads, now, limits }: UserViewsOptions
       }
       if (change.type !== 'recall') foldChange(view.state, doc.seq, change)
     }
-    if (doc.seq <= Math.max(view.head, sealedTo(view.counts))) { view.head = Math.max(view.head, doc.seq); return false }
+    if (doc.seq <= Math.max(view.head, view.counts.sealedTo)) { view.head = Math.max(view.head, doc.seq); return false }
     view.head = doc.seq
-    return countEntry(view.counts, doc, change, view.state, now())
+    return countEntry(view.counts, doc, change, view.state, now)
   }
 
   /** One after the other for each view; an earlier failure is its own caller's. */
