@@ -83,8 +83,8 @@ export function parseMessage (value: unknown): MessageDraft {
   return { to, title: title ?? null, body: body ?? null, data: data ?? null, category: category ?? 'general', ttlSeconds: ttl, isVolatile: isVolatile === true || 'topic' in to }
 }
 
-/** JSON writes a UTF-16 code unit in at most 6 bytes. */
-const mostBytes = (text: string | undefined): number => text === undefined ? 4 : text.length * 6 + 2
+/** JSON writes a UTF-16 code unit in at most 6 bytes; quotes, and what stands between two values. */
+const mostBytes = (text: string | undefined): number => text === undefined ? 4 : text.length * 6 + 4
 /** A target of one name, the category, and all that stands around values. */
 const mostTargetBytes = 4_096
 const mostNumberBytes = 26

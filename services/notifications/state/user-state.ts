@@ -98,7 +98,9 @@ export function flagsOf (state: UserState, stream: StreamId, seq: number, catego
 export function untouchedAbove ({ pieces, readTo }: UserState, stream: StreamId): number {
   if (pieces.some(({ marks }) => marks.size > 0)) return Infinity
   const watermark = readTo.get(stream)
-  return watermark === undefined ? 0 : Math.max(watermark.seq, ...watermark.byCategory.values())
+  let above = watermark?.seq ?? 0
+  for (const seq of watermark?.byCategory.values() ?? []) above = Math.max(above, seq)
+  return above
 }
 
 /** By seq only from piece to piece. */
