@@ -20,7 +20,7 @@ t.test('message - the bytes of its JSON decide, whatever it is made of', async t
       isTaken = false
       if ((error as { code?: string }).code !== 'GP_TOO_LARGE') throw error
     }
-    return isTaken === bytesOf(whole) <= maxMessageBytes
+    return isTaken === (bytesOf(whole) <= maxMessageBytes)
   }), { numRuns: 300 })
   t.pass()
 })
