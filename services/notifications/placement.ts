@@ -115,9 +115,9 @@ export function createPlacement ({ nodeId, dispatch, users, now, log, drainMs }:
         stop()
       } else if (open.length === 0) stop()
     }
+    // The first are asked a round later: Gates have heard of it by then, and send nobody back here.
     const timer = setInterval(step, roundMs)
     const stop = (): void => { clearInterval(timer); end() }
-    step()
     return { ended, stop }
   }
 
