@@ -87,7 +87,8 @@ export function parseMessage (value: unknown): MessageDraft {
 const mostBytes = (text: string | undefined): number => text === undefined ? 4 : text.length * 6 + 4
 /** A target of one name, the category, and all that stands around values. */
 const mostTargetBytes = 4_096
-const mostNumberBytes = 26
+/** What is no text: a number at most; braces or brackets, which hold what is counted by itself. */
+const mostOtherBytes = 26
 
 /** Walks without recursion, so that no depth can exhaust the stack. Gives how many bytes of JSON it is at most. */
 function checkData (data: unknown): number {
@@ -96,7 +97,7 @@ function checkData (data: unknown): number {
   for (let depth = 0; level.length > 0; depth++) {
     const next: unknown[] = []
     for (const value of level) {
-      bytes += typeof value === 'string' ? mostBytes(value) : mostNumberBytes
+      bytes += typeof value === 'string' ? mostBytes(value) : mostOtherBytes
       // 1e400 is JSON, but no number that anything here could keep.
       if (typeof value === 'number' && !Number.isFinite(value)) throw refusal('data', 'a number beyond the range of double precision', 'numbers below 1.8e308')
       if (typeof value !== 'object' || value === null) continue

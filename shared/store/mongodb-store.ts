@@ -52,7 +52,6 @@ const chainsInGroup = 1000
 export async function openMongodbStore ({ url, log, now = Date.now, asMongos = false, onCommand }: MongodbStoreOptions): Promise<Store> {
   let state: 'starting' | 'live' | 'closed' = 'starting'
   let hasServer = false
-  let isAlone = false
   let { client, db, watch } = connect()
   let notes: string[] = []
   const running = new Set<Promise<unknown>>()
@@ -78,16 +77,13 @@ export async function openMongodbStore ({ url, log, now = Date.now, asMongos = f
   function renew (server: string): void {
     if (state === 'closed') return
     log.warn({ event: 'mongodb-client-renewed', server }, 'the driver waits for a server without end; its client is made anew')
-    const old = client
+    const [old, { databaseName, readConcern }] = [client, db]
     watch.stop()
     ;({ client, db, watch } = connect())
-    if (isAlone) readLocally()
+    if (readConcern !== undefined) db = client.db(databaseName, { readConcern })
     void track(old.close())
     void track(client.connect())
   }
-
-  // One server without a replica set has no majority to read from.
-  function readLocally (): void { db = client.db(db.databaseName, { readConcern: new ReadConcern('local') }) }
 
   /** Waits for nothing at the end but lets `close` wait for it. */
   function track<T> (work: Promise<T>): Promise<T> {
@@ -171,8 +167,8 @@ export async function openMongodbStore ({ url, log, now = Date.now, asMongos = f
    */
   async function prepare (): Promise<void> {
     const greeting = await hello(db)
-    isAlone = !asMongos && !isMongos(greeting) && greeting.setName === undefined
-    if (isAlone) readLocally()
+    // One server without a replica set has no majority to read from.
+    if (!asMongos && !isMongos(greeting) && greeting.setName === undefined) db = client.db(db.databaseName, { readConcern: new ReadConcern('local') })
     const sharding = asMongos || isMongos(greeting) ? shardingAdminOf(db, maps, reader) : undefined
     if (sharding !== undefined) await requireShards(sharding)
     const found = await prepareIndexes(db, log)
