@@ -9,6 +9,7 @@ const retryOfCode = {
   GP_TOKEN_MISSING: 'never',
   GP_TOKEN_INVALID: 'never',
   GP_TOKEN_EXPIRED: 'never',
+  GP_TOKEN_REVOKED: 'never',
   GP_TICKET_EXPIRED: 'elsewhere',
   GP_TICKET_WRONG_NODE: 'elsewhere',
   GP_SCOPE: 'never',
@@ -17,6 +18,7 @@ const retryOfCode = {
   GP_NOT_FOUND: 'never',
   GP_IDEMPOTENCY_CONFLICT: 'never',
   GP_RECALL_EXPIRED: 'never',
+  GP_CONFLICT: 'never',
   GP_TOO_LARGE: 'never',
   GP_RATE_LIMIT: 'later',
   GP_NO_NODE: 'later',
@@ -24,6 +26,8 @@ const retryOfCode = {
   GP_STORE_UNAVAILABLE: 'later',
   GP_DISPATCH_UNAVAILABLE: 'later',
   GP_DRAINING: 'elsewhere',
+  /** It may be stored or not: the same under the same key settles it. */
+  GP_OUTCOME_UNKNOWN: 'later',
   GP_INTERNAL: 'later',
   // The codes below are the client's own and never come over the wire.
   /** Nothing that speaks the protocol answered, or not in time. */
@@ -36,8 +40,6 @@ const retryOfCode = {
   GP_CALLBACK_FAILED: 'later',
   /** As many messages wait as the queue may hold. */
   GP_QUEUE_FULL: 'later',
-  /** Whether the message was taken is not known, and to try again could double it. */
-  GP_OUTCOME_UNKNOWN: 'never',
   /** The token is now that of another user. */
   GP_USER_CHANGED: 'never',
   /** `close()` was called, or an error that no retry mends ended the connection. */
@@ -51,6 +53,8 @@ export interface GatepostErrorOptions {
   cause?: unknown
   status?: number | undefined
   retryAfterMs?: number | undefined
+  /** Where it differs from what the code means. */
+  retry?: Retry
 }
 
 export class GatepostError extends Error {
@@ -66,9 +70,9 @@ export class GatepostError extends Error {
     this.code = code
     this.status = options.status
     this.retryAfterMs = options.retryAfterMs
-    this.retry = Object.hasOwn(retryOfCode, code)
+    this.retry = options.retry ?? (Object.hasOwn(retryOfCode, code)
       ? retryOfCode[code as keyof typeof retryOfCode]
-      : options.status !== undefined && options.status < 500 ? 'never' : 'later'
+      : options.status !== undefined && options.status < 500 ? 'never' : 'later')
   }
 }
 

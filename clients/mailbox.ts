@@ -44,10 +44,8 @@ export function createMailbox ({ assignments, signal, patienceMs, retryBaseMs }:
       // An earlier try may have done it, though its answer was lost.
       if (isUncertain && request.method === 'DELETE' && error.code === 'GP_NOT_FOUND') return undefined as T
       if (error.retry === 'never') throw error
-      if (error.code === 'GP_UNREACHABLE' && given !== undefined) {
-        isUncertain = true
-        assignments.avoid(given.node.id)
-      }
+      if (error.code === 'GP_UNREACHABLE' || error.code === 'GP_OUTCOME_UNKNOWN') isUncertain = true
+      if (error.code === 'GP_UNREACHABLE' && given !== undefined) assignments.avoid(given.node.id)
       // A ticket that has run out is the normal case after 15 minutes: the next one is there at once.
       const waitMs = error.code.startsWith('GP_TICKET_') ? 0 : backoff.next(error.retryAfterMs)
       if (Date.now() + waitMs >= deadlineMs) throw error

@@ -23,11 +23,12 @@ export function judgeFailure (error: GatepostError, { volatile, internalErrors }
   if (/^GP_(TOKEN|TICKET)_/.test(error.code)) return 'again'
   if (error.retry === 'never') return 'refused'
   // Volatile messages are not stored, so no key tells the server that it has had this one.
-  if (volatile && error.code === 'GP_UNREACHABLE') return 'unknown'
+  if (volatile && (error.code === 'GP_UNREACHABLE' || error.code === 'GP_OUTCOME_UNKNOWN')) return 'unknown'
   // An internal error that comes back may be the message's own: it must not hold up the others for ever.
   if (error.code === 'GP_INTERNAL' && internalErrors >= 5) return 'refused'
   return 'again'
 }
 
+/** Given up: the key's time is over, or there is none. */
 export const outcomeUnknown = (cause?: unknown): GatepostError =>
-  new GatepostError('GP_OUTCOME_UNKNOWN', 'no answer came, and another try could send the message twice', { cause })
+  new GatepostError('GP_OUTCOME_UNKNOWN', 'no answer came, and another try could send the message twice', { cause, retry: 'never' })

@@ -8,6 +8,7 @@ export const errorCatalogue = {
   GP_TOKEN_MISSING: { status: 401, retry: 'never', remedy: 'Send "Authorization: Bearer TOKEN", or auth.ticket on the socket.' },
   GP_TOKEN_INVALID: { status: 401, retry: 'never', remedy: 'Send a token signed with the configured key, with the claims of the protocol.' },
   GP_TOKEN_EXPIRED: { status: 401, retry: 'never', remedy: 'Have the site issue a new token.' },
+  GP_TOKEN_REVOKED: { status: 401, retry: 'never', remedy: 'Have the site issue a new token.' },
   GP_TICKET_EXPIRED: { status: 401, retry: 'elsewhere', remedy: 'Ask Gate for a new assignment.' },
   GP_TICKET_WRONG_NODE: { status: 401, retry: 'elsewhere', remedy: 'Use the ticket on the node that it was made for.' },
   GP_SCOPE: { status: 403, retry: 'never', remedy: 'Use a token of the scope that the route takes.' },
@@ -16,6 +17,7 @@ export const errorCatalogue = {
   GP_NOT_FOUND: { status: 404, retry: 'never', remedy: 'Check the address and the id.' },
   GP_IDEMPOTENCY_CONFLICT: { status: 409, retry: 'never', remedy: 'Use a new Idempotency-Key for another message.' },
   GP_RECALL_EXPIRED: { status: 409, retry: 'never', remedy: 'A user can recall a message for 2 minutes.' },
+  GP_CONFLICT: { status: 409, retry: 'never', remedy: 'Read it again: something else was done to it first.' },
   GP_TOO_LARGE: { status: 413, retry: 'never', remedy: 'Send less at once.' },
   GP_RATE_LIMIT: { status: 429, retry: 'later', remedy: 'Wait for Retry-After seconds.' },
   GP_NO_NODE: { status: 503, retry: 'later', remedy: 'Start a Notifications node, or wait for one.' },
@@ -23,6 +25,7 @@ export const errorCatalogue = {
   GP_STORE_UNAVAILABLE: { status: 503, retry: 'later', remedy: 'Wait; check the store.' },
   GP_DISPATCH_UNAVAILABLE: { status: 503, retry: 'later', remedy: 'Wait; check NATS.' },
   GP_DRAINING: { status: 503, retry: 'elsewhere', remedy: 'Ask Gate for another node.' },
+  GP_OUTCOME_UNKNOWN: { status: 504, retry: 'later', remedy: 'It may be stored or not: send the same again under the same Idempotency-Key.' },
   GP_INTERNAL: { status: 500, retry: 'later', remedy: 'See the server log.' }
 } as const satisfies Record<string, { status: number, retry: 'never' | 'later' | 'elsewhere', remedy: string }>
 

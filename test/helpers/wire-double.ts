@@ -18,7 +18,7 @@ export interface Faults {
   loseAcks: number
   /** The same for Gate's answers to batches: the connection is cut instead. */
   loseBatchAnswers: number
-  /** What the next handshakes, sends, batches (each one) and syncs are refused with. */
+  /** What the next handshakes, sends, batches (each one) and syncs are refused with; GP_OUTCOME_UNKNOWN is said of what is stored. */
   refuseHandshakes: string[]
   refuseSends: string[]
   refuseBatches: string[]
@@ -250,8 +250,8 @@ export async function startWireDouble (t: Test, { nodes: nodeCount = 2, random =
     seen.batches.push(batch.length)
     const results = batch.map(({ idempotencyKey, ...message }) => {
       const refused = faults.refuseBatchItem?.(message)
+      const answer = refused === undefined || refused === 'GP_OUTCOME_UNKNOWN' ? postOnce(`p:${who.sub}`, idempotencyKey, message, { producer: who.sub }) : undefined
       if (refused !== undefined) return { status: codeStatus[refused] ?? 503, code: refused, message: refused }
-      const answer = postOnce(`p:${who.sub}`, idempotencyKey, message, { producer: who.sub })
       if (answer === undefined) return { status: 409, code: 'GP_IDEMPOTENCY_CONFLICT', message: 'another body' }
       return { status: answer.duplicate ? 200 : 201, id: answer.id, createdAt: answer.createdAt, duplicate: answer.duplicate }
     })
@@ -386,8 +386,8 @@ export async function startWireDouble (t: Test, { nodes: nodeCount = 2, random =
       socket.on('send', ({ idempotencyKey, ...message }: OutgoingMessage & { idempotencyKey?: string }, ack: (answer: unknown) => void) => {
         seen.sends.push(idempotencyKey ?? '')
         const code = faults.refuseSends.shift()
+        const answer = code === undefined || code === 'GP_OUTCOME_UNKNOWN' ? postOnce(`u:${user}`, idempotencyKey, message, { user }) : undefined
         if (code !== undefined) return ack({ error: { code, message: `refused: ${code}` } })
-        const answer = postOnce(`u:${user}`, idempotencyKey, message, { user })
         if (faults.loseAcks > 0) { faults.loseAcks -= 1; return }
         ack(answer ?? { error: { code: 'GP_IDEMPOTENCY_CONFLICT', message: 'another body' } })
       })

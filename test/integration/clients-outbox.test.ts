@@ -52,6 +52,19 @@ t.test('outbox - lost answers and refusals for now do not double anything', asyn
   t.strictSame(received(server, 'bob'), ['a', 'b', 'c', 'd'])
 })
 
+t.test('outbox - a server that does not know the outcome is asked again under the same key', async t => {
+  const server = await startWireDouble(t)
+  const { inbox, errors } = probeInbox(t, { gate: server.gateUrl, token: userToken('ann') })
+  await inbox.whenLive()
+  server.faults.refuseSends.push('GP_OUTCOME_UNKNOWN', 'GP_OUTCOME_UNKNOWN')
+  const answers = await Promise.all(['a', 'b'].map(async body => await inbox.send({ to: { user: 'bob' }, body })))
+  t.strictSame(answers.map(({ duplicate }) => duplicate), [true, false])
+  t.strictSame(received(server, 'bob'), ['a', 'b'])
+  t.strictSame(errors.map(({ code, retry }) => [code, retry]), [['GP_OUTCOME_UNKNOWN', 'later'], ['GP_OUTCOME_UNKNOWN', 'later']])
+  server.faults.refuseSends.push('GP_OUTCOME_UNKNOWN')
+  await t.rejects(inbox.send({ to: { user: 'bob' }, body: 'x', volatile: true }), { code: 'GP_OUTCOME_UNKNOWN', retry: 'never' }, 'no key protects a volatile one')
+})
+
 t.test('outbox - what can never be sent is refused and holds up nothing', async t => {
   const server = await startWireDouble(t)
   const { inbox, sent } = probeInbox(t, { gate: server.gateUrl, token: userToken('ann') })

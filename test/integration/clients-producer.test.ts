@@ -50,6 +50,17 @@ t.test('producer - lost answers, cut connections and refusals for now: nothing d
   t.strictSame(errors.map(({ code }) => code), ['GP_NO_NODE', 'GP_RATE_LIMIT', 'GP_UNREACHABLE', 'GP_UNREACHABLE', 'GP_STORE_UNAVAILABLE'])
 })
 
+t.test('producer - a Gate that does not know the outcome is asked again under the same key', async t => {
+  const server = await startWireDouble(t)
+  const { producer, errors } = producerOf(t, server.gateUrl)
+  let unknown = 2
+  server.faults.refuseBatchItem = message => message.body === '1' && unknown-- > 0 ? 'GP_OUTCOME_UNKNOWN' : undefined
+  const answers = await Promise.all(Array.from({ length: 3 }, async (_, i) => await producer.send({ to: { user: 'ann' }, body: String(i) })))
+  t.strictSame(answers.map(({ duplicate }) => duplicate), [false, true, false])
+  t.strictSame(received(server, 'ann'), ['0', '1', '2'])
+  t.strictSame(errors.map(({ code }) => code), ['GP_OUTCOME_UNKNOWN', 'GP_OUTCOME_UNKNOWN'])
+})
+
 t.test('producer - a bad message is rejected alone', async t => {
   const server = await startWireDouble(t)
   const { producer } = producerOf(t, server.gateUrl)
