@@ -98,8 +98,8 @@ function checkData (data: unknown): number {
     const next: unknown[] = []
     for (const value of level) {
       bytes += typeof value === 'string' ? mostBytes(value) : mostOtherBytes
-      // 1e400 is JSON, but no number that anything here could keep.
-      if (typeof value === 'number' && !Number.isFinite(value)) throw refusal('data', 'a number beyond the range of double precision', 'numbers below 1.8e308')
+      // 1e400 is JSON, but no number that anything here could keep; nor is a whole number that would be rounded (shared/http/parse-json.ts).
+      if (typeof value === 'number' && !Number.isFinite(value)) throw refusal(pathOf(value, data), 'a number that double precision cannot hold', 'whole numbers up to 2^53 and others below 1.8e308; a longer one as text')
       if (typeof value !== 'object' || value === null) continue
       if (depth >= maxDataLevels) throw refusal('data', `more than ${maxDataLevels} levels`, 'any JSON, at most 64 levels deep')
       // Socket.IO hands binary attachments over as buffers.
@@ -115,6 +115,16 @@ function checkData (data: unknown): number {
     level = next
   }
   return bytes
+}
+
+/** Where this number first stands in `data`: `data.order.lines.0`. */
+function pathOf (number: number, data: unknown): string {
+  const waiting: Array<{ path: string, value: unknown }> = [{ path: 'data', value: data }]
+  for (const { path, value } of waiting) {
+    if (value === number) return path
+    if (typeof value === 'object' && value !== null) for (const [name, member] of Object.entries(value)) waiting.push({ path: `${path}.${name}`, value: member })
+  }
+  return 'data'
 }
 
 /** The idempotency key of a request: the header, an item of a batch, or a field of `send`. */

@@ -16,7 +16,7 @@
  */
 import cors from '@fastify/cors'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest, type FastifySchemaCompiler, type RawServerDefault } from 'fastify'
+import fastify, { errorCodes, type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest, type FastifySchemaCompiler, type RawServerDefault } from 'fastify'
 import { isUtf8 } from 'node:buffer'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { TSchema } from 'typebox'
@@ -25,6 +25,7 @@ import type { Log } from '../log.js'
 import type { Metrics } from '../metrics.js'
 import { createValidator } from '../validate.js'
 import { discardBody } from './discard-body.js'
+import { parseJson } from './parse-json.js'
 import { answerBrokenRequest, SchemaRefusal, toErrorResponse } from './error-response.js'
 
 export type App = FastifyInstance<RawServerDefault, IncomingMessage, ServerResponse, FastifyBaseLogger, TypeBoxTypeProvider>
@@ -39,6 +40,8 @@ export interface AppOptions {
 /** A token of 16 KiB and a name of 128 four-byte characters, percent-encoded, fit with room to spare. */
 const maxHeaderBytes = 32 * 1024
 const requestTimeoutMs = 60_000
+/** How often Node looks for requests that take longer. */
+const timeoutCheckMs = 5_000
 /** A connection on which nothing moves in either direction, such as an answer that nobody reads. A long poll takes 25 s. */
 const idleTimeoutMs = 120_000
 
@@ -59,7 +62,7 @@ export async function createApp ({ log, metrics, bodyLimitBytes }: AppOptions): 
     connectionTimeout: idleTimeoutMs,
     // The same between two requests: another time there is set, and set back, for each.
     keepAliveTimeout: 0,
-    http: { maxHeaderSize: maxHeaderBytes },
+    http: { maxHeaderSize: maxHeaderBytes, connectionsCheckingInterval: timeoutCheckMs },
     routerOptions: { maxParamLength: maxHeaderBytes },
     // What still arrives on open connections while the service closes is served, with `connection: close`.
     return503OnClosing: false,
@@ -99,7 +102,7 @@ export async function createApp ({ log, metrics, bodyLimitBytes }: AppOptions): 
     await preflights.register(cors, {
       origin: '*',
       methods: 'GET, HEAD, POST, PUT, PATCH, DELETE',
-      allowedHeaders: 'Authorization, Content-Type, Idempotency-Key',
+      // Whatever is asked for is allowed (no `allowedHeaders`): tracing adds headers of its own to each request of a page.
       maxAge: 7200,
       strictPreflight: false
     })
@@ -127,12 +130,20 @@ function parseJsonOnly (app: App): void {
     try {
       // Decoding would put another character in the place of each wrong byte.
       if (!isUtf8(bytes as Buffer)) throw new TypeError('not UTF-8')
-      body = JSON.parse(bytes.toString())
+      body = parseJson(bytes.toString())
     } catch (cause) {
       done(new GatepostError('GP_VALIDATION', 'body: got text that is not JSON; takes JSON', { cause }))
       return
     }
     done(null, body)
+  })
+  app.addContentTypeParser('*', (_request, payload, done) => {
+    const ended = (): void => { done(null, undefined) }
+    payload.once('end', ended)
+    payload.once('data', () => {
+      payload.off('end', ended)
+      done(new errorCodes.FST_ERR_CTP_INVALID_MEDIA_TYPE())
+    })
   })
 }
 

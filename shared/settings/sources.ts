@@ -23,6 +23,10 @@ export interface Sources {
 }
 
 const settingPattern = /^GATEPOST_(?!TEST_)/
+/** What Kubernetes puts into each pod for a Service whose name begins with `gatepost`: `GATEPOST_GATE_SERVICE_HOST`, `GATEPOST_PORT_8080_TCP_ADDR`. */
+const serviceLinkPattern = /^GATEPOST_(?:.+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_.+)?|PORT_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)$/
+/** And one that may have the name of a setting: `GATEPOST_PORT=tcp://10.96.0.10:8080`. */
+const isServiceLink = (name: string, text: string): boolean => serviceLinkPattern.test(name) || (name.endsWith('_PORT') && /^(?:tcp|udp|sctp):\/\//.test(text))
 const yesNoPattern = /^(?:true|false|yes|no|on|off|1|0)$/i
 
 /** `knownNames`: every GATEPOST_ setting of any command; one that this command does not take is no fault in the environment. */
@@ -35,7 +39,7 @@ export function gatherSources (schema: SettingsSchema, argv: readonly string[], 
     if (!settingPattern.test(name)) continue
     const origin = env[name] === undefined ? '.env' : 'environment'
     const text = env[name] ?? file[name]
-    if (text === undefined) continue
+    if (text === undefined || (origin === 'environment' && isServiceLink(name, text))) continue
     if (Object.hasOwn(schema, name)) given.set(name, { text, origin })
     else if (!knownNames.includes(name)) faults.push(unknownName(name, origin, knownNames, 'a setting that is listed by --help'))
   }

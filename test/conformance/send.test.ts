@@ -215,6 +215,23 @@ t.test('mail - data is JSON and stays what it was', async t => {
   t.equal(await (await assign(site, 'data-b')).unread(), texts.length, 'nobody is polluted')
 })
 
+t.test('mail - a whole number that would not come back as it was sent is refused where it stands', async t => {
+  const session = await assign(site, 'ids')
+  for (const [text, where] of [['738529527931269425', 'data'], ['{"order":{"lines":[1,-738529527931269425]}}', 'data.order.lines.1']] as const) {
+    const answer = await session.call('POST', '/messages', { raw: `{"to":{"user":"ids"},"data":${text}}` })
+    refused(t, answer, 400, 'GP_VALIDATION', text)
+    t.ok(answer.body.message.startsWith(`${where}: got `), answer.body.message)
+  }
+  const { results } = (await producer.call('POST', '/gate/messages', { raw: '[{"to":{"user":"ids"},"data":{"n":738529527931269425}},{"to":{"user":"ids"},"data":{"n":"738529527931269425"}}]' })).body
+  t.match(results, [{ status: 400, code: 'GP_VALIDATION', message: /^data\.n: / }, { status: 201 }], 'in a batch it stops no other')
+  // Two ids that double precision takes for one.
+  for (const id of ['738529527931269425', '738529527931269424']) {
+    const answer = await session.call('POST', '/messages', { raw: `{"to":{"user":"ids"},"data":[${id}]}`, headers: { 'idempotency-key': 'one-key' } })
+    refused(t, answer, 400, 'GP_VALIDATION', `${id} under a key`)
+  }
+  t.equal(await session.unread(), 1)
+})
+
 t.test('mail - title and body are text, kept as they are', async t => {
   const session = await assign(site, 'text')
   for (const text of ['<img src=x onerror=alert(1)>', 'line\nend\ttab', '\u202e', '🦉', '%s %d', '\u0000', "'; DROP TABLE"]) {

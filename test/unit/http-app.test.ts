@@ -9,6 +9,7 @@ import { createApp, type App } from '../../shared/http/create-app.js'
 import { documentApi, needsBearer } from '../../shared/http/document-api.js'
 import { refusals } from '../../shared/http/error-response.js'
 import { listenOn } from '../../shared/http/listen.js'
+import { parseJson } from '../../shared/http/parse-json.js'
 import { serveProbes } from '../../shared/http/probes.js'
 import { createLog } from '../../shared/log.js'
 import { createMetrics } from '../../shared/metrics.js'
@@ -105,6 +106,26 @@ t.test('app - an empty body is no body, whatever its content type', async t => {
   const { app } = await testApp(t)
   t.same((await app.inject({ method: 'POST', url: '/empty', headers: { 'content-type': 'application/json' } })).json(), { body: null })
   t.same((await app.inject({ method: 'POST', url: '/empty' })).json(), { body: null })
+  const url = await listenOn(app, { host: '127.0.0.1', port: 0 })
+  for (const contentType of [undefined, 'application/x-www-form-urlencoded', 'text/plain', 'application/json', 'multipart/form-data; boundary=x']) {
+    const headers: Record<string, string> = contentType === undefined ? {} : { 'content-type': contentType }
+    const what = contentType ?? 'none'
+    // What `curl -X POST -d ''` sends; then an empty chunked body.
+    t.same(await (await fetch(`${url}/empty`, { method: 'POST', headers: { ...headers, 'content-length': '0' } })).json(), { body: null }, what)
+    t.same(await (await fetch(`${url}/empty`, { method: 'POST', headers, body: new ReadableStream({ start: body => { body.close() } }), duplex: 'half' } as RequestInit)).json(), { body: null }, `${what}, chunked`)
+  }
+  const full = await fetch(`${url}/empty`, { method: 'POST', headers: { 'content-type': 'text/plain' }, body: 'x'.repeat(900) })
+  t.equal(full.status, 415)
+  t.match(await full.json(), { code: 'GP_VALIDATION' })
+})
+
+t.test('app - a whole number that would be rounded is none', async t => {
+  const kept = ['9007199254740992', '-9007199254740991', '100000000000000000000', '-12345670000000000000000000', '0.12345678901234567890', '1.5e300', '"738529527931269425"', '"\\" 738529527931269425"', '12345678901234567e0']
+  for (const text of kept) t.equal(parseJson(`{"a":[${text},1]}`) instanceof Object && (parseJson(`[${text}]`) as unknown[])[0], JSON.parse(text), text)
+  for (const text of ['738529527931269425', '-738529527931269425', '9007199254740993', '12345678901234567168', '12345678901234567000000', '1'.repeat(400), '1'.repeat(1_000_000)]) {
+    t.same(parseJson(`{"a":"x","b":[1,${text}]}`), { a: 'x', b: [1, Infinity] }, text.slice(0, 20))
+  }
+  t.throws(() => parseJson('[738529527931269425'), SyntaxError)
 })
 
 t.test('app - a fault hides its detail and is logged once', async t => {
@@ -126,10 +147,10 @@ t.test('app - a fault hides its detail and is logged once', async t => {
 
 t.test('app - any site may ask, without credentials', async t => {
   const { app } = await testApp(t)
-  const preflight = await app.inject({ method: 'OPTIONS', url: '/things', headers: { origin: 'https://site.example', 'access-control-request-method': 'POST', 'access-control-request-headers': 'authorization,idempotency-key' } })
+  const preflight = await app.inject({ method: 'OPTIONS', url: '/things', headers: { origin: 'https://site.example', 'access-control-request-method': 'POST', 'access-control-request-headers': 'authorization,idempotency-key,traceparent,baggage,x-request-id' } })
   t.equal(preflight.statusCode, 204)
   t.equal(preflight.headers['access-control-allow-origin'], '*')
-  t.match(preflight.headers['access-control-allow-headers'], /Authorization.*Idempotency-Key/)
+  t.equal(preflight.headers['access-control-allow-headers'], 'authorization,idempotency-key,traceparent,baggage,x-request-id', 'whatever the page adds')
   t.notOk(preflight.headers['access-control-allow-credentials'])
   for (const url of ['/livez', '/nowhere', '/broken']) {
     t.equal((await app.inject({ url, headers: { origin: 'https://site.example' } })).headers['access-control-allow-origin'], '*', url)

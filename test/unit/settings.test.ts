@@ -128,6 +128,26 @@ t.test('settings - unknown names are faults with the nearest known one; those of
   t.match(faults(() => gate(forGate, ['--host', '--port', '1'])), [/^GATEPOST_HOST \(--host\): got nothing; takes/])
 })
 
+t.test('settings - what Kubernetes adds for Services named gatepost... is passed over', async t => {
+  const links: Env = {}
+  for (const service of ['GATEPOST', 'GATEPOST_GATE', 'GATEPOST_METRICS', 'GATEPOST_NODE_0']) {
+    Object.assign(links, {
+      [`${service}_SERVICE_HOST`]: '10.96.0.10',
+      [`${service}_SERVICE_PORT`]: '8080',
+      [`${service}_SERVICE_PORT_HTTP`]: '8080',
+      [`${service}_PORT`]: 'tcp://10.96.0.10:8080',
+      [`${service}_PORT_8080_TCP`]: 'tcp://10.96.0.10:8080',
+      [`${service}_PORT_8080_TCP_PROTO`]: 'tcp',
+      [`${service}_PORT_8080_TCP_PORT`]: '8080',
+      [`${service}_PORT_8080_TCP_ADDR`]: '10.96.0.10'
+    })
+  }
+  t.strictSame(gate({ ...forGate, ...links }), gate())
+  t.equal(gate({ ...forGate, ...links }, ['--port', '7000']).port, 7000, 'a flag still says the port')
+  t.match(faults(() => gate({ ...forGate, GATEPOST_GATE_PORT: '8080' })), [/^GATEPOST_GATE_PORT: got a name that is unknown/], 'a port that is none of theirs is still a slip')
+  t.match(faults(() => gate({ ...forGate, GATEPOST_PORT: 'http://10.96.0.10' })), [/^GATEPOST_PORT: /])
+})
+
 t.test('settings - secrets and passwords never show in a fault', async t => {
   const lines = faults(() => gate({
     GATEPOST_SECRET: 'tooshort!',
