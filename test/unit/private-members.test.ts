@@ -1,0 +1,123 @@
+/**
+ * Each private or undocumented member that production code uses of a library or of Node.js, and that it is there and does what it is
+ * used for. The libraries are held to one version each (test/unit/packages.test.ts): whoever raises one runs this first.
+ */
+import { hash } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer, type IncomingMessage } from 'node:http'
+import type { AddressInfo, Socket as NetSocket } from 'node:net'
+import ConsistentHash from 'consistent-hash'
+import { open } from 'lmdb'
+import { Server } from 'socket.io'
+import { io as connect, type Socket as ClientSocket } from 'socket.io-client'
+import t, { type Test } from 'tap'
+import { engineOf, type EngineConnection } from '../../services/notifications/delivery/engine-connection.js'
+import { eventFrame } from '../../services/notifications/delivery/frame.js'
+import { tempDir } from '../helpers/lmdb-store.js'
+
+async function connected (t: Test, transport: 'websocket' | 'polling'): Promise<{ conn: EngineConnection, client: ClientSocket }> {
+  const http = createServer()
+  const server = new Server(http, { serveClient: false, perMessageDeflate: false })
+  t.teardown(async () => { await server.close() })
+  http.listen(0, '127.0.0.1')
+  await once(http, 'listening')
+  const joined = new Promise<EngineConnection>(resolve => { server.on('connection', socket => { resolve(engineOf(socket.conn)) }) })
+  const client = connect(`http://127.0.0.1:${(http.address() as AddressInfo).port}`, { transports: [transport], reconnection: false })
+  t.teardown(() => { client.close() })
+  const [conn] = await Promise.all([joined, new Promise(resolve => { client.on('connect', () => { resolve(undefined) }) })])
+  return { conn, client }
+}
+
+const heard = async (client: ClientSocket, event: string): Promise<unknown> => await new Promise(resolve => { client.once(event, resolve) })
+
+t.test('engine.io and ws - a WebSocket: its state, what waits, the sender that takes frames as they are', async t => {
+  const { conn, client } = await connected(t, 'websocket')
+  t.equal(conn.readyState, 'open')
+  t.ok(Array.isArray(conn.writeBuffer))
+  t.equal(conn.transport.name, 'websocket')
+  t.type(conn.transport.writable, 'boolean')
+  const { socket: webSocket } = conn.transport
+  if (webSocket === undefined) throw new Error('transport.socket is gone')
+  t.equal(webSocket.readyState, 1)
+  t.equal(webSocket.bufferedAmount, 0)
+
+  const one = heard(client, 'one')
+  const two = heard(client, 'two')
+  const frames = ['one', 'two'].map(name => eventFrame(name, '{"n":1}').options.wsPreEncodedFrame[0])
+  webSocket._sender.sendFrame(frames)
+  t.same(await one, { n: 1 })
+  t.same(await two, { n: 1 }, 'two buffers go out as they are, one behind the other')
+
+  const data = new Promise(resolve => { conn.prependListener('data', resolve) })
+  webSocket.pause()
+  client.emit('hello')
+  webSocket.resume()
+  t.equal(await data, '2["hello"]', 'data has the packet without the digit of Engine.IO')
+
+  const gone = new Promise(resolve => { client.on('disconnect', resolve) })
+  conn.close(true)
+  t.equal(await gone, 'transport close')
+})
+
+t.test('engine.io - write takes an encoded packet, and the whole frame of it for a WebSocket', async t => {
+  for (const transport of ['websocket', 'polling'] as const) {
+    const { conn, client } = await connected(t, transport)
+    t.equal(conn.transport.name, transport)
+    if (transport === 'polling') t.equal(conn.transport.socket, undefined)
+    const { packet, options } = eventFrame('mail', '[1,2]')
+    const mail = heard(client, 'mail')
+    // Another packet in the frame than beside it tells which of the two went out.
+    const other = eventFrame('mail', '[3]').options
+    conn.write(packet, transport === 'websocket' ? other : options)
+    t.same(await mail, transport === 'websocket' ? [3] : [1, 2])
+  }
+})
+
+t.test('consistent-hash - _keys are the control points, _locate finds the one that get finds', async t => {
+  const points = [100, 2 ** 27, 2 ** 28, 2 ** 28 + 2 ** 27]
+  const range = 2 ** 29
+  class Placed extends ConsistentHash {
+    constructor () {
+      super({ range })
+      this._keys = points
+    }
+
+    indexOf (name: string): number { return this._locate(name) }
+  }
+  const placed = new Placed()
+  const added = new ConsistentHash({ range })
+  for (const [i, point] of points.entries()) added.add(`${i}`, 1, [point])
+  const found = new Set<number>()
+  for (let i = 0; i < 200; i++) {
+    const name = hash('sha1', `user${i}`)
+    const at = placed.indexOf(name)
+    found.add(at)
+    t.equal(`${at}`, added.get(name), name)
+  }
+  t.equal(found.size, points.length, 'each is somebody\'s')
+})
+
+t.test('lmdb - readers are listed as lines with the pid first, and a slot is held until done', async t => {
+  const env = open({ path: tempDir(t), noSubdir: false, overlappingSync: false, maxDbs: 1 })
+  t.teardown(async () => { await env.close() })
+  const lines = (): string[] => env.readerList().split('\n').filter(line => /^\s*\d+\s/.test(line))
+  t.same(lines(), [])
+  const slot = env.useReadTransaction()
+  t.match(lines(), [new RegExp(`^\\s*${process.pid}\\s`)])
+  slot.done()
+  t.type(env.readerCheck(), 'number')
+})
+
+t.test('Node.js - a socket knows the answer that is under way on it', async t => {
+  const server = createServer()
+  t.teardown(() => { server.close() })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const asking = fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+  const [request, response] = await once(server, 'request') as [IncomingMessage, NodeJS.WritableStream & { headersSent: boolean }]
+  const { _httpMessage: message } = request.socket as NetSocket & { _httpMessage?: { headersSent: boolean } }
+  t.equal(message, response)
+  t.equal(message?.headersSent, false)
+  response.end('done')
+  t.equal(await (await asking).text(), 'done')
+})
