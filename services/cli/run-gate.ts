@@ -11,7 +11,7 @@ import { version } from './version.js'
 
 export async function runGate (argv: readonly string[], terminal: Terminal): Promise<number> {
   const settings = readGateSettings(argv, terminal.surroundings)
-  const { host, port, secret, auth, isDemo, natsUrl, natsCreds, natsPrefix, rateProducerPerMinute, drainMs, logLevel } = settings
+  const { host, port, secret, auth, isDemo, natsUrl, natsCreds, natsPrefix, busUnsigned, rateProducerPerMinute, drainMs, logLevel } = settings
   const log = createLog({ level: logLevel, secrets: secretsOf(settings) })
   return await runService({
     log,
@@ -21,10 +21,10 @@ export async function runGate (argv: readonly string[], terminal: Terminal): Pro
       log.info({ event: 'starting', version, settings: redacted(settings) }, 'starting')
       const processMetrics = createProcessMetrics()
       lifecycle.add({ name: 'process metrics', close: () => { processMetrics.close() } })
-      const bus = createNatsBus({ url: natsUrl, name: 'gatepost gate', log, ...defined({ creds: natsCreds }) })
+      const bus = createNatsBus({ url: natsUrl, name: 'gatepost gate', role: 'gate', log, ...defined({ creds: natsCreds }) })
       lifecycle.add({ name: 'bus', close: async () => { await bus.close() } })
       const gate = await startGate({
-        settings: { host, port, secret, auth, isDemo, version, ...defined({ rateProducerPerMinute }) },
+        settings: { host, port, secret, auth, isDemo, busUnsigned, version, ...defined({ rateProducerPerMinute }) },
         bus,
         natsPrefix,
         log,

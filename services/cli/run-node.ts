@@ -26,7 +26,7 @@ export async function runNode (argv: readonly string[], terminal: Terminal): Pro
       lifecycle.add({ name: 'process metrics', close: () => { processMetrics.close() } })
       const store = await openMongodbStore({ url: mongodbUrl, log })
       lifecycle.add({ name: 'store', close: async () => { await store.close() } })
-      const bus = createNatsBus({ url: natsUrl, name: 'gatepost node', log, ...defined({ creds: natsCreds }) })
+      const bus = createNatsBus({ url: natsUrl, name: 'gatepost node', role: 'node', log, ...defined({ creds: natsCreds }) })
       lifecycle.add({ name: 'bus', close: async () => { await bus.close() } })
       const start = async (nodePort: number): Promise<RunningNode> => await startNode({
         settings: { ...rest, host, port: nodePort, version, ...defined({ publicUrl, nodeId, rateUserPerMinute }) },

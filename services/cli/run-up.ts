@@ -55,7 +55,7 @@ async function startAll ({ settings, keys, log, lifecycle }: StartOptions): Prom
   const nodeUrls: string[] = []
   let nextPort = firstNodePort
   for (let number = 1; number <= nodes; number++) {
-    const bus = openBus(`node ${number}`)
+    const bus = openBus('node', `node ${number}`)
     const node = await startOn(port === 0 ? 0 : nextPort, async nodePort => {
       nextPort = nodePort + 1
       return await startOneNode({ settings, keys, log, number, nodePort, store, bus, processMetrics })
@@ -64,10 +64,10 @@ async function startAll ({ settings, keys, log, lifecycle }: StartOptions): Prom
     nodeUrls.push(node.url)
   }
 
-  const bus = openBus('gate')
+  const bus = openBus('gate', 'gate')
   const metrics = createMetrics({ processMetrics })
   const gate = await startGate({
-    settings: { host, port, ...keys, isDemo, version, ...defined({ rateProducerPerMinute: settings.rateProducerPerMinute }) },
+    settings: { host, port, ...keys, isDemo, busUnsigned: settings.busUnsigned, version, ...defined({ rateProducerPerMinute: settings.rateProducerPerMinute }) },
     bus,
     natsPrefix,
     log: log.child({ part: 'gate' }),
@@ -92,10 +92,10 @@ async function openStore ({ mongodbUrl, natsUrl, dataDir }: UpSettings, log: Log
 }
 
 /** A bus for each participant: what one publishes must not come back to itself, but reach the others in this process. */
-function busOpener ({ natsUrl, natsCreds }: UpSettings, log: Log, lifecycle: Lifecycle): (name: string) => Bus {
+function busOpener ({ natsUrl, natsCreds }: UpSettings, log: Log, lifecycle: Lifecycle): (role: 'gate' | 'node', name: string) => Bus {
   const hub = natsUrl === undefined ? createInProcessBus() : undefined
-  return name => {
-    const bus = hub?.connect(name) ?? createNatsBus({ url: natsUrl ?? '', name: `gatepost ${name}`, log, ...defined({ creds: natsCreds }) })
+  return (role, name) => {
+    const bus = hub?.connect(name) ?? createNatsBus({ url: natsUrl ?? '', name: `gatepost ${name}`, role, log, ...defined({ creds: natsCreds }) })
     lifecycle.add({ name: `bus of ${name}`, close: async () => { await bus.close() } })
     return bus
   }
@@ -104,10 +104,10 @@ function busOpener ({ natsUrl, natsCreds }: UpSettings, log: Log, lifecycle: Lif
 interface OneNode { settings: UpSettings, keys: { secret: string, auth: AuthSettings }, log: Log, number: number, nodePort: number, store: Store, bus: Bus, processMetrics: ProcessMetrics }
 
 async function startOneNode ({ settings, keys, log, number, nodePort, store, bus, processMetrics }: OneNode): Promise<RunningNode> {
-  const { host, nodes, nodeId, nodeWeight, publicUrl, retentionMs, drainMs, rateUserPerMinute, natsPrefix } = settings
+  const { host, nodes, nodeId, nodeWeight, publicUrl, retentionMs, drainMs, rateUserPerMinute, natsPrefix, busUnsigned } = settings
   const ownId = nodeId === undefined || nodes === 1 ? nodeId : `${nodeId}-${number}`
   return await startNode({
-    settings: { host, port: nodePort, nodeWeight, ...keys, retentionMs, drainMs, version, ...defined({ publicUrl, nodeId: ownId, rateUserPerMinute }) },
+    settings: { host, port: nodePort, nodeWeight, ...keys, retentionMs, drainMs, busUnsigned, version, ...defined({ publicUrl, nodeId: ownId, rateUserPerMinute }) },
     store,
     bus,
     natsPrefix,

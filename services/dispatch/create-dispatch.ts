@@ -21,6 +21,7 @@ import type { Log } from '../../shared/log.js'
 import type { NodeId } from '../../shared/names.js'
 import { readAnnouncement, writeAnnouncement, type Announcement } from './announcement.js'
 import type { Bus } from './bus.js'
+import { createBusTrust, type Unsigned } from './bus-trust.js'
 import { checkPayload, noLink } from './bus-errors.js'
 import type { Arrival, Dispatch, Doubt, Member, NodeAnnouncement, TopicArrival } from './dispatch.js'
 import { createDoubtGroups } from './doubt-groups.js'
@@ -31,6 +32,7 @@ import { createMembership, type MembershipEvent } from './membership.js'
 import { createQuestions } from './questions.js'
 import { createReception } from './reception.js'
 import { createSentLog } from './sent-log.js'
+import { createSigner, withinProcess } from './signer.js'
 import { createSubjects, lifeToken, streamToken } from './subjects.js'
 
 export type { DispatchIntervals } from './intervals.js'
@@ -39,6 +41,11 @@ export interface DispatchOptions {
   bus: Bus
   /** First tokens of every subject. */
   prefix: string
+  /** Proves that this process belongs to the cluster: GATEPOST_SECRET, and those that others may still sign with. */
+  secret: string
+  acceptedSecrets?: readonly string[] | undefined
+  /** What is done about processes that do not sign; `accept` by default. */
+  unsigned?: Unsigned | undefined
   /** Absent where this process is no node. */
   self?: NodeAnnouncement
   clock: Clock
@@ -55,7 +62,7 @@ const maxLossAnswerBytes = 256 * 1024
 /** A logical time further ahead is somebody's broken clock. */
 const maxAheadMs = 10_000
 
-export function createDispatch ({ bus, prefix, self: announced, clock, log, intervals: given = {} }: DispatchOptions): Dispatch {
+export function createDispatch ({ bus, prefix, secret, acceptedSecrets, unsigned = 'accept', self: announced, clock, log, intervals: given = {} }: DispatchOptions): Dispatch {
   // A clock that is set by another may have fractions, a life has none.
   const self = announced && { ...announced, startedAt: Math.floor(announced.startedAt) }
   const intervals = { ...defaultIntervals, ...given }
@@ -64,7 +71,10 @@ export function createDispatch ({ bus, prefix, self: announced, clock, log, inte
   const reception = createReception()
   const sentLog = createSentLog(intervals)
   const linkProof = createLinkProof({ bus, longestSilenceMs: intervals.heartbeatMs })
-  const questions = createQuestions({ bus, subjects, self: self?.id, log })
+  // Within one process there are no strangers.
+  const signer = bus.kind === 'in-process' ? withinProcess : createSigner({ secret, accept: acceptedSecrets })
+  const trust = createBusTrust({ unsigned, log })
+  const questions = createQuestions({ bus, subjects, signer, trust, self: self?.id, log })
   const createdAtMs = clock.now()
 
   const memberHandlers = new Set<(members: readonly Member[]) => void>()
@@ -116,6 +126,7 @@ export function createDispatch ({ bus, prefix, self: announced, clock, log, inte
 
   function describe (node: NodeAnnouncement): Announcement {
     const { sockets, users, messagesPerSecond, eventLoopLagMs, rssBytes, store, dispatch } = node.load()
+    const unsignedAgoMs = trust.unsignedAgoMs()
     return {
       id: node.id,
       url: node.url,
@@ -125,8 +136,14 @@ export function createDispatch ({ bus, prefix, self: announced, clock, log, inte
       state: node.state(),
       load: { sockets: amount(sockets), users: amount(users), messagesPerSecond: amount(messagesPerSecond), eventLoopLagMs: amount(eventLoopLagMs), rssBytes: amount(rssBytes), store, dispatch },
       sent: sentLog.count,
-      time: clock.tick()
+      time: clock.tick(),
+      ...unsignedAgoMs !== undefined && { unsignedAgoMs }
     }
+  }
+
+  /** Publishes and signs. */
+  function tellOthers (subject: string, announcement: Announcement): void {
+    bus.publish(subject, signer.sign(subject, writeAnnouncement(announcement)))
   }
 
   function announce (): void {
@@ -138,7 +155,7 @@ export function createDispatch ({ bus, prefix, self: announced, clock, log, inte
     handle(membership.heard(announcement, clock.now()).events)
     if (!bus.isConnected) return
     sentLog.mark(announcedAtMs)
-    bus.publish(subjects.heartbeat(self.id), writeAnnouncement(announcement))
+    tellOthers(subjects.heartbeat(self.id), announcement)
   }
 
   function announceSoon (): void {
@@ -186,24 +203,29 @@ export function createDispatch ({ bus, prefix, self: announced, clock, log, inte
     doubtGroups.addEverything()
   }
 
-  function isFromElsewhere (announcement: Announcement | undefined): announcement is Announcement {
+  /** What another process of this cluster announces. */
+  function readFromElsewhere (subject: string, payload: Uint8Array): Announcement | undefined {
+    const announcement = readAnnouncement(payload)
     if (announcement === undefined) {
       log.debug({ event: 'malformed-announcement' }, 'something on the bus is no announcement')
-      return false
+      return undefined
     }
-    if (announcement.id !== self?.id) return true
+    const signature = signer.check(subject, payload)
+    if (!trust.believesAnnouncement(signature, announcement.id)) return undefined
+    if (signature === 'signed' && announcement.unsignedAgoMs !== undefined) trust.heardOfUnsigned(announcement.unsignedAgoMs)
+    if (announcement.id !== self?.id) return announcement
     if (announcement.startedAt !== warnedOfStart) log.warn({ event: 'duplicate-node-id', node: self.id, url: announcement.url }, 'another process announces this node\'s id: give each its own GATEPOST_NODE_ID')
     warnedOfStart = announcement.startedAt
-    return false
+    return undefined
   }
 
   function hearTime (announcement: Announcement): void {
     if (announcement.time <= fromMs(clock.now()) + maxAheadMs * ticksPerMs) clock.see(announcement.time)
   }
 
-  function heardHeartbeat (payload: Uint8Array): void {
-    const announcement = readAnnouncement(payload)
-    if (!isFromElsewhere(announcement)) return
+  function heardHeartbeat (subject: string, payload: Uint8Array): void {
+    const announcement = readFromElsewhere(subject, payload)
+    if (announcement === undefined) return
     const { isAccepted, events } = membership.heard(announcement, clock.now())
     if (!isAccepted) return
     hearTime(announcement)
@@ -215,9 +237,9 @@ export function createDispatch ({ bus, prefix, self: announced, clock, log, inte
     if (reception.heardCount(publisher, announcement.sent, isMetInTheMiddle)) lossInquiry.look(publisher)
   }
 
-  function heardBye (payload: Uint8Array): void {
-    const announcement = readAnnouncement(payload)
-    if (!isFromElsewhere(announcement)) return
+  function heardBye (subject: string, payload: Uint8Array): void {
+    const announcement = readFromElsewhere(subject, payload)
+    if (announcement === undefined) return
     const { isAccepted, events } = membership.saidBye(announcement, clock.now())
     if (!isAccepted) return
     hearTime(announcement)
@@ -289,8 +311,8 @@ export function createDispatch ({ bus, prefix, self: announced, clock, log, inte
     questions.answer(lossQuestion, answerLoss({ startedAt: self.startedAt, sentLog, mark: () => { sentLog.mark(performance.now()) }, maxAnswerBytes: Math.min(maxLossAnswerBytes, bus.maxPayloadBytes / 2) }))
   }
   subscriptions.push(
-    bus.subscribe(subjects.allHeartbeats, (_subject, payload) => { heardHeartbeat(payload) }),
-    bus.subscribe(subjects.allByes, (_subject, payload) => { heardBye(payload) }),
+    bus.subscribe(subjects.allHeartbeats, heardHeartbeat),
+    bus.subscribe(subjects.allByes, heardBye),
     bus.subscribe(subjects.hello, announceSoon),
     bus.onStatus(statusChanged)
   )
@@ -373,7 +395,7 @@ export function createDispatch ({ bus, prefix, self: announced, clock, log, inte
     announceNow: announceSoon,
     async close () {
       if (state === 'closed') return
-      if (self !== undefined && bus.isConnected) bus.publish(subjects.bye(self.id), writeAnnouncement(describe(self)))
+      if (self !== undefined && bus.isConnected) tellOthers(subjects.bye(self.id), describe(self))
       state = 'closed'
       for (const timer of [heartbeatTimer, stepTimer, sweepTimer]) clearInterval(timer)
       clearTimeout(announceTimer)

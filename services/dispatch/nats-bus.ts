@@ -20,9 +20,13 @@ export interface NatsBusOptions {
   creds?: string
   /** What the server shows for this connection. */
   name: string
+  /** Whose answers these are: a login may be let read its own only. */
+  role: 'gate' | 'node'
   log: Log
 }
 
+/** A subscription that was refused is tried again after this time: permissions are changed while servers run. */
+const refusedRetryMs = 2_000
 /** What NATS takes by default; until the server says otherwise. */
 const usualMaxPayloadBytes = 1024 * 1024
 /** A server that hangs is given up after `maxPingOut` + 1 of these. */
@@ -35,16 +39,21 @@ const flushAtCloseMs = 2_000
 const maxUnacknowledgedBytes = 64 * 1024 * 1024
 const acknowledgeEachBytes = 1024 * 1024
 
-interface Wanted { readonly subject: string, readonly handler: BusHandler, live: Subscription | undefined }
+interface Wanted { readonly subject: string, readonly handler: BusHandler, live: Subscription | undefined, isRefused: boolean }
 
 /** Returns at once, not connected yet. Throws GP_VALIDATION for a malformed address or credentials file. */
-export function createNatsBus ({ url, creds, name, log }: NatsBusOptions): Bus {
-  const options = connectionOptions({ url, creds, name })
+export function createNatsBus ({ url, creds, name, role, log }: NatsBusOptions): Bus {
+  const options = { ...connectionOptions({ url, creds, name }), inboxPrefix: `_INBOX.${role}` }
   const wanted = new Set<Wanted>()
   const statusHandlers = new Set<(isConnected: boolean) => void>()
   /** Ends what waits for the link. */
   const waiting = new Set<(error: Error) => void>()
   const closing = new AbortController()
+  /** What the server does not let this process subscribe to. Who cannot hear the others counts as cut off from them. */
+  const refused = new Set<Wanted>()
+  /** The subjects, cut after their second token, that are known to be refused for publishing. */
+  const unpublishable = new Set<string>()
+  let retryTimer: NodeJS.Timeout | undefined
   let connection: NatsConnection | undefined
   let state: 'waiting' | 'connected' | 'closed' = 'waiting'
   let maxPayloadBytes = usualMaxPayloadBytes
@@ -96,9 +105,10 @@ export function createNatsBus ({ url, creds, name, log }: NatsBusOptions): Bus {
       }
       tries = 0
       connection = made
+      refused.clear()
       for (const want of wanted) attach(want)
       log.info({ event: 'nats-connected', server: made.getServer(), version: made.info?.version }, 'connected to NATS')
-      become('connected')
+      void becomeConnected(made) // a flush over a link that breaks again may never end
       await followStatus(made)
       const error = await made.closed()
       connection = undefined
@@ -112,13 +122,15 @@ export function createNatsBus ({ url, creds, name, log }: NatsBusOptions): Bus {
 
   /** Ends with the connection. */
   async function followStatus (of: NatsConnection): Promise<void> {
-    for await (const { type, data } of of.status()) {
+    for await (const { type, data, permissionContext } of of.status()) {
       if (type === Events.Disconnect) {
         log.warn({ event: 'nats-disconnected', server: data }, 'the connection to NATS is broken')
         become('waiting')
       } else if (type === Events.Reconnect) {
         log.info({ event: 'nats-reconnected', server: data }, 'connected to NATS again')
-        become('connected')
+        void becomeConnected(of)
+      } else if (type === Events.Error && permissionContext?.operation === 'publish') {
+        publishRefused(permissionContext.subject)
       } else if (type === Events.Error) {
         log.warn({ event: 'nats-error', reason: data }, 'NATS reports an error')
       } else {
@@ -127,11 +139,50 @@ export function createNatsBus ({ url, creds, name, log }: NatsBusOptions): Bus {
     }
   }
 
+  /** Connected counts from when the server has taken all subscriptions: what others send before that would be missed. */
+  async function becomeConnected (of: NatsConnection): Promise<void> {
+    try { await of.flush() } catch { return } // broken again: the status says so
+    if (refused.size === 0 && connection === of) become('connected')
+  }
+
+  /** Once for each kind of subject: a node's life is part of it, and so are streams. */
+  function publishRefused (subject: string): void {
+    const kind = subject.split('.').slice(0, 2).join('.')
+    if (unpublishable.has(kind) || unpublishable.size > 100) return
+    unpublishable.add(kind)
+    log.error({ event: 'nats-publish-refused', subject }, 'NATS does not let this process publish: give its login the permissions of docs/operations.md')
+  }
+
+  function subscriptionRefused (want: Wanted, error: NatsError): void {
+    want.live = undefined
+    if (!wanted.has(want)) return
+    if (!want.isRefused) log.error({ event: 'nats-subscription-refused', subject: want.subject, reason: reasonOf(error) }, 'NATS does not let this process subscribe, so it counts as cut off: give its login the permissions of docs/operations.md')
+    want.isRefused = true
+    refused.add(want)
+    become('waiting')
+    retryTimer ??= setTimeout(() => { void retryRefused() }, refusedRetryMs).unref()
+  }
+
+  async function retryRefused (): Promise<void> {
+    retryTimer = undefined
+    const of = connection
+    if (of === undefined || of.isClosed() || state === 'closed') return
+    const again = [...refused]
+    refused.clear()
+    for (const want of again) if (wanted.has(want)) attach(want)
+    await becomeConnected(of)
+    for (const want of again) {
+      if (refused.has(want) || want.live === undefined) continue
+      want.isRefused = false
+      log.info({ event: 'nats-subscribed-again', subject: want.subject }, 'NATS lets this process subscribe again')
+    }
+  }
+
   function attach (want: Wanted): void {
     want.live = connection?.subscribe(want.subject, {
       callback: (error, message) => {
         if (error !== null) {
-          log.error({ event: 'nats-subscription-refused', subject: want.subject, reason: reasonOf(error) }, 'NATS does not let this process subscribe: check its permissions')
+          subscriptionRefused(want, error)
           return
         }
         // What a handler throws would end the client's reading for good.
@@ -193,6 +244,7 @@ export function createNatsBus ({ url, creds, name, log }: NatsBusOptions): Bus {
     }
     state = 'closed'
     closing.abort()
+    clearTimeout(retryTimer)
     endWaiting()
     await was?.close()
     if (wasConnected) tellStatus(false)
@@ -211,7 +263,7 @@ export function createNatsBus ({ url, creds, name, log }: NatsBusOptions): Bus {
       send(subject, payload)
     },
     subscribe (subject, handler) {
-      const want: Wanted = { subject, handler, live: undefined }
+      const want: Wanted = { subject, handler, live: undefined, isRefused: false }
       wanted.add(want)
       if (state !== 'closed') attach(want)
       return () => {

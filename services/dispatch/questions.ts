@@ -7,6 +7,8 @@ import type { NodeId } from '../../shared/names.js'
 import type { Log } from '../../shared/log.js'
 import type { Bus } from './bus.js'
 import { noAnswer } from './bus-errors.js'
+import type { BusTrust } from './bus-trust.js'
+import type { Signer } from './signer.js'
 import type { Subjects } from './subjects.js'
 
 export type Answerer = (body: unknown, from: string) => Promise<unknown>
@@ -17,10 +19,19 @@ export interface Questions {
   close: () => void
 }
 
+export interface QuestionsOptions {
+  readonly bus: Bus
+  readonly subjects: Subjects
+  readonly signer: Signer
+  readonly trust: BusTrust
+  readonly self: NodeId | undefined
+  readonly log: Log
+}
+
 /** Who asks when it is no node. */
 const nameless = 'gate'
 
-export function createQuestions ({ bus, subjects, self, log }: { bus: Bus, subjects: Subjects, self: NodeId | undefined, log: Log }): Questions {
+export function createQuestions ({ bus, subjects, signer, trust, self, log }: QuestionsOptions): Questions {
   const answerers = new Map<string, Answerer>()
   const from = self ?? nameless
 
@@ -36,11 +47,12 @@ export function createQuestions ({ bus, subjects, self, log }: { bus: Bus, subje
     }
   }
 
-  async function reply (payload: Uint8Array, respond: (payload: Uint8Array) => void): Promise<void> {
+  async function reply (subject: string, payload: Uint8Array, respond: (payload: Uint8Array) => void): Promise<void> {
     let answer: Uint8Array
     try {
       const question = readJson(payload) as { kind?: unknown, from?: unknown, body?: unknown } | null
       if (typeof question?.kind !== 'string' || typeof question.from !== 'string') throw new GatepostError('GP_VALIDATION', 'a question has a kind and says who asks')
+      if (!trust.believesQuestion(signer.check(subject, payload), question.from)) throw new GatepostError('GP_DISPATCH_UNAVAILABLE', `node ${self} answers only to processes that have its GATEPOST_SECRET`)
       answer = writeJson({ body: await serve(question.kind, question.body, question.from) })
       if (answer.byteLength > bus.maxPayloadBytes) throw new GatepostError('GP_TOO_LARGE', `answer to ${question.kind}: got ${answer.byteLength} bytes; dispatch takes at most ${bus.maxPayloadBytes}`)
     } catch (error) {
@@ -52,15 +64,16 @@ export function createQuestions ({ bus, subjects, self, log }: { bus: Bus, subje
 
   const unsubscribe = self === undefined
     ? undefined
-    : bus.subscribe(subjects.ask(self), (_subject, payload, respond) => {
+    : bus.subscribe(subjects.ask(self), (subject, payload, respond) => {
       // Nothing in `reply` is left to reject but a link that broke meanwhile: then the asker's time runs out.
-      if (respond !== undefined) reply(payload, respond).catch((error: unknown) => { log.warn({ event: 'answer-lost', err: error }, 'an answer could not be sent') })
+      if (respond !== undefined) reply(subject, payload, respond).catch((error: unknown) => { log.warn({ event: 'answer-lost', err: error }, 'an answer could not be sent') })
     })
 
   return {
     async ask (node, kind, body, timeoutMs) {
       if (node === self) return await within(serve(kind, body, from), timeoutMs)
-      const answer = await bus.request(subjects.ask(node), writeJson({ kind, from, body }), timeoutMs)
+      const subject = subjects.ask(node)
+      const answer = await bus.request(subject, signer.sign(subject, writeJson({ kind, from, body })), timeoutMs)
       return readAnswer(answer, node)
     },
     answer (kind, answerer) {

@@ -6,6 +6,7 @@ import type { Log } from '../../shared/log.js'
 import { createMetrics, type Metrics } from '../../shared/metrics.js'
 import type { AuthSettings } from '../../shared/settings/settings.js'
 import type { Bus } from '../dispatch/bus.js'
+import type { Unsigned } from '../dispatch/bus-trust.js'
 import { createDispatch, type DispatchOptions } from '../dispatch/create-dispatch.js'
 import { createGateApp } from './app.js'
 import { createMemberRings } from './member-rings.js'
@@ -15,6 +16,7 @@ export interface GateOptions {
     readonly host: string
     readonly port: number
     readonly secret: string
+    readonly busUnsigned?: Unsigned | undefined
     readonly auth: AuthSettings
     readonly isDemo: boolean
     readonly rateProducerPerMinute?: number
@@ -39,12 +41,12 @@ const settlePollMs = 20
 
 /** Listens at once, so that `/readyz` can say what is missing; resolves when it knows the members. */
 export async function startGate ({ settings, bus, natsPrefix, log, metrics: givenMetrics, clock = createClock(), intervals }: GateOptions): Promise<Gate> {
-  const { host, port, secret, auth, isDemo, rateProducerPerMinute, version } = settings
+  const { host, port, secret, auth, isDemo, rateProducerPerMinute, version, busUnsigned } = settings
   const tokens = createTokenVerifier({ secret, auth, now: clock.now, log })
   const demoSecret = isDemo && auth.kind === 'secret' ? auth.secret : undefined
   if (isDemo && demoSecret === undefined) log.warn({ event: 'demo-off' }, "GATEPOST_DEMO: off, since the site's own key signs its users and Gate has only the public half")
   const metrics = givenMetrics ?? createMetrics()
-  const dispatch = createDispatch({ bus, prefix: natsPrefix, clock, log, ...intervals !== undefined && { intervals } })
+  const dispatch = createDispatch({ bus, prefix: natsPrefix, secret, unsigned: busUnsigned, clock, log, ...intervals !== undefined && { intervals } })
   const rings = createMemberRings(dispatch)
   const app = await createGateApp({ version, secret, demoSecret, rateProducerPerMinute, tokens, dispatch, rings, clock, log, metrics })
 

@@ -14,6 +14,7 @@ import type { AuthSettings } from '../../shared/settings/settings.js'
 import type { Store } from '../../shared/store/store.js'
 import { createValidator } from '../../shared/validate.js'
 import type { Bus } from '../dispatch/bus.js'
+import type { Unsigned } from '../dispatch/bus-trust.js'
 import { createDispatch, type DispatchIntervals } from '../dispatch/create-dispatch.js'
 import type { Dispatch } from '../dispatch/dispatch.js'
 import { createSocketServer } from './delivery/socket-server.js'
@@ -35,6 +36,7 @@ export interface NodeOptions {
     readonly nodeId?: string | undefined
     readonly nodeWeight: number
     readonly secret: string
+    readonly busUnsigned?: Unsigned | undefined
     readonly auth: AuthSettings
     readonly retentionMs: number
     readonly drainMs: number
@@ -114,6 +116,8 @@ export async function startNode ({ settings, store, bus, natsPrefix, log: parent
   const dispatch = createDispatch({
     bus,
     prefix: natsPrefix,
+    secret: settings.secret,
+    unsigned: settings.busUnsigned,
     clock,
     log,
     ...intervals !== undefined && { intervals },

@@ -128,6 +128,12 @@ const GATEPOST_NATS_PREFIX = text({
   accepts: isSubjectPrefix
 })
 
+const GATEPOST_BUS_UNSIGNED = oneOf(['accept', 'refuse'], {
+  description: 'What is done about processes on NATS that do not sign what they announce and ask: those of version 0.1, and strangers. `accept` believes their announcements, and their questions while an upgrade is under way.',
+  valueName: 'WHAT',
+  default: 'accept'
+})
+
 const mongodbUrl = {
   description: 'A mongos, a replica set or one server (MongoDB 4.4 and up); the database is the one in the URL, or `gatepost`.',
   valueName: 'URL',
@@ -176,6 +182,7 @@ export const upSchema = Type.Object({
   GATEPOST_NATS_URL: upNatsUrl,
   GATEPOST_NATS_CREDS,
   GATEPOST_NATS_PREFIX,
+  GATEPOST_BUS_UNSIGNED,
   GATEPOST_MONGODB_URL: upMongodbUrl,
   GATEPOST_DATA_DIR,
   GATEPOST_DEMO: upDemo,
@@ -194,6 +201,7 @@ export const gateSchema = Type.Object({
   GATEPOST_NATS_URL: requiredNatsUrl,
   GATEPOST_NATS_CREDS,
   GATEPOST_NATS_PREFIX,
+  GATEPOST_BUS_UNSIGNED,
   GATEPOST_DEMO,
   GATEPOST_RATE_PRODUCER,
   GATEPOST_DRAIN,
@@ -211,6 +219,7 @@ export const nodeSchema = Type.Object({
   GATEPOST_NATS_URL: requiredNatsUrl,
   GATEPOST_NATS_CREDS,
   GATEPOST_NATS_PREFIX,
+  GATEPOST_BUS_UNSIGNED,
   GATEPOST_MONGODB_URL: requiredMongodbUrl,
   GATEPOST_DEMO,
   GATEPOST_RETENTION,
@@ -263,6 +272,7 @@ export const doctorSchema = Type.Object({
   GATEPOST_NATS_URL: upNatsUrl,
   GATEPOST_NATS_CREDS,
   GATEPOST_NATS_PREFIX,
+  GATEPOST_BUS_UNSIGNED,
   GATEPOST_MONGODB_URL: upMongodbUrl,
   GATEPOST_DATA_DIR,
   GATEPOST_DEMO: upDemo,

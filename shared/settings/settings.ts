@@ -20,6 +20,7 @@ export interface GateSettings extends ListenSettings {
   readonly natsUrl: string
   readonly natsCreds: string | undefined
   readonly natsPrefix: string
+  readonly busUnsigned: 'accept' | 'refuse'
   readonly isDemo: boolean
   /** Messages a minute for each producer. */
   readonly rateProducerPerMinute: number | undefined
@@ -38,6 +39,7 @@ export interface NodeSettings extends Omit<ListenSettings, 'port'> {
   readonly natsUrl: string
   readonly natsCreds: string | undefined
   readonly natsPrefix: string
+  readonly busUnsigned: 'accept' | 'refuse'
   readonly mongodbUrl: string
   readonly isDemo: boolean
   readonly retentionMs: number
@@ -61,6 +63,7 @@ export interface UpSettings extends ListenSettings {
   readonly natsUrl: string | undefined
   readonly natsCreds: string | undefined
   readonly natsPrefix: string
+  readonly busUnsigned: 'accept' | 'refuse'
   /** Undefined: the embedded store. */
   readonly mongodbUrl: string | undefined
   readonly dataDir: string
@@ -113,6 +116,7 @@ export interface DoctorSettings {
   readonly natsUrl: string | undefined
   readonly natsCreds: string | undefined
   readonly natsPrefix: string
+  readonly busUnsigned: 'accept' | 'refuse'
   readonly mongodbUrl: string | undefined
   readonly dataDir: string
   readonly logLevel: LogLevel

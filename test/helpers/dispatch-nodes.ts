@@ -4,10 +4,13 @@ import { createClock, type Clock } from '../../shared/clock.js'
 import { createSilentLog } from '../../shared/log.js'
 import type { NodeId, StreamId } from '../../shared/names.js'
 import type { Bus } from '../../services/dispatch/bus.js'
+import type { Unsigned } from '../../services/dispatch/bus-trust.js'
 import { createDispatch } from '../../services/dispatch/create-dispatch.js'
 import type { Dispatch, Doubt, NodeLoad } from '../../services/dispatch/dispatch.js'
 import type { DispatchIntervals } from '../../services/dispatch/intervals.js'
 import { streamToken } from '../../services/dispatch/subjects.js'
+
+export const testSecret = 'the-secret-that-every-test-process-has'
 
 /** A tenth of the real ones. */
 export const quickIntervals: Partial<DispatchIntervals> = { heartbeatMs: 100, suspectAfterMs: 250, downAfterMs: 400, frozenMs: 500, settleMs: 110, jitterMs: 20, answerMs: 500 }
@@ -34,13 +37,17 @@ export interface TestNodeOptions {
   clock?: Clock
   prefix?: string
   weight?: number
+  secret?: string
+  unsigned?: Unsigned
 }
 
-export function startTestNode (t: Test, { id, bus, startedAt = Date.now(), intervals = quickIntervals, clock = createClock(), prefix = 'test', weight = 1 }: TestNodeOptions): TestNode {
+export function startTestNode (t: Test, { id, bus, startedAt = Date.now(), intervals = quickIntervals, clock = createClock(), prefix = 'test', weight = 1, secret = testSecret, unsigned }: TestNodeOptions): TestNode {
   const node: Omit<TestNode, 'dispatch'> = { id: id as NodeId, arrivals: [], doubts: [], wanted: new Set(), announced: 'up', load: {} }
   const dispatch = createDispatch({
     bus,
     prefix,
+    secret,
+    unsigned,
     self: { id: node.id, url: `http://${encodeURIComponent(id)}.test`, weight, version: '1.0.0', startedAt, state: () => node.announced, load: () => ({ ...idleLoad, ...node.load }) },
     clock,
     log: createSilentLog(),
@@ -58,8 +65,8 @@ export function startTestNode (t: Test, { id, bus, startedAt = Date.now(), inter
 }
 
 /** A process that watches the members and is none, as a Gate does. */
-export function startTestWatcher (t: Test, { bus, intervals = quickIntervals, prefix = 'test' }: { bus: Bus, intervals?: Partial<DispatchIntervals>, prefix?: string }): Dispatch {
-  const dispatch = createDispatch({ bus, prefix, clock: createClock(), log: createSilentLog(), intervals })
+export function startTestWatcher (t: Test, { bus, intervals = quickIntervals, prefix = 'test', secret = testSecret }: { bus: Bus, intervals?: Partial<DispatchIntervals>, prefix?: string, secret?: string }): Dispatch {
+  const dispatch = createDispatch({ bus, prefix, secret, clock: createClock(), log: createSilentLog(), intervals })
   t.teardown(async () => { await dispatch.close() })
   return dispatch
 }

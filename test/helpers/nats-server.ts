@@ -1,6 +1,7 @@
 /** A real nats-server: from PATH, or from `.servers/bin` where scripts/install-nats-server.sh puts it. */
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
 import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -24,6 +25,8 @@ export interface NatsServer {
   kill: () => Promise<void>
   /** Starts it again on the same port. */
   restart: () => Promise<void>
+  /** Another configuration, taken up while it runs. */
+  reload: (config: string) => void
   /** SIGSTOP and SIGCONT: it hangs, its connections stay open. */
   pause: () => void
   resume: () => void
@@ -97,6 +100,10 @@ export async function startNatsServer (t: Test, { config = '' }: { config?: stri
     restart: async () => {
       await end('SIGTERM')
       await start()
+    },
+    reload: config => {
+      writeFileSync(configFile, config)
+      child?.kill('SIGHUP')
     },
     pause: () => { child?.kill('SIGSTOP') },
     resume: () => { child?.kill('SIGCONT') }

@@ -40,7 +40,7 @@ t.test('settings - up needs nothing: the defaults of the contract', async t => {
     auth: undefined,
     natsUrl: undefined,
     natsCreds: undefined,
-    natsPrefix: 'gatepost',
+    natsPrefix: 'gatepost', busUnsigned: 'accept',
     mongodbUrl: undefined,
     dataDir: '/nonexistent/data',
     isDemo: true,
@@ -238,7 +238,7 @@ t.test('settings - token takes names, lists and a duration', async t => {
 
 t.test('settings - doctor gets what can be read beside the faults', async t => {
   const { settings, faults: found } = readDoctorSettings([], { env: { ...forNode, GATEPOST_PORT: 'x', GATEPOST_NATS_PREFIX: '*' }, cwd: nowhere })
-  t.match(settings, { natsUrl: 'nats://127.0.0.1:4222', natsPrefix: 'gatepost', secret })
+  t.match(settings, { natsUrl: 'nats://127.0.0.1:4222', natsPrefix: 'gatepost', busUnsigned: 'accept', secret })
   t.strictSame(found.map(({ setting }) => setting), ['GATEPOST_PORT', 'GATEPOST_NATS_PREFIX'])
   t.match(faults(() => readDoctorSettings(['--nothing'], { env: {}, cwd: nowhere })), [/^--nothing: /])
 })

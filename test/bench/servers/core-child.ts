@@ -56,13 +56,14 @@ serveParent({
   start: async ({ dir, nodeId, natsUrl, natsPrefix }: { dir: string, nodeId: string, natsUrl: string | undefined, natsPrefix: string }) => {
     const log = createLog({ level: 'warn', isPretty: false })
     const store = await openLmdbStore({ dir, log })
-    const bus = natsUrl === undefined ? createInProcessBus().connect(nodeId) : createNatsBus({ url: natsUrl, name: nodeId, log })
+    const bus = natsUrl === undefined ? createInProcessBus().connect(nodeId) : createNatsBus({ url: natsUrl, name: nodeId, role: 'node', log })
     const httpServer = createServer()
     await new Promise<void>(resolve => httpServer.listen(0, '127.0.0.1', resolve))
     const url = `http://127.0.0.1:${(httpServer.address() as AddressInfo).port}`
     dispatch = createDispatch({
       bus,
       prefix: natsPrefix,
+      secret,
       clock,
       log,
       self: {

@@ -31,7 +31,7 @@ void t.test('nats login - a credentials file proves who one is, and is read agai
   const creds = join(t.testdir(), 'gatepost.creds')
   await writeFile(creds, credentials(Buffer.from(unknown.getSeed()).toString()))
   const lines: string[] = []
-  const bus = createNatsBus({ url: server.url, creds, name: 'a', log: createLog({ level: 'warn', isPretty: false, destination: { write: line => { lines.push(line) } } }) })
+  const bus = createNatsBus({ url: server.url, creds, name: 'a', role: 'node', log: createLog({ level: 'warn', isPretty: false, destination: { write: line => { lines.push(line) } } }) })
   t.teardown(async () => { await bus.close() })
   await until('it is refused', () => lines.some(line => /authorization violation/i.test(line)))
   t.equal(bus.isConnected, false)
@@ -46,7 +46,7 @@ void t.test('nats login - a credentials file that is not there is tried again, a
   const server = await startNatsServer(t, { config: `authorization { users: [ { nkey: ${user.getPublicKey()} } ] }` })
   const creds = join(t.testdir(), 'later.creds')
   const lines: string[] = []
-  const bus = createNatsBus({ url: server.url, creds, name: 'a', log: createLog({ level: 'warn', isPretty: false, destination: { write: line => { lines.push(line) } } }) })
+  const bus = createNatsBus({ url: server.url, creds, name: 'a', role: 'node', log: createLog({ level: 'warn', isPretty: false, destination: { write: line => { lines.push(line) } } }) })
   t.teardown(async () => { await bus.close() })
   await until('it says what is missing', () => lines.some(line => line.includes('later.creds')))
   await writeFile(creds, credentials(Buffer.from(user.getSeed()).toString()))
@@ -55,7 +55,7 @@ void t.test('nats login - a credentials file that is not there is tried again, a
 
 void t.test('nats login - a token in the address', natsSkip, async t => {
   const server = await startNatsServer(t, { config: 'authorization { token: "s3cret/token" }' })
-  const bus = createNatsBus({ url: `nats://${encodeURIComponent('s3cret/token')}@127.0.0.1:${server.port}`, name: 'a', log: createSilentLog() })
+  const bus = createNatsBus({ url: `nats://${encodeURIComponent('s3cret/token')}@127.0.0.1:${server.port}`, role: 'node', name: 'a', log: createSilentLog() })
   t.teardown(async () => { await bus.close() })
   await until('it is let in', () => bus.isConnected)
 })

@@ -3,7 +3,7 @@ import { createSilentLog } from '../../../shared/log.js'
 import { createNatsBus } from '../../../services/dispatch/nats-bus.js'
 import { until } from '../../helpers/until.js'
 
-const bus = createNatsBus({ url: process.argv[2] ?? '', name: 'tls', log: createSilentLog() })
+const bus = createNatsBus({ url: process.argv[2] ?? '', name: 'tls', role: 'node', log: createSilentLog() })
 await until('it is connected', () => bus.isConnected)
 await bus.roundTrip()
 console.log('connected')

@@ -30,7 +30,7 @@ if (await findNatsServer() === undefined) {
     const later = await startNatsServer(t)
     await later.stop()
     const lines: string[] = []
-    const bus = createNatsBus({ url: later.url, name: 'early', log: createLog({ level: 'warn', isPretty: false, destination: { write: line => { lines.push(line) } } }) })
+    const bus = createNatsBus({ url: later.url, name: 'early', role: 'node', log: createLog({ level: 'warn', isPretty: false, destination: { write: line => { lines.push(line) } } }) })
     t.teardown(async () => { await bus.close() })
     const got: string[] = []
     bus.subscribe('x', (_subject, payload) => { got.push(Buffer.from(payload).toString()) })
@@ -140,7 +140,7 @@ if (await findNatsServer() === undefined) {
     const own = await startNatsServer(t, { config: 'authorization { user: "gate/post", password: "p@ss word" }' })
     const lines: string[] = []
     const log = createLog({ level: 'warn', isPretty: false, destination: { write: line => { lines.push(line) } } })
-    const refused = createNatsBus({ url: `nats://${encodeURIComponent('gate/post')}:wrongword@127.0.0.1:${own.port}`, name: 'refused', log })
+    const refused = createNatsBus({ role: 'node', url: `nats://${encodeURIComponent('gate/post')}:wrongword@127.0.0.1:${own.port}`, name: 'refused', log })
     t.teardown(async () => { await refused.close() })
     const allowed = await connectBus(t, `nats://${encodeURIComponent('gate/post')}:${encodeURIComponent('p@ss word')}@127.0.0.1:${own.port}`, 'allowed')
     await allowed.roundTrip()
@@ -177,7 +177,7 @@ if (await findNatsServer() === undefined) {
 }
 
 async function connectBus (t: Test, url: string, name: string): Promise<Bus> {
-  const bus = createNatsBus({ url, name, log: createSilentLog() })
+  const bus = createNatsBus({ url, name, role: 'node', log: createSilentLog() })
   t.teardown(async () => { await bus.close() })
   await until(`${name} is connected`, () => bus.isConnected)
   return bus

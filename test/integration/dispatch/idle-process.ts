@@ -4,11 +4,12 @@ import { createSilentLog } from '../../../shared/log.js'
 import type { NodeId } from '../../../shared/names.js'
 import { createDispatch } from '../../../services/dispatch/create-dispatch.js'
 import { createInProcessBus } from '../../../services/dispatch/in-process-bus.js'
-import { idleLoad } from '../../helpers/dispatch-nodes.js'
+import { idleLoad, testSecret } from '../../helpers/dispatch-nodes.js'
 
 const dispatch = createDispatch({
   bus: createInProcessBus().connect('a'),
   prefix: 'test',
+  secret: testSecret,
   self: { id: 'a' as NodeId, url: 'http://a', weight: 1, version: '1', startedAt: 1, state: () => 'up', load: () => idleLoad },
   clock: createClock(),
   log: createSilentLog()

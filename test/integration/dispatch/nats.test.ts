@@ -29,7 +29,7 @@ if (await findNatsServer() === undefined) {
   })
 
   async function connectBus (url: string, name: string): Promise<Bus> {
-    const bus = createNatsBus({ url, name, log: createSilentLog() })
+    const bus = createNatsBus({ url, name, role: 'node', log: createSilentLog() })
     t.teardown(async () => { await bus.close() })
     await until(`${name} is connected`, () => bus.isConnected)
     return bus
@@ -137,7 +137,7 @@ if (await findNatsServer() === undefined) {
   void t.test('nats dispatch - a process that is killed is down by silence; a watcher that starts before the server sees all', async t => {
     const server = await startNatsServer(t)
     await server.stop()
-    const early = createNatsBus({ url: server.url, name: 'early', log: createSilentLog() })
+    const early = createNatsBus({ url: server.url, name: 'early', role: 'node', log: createSilentLog() })
     t.teardown(async () => { await early.close() })
     const watcher = startTestWatcher(t, { bus: early })
     t.equal(watcher.hasSettled, false)
