@@ -6,7 +6,6 @@ import type { Log } from '../../shared/log.js'
 import { createMetrics, type Metrics } from '../../shared/metrics.js'
 import type { AuthSettings } from '../../shared/settings/settings.js'
 import type { Bus } from '../dispatch/bus.js'
-import type { Unsigned } from '../dispatch/bus-trust.js'
 import { createDispatch, type DispatchOptions } from '../dispatch/create-dispatch.js'
 import { createGateApp } from './app.js'
 import { createMemberRings } from './member-rings.js'
@@ -16,7 +15,7 @@ export interface GateOptions {
     readonly host: string
     readonly port: number
     readonly secret: string
-    readonly busUnsigned?: Unsigned | undefined
+    readonly busUnsigned?: DispatchOptions['unsigned']
     readonly auth: AuthSettings
     readonly isDemo: boolean
     readonly rateProducerPerMinute?: number

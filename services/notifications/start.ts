@@ -14,8 +14,7 @@ import type { AuthSettings } from '../../shared/settings/settings.js'
 import type { Store } from '../../shared/store/store.js'
 import { createValidator } from '../../shared/validate.js'
 import type { Bus } from '../dispatch/bus.js'
-import type { Unsigned } from '../dispatch/bus-trust.js'
-import { createDispatch, type DispatchIntervals } from '../dispatch/create-dispatch.js'
+import { createDispatch, type DispatchIntervals, type DispatchOptions } from '../dispatch/create-dispatch.js'
 import type { Dispatch } from '../dispatch/dispatch.js'
 import { createSocketServer } from './delivery/socket-server.js'
 import { createLookout } from './lookout.js'
@@ -36,7 +35,7 @@ export interface NodeOptions {
     readonly nodeId?: string | undefined
     readonly nodeWeight: number
     readonly secret: string
-    readonly busUnsigned?: Unsigned | undefined
+    readonly busUnsigned?: DispatchOptions['unsigned']
     readonly auth: AuthSettings
     readonly retentionMs: number
     readonly drainMs: number
