@@ -111,7 +111,7 @@ export function createHttpWire (base: string, maxLines = 24): HttpWire {
 }
 
 /** The first whole answer in these bytes; undefined while there is none. */
-function parseAnswer (bytes: Buffer, isHead: boolean): { answer: WireAnswer, bytes: number } | undefined {
+export function parseAnswer (bytes: Buffer, isHead: boolean): { answer: WireAnswer, bytes: number } | undefined {
   const end = bytes.indexOf('\r\n\r\n')
   if (end < 0) return undefined
   const [first = '', ...lines] = bytes.subarray(0, end).toString('latin1').split('\r\n')

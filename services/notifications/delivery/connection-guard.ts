@@ -2,6 +2,7 @@
  * One connection, before anything on it is an event: what Engine.IO and Socket.IO answer by themselves is answered however
  * little the other side reads. Whoever only sends is closed, and no event of theirs waits in more memory than a bound.
  */
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'socket.io'
 import { engineOf, type EngineTransport } from './engine-connection.js'
 
@@ -32,36 +33,71 @@ export function guardConnection (engineConnection: Socket['conn']): void {
   })
 }
 
-/** The way in from a socket that has joined. */
-export class Inlet {
-  readonly #socket: Socket
-  #bytes = 0
-  #isPaused = false
+/** How long a connection is not read at most: its answers to pings, too, wait behind what it has sent. */
+const longestPauseMs = 10_000
 
-  constructor (socket: Socket) {
-    this.#socket = socket
-    engineOf(socket.conn).prependListener('data', data => { this.#bytes += data?.length ?? 0 })
-  }
+/**
+ * Pauses connections that send faster than they are served, so that what else they have waits in their own memory: a WebSocket is not
+ * read, and the next POST of a poller is taken only then (it sends one at a time).
+ */
+export interface Inlets {
+  /** The way in from a socket that has joined. */
+  open: (socket: Socket) => Inlet
+  /** For Engine.IO's `use`. */
+  holdPosts: (request: IncomingMessage, response: ServerResponse, next: () => void) => void
+}
 
+export interface Inlet {
   /** Bytes that came since it was asked last. */
-  take (): number {
-    const taken = this.#bytes
-    this.#bytes = 0
-    return taken
-  }
+  take: () => number
+  /** With `true` nothing more is read, until `false` or for 10 s. */
+  setPaused: (isPaused: boolean) => void
+}
 
-  /** Reads on or not, where the transport can be stopped: the other side then waits in its own memory. */
-  setPaused (isPaused: boolean): void {
-    if (isPaused === this.#isPaused) return
-    this.#isPaused = isPaused
-    const { socket: webSocket } = engineOf(this.#socket.conn).transport
-    if (isPaused) webSocket?.pause()
-    else webSocket?.resume()
-  }
+export function createInlets (): Inlets {
+  /** What waits for a poller that is paused, by the id of its connection. */
+  const posts = new Map<string, Array<() => void>>()
 
-  /** Closes at once. */
-  cut (): void {
-    this.#socket.disconnect(true)
-    engineOf(this.#socket.conn).close(true)
+  return {
+    open: socket => {
+      const conn = engineOf(socket.conn)
+      const { id } = conn
+      let bytes = 0
+      let isPaused = false
+      let timer: NodeJS.Timeout | undefined
+      conn.prependListener('data', data => { bytes += data?.length ?? 0 })
+      const stop = (): void => {
+        conn.transport.socket?.pause()
+        if (conn.transport.socket === undefined) posts.set(id, [])
+        timer = setTimeout(goOn, longestPauseMs).unref()
+        conn.on('close', goOn)
+      }
+      const goOn = (): void => {
+        clearTimeout(timer)
+        conn.off('close', goOn)
+        conn.transport.socket?.resume()
+        const held = posts.get(id) ?? []
+        posts.delete(id)
+        for (const take of held) take()
+      }
+      return {
+        take: () => {
+          const taken = bytes
+          bytes = 0
+          return taken
+        },
+        setPaused: wanted => {
+          if (wanted === isPaused) return
+          isPaused = wanted
+          if (isPaused) stop()
+          else goOn()
+        }
+      }
+    },
+    holdPosts: (request, response, next) => {
+      const held = request.method === 'POST' ? posts.get(new URL(request.url ?? '', 'http://node').searchParams.get('sid') ?? '') : undefined
+      if (held === undefined) next()
+      else held.push(() => { if (!response.destroyed) next() })
+    }
   }
 }

@@ -3,12 +3,15 @@ import type { Socket } from 'socket.io'
 import type { FrameOptions } from './frame.js'
 
 export interface EngineConnection {
+  /** The `sid` of its requests. */
+  readonly id: string
   readonly readyState: string
   /** Packets that it has not handed to the transport yet. */
   readonly writeBuffer: ReadonlyArray<{ readonly data?: { readonly length: number } }>
   readonly transport: EngineTransport
   readonly write: (data: string, options: FrameOptions) => void
-  readonly on: (event: 'upgrade', listener: (transport: EngineTransport) => void) => void
+  readonly on: ((event: 'upgrade', listener: (transport: EngineTransport) => void) => void) & ((event: 'close', listener: () => void) => void)
+  readonly off: (event: 'close', listener: () => void) => void
   readonly prependListener: (event: 'data', listener: (data: string | Buffer | undefined) => void) => void
   /** With `true` at once, whatever still waits to be written. */
   readonly close: (discard: boolean) => void

@@ -4,7 +4,7 @@
  */
 import type { Server as HttpServer } from 'node:http'
 import type { Log } from '../../../shared/log.js'
-import { Server, type Socket } from 'socket.io'
+import type { Socket } from 'socket.io'
 import { Type } from 'typebox'
 import { IdempotencyKey, parseMessage } from '../../../shared/contract/message.js'
 import { GatepostError, refusal } from '../../../shared/errors.js'
@@ -14,8 +14,9 @@ import { createValidator, Name } from '../../../shared/validate.js'
 import { visibleStreams } from '../state/unread.js'
 import type { Outgoing } from '../mail/post.js'
 import { answerPosted, type NodeCore } from '../node-core.js'
-import { guardConnection, Inlet } from './connection-guard.js'
+import { createInlets } from './connection-guard.js'
 import { EventQueue, type EventRules } from './event-queue.js'
+import { maxEventBytes, openEngine } from './open-engine.js'
 import { Session, type Cursors } from './session.js'
 
 export interface SocketServerOptions {
@@ -32,7 +33,6 @@ export interface SocketServer {
 const maxTopics = 1_000
 const maxCursors = 10_000
 const maxIds = 1_000
-const maxEventBytes = 1_000_000
 const strict = { additionalProperties: false } as const
 
 const Cursors = Type.Record(Type.String(), Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'a seq: a whole number below 2^53, 0 or more' }), { description: '{stream: seq}' })
@@ -64,17 +64,11 @@ function checkCursors (cursors: Record<string, number> | undefined, field: strin
 }
 
 export function createSocketServer ({ core, httpServer, log }: SocketServerOptions): SocketServer {
-  const io = new Server(httpServer, {
-    serveClient: false,
-    cors: { origin: '*' },
-    maxHttpBufferSize: maxEventBytes,
-    connectTimeout: 10_000,
-    perMessageDeflate: false
-  })
+  const inlets = createInlets()
+  const io = openEngine(httpServer, inlets)
   const opening = new WeakMap<Socket, { session: Session, unreadJson: string }>()
   /** Connections whose handshake is being looked at. */
   const handshaking = new WeakSet<Socket['conn']>()
-  io.engine.on('connection', guardConnection)
 
   io.use((socket, next) => {
     const { conn } = socket
@@ -93,11 +87,12 @@ export function createSocketServer ({ core, httpServer, log }: SocketServerOptio
     const auth: unknown = socket.handshake.auth
     const { ticket: text, cursors, topics } = Object(auth) as { ticket?: unknown, cursors?: unknown, topics?: unknown }
     if (core.isDraining()) throw new GatepostError('GP_DRAINING', 'this node is draining; ask Gate for another')
-    if (text === undefined || text === null || text === '') throw new GatepostError('GP_TOKEN_MISSING', 'auth.ticket: got nothing; takes the ticket that Gate assigned')
+    if (isUnset(text) || text === '') throw new GatepostError('GP_TOKEN_MISSING', 'auth.ticket: got nothing; takes the ticket that Gate assigned')
     if (typeof text !== 'string') throw new GatepostError('GP_TOKEN_INVALID', 'auth.ticket: not text')
     const ticket = core.verifyTicket(text)
-    const checked = checkCursors(validateCursors(cursors === undefined ? {} : { cursors }, 'auth').cursors, 'auth.cursors')
-    const wanted = validateTopics(topics === undefined ? {} : { topics }, 'auth').topics ?? []
+    // Typed clients send null for what is not set.
+    const checked = checkCursors(validateCursors(isUnset(cursors) ? {} : { cursors }, 'auth').cursors, 'auth.cursors')
+    const wanted = validateTopics(isUnset(topics) ? {} : { topics }, 'auth').topics ?? []
     const session = new Session({ node: core, socket, ticket, cursors: checked })
     const end = (): void => {
       socket.conn.off('close', end)
@@ -147,7 +142,7 @@ export function createSocketServer ({ core, httpServer, log }: SocketServerOptio
       socket.emit('ready', { user: session.user, node: core.nodeId, heads, ...JSON.parse(unreadJson) as object })
     })
     core.users.told(session.user, unreadJson)
-    void new EventQueue({ socket, session, inlet: new Inlet(socket), rules }) // held by its listener
+    void new EventQueue({ socket, session, inlet: inlets.open(socket), rules }) // held by its listener
   })
 
   const works: Readonly<Record<string, (session: Session, payload: unknown) => Promise<unknown>>> = {
@@ -242,4 +237,5 @@ function refuseBytes (payload: unknown): void {
   }
 }
 
+const isUnset = (value: unknown): value is null | undefined => value === undefined || value === null
 const isPlainObject = (value: unknown): boolean => typeof value === 'object' && value !== null && !Array.isArray(value) && !ArrayBuffer.isView(value)
