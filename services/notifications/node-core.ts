@@ -15,6 +15,7 @@ import { placeOfEntry, type EntryDoc, type Store } from '../../shared/store/stor
 import type { Dispatch } from '../dispatch/dispatch.js'
 import { entriesFrame } from './delivery/frame.js'
 import { createHub, type Hub } from './delivery/hub.js'
+import { createLook, type Look } from './delivery/look.js'
 import { createLocalUsers, type LocalUsers } from './delivery/local-users.js'
 import { createTopics, type Topics } from './delivery/topics.js'
 import { Session } from './delivery/session.js'
@@ -24,6 +25,7 @@ import { createInboxPages, type InboxPages } from './mail/inbox-page.js'
 import { createMarks, type Marks } from './mail/marks.js'
 import { createPost, type Outgoing, type Posted, type Sender } from './mail/post.js'
 import { createRecall, type Recall } from './mail/recall.js'
+import { createPersist, type Persist } from './persist.js'
 import { createUnreadCounter, type UnreadCounter } from './state/unread.js'
 import { createUserViews, type UserViews } from './state/user-views.js'
 import { createAppender, type Appender, type AppendRules } from './stream/appender.js'
@@ -41,6 +43,8 @@ export interface NodeCore {
   readonly handOver: HandOver
   readonly views: UserViews
   readonly hub: Hub
+  readonly look: Look
+  readonly persist: Persist
   readonly users: LocalUsers
   readonly topics: Topics
   readonly unread: UnreadCounter
@@ -94,8 +98,10 @@ export function createNodeCore (options: NodeCoreOptions): NodeCore {
   const views = createUserViews({ store, heads, now })
   const unread = createUnreadCounter({ store, views, heads, now })
   const topics = createTopics()
-  const users: LocalUsers = createLocalUsers({ hub: () => hub, views, unread, now, log })
-  const hub: Hub = createHub({ store, heads, now, log, onEntry: users.accept })
+  const persist = createPersist(log)
+  const look = createLook({ hub: () => hub, store, heads, persist })
+  const users: LocalUsers = createLocalUsers({ hub: () => hub, views, unread, now, log, lookAt: stream => { void look.at([stream]) } })
+  const hub: Hub = createHub({ store, heads, now, log, persist, onEntry: users.accept })
 
   /** An entry that is durable, from this node or another: everything in memory that it concerns takes note. */
   function arrived (stream: StreamId, doc: EntryDoc): void {
@@ -119,7 +125,7 @@ export function createNodeCore (options: NodeCoreOptions): NodeCore {
     onUnknown: stream => {
       const timer = setTimeout(() => {
         const local = hub.get(stream)
-        if (local !== undefined) void hub.look([local]).catch(() => {}) // the next round looks again
+        if (local !== undefined) void look.at([local])
       }, lookAgainMs)
       timer.unref()
     }
@@ -190,7 +196,7 @@ export function createNodeCore (options: NodeCoreOptions): NodeCore {
   }
 
   return {
-    nodeId, store, now, log, heads, appender, handOver, views, hub, users, topics, unread, pages, marks, groups, recall, isDraining, verifyTicket, postAll,
+    nodeId, store, now, log, heads, appender, handOver, views, hub, look, persist, users, topics, unread, pages, marks, groups, recall, isDraining, verifyTicket, postAll,
     verifyToken: tokens.verify,
     joinByTicket: ticket => {
       if (ticket.groups.length === 0 || joined.has(ticket)) return undefined
@@ -211,6 +217,7 @@ export function createNodeCore (options: NodeCoreOptions): NodeCore {
       stopTopics()
       await appender.settled()
       users.close()
+      look.close()
       hub.close()
       tokens.close()
     }

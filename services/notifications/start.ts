@@ -144,10 +144,10 @@ export async function startNode ({ settings, store, bus, natsPrefix, log: parent
     nodeId: id, store, dispatch, clock, log, secret: settings.secret, auth: settings.auth, retentionMs: settings.retentionMs, rateUserPerMinute: settings.rateUserPerMinute, isDraining, eventLoopLagMs: () => metrics.eventLoopLagMs, observeAppend: createAppendObserver(metrics), ownerOf: stream => made.placement?.ownerOf(stream), beforeStoring: nodeLog.beforeStoring, rules
   })
   made.core = core
-  const { users, hub } = core
+  const { users, hub, look, persist } = core
   const placement = createPlacement({ nodeId: id, dispatch, users, now: clock.now, log, drainMs: settings.drainMs })
   made.placement = placement
-  const lookout = createLookout({ nodeId: id, dispatch, hub, placement, nodeLog, log, roundMs: lookRoundMs })
+  const lookout = createLookout({ nodeId: id, dispatch, hub, look, users, persist, placement, nodeLog, log, roundMs: lookRoundMs })
   answerNodeRequests(dispatch, createNodeRequests({ core, placement, log }))
   const { handOver } = core
   // From a node of the same cluster and the same package: the shape is believed.

@@ -2,12 +2,13 @@
 import type { Test } from 'tap'
 import { createSilentLog } from '../../shared/log.js'
 import { signTicket } from '../../shared/identity/sign.js'
-import type { NodeId } from '../../shared/names.js'
-import { createRing } from '../../shared/ring.js'
+import { groupStream, type GroupId, type NodeId } from '../../shared/names.js'
+import { createRing, ringName } from '../../shared/ring.js'
 import type { LmdbStore } from '../../shared/store/lmdb-store.js'
 import { createInProcessBus, type InProcessBus } from '../../services/dispatch/in-process-bus.js'
 import { startNode, type NodeOptions, type RunningNode } from '../../services/notifications/start.js'
 import { quickIntervals } from './dispatch-nodes.js'
+import { createFaultyStore, type FaultyStore } from './faulty-store.js'
 import { openTestLmdb } from './lmdb-store.js'
 import { request, sessionOf, type Session } from './raw-client.js'
 import { until } from './until.js'
@@ -15,11 +16,15 @@ import { until } from './until.js'
 export interface NodesOnOneStore {
   readonly hub: InProcessBus
   readonly store: LmdbStore
+  /** The store as each node reaches it. */
+  readonly stores: Record<string, FaultyStore>
   readonly nodes: Record<string, RunningNode>
   /** A user's way to one node. */
   session: (user: string, node: string) => Session
   /** A user whom the ring of all these nodes gives to this one. */
   userOf: (node: string, stem?: string) => string
+  /** A group whose stream lies there. */
+  groupOf: (node: string, stem?: string) => string
   /** As if the process were killed: nobody is told. */
   kill: (node: string) => Promise<void>
 }
@@ -29,11 +34,13 @@ const secret = 'a secret of at least 32 bytes, for tests'
 export async function startNodes (t: Test, names: readonly string[], options: Partial<Pick<NodeOptions, 'lookRoundMs' | 'rules' | 'intervals'>> = {}): Promise<NodesOnOneStore> {
   const hub = createInProcessBus()
   const store = await openTestLmdb(t)
+  const stores: Record<string, FaultyStore> = {}
   const nodes: Record<string, RunningNode> = {}
   await Promise.all(names.map(async name => {
+    const reached = stores[name] = createFaultyStore(store)
     const node = await startNode({
       settings: { host: '127.0.0.1', port: 0, nodeId: name, nodeWeight: 1, secret, auth: { kind: 'secret', secret }, retentionMs: 30 * 24 * 3_600_000, drainMs: 200, version: '1.0.0' },
-      store, bus: hub.connect(name), natsPrefix: 'test', log: createSilentLog(), intervals: quickIntervals, ...options
+      store: reached, bus: hub.connect(name), natsPrefix: 'test', log: createSilentLog(), intervals: quickIntervals, ...options
     })
     t.teardown(node.close)
     nodes[name] = node
@@ -47,18 +54,22 @@ export async function startNodes (t: Test, names: readonly string[], options: Pa
   return {
     hub,
     store,
+    stores,
     nodes,
     session: (user, name) => {
       const node = { id: name, url: nodes[name]!.url }
       const { ticket, expiresAt } = signTicket({ secret, user, node: name, groups: [], userTokenExpiresAt: Date.now() + 600_000, userTokenIssuedAt: Date.now() })
       return sessionOf(user, '', node, ticket, String(expiresAt))
     },
-    userOf: (node, stem = 'user') => {
-      for (let i = 0; ; i++) if (ring.assign(`${stem}${i}`) === node) return `${stem}${i}`
-    },
+    userOf: (node, stem = 'user') => firstOf(stem, name => ring.assign(name) === node),
+    groupOf: (node, stem = 'group') => firstOf(stem, name => ring.assign(ringName(groupStream(name as GroupId))) === node),
     kill: async name => {
       hub.disconnect(name)
       await nodes[name]!.close()
     }
   }
+}
+
+function firstOf (stem: string, isFit: (name: string) => boolean): string {
+  for (let i = 0; ; i++) if (isFit(`${stem}${i}`)) return `${stem}${i}`
 }

@@ -3,14 +3,15 @@
  *
  *   opening → live → filling → live → … → closed
  *
- * opening: its head is being read; live: the next entry is the one whose `prev` is the head; filling: an entry came
- * that is not the next, so what lies between is read from the store. While it is not live, what comes in only says how
- * far there is to go. Entries of one turn of the event loop leave together, encoded once for all readers. Where a
+ * opening: its head is not known yet; live: the next entry is the one whose `prev` is the head; filling: an entry came
+ * that is not the next, so what lies between is read from the store, again and again until it can be. While it is not live,
+ * what comes in out of order only says how far there is to go. Entries of one turn of the event loop leave together, encoded once for all readers. Where a
  * crowd reads and entries follow each other closely, they gather for as long as the last frame took to hand out.
  *
  * A reader that stands at the head of its stream is live: it gets the frames. Any other is brought up by session.ts.
  */
 import type { Log } from '../../../shared/log.js'
+import type { Persist } from '../persist.js'
 import { streamToken } from '../../dispatch/subjects.js'
 import type { StreamId } from '../../../shared/names.js'
 import { placeOfEntry, type EntryDoc, type Store } from '../../../shared/store/store.js'
@@ -31,6 +32,7 @@ export interface LocalStream {
   readonly state: 'opening' | 'live' | 'filling' | 'closed'
   /** The seq of the last entry that was passed on; once `opened`, true. */
   readonly head: number
+  /** Resolves once the head is known. Rejects where it could not be read: who asks again has it read again. */
   readonly opened: Promise<void>
   readonly readers: ReadonlySet<StreamReader>
   /** Makes a reader live that has been sent everything up to `head`; call without a pause after looking at `head`. */
@@ -48,8 +50,8 @@ export interface Hub {
   wants: (token: string) => boolean
   /** An entry that is durable, from whatever side. */
   accept: (stream: StreamId, doc: EntryDoc) => void
-  /** Looks whether these streams have grown unnoticed, and passes on what is found. Returns how many had. */
-  look: (streams: readonly LocalStream[]) => Promise<number>
+  /** The store has this head of the stream: what lies between is read. True where the stream had grown unnoticed. */
+  reach: (stream: LocalStream, head: number) => boolean
   /** Sends what has gathered, now. */
   flush: () => void
   close: () => void
@@ -60,14 +62,17 @@ export interface HubOptions {
   readonly heads: Heads
   readonly now: () => number
   readonly log: Log
+  readonly persist: Persist
   /** Called for every entry that is passed on, in the order of its stream, before its frame is sent. */
   readonly onEntry: (stream: LocalStream, doc: EntryDoc) => void
 }
 
 const page = 200
 const maxFrameChars = 256 * 1024
-const maxEmptyReads = 20
+/** What was announced and cannot be read is waited for, ever longer, for half a minute in all. */
+const maxEmptyReads = 45
 const readAgainMs = 50
+const longestReadAgainMs = 1_000
 /** From so many readers on a frame takes long enough to be worth gathering for. */
 const crowd = 100
 const maxGatherMs = 20
@@ -78,14 +83,21 @@ const followsOne = 0.5
 /** Already over: one for all streams whose head is known. */
 const over = Promise.resolve()
 
+/** What a stream in it does with the hub. */
+interface StreamRules {
+  readonly readHead: (stream: Stream) => Promise<void>
+  readonly flush: (stream: Stream) => void
+}
+
 class Stream implements LocalStream {
   readonly id: StreamId
   readonly token: string
   state: LocalStream['state'] = 'opening'
   head = 0
+  /** The last entry that readers were given or told to be gone: entries that no reader is shown may lie between it and the head. */
+  shownTo = 0
   /** The highest seq heard of. */
   target = 0
-  opened: Promise<void> = over
   readonly readers = new Set<StreamReader>()
   readonly live = new Set<StreamReader>()
   pending: string[] = []
@@ -94,54 +106,56 @@ class Stream implements LocalStream {
   dueAt = 0
   followsUntil = 0
   gatherMs = 0
-  readonly #flush: (stream: Stream) => void
+  #opening: Promise<void> | undefined
+  readonly #rules: StreamRules
 
-  constructor (id: StreamId, flush: (stream: Stream) => void) {
+  constructor (id: StreamId, rules: StreamRules) {
     this.id = id
     this.token = streamToken(id)
-    this.#flush = flush
+    this.#rules = rules
+  }
+
+  get opened (): Promise<void> {
+    if (this.state !== 'opening') return over
+    this.#opening ??= this.#rules.readHead(this).finally(() => { this.#opening = undefined })
+    return this.#opening
   }
 
   goLive (reader: StreamReader): void {
-    this.#flush(this)
+    this.#rules.flush(this)
     if (this.readers.has(reader)) this.live.add(reader)
   }
 
   leaveLive (reader: StreamReader): void { this.live.delete(reader) }
 }
 
-export function createHub ({ store, heads, now, log, onEntry }: HubOptions): Hub {
+export function createHub ({ store, heads, now, log, persist, onEntry }: HubOptions): Hub {
   const byId = new Map<StreamId, Stream>()
   const byToken = new Map<string, Stream>()
   const withPending = new Set<Stream>()
   let isFlushScheduled = false
   let gatherTimer: NodeJS.Timeout | undefined
 
+  const rules: StreamRules = { readHead, flush: flushStream }
+
   function open (id: StreamId, reader: StreamReader): LocalStream {
     let stream = byId.get(id)
     if (stream === undefined) {
-      stream = new Stream(id, flushStream)
+      stream = new Stream(id, rules)
       byId.set(id, stream)
       byToken.set(stream.token, stream)
-      stream.opened = begin(stream)
       stream.opened.catch(() => {}) // whoever opens awaits it
     }
     stream.readers.add(reader)
     return stream
   }
 
-  async function begin (stream: Stream): Promise<void> {
-    try {
-      const [head] = await heads.fresh([stream.id])
-      if (stream.state === 'closed') return
-      stream.head = Math.max(stream.head, head ?? 0)
-      stream.state = 'live'
-      stream.opened = over
-      if (stream.target > stream.head) void fill(stream)
-    } catch (error) {
-      close(stream)
-      throw error
-    }
+  async function readHead (stream: Stream): Promise<void> {
+    const [head] = await heads.fresh([stream.id])
+    if (stream.state !== 'opening') return
+    stream.head = stream.shownTo = head ?? 0
+    stream.state = 'live'
+    if (stream.target > stream.head) void fill(stream)
   }
 
   function close (stream: Stream): void {
@@ -153,24 +167,31 @@ export function createHub ({ store, heads, now, log, onEntry }: HubOptions): Hub
   function accept (id: StreamId, doc: EntryDoc): void {
     const stream = byId.get(id)
     if (stream === undefined) return
-    if (stream.state !== 'live') { stream.target = Math.max(stream.target, doc.seq); return }
+    if (stream.state === 'opening') { stream.target = Math.max(stream.target, doc.seq); return }
     if (doc.seq <= stream.head) return
     const { prev } = placeOfEntry(doc.key)
-    if (prev === stream.head || prev === 0) { pass(stream, doc, prev); return }
-    stream.target = doc.seq
-    void fill(stream)
+    if (prev === stream.head || (prev === 0 && stream.state === 'live')) { pass(stream, doc, prev); return }
+    stream.target = Math.max(stream.target, doc.seq)
+    if (stream.state === 'live') void fill(stream)
   }
 
   function pass (stream: Stream, doc: EntryDoc, prev: number): void {
+    if (doc.kind === 'log') {
+      // For the node alone: readers are told with the next entry that something lay between.
+      stream.head = doc.seq
+      onEntry(stream, doc)
+      return
+    }
     const seen = prevSeen(prev, stream.head)
     const wire = doc.expiresAt > now() ? placedWire(doc, stream.id, seen) : goneWire(stream.id, seen, doc.seq)
-    if (prev > stream.head) stream.pending.push(goneWire(stream.id, stream.head, prev))
     if (stream.pending.length === 0) stream.dueAt = stream.followsUntil === 0 ? 0 : gatheringEnd(stream, performance.now())
+    if (seen > stream.shownTo) stream.pending.push(goneWire(stream.id, stream.shownTo, seen))
     stream.pending.push(wire)
     stream.pendingChars += wire.length
-    stream.head = doc.seq
-    onEntry(stream, doc)
+    stream.head = stream.shownTo = doc.seq
+    // Before it is acted upon: what that leads to may need it to be sent first.
     withPending.add(stream)
+    onEntry(stream, doc)
     if (stream.pendingChars > maxFrameChars) flushStream(stream)
     if (!isFlushScheduled) {
       isFlushScheduled = true
@@ -209,39 +230,33 @@ export function createHub ({ store, heads, now, log, onEntry }: HubOptions): Hub
     stream.followsUntil = ended + stream.gatherMs * (wires.length > 1 ? followsSeveral : followsOne)
   }
 
-  /** Reads what lies between the head and the target. Never throws: what it could not read, the next look finds. */
+  /** Reads what lies between the head and the target. Never rejects. */
   async function fill (stream: Stream): Promise<void> {
     stream.state = 'filling'
-    let emptyReads = 0
-    try {
-      while (stream.target > stream.head && (stream.state as LocalStream['state']) !== 'closed') {
+    const isFilling = (): boolean => stream.state === 'filling'
+    await persist(async () => {
+      for (let emptyReads = 0; isFilling() && stream.target > stream.head;) {
         const docs = await readAfter(store, stream.id, stream.head, page)
         const fresh = docs.filter(doc => doc.seq > stream.head)
-        for (const doc of fresh) pass(stream, doc, placeOfEntry(doc.key).prev)
+        for (const doc of fresh) if (isFilling()) pass(stream, doc, placeOfEntry(doc.key).prev)
         if (fresh.length > 0) { emptyReads = 0; continue }
         // What was heard of is durable; a majority read may show it a moment later.
-        if (++emptyReads > maxEmptyReads) throw new Error('entries that were announced cannot be read')
-        await new Promise(resolve => setTimeout(resolve, readAgainMs))
+        if (++emptyReads > maxEmptyReads) {
+          log.warn({ stream: stream.id, seq: stream.target }, 'an entry that was announced cannot be found')
+          stream.target = stream.head
+        }
+        await new Promise(resolve => setTimeout(resolve, Math.min(longestReadAgainMs, readAgainMs * emptyReads)))
       }
-    } catch (error) {
-      log.warn({ err: error, stream: stream.id }, 'a gap could not be filled yet')
-    }
-    stream.target = stream.head
-    if ((stream.state as LocalStream['state']) === 'filling') stream.state = 'live'
+    }, isFilling)
+    if (isFilling()) stream.state = 'live'
   }
 
-  async function look (streams: readonly LocalStream[]): Promise<number> {
-    const live = streams.filter(stream => stream.state === 'live') as Stream[]
-    const found = await heads.fresh(live.map(stream => stream.id))
-    let grown = 0
-    for (const [i, stream] of live.entries()) {
-      const head = found[i]!
-      if (head <= stream.head || stream.state !== 'live') continue
-      grown++
-      stream.target = head
-      void fill(stream)
-    }
-    return grown
+  function reach (local: LocalStream, head: number): boolean {
+    const stream = local as Stream
+    if (head <= stream.head || stream.state !== 'live') return false
+    stream.target = head
+    void fill(stream)
+    return true
   }
 
   function flushAll (): void {
@@ -262,7 +277,7 @@ export function createHub ({ store, heads, now, log, onEntry }: HubOptions): Hub
     streams: () => byId.values(),
     wants: token => byToken.has(token),
     accept,
-    look,
+    reach,
     flush: flushAll,
     close: () => {
       flushAll()

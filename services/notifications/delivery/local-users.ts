@@ -1,7 +1,8 @@
 /** The users with sockets on this node: who is here, what a join or leave means for their sockets, and what changes their unread numbers. */
 import type { Log } from '../../../shared/log.js'
-import { allStream, groupStream, userStream, type StreamId, type UserId } from '../../../shared/names.js'
-import type { EntryDoc } from '../../../shared/store/store.js'
+import { allStream, groupStream, userStream, type GroupId, type StreamId, type UserId } from '../../../shared/names.js'
+import type { EntryDoc, LogDoc } from '../../../shared/store/store.js'
+import { leavesIn } from '../stream/leave-mark.js'
 import { parseChange, type StoredChange } from '../stream/change.js'
 import type { UnreadCounter } from '../state/unread.js'
 import type { UserViews } from '../state/user-views.js'
@@ -17,6 +18,8 @@ export interface LocalUsers {
   told: (user: UserId, unreadJson: string | undefined) => void
   /** The hub passed an entry on. */
   accept: (stream: LocalStream, doc: EntryDoc) => void
+  /** Compares what the sockets of a user take part in with what the user sees; how many had to be mended. */
+  check: (own: LocalStream) => Promise<number>
   readonly users: number
   readonly sessions: () => IterableIterator<Session>
   readonly sessionCount: number
@@ -24,6 +27,7 @@ export interface LocalUsers {
 }
 
 interface LocalUser {
+  readonly user: UserId
   readonly sessions: Set<Session>
   readonly turn: UnreadTurn
   readonly unpin: () => void
@@ -35,11 +39,13 @@ export interface LocalUsersOptions {
   readonly unread: UnreadCounter
   readonly now: () => number
   readonly log: Log
+  /** Looks whether a stream has grown unnoticed. */
+  readonly lookAt: (stream: LocalStream) => void
 }
 
 const expiryRoundMs = 1_000
 
-export function createLocalUsers ({ hub, views, unread, now, log }: LocalUsersOptions): LocalUsers {
+export function createLocalUsers ({ hub, views, unread, now, log, lookAt }: LocalUsersOptions): LocalUsers {
   /** By the user's own stream. */
   const byStream = new Map<StreamId, LocalUser>()
   const sessions = new Set<Session>()
@@ -73,13 +79,25 @@ export function createLocalUsers ({ hub, views, unread, now, log }: LocalUsersOp
     }
   }
 
+  /** Who left this group stops getting it now, whether or not this node has heard of the leave from the user's own stream. */
+  function acceptLeaves (stream: StreamId, mark: LogDoc): void {
+    for (const { token, seq } of leavesIn(mark)) {
+      const own = hub().byToken(token)
+      const local = own === undefined ? undefined : byStream.get(own.id)
+      if (own === undefined || local === undefined || !views.noteLeave(own.id, stream.slice(2) as GroupId, seq)) continue
+      for (const session of local.sessions) session.leave(stream)
+      turns.touch(local.turn)
+      if (own.head < seq) lookAt(own)
+    }
+  }
+
   return {
     add: session => {
       const own = userStream(session.user)
       let local = byStream.get(own)
       if (local === undefined) {
         const ofUser = new Set<Session>()
-        byStream.set(own, local = { sessions: ofUser, turn: new UnreadTurn(session.user, ofUser, turns), unpin: views.pin(session.user) })
+        byStream.set(own, local = { user: session.user, sessions: ofUser, turn: new UnreadTurn(session.user, ofUser, turns), unpin: views.pin(session.user) })
       }
       local.sessions.add(session)
       session.turn = local.turn
@@ -109,8 +127,18 @@ export function createLocalUsers ({ hub, views, unread, now, log }: LocalUsersOp
         acceptOwn(id, doc)
       } else if (id === allStream || id.startsWith('g:')) {
         unread.accept(id, doc)
-        touchReaders(id)
+        if (doc.kind === 'log') acceptLeaves(id, doc)
+        else touchReaders(id)
       }
+    },
+    check: async own => {
+      const local = byStream.get(own.id)
+      if (local === undefined || own.state !== 'live') return 0
+      const known = views.peek(own.id)
+      const view = known === undefined || known.head < own.head ? await views.fresh(local.user) : known
+      // A view that has read further than the sockets were given is compared another time.
+      if (view.head !== own.head) return 0
+      return [...local.sessions].filter(session => session.place(view)).length
     },
     get users () { return byStream.size },
     sessions: () => sessions.values(),

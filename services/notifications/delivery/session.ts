@@ -9,17 +9,23 @@
  *
  * Backfill and cut-over. A session first becomes a reader of the local stream, then reads from its cursor. When what
  * it was sent reaches the stream's head, it goes live in the same turn of the event loop: no entry falls between.
+ *
+ * What it takes part in follows the entries of the user's own stream (`join`, `leave`), the marks of leaves in the groups'
+ * (stream/leave-mark.ts), and now and then is compared with what the user sees (`place`).
  */
-import type { Log } from '../../../shared/log.js'
 import type { Socket } from 'socket.io'
-import { userStream, type StreamId, type UserId } from '../../../shared/names.js'
-import type { Store } from '../../../shared/store/store.js'
+import { GatepostError } from '../../../shared/errors.js'
+import { userStream, type GroupId, type StreamId, type UserId } from '../../../shared/names.js'
+import type { LogDoc, Store } from '../../../shared/store/store.js'
+import { streamToken } from '../../dispatch/subjects.js'
 import type { Ticket } from '../../../shared/identity/verify.js'
 import type { Heads } from '../stream/heads.js'
 import { toMs } from '../../../shared/clock.js'
+import type { Persist } from '../persist.js'
 import { goneWire } from '../stream/entry.js'
+import { leavesIn } from '../stream/leave-mark.js'
 import { recover } from '../stream/recovery.js'
-import { visibleStreams } from '../state/unread.js'
+import { afterIn, visibleStreams } from '../state/unread.js'
 import type { UserView, UserViews } from '../state/user-views.js'
 import { entriesFrame, type Frame } from './frame.js'
 import type { Hub, LocalStream, StreamReader } from './hub.js'
@@ -35,9 +41,9 @@ export interface SessionNode {
   readonly hub: Hub
   readonly store: Store
   readonly heads: Heads
-  readonly views: Pick<UserViews, 'peek'>
+  readonly views: Pick<UserViews, 'peek' | 'fresh' | 'noteLeave'>
   readonly now: () => number
-  readonly log: Log
+  readonly persist: Persist
 }
 
 export interface SessionOptions {
@@ -100,21 +106,37 @@ export class Session implements StreamReader {
 
   drained (): Promise<void> | undefined { return this.#outlet.drained() }
 
-  /** Takes part in a stream while the session opens: from here on nothing of it is missed. */
+  /** Takes part in a stream, not live yet: from here on nothing of it is missed. */
   open (stream: StreamId): LocalStream {
+    if (this.#state === 'closed') throw new GatepostError('GP_DISPATCH_UNAVAILABLE', 'the connection was closed')
     if (!this.#sent.has(stream)) this.#sent.set(stream, undefined)
     return this.#node.hub.open(stream, this)
+  }
+
+  /**
+   * Takes part in everything that the user sees; the view is no older than that. Where a group's head had to be read, a leave
+   * may lie below it that this node has not heard of: so the memberships are read once more.
+   */
+  async openAll (): Promise<UserView> {
+    const { views } = this.#node
+    const own = this.open(userStream(this.user))
+    for (;;) {
+      await own.opened
+      const view = await views.fresh(this.user)
+      const opening = visibleStreams(view).map(({ stream }) => this.open(stream)).filter(({ state }) => state === 'opening')
+      if (opening.length === 0 && view.head >= own.head) return view
+      await Promise.all(opening.map(({ opened }) => opened))
+    }
   }
 
   /** `first` is sent before any entry; then every stream goes on from its cursor. All streams must be open. */
   start (view: UserView, sendFirst: (heads: Record<string, number>) => void): void {
     if (this.#state !== 'opening') return
-    const { hub } = this.#node
     const cursors = this.#cursors
     this.#cursors = undefined
     this.#view = view
-    hub.flush()
-    const visible = visibleStreams(view).map(({ stream, after }) => ({ stream, after, head: (hub.get(stream) ?? this.open(stream)).head }))
+    this.#node.hub.flush()
+    const visible = visibleStreams(view).map(({ stream, after }) => ({ stream, after, head: this.open(stream).head }))
     sendFirst(Object.fromEntries(visible.map(({ stream, head }) => [stream, head])))
     this.#state = 'live'
     const isNew = cursors === undefined || Object.keys(cursors).length === 0
@@ -122,11 +144,13 @@ export class Session implements StreamReader {
       // A group joined this very moment is still opening, its head unknown: it counts from the joining.
       this.#follow(stream, Math.max(after, isNew ? head : ownCursor(cursors, stream)))
     }
+    // Left while it opened.
+    for (const [stream, cursor] of [...this.#sent]) if (cursor === undefined) this.leave(stream)
   }
 
   /** The user joined a group while the socket is open. */
   join (stream: StreamId, after: number): void {
-    if (this.#state === 'opening' || this.#state === 'closed') return
+    if (this.#state === 'opening' || this.#state === 'closed' || this.#sent.has(stream)) return
     // The change that says so is on its way in the user's own stream: it goes first.
     this.#node.hub.flush()
     this.open(stream)
@@ -138,13 +162,27 @@ export class Session implements StreamReader {
     this.#node.hub.leave(stream, this)
   }
 
+  /** Makes what it takes part in what the user sees, as of the same entry of the own stream that the socket was given; true where it was not. */
+  place (view: UserView): boolean {
+    if (this.#state === 'opening' || this.#state === 'closed') return false
+    const visible = visibleStreams(view)
+    const missing = visible.filter(({ stream }) => !this.#sent.has(stream))
+    const over = [...this.#sent.keys()].filter(stream => !visible.some(seen => seen.stream === stream))
+    for (const stream of over) this.leave(stream)
+    for (const { stream, after } of missing) this.join(stream, after)
+    return missing.length + over.length > 0
+  }
+
   #follow (stream: StreamId, cursor: number): void {
     this.#sent.set(stream, cursor)
-    void this.#catchUp(stream).catch((error: unknown) => {
-      // The client has its cursors; a new socket finds what this one could not be given.
-      this.#node.log.warn({ err: error, stream, user: this.user }, 'a socket could not be brought up to date')
-      this.fallBehind()
-    })
+    void this.#node.persist(async () => { await this.#catchUp(stream) }, () => this.#state === 'live' && this.#sent.get(stream) !== undefined)
+  }
+
+  /** Whether the user has left this group by this mark, and not joined it again since. */
+  #hasLeft (stream: StreamId, mark: LogDoc): boolean {
+    const own = userStream(this.user)
+    const leave = leavesIn(mark).find(({ token }) => token === streamToken(own))
+    return leave !== undefined && this.#node.views.noteLeave(own, stream.slice(2) as GroupId, leave.seq)
   }
 
   async #catchUp (stream: StreamId): Promise<void> {
@@ -164,8 +202,9 @@ export class Session implements StreamReader {
       }
       await this.#outlet.drained()
       const { state } = this.#node.views.peek(userStream(this.user)) ?? this.#view!
-      const page = await recover({ store, now }, state, stream, cursor, pageEntries, pageChars)
+      const page = await recover({ store, now, isLeave: mark => this.#hasLeft(stream, mark) }, state, stream, cursor, pageEntries, pageChars)
       if (this.#state !== 'live' || this.#sent.get(stream) !== cursor) return
+      if (page.hasLeft) { this.leave(stream); return }
       if (page.cursor === cursor) {
         // Announced and not readable yet; or, where the stream has been silent for a day, all of it purged.
         if (now() - toMs(local.head) > silentMs) this.#skip(stream, cursor, local.head)
@@ -204,39 +243,53 @@ export class Session implements StreamReader {
     this.socket.emit('behind', {})
   }
 
-  /** One page of what lies after these cursors. The last page makes a socket that was behind live again. */
-  async sync (view: UserView, cursors: Cursors, limit: number): Promise<SyncAnswer> {
-    const { store, heads, now } = this.#node
+  /** One page of what lies after these cursors. The last page makes a socket that was behind live again, in all that `heads` names. */
+  async sync (cursors: Cursors, limit: number): Promise<SyncAnswer> {
+    const { store, heads, views, now } = this.#node
+    const wasBehind = this.#state === 'behind'
+    const view = wasBehind ? await this.openAll() : await views.fresh(this.user)
     const visible = visibleStreams(view)
     const found = await heads.fresh(visible.map(({ stream }) => stream))
     const isNew = Object.keys(cursors).length === 0
     const wires: string[] = []
+    const shownHeads: Record<string, number> = {}
     const reached = new Map<StreamId, number>()
     let chars = 0
     let more = false
     for (const [i, { stream, after }] of visible.entries()) {
       const head = found[i]!
+      const isLeave = (mark: LogDoc): boolean => this.#hasLeft(stream, mark)
       let cursor = isNew ? head : Math.max(after, ownCursor(cursors, stream))
-      while (cursor < head) {
+      let hasLeft = false
+      while (cursor < head && !hasLeft) {
         if (wires.length >= limit || chars > syncChars) { more = true; break }
-        const page = await recover({ store, now }, view.state, stream, cursor, limit - wires.length, syncChars - chars)
+        const page = await recover({ store, now, isLeave }, view.state, stream, cursor, limit - wires.length, syncChars - chars)
+        hasLeft = page.hasLeft
         if (page.cursor === cursor) break
         wires.push(...page.wires)
         chars += page.chars
         cursor = page.cursor
       }
+      if (hasLeft) continue
+      shownHeads[stream] = head
       reached.set(stream, cursor)
     }
     const entries = JSON.parse(`[${wires.join(',')}]`) as unknown[]
-    const answer = { entries, heads: Object.fromEntries(visible.map(({ stream }, i) => [stream, found[i]!])), more }
-    if (!more && this.#state === 'behind') {
+    if (!more && wasBehind && this.#state === 'behind') {
       this.#state = 'live'
       // After the answer is on its way, so that nothing overtakes it.
-      setImmediate(() => {
-        for (const [stream, cursor] of reached) if (this.#node.hub.get(stream)?.readers.has(this) === true) this.#follow(stream, cursor)
-      })
+      setImmediate(() => { this.#resume(view, reached) })
     }
-    return answer
+    return { entries, heads: shownHeads, more }
+  }
+
+  /** Goes on in all that it takes part in by now: what was joined or left meanwhile is known. */
+  #resume (view: UserView, reached: ReadonlyMap<StreamId, number>): void {
+    for (const [stream, sent] of [...this.#sent]) {
+      const cursor = reached.get(stream) ?? sent ?? afterIn(view, stream)
+      if (cursor === undefined) this.leave(stream)
+      else this.#follow(stream, cursor)
+    }
   }
 
   /** Ends delivery; the socket itself is closed by whoever calls. */

@@ -11,7 +11,6 @@ import { GatepostError, refusal } from '../../../shared/errors.js'
 import type { Ticket } from '../../../shared/identity/verify.js'
 import { allStream, parseStream, userStream, type UserId } from '../../../shared/names.js'
 import { createValidator, Name } from '../../../shared/validate.js'
-import { visibleStreams } from '../state/unread.js'
 import type { Outgoing } from '../mail/post.js'
 import { answerPosted, type NodeCore } from '../node-core.js'
 import { createInlets } from './connection-guard.js'
@@ -121,12 +120,10 @@ export function createSocketServer ({ core, httpServer, log }: SocketServerOptio
     const user = ticket.user as UserId
     core.users.add(session)
     // A reader of the own stream before the memberships are read, of the groups before their ranges are.
-    const own = session.open(userStream(user))
-    const all = session.open(allStream)
+    const streams = [session.open(userStream(user)), session.open(allStream)]
     await core.joinByTicket(ticket)
-    await Promise.all([own.opened, all.opened])
-    const view = await core.views.fresh(user)
-    await Promise.all(visibleStreams(view).map(({ stream }) => session.open(stream).opened))
+    await Promise.all(streams.map(({ opened }) => opened))
+    const view = await session.openAll()
     const { unread } = await core.unread.count(view, stream => core.hub.get(stream)?.head ?? 0)
     return JSON.stringify(unread)
   }
@@ -149,7 +146,7 @@ export function createSocketServer ({ core, httpServer, log }: SocketServerOptio
     sync: async (session, payload) => {
       const { cursors, limit } = validateSync(payload)
       const before = session.state
-      const answer = await session.sync(await core.views.fresh(session.user), checkCursors(cursors, 'cursors') ?? {}, limit ?? 200)
+      const answer = await session.sync(checkCursors(cursors, 'cursors') ?? {}, limit ?? 200)
       if (before === 'behind' && session.state === 'live') core.users.told(session.user, undefined)
       return answer
     },

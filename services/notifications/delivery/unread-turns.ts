@@ -4,6 +4,8 @@
  * number always.
  *
  *   idle → (touched) due → (told) resting → idle
+ *
+ * Where something must be read first, it is `reading` in between: others do not wait for it.
  */
 import type { Log } from '../../../shared/log.js'
 import { userStream, type StreamId, type UserId } from '../../../shared/names.js'
@@ -21,6 +23,8 @@ const pausePerSlice = 9
 const tickMs = 25
 /** So many numbers at most go with entries between two ticks: a crowd's entries are not held up by a number for each. */
 const ridesPerTick = 200
+/** So many users' numbers at most are read at a time. */
+const maxReading = 64
 
 /** One of a user's sockets. */
 export interface NumberReader {
@@ -38,7 +42,7 @@ export class UnreadTurn {
   lastUnread: string | undefined
   /** Ms since 1970 at which the number changes by itself. */
   nextExpiryMs = Infinity
-  phase: 'idle' | 'due' | 'resting' = 'idle'
+  phase: 'idle' | 'due' | 'reading' | 'resting' = 'idle'
   isTouched = false
   /** `performance.now()` at which a due one is told alone, and a resting one has rested. */
   until = 0
@@ -76,6 +80,8 @@ export function createUnreadTurns ({ hub, views, unread, log }: UnreadTurnsOptio
   let ridesLeft = ridesPerTick
   let lastFrame: { readonly json: string, readonly frame: Frame } | undefined
   let timer: NodeJS.Timeout | undefined
+  let reading = 0
+  const failing = new Set<UnreadTurn>()
   let isClosed = false
 
   function touch (turn: UnreadTurn): void {
@@ -88,33 +94,29 @@ export function createUnreadTurns ({ hub, views, unread, log }: UnreadTurnsOptio
   }
 
   function rest (turn: UnreadTurn, at: number): void {
-    turn.isTouched = false
     turn.phase = 'resting'
     turn.until = at + restMs
     resting.push(turn)
   }
 
   function schedule (ms: number): void {
-    if (timer === undefined && !isClosed) timer = setTimeout(() => { void tick() }, ms)
+    if (timer === undefined && !isClosed) timer = setTimeout(tick, ms)
   }
 
-  async function tick (): Promise<void> {
+  function tick (): void {
     const begun = performance.now()
     ridesLeft = ridesPerTick
     endRests(begun)
-    const told: Array<Promise<void>> = []
     let count = 0
-    for (; count < due.length && due[count]!.until <= begun && (count % 8 > 0 || performance.now() - begun < sliceMs); count++) {
+    for (; count < due.length && due[count]!.until <= begun && reading < maxReading && (count % 8 > 0 || performance.now() - begun < sliceMs); count++) {
       const turn = due[count]!
-      if (turn.phase !== 'due') continue
-      rest(turn, begun)
-      told.push(tell(turn))
+      if (turn.phase === 'due') void tell(turn) // never rejects
     }
     if (count > 0) due = due.slice(count)
-    const tookMs = performance.now() - begun
-    await Promise.all(told) // where something must be read
     timer = undefined
-    if (due.length + resting.length > 0) schedule(due.length > 0 && due[0]!.until <= begun ? Math.max(1, tookMs * pausePerSlice) : tickMs)
+    if (due.length + resting.length === 0) return
+    const isPressing = due.length > 0 && due[0]!.until <= begun && reading < maxReading
+    schedule(isPressing ? Math.max(1, (performance.now() - begun) * pausePerSlice) : tickMs)
   }
 
   function endRests (at: number): void {
@@ -165,6 +167,7 @@ export function createUnreadTurns ({ hub, views, unread, log }: UnreadTurnsOptio
     const counted = countedNow(view)
     if (counted === undefined) return undefined
     ridesLeft--
+    turn.isTouched = false
     rest(turn, performance.now())
     const frame = frameOf(turn, counted)
     if (frame !== undefined) hand(turn, frame, by)
@@ -181,15 +184,28 @@ export function createUnreadTurns ({ hub, views, unread, log }: UnreadTurnsOptio
   }
 
   async function tell (turn: UnreadTurn): Promise<void> {
-    if (turn.readers.size === 0) return
+    turn.isTouched = false
+    turn.phase = 'reading'
+    reading++
     try {
+      if (turn.readers.size === 0) { wasCounted(turn); return }
       const counting = countOf(currentView(turn) ?? await views.fresh(turn.user))
       const frame = frameOf(turn, counting instanceof Promise ? await counting : counting)
       if (frame !== undefined) hand(turn, frame)
+      wasCounted(turn)
     } catch (error) {
-      log.warn({ err: error, user: turn.user }, 'unread messages could not be counted')
-      touch(turn)
+      turn.isTouched = true
+      if (failing.size === 0) log.warn({ event: 'unread-held-up', err: error }, 'unread messages cannot be counted; tried again until they can')
+      failing.add(turn)
+    } finally {
+      reading--
+      rest(turn, performance.now())
+      schedule(tickMs)
     }
+  }
+
+  function wasCounted (turn: UnreadTurn): void {
+    if (failing.delete(turn) && failing.size === 0) log.info({ event: 'unread-goes-on' }, 'unread messages can be counted again')
   }
 
   return {

@@ -1,4 +1,7 @@
-/** Joining and leaving groups: an entry in the user's stream first, then the two documents that others look it up in. */
+/**
+ * Joining and leaving groups: an entry in the user's stream first, a leave then marked in the group's (stream/leave-mark.ts), at
+ * last the two documents that others look it up in.
+ */
 import { toMs, type Clock } from '../../../shared/clock.js'
 import { membershipKey, membershipRange, ownerPrefix } from '../../../shared/keys.js'
 import { groupStream, userStream, type GroupId, type StreamId, type UserId } from '../../../shared/names.js'
@@ -6,7 +9,9 @@ import type { EntryDoc, Store } from '../../../shared/store/store.js'
 import type { MembershipChange } from '../stream/change.js'
 import type { EntryDraft } from '../stream/entry.js'
 import type { Heads } from '../stream/heads.js'
-import { parseMembership, storeMembership } from '../state/membership.js'
+import { streamToken } from '../../dispatch/subjects.js'
+import { createLeaveMarks } from '../stream/leave-mark.js'
+import { parseMembership, storedMembership, storeMembership, type Membership } from '../state/membership.js'
 import type { UserViews } from '../state/user-views.js'
 import { changeDraft } from './marks.js'
 
@@ -30,6 +35,7 @@ export interface GroupsOptions {
 export function createGroups ({ store, clock, heads, views, append, retentionMs }: GroupsOptions): Groups {
   /** The last one under way for each user and group. */
   const turns = new Map<string, Promise<void>>()
+  const markLeave = createLeaveMarks({ clock, append })
 
   /** One after the other for each user and group: two devices that connect with the same new group join it once. */
   async function record (user: UserId, group: GroupId, isMember: boolean): Promise<void> {
@@ -44,16 +50,23 @@ export function createGroups ({ store, clock, heads, views, append, retentionMs 
     const view = await views.fresh(user)
     const known = view.memberships.get(group)
     if ((known?.isMember ?? false) === isMember) {
-      // Perhaps said, and cut short before the documents were written.
-      if (known !== undefined) await storeMembership(store, user, group, known)
+      // Perhaps said, and cut short before all of it was stored.
+      if (known !== undefined) await complete(user, group, await storedMembership(store, user, group, known.seq) ?? known)
       return
     }
     // Read before the entry is appended: what is posted from here on, the member sees.
     const [after] = isMember ? await heads.fresh([groupStream(group)]) : [0]
     const change: MembershipChange = { type: 'membership', group, joined: isMember, ...isMember && { after: after! } }
     const { doc } = await append(view.stream, changeDraft(clock, retentionMs, change))
-    await storeMembership(store, user, group, { isMember, seq: doc.seq, after: after! })
+    await complete(user, group, { isMember, seq: doc.seq, after: after! })
     await views.fresh(user)
+  }
+
+  async function complete (user: UserId, group: GroupId, membership: Membership): Promise<void> {
+    const { isMember, seq, isMarked } = membership
+    if (isMember || isMarked === true) { await storeMembership(store, user, group, membership); return }
+    await markLeave(groupStream(group), { token: streamToken(userStream(user)), seq })
+    await storeMembership(store, user, group, { ...membership, isMarked: true })
   }
 
   return {

@@ -14,6 +14,8 @@ export interface Membership {
   readonly seq: number
   /** The seq of the group after which this member sees it. */
   readonly after: number
+  /** The leave is marked in the group's stream too (stream/leave-mark.ts); missing: not, or nobody knows. */
+  readonly isMarked?: boolean
 }
 
 export const parseMembership = (doc: JsonDoc): Membership => JSON.parse(doc.text) as Membership
@@ -21,6 +23,13 @@ export const parseMembership = (doc: JsonDoc): Membership => JSON.parse(doc.text
 /** Under the user and under the group, as the group lists its members and the user its groups. */
 const membershipKeys = (user: UserId, group: GroupId): [string, string] =>
   [membershipKey(userStream(user), group), membershipKey(groupStream(group), user)]
+
+/** As it is stored under the user, where that is of this seq or later. */
+export async function storedMembership (store: Store, user: UserId, group: GroupId, seq: number): Promise<Membership | undefined> {
+  const [doc] = await store.get('state', membershipKeys(user, group).slice(0, 1))
+  const stored = doc === undefined ? undefined : parseMembership(doc)
+  return stored !== undefined && stored.seq >= seq ? stored : undefined
+}
 
 const maxTries = 20
 
@@ -39,6 +48,8 @@ export async function storeMembership (store: Store, user: UserId, group: GroupI
 
 /** What would store this membership over these documents; nothing where a later one is there. */
 function replaceMembership (key: string, stored: JsonDoc | undefined, membership: Membership): Replacement<JsonDoc> | undefined {
-  if (stored !== undefined && parseMembership(stored).seq >= membership.seq) return undefined
+  const known = stored === undefined ? undefined : parseMembership(stored)
+  const isNews = known === undefined || known.seq < membership.seq || (known.seq === membership.seq && membership.isMarked === true && known.isMarked !== true)
+  if (!isNews) return undefined
   return { was: stored?.v, doc: { key, v: (stored?.v ?? -1) + 1, purgeAt: null, text: JSON.stringify(membership) } }
 }

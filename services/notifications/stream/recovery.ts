@@ -3,7 +3,7 @@
  * have (purged, expired, deleted by the reader).
  */
 import type { StreamId } from '../../../shared/names.js'
-import { placeOfEntry, type EntryDoc, type MessageDoc, type Store } from '../../../shared/store/store.js'
+import { placeOfEntry, type EntryDoc, type LogDoc, type MessageDoc, type Store } from '../../../shared/store/store.js'
 import { flagsOf, type UserState } from '../state/user-state.js'
 import { parseChange } from './change.js'
 import { entryWire, goneWire } from './entry.js'
@@ -18,11 +18,20 @@ export interface Recovered {
   readonly cursor: number
   /** There may be more. */
   readonly hasMore: boolean
+  /** The reader left the group here: nothing that follows is for it. */
+  readonly hasLeft: boolean
+}
+
+export interface RecoverSources {
+  readonly store: Store
+  readonly now: () => number
+  /** Whether this entry of a group marks that the reader has left it. */
+  readonly isLeave?: (doc: LogDoc) => boolean
 }
 
 /** At most `limit` entries and about `maxChars` of text, but at least one entry where there is one. */
 export async function recover (
-  { store, now }: { store: Store, now: () => number }, state: UserState, stream: StreamId, cursor: number, limit: number, maxChars: number
+  { store, now, isLeave }: RecoverSources, state: UserState, stream: StreamId, cursor: number, limit: number, maxChars: number
 ): Promise<Recovered> {
   const docs = (await readAfter(store, stream, cursor, limit)).slice(0, limit)
   const recalls = await completeRecalls(store, stream, docs)
@@ -37,9 +46,11 @@ export async function recover (
     goneSince = undefined
   }
   let taken = 0
+  let hasLeft = false
   for (const doc of docs) {
     if (chars > maxChars) break
     taken++
+    if (doc.kind === 'log' && isLeave?.(doc) === true) { hasLeft = true; break }
     const { prev } = placeOfEntry(doc.key)
     // prev 0 is a new beginning, which needs no word; below a prev that the reader has passed all is purged, or never was.
     if (prev > at) { goneSince ??= at; at = prev }
@@ -51,7 +62,7 @@ export async function recover (
     at = doc.seq
   }
   endGone()
-  return { wires, chars, cursor: at, hasMore: taken < docs.length || docs.length >= limit }
+  return { wires, chars, cursor: at, hasMore: taken < docs.length || docs.length >= limit, hasLeft }
 }
 
 /** The recalls among these entries, by the seqs of their messages, each of them complete. */

@@ -4,6 +4,7 @@ import { createClock } from '../../../shared/clock.js'
 import { createSilentLog } from '../../../shared/log.js'
 import { allStream, type StreamId } from '../../../shared/names.js'
 import { createHub, type StreamReader } from '../../../services/notifications/delivery/hub.js'
+import { createPersist } from '../../../services/notifications/persist.js'
 import { createHeads } from '../../../services/notifications/stream/heads.js'
 import { annStream, draftMessage, plainAppender } from '../../helpers/entry-drafts.js'
 import { createMemoryStore } from '../../helpers/memory-store.js'
@@ -17,7 +18,7 @@ async function start (readers: Record<StreamId, number>, deliveryMs: number) {
   const clock = createClock()
   const store = createMemoryStore()
   const { append } = plainAppender(store, clock)
-  const hub = createHub({ store, heads: createHeads({ store, now: clock.now }), now: clock.now, log: createSilentLog(), onEntry: () => {} })
+  const hub = createHub({ store, heads: createHeads({ store, now: clock.now }), now: clock.now, log: createSilentLog(), persist: createPersist(createSilentLog()), onEntry: () => {} })
   const told: Told[] = []
   for (const [id, count] of Object.entries(readers) as Array<[StreamId, number]>) {
     for (let i = 0; i < count; i++) {

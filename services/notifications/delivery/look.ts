@@ -1,0 +1,94 @@
+/**
+ * Asks the store whether local streams have grown unnoticed, and has the hub read what is found. One question for many streams;
+ * streams of different shards in questions of their own, so that none waits for a shard that is away. What could not be
+ * asked is asked again until it is answered.
+ */
+import { ownerRange } from '../../../shared/keys.js'
+import type { StreamId } from '../../../shared/names.js'
+import type { Store } from '../../../shared/store/store.js'
+import type { Persist } from '../persist.js'
+import type { Heads } from '../stream/heads.js'
+import type { Hub, LocalStream } from './hub.js'
+
+export interface Look {
+  /** Resolves when each has been asked after once; how many had grown. Never rejects. */
+  at: (streams: readonly LocalStream[]) => Promise<number>
+  /** Streams that may have grown, and of which the store has not told yet. */
+  readonly open: number
+  close: () => void
+}
+
+export interface LookOptions {
+  readonly hub: () => Hub
+  readonly store: Pick<Store, 'placeOf'>
+  readonly heads: Pick<Heads, 'fresh'>
+  readonly persist: Persist
+}
+
+const groupSize = 500
+
+export function createLook ({ hub, store, heads, persist }: LookOptions): Look {
+  /** Asked after in vain. */
+  let failed = new Set<LocalStream>()
+  let isTryingAgain = false
+  let isClosed = false
+  let asking = 0
+
+  const placeOf = (stream: StreamId): string => store.placeOf?.('entries', ownerRange(stream).from) ?? ''
+
+  async function askAll (streams: readonly LocalStream[]): Promise<{ grown: number, error: unknown }> {
+    const byPlace = new Map<string, LocalStream[]>()
+    // Users' own streams first: who has left a group stops getting it before the group's entries are read.
+    for (const stream of [...streams.filter(isOwn), ...streams.filter(stream => !isOwn(stream))]) {
+      const place = placeOf(stream.id)
+      const list = byPlace.get(place)
+      if (list === undefined) byPlace.set(place, [stream])
+      else list.push(stream)
+    }
+    let grown = 0
+    let error: unknown
+    await Promise.all([...byPlace.values()].map(async list => {
+      for (let i = 0; i < list.length; i += groupSize) {
+        const group = list.slice(i, i + groupSize).filter(isLive)
+        if (group.length === 0) continue
+        try {
+          const found = await heads.fresh(group.map(({ id }) => id))
+          for (const [k, stream] of group.entries()) if (hub().reach(stream, found[k]!)) grown++
+        } catch (cause) {
+          error = cause
+          for (const stream of list.slice(i).filter(isLive)) failed.add(stream)
+          return
+        }
+      }
+    }))
+    return { grown, error }
+  }
+
+  async function tryAgain (): Promise<void> {
+    const again = failed
+    failed = new Set()
+    const { error } = await askAll([...again])
+    if (failed.size > 0) throw error
+  }
+
+  async function keepTrying (): Promise<void> {
+    isTryingAgain = true
+    while (failed.size > 0 && !isClosed) await persist(tryAgain, () => !isClosed)
+    isTryingAgain = false
+  }
+
+  return {
+    at: async streams => {
+      asking++
+      const { grown } = await askAll(streams)
+      asking--
+      if (failed.size > 0 && !isTryingAgain) void keepTrying()
+      return grown
+    },
+    get open () { return failed.size + asking },
+    close: () => { isClosed = true }
+  }
+}
+
+const isLive = ({ state }: LocalStream): boolean => state === 'live'
+const isOwn = ({ id }: LocalStream): boolean => id.startsWith('u:')
