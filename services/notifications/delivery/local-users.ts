@@ -79,15 +79,19 @@ export function createLocalUsers ({ hub, views, unread, now, log, lookAt }: Loca
     }
   }
 
-  /** Who left this group stops getting it now, whether or not this node has heard of the leave from the user's own stream. */
+  /**
+   * Who left this group stops getting it now, though the user's own stream has not told of the leave here yet. Where it has, the sockets
+   * followed it, and those that take part again have joined again.
+   */
   function acceptLeaves (stream: StreamId, mark: LogDoc): void {
     for (const { token, seq } of leavesIn(mark)) {
       const own = hub().byToken(token)
       const local = own === undefined ? undefined : byStream.get(own.id)
-      if (own === undefined || local === undefined || !views.noteLeave(own.id, stream.slice(2) as GroupId, seq)) continue
+      if (own === undefined || local === undefined || own.head >= seq) continue
+      views.noteLeave(own.id, stream.slice(2) as GroupId, seq)
       for (const session of local.sessions) session.leave(stream)
       turns.touch(local.turn)
-      if (own.head < seq) lookAt(own)
+      lookAt(own)
     }
   }
 

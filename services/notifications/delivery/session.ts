@@ -17,7 +17,6 @@ import type { Socket } from 'socket.io'
 import { GatepostError } from '../../../shared/errors.js'
 import { userStream, type GroupId, type StreamId, type UserId } from '../../../shared/names.js'
 import type { LogDoc, Store } from '../../../shared/store/store.js'
-import { streamToken } from '../../dispatch/subjects.js'
 import type { Ticket } from '../../../shared/identity/verify.js'
 import type { Heads } from '../stream/heads.js'
 import { toMs } from '../../../shared/clock.js'
@@ -29,6 +28,7 @@ import { afterIn, visibleStreams } from '../state/unread.js'
 import type { UserView, UserViews } from '../state/user-views.js'
 import { entriesFrame, type Frame } from './frame.js'
 import type { Hub, LocalStream, StreamReader } from './hub.js'
+import type { Look } from './look.js'
 import { Outlet } from './outlet.js'
 import type { UnreadTurn } from './unread-turns.js'
 
@@ -41,6 +41,7 @@ export interface SessionNode {
   readonly hub: Hub
   readonly store: Store
   readonly heads: Heads
+  readonly look: Pick<Look, 'at'>
   readonly views: Pick<UserViews, 'peek' | 'fresh' | 'noteLeave'>
   readonly now: () => number
   readonly persist: Persist
@@ -178,11 +179,20 @@ export class Session implements StreamReader {
     void this.#node.persist(async () => { await this.#catchUp(stream) }, () => this.#state === 'live' && this.#sent.get(stream) !== undefined)
   }
 
-  /** Whether the user has left this group by this mark, and not joined it again since. */
-  #hasLeft (stream: StreamId, mark: LogDoc): boolean {
-    const own = userStream(this.user)
-    const leave = leavesIn(mark).find(({ token }) => token === streamToken(own))
-    return leave !== undefined && this.#node.views.noteLeave(own, stream.slice(2) as GroupId, leave.seq)
+  /** Whether this mark is of a leave that the user's own stream has not told of here yet. */
+  #isLeave (stream: StreamId, mark: LogDoc): boolean {
+    const own = this.#node.hub.get(userStream(this.user))
+    const leave = leavesIn(mark).find(({ token }) => token === own?.token)
+    if (own === undefined || leave === undefined || own.head >= leave.seq) return false
+    this.#node.views.noteLeave(own.id, stream.slice(2) as GroupId, leave.seq)
+    void this.#node.look.at([own])
+    return true
+  }
+
+  /** Whether the stream has entries that this node has not heard of. They are read, and passed on before this reader goes live. */
+  async #hasGrown (local: LocalStream): Promise<boolean> {
+    const [head = 0] = await this.#node.heads.fresh([local.id])
+    return this.#node.hub.reach(local, head) || local.state === 'filling'
   }
 
   async #catchUp (stream: StreamId): Promise<void> {
@@ -193,16 +203,17 @@ export class Session implements StreamReader {
     for (;;) {
       const cursor = this.#sent.get(stream)
       if (this.#state !== 'live' || cursor === undefined || local.state === 'closed') return
-      if (cursor > local.head && local.state === 'filling') { await new Promise(resolve => setTimeout(resolve, emptyReadPauseMs)); continue }
+      if (cursor > local.head && await this.#hasGrown(local)) { await new Promise(resolve => setTimeout(resolve, emptyReadPauseMs)); continue }
+      if (this.#state !== 'live' || this.#sent.get(stream) !== cursor) continue
       if (cursor >= local.head) {
-        // A cursor beyond the head is none of this stream's: it counts as the head.
+        // A cursor beyond all that is stored is none of this stream's: it counts as the head.
         this.#sent.set(stream, undefined)
         local.goLive(this)
         return
       }
       await this.#outlet.drained()
       const { state } = this.#node.views.peek(userStream(this.user)) ?? this.#view!
-      const page = await recover({ store, now, isLeave: mark => this.#hasLeft(stream, mark) }, state, stream, cursor, pageEntries, pageChars)
+      const page = await recover({ store, now, isLeave: mark => this.#isLeave(stream, mark) }, state, stream, cursor, pageEntries, pageChars)
       if (this.#state !== 'live' || this.#sent.get(stream) !== cursor) return
       if (page.hasLeft) { this.leave(stream); return }
       if (page.cursor === cursor) {
@@ -258,7 +269,7 @@ export class Session implements StreamReader {
     let more = false
     for (const [i, { stream, after }] of visible.entries()) {
       const head = found[i]!
-      const isLeave = (mark: LogDoc): boolean => this.#hasLeft(stream, mark)
+      const isLeave = (mark: LogDoc): boolean => this.#isLeave(stream, mark)
       let cursor = isNew ? head : Math.max(after, ownCursor(cursors, stream))
       let hasLeft = false
       while (cursor < head && !hasLeft) {

@@ -48,8 +48,8 @@ export interface UserViews {
   peek: (own: StreamId) => UserView | undefined
   /** Takes an entry of a user's own stream as it comes live. */
   accept: (stream: StreamId, doc: EntryDoc) => void
-  /** The user left this group by an entry of the own stream that may not be known here yet; false where the user has joined it again since. */
-  noteLeave: (own: StreamId, group: GroupId, seq: number) => boolean
+  /** The user has left this group by an entry of the own stream that may not be known here yet. */
+  noteLeave: (own: StreamId, group: GroupId, seq: number) => void
   /** Resolves when the fold is stored up to at least this seq of the own stream. */
   storeFold: (user: UserId, seq: number) => Promise<void>
   /** Keeps a view in memory while something of the user is open here; returns what ends it. */
@@ -271,9 +271,7 @@ export function createUserViews ({ store, heads, now, limits }: UserViewsOptions
     accept,
     noteLeave: (own, group, seq) => {
       const view = loaded.get(own)
-      if (view === undefined) return true
-      takeMembership(view, group, { isMember: false, seq, after: 0 })
-      return view.memberships.get(group)?.isMember === false
+      if (view !== undefined) takeMembership(view, group, { isMember: false, seq, after: 0 })
     },
     fresh: async user => {
       const view = await viewOf(user)
