@@ -45,7 +45,10 @@ export interface ChangeDoc extends EntryBase {
   readonly text: string
 }
 
-/** One line of a node's own log (`n:NODE`): a stream that it appended to while it was cut off. */
+/**
+ * For nodes alone, no reader is shown it: a line of a node's own log (`n:NODE`; node-log.ts), or in a group's stream who left it
+ * (stream/leave-mark.ts).
+ */
 export interface LogDoc extends EntryBase {
   readonly kind: 'log'
   readonly text: string

@@ -10,22 +10,19 @@ export interface FaultyStore extends Store {
 
 export function createFaultyStore (store: Store): FaultyStore {
   const isFailing = (): boolean => faulty.isAway || faulty.fails()
-  const reading = <A extends unknown[], T>(read: (...args: A) => Promise<T>) => async (...args: A): Promise<T> => {
-    if (isFailing()) throw new GatepostError('GP_STORE_UNAVAILABLE', 'the test took the store away')
-    return await read(...args)
-  }
+  const check = (): void => { if (isFailing()) throw new GatepostError('GP_STORE_UNAVAILABLE', 'the test took the store away') }
   const faulty: FaultyStore = {
     ...store,
     isAway: false,
     fails: () => false,
     insertChains: async (collection, chains) => isFailing() ? chains.map(() => ({ stored: 0, stopped: 'refused' })) : await store.insertChains(collection, chains),
     replace: async (collection, replacements) => isFailing() ? replacements.map(() => 'refused') : await store.replace(collection, replacements),
-    get: reading(store.get) as Store['get'],
-    exist: reading(store.exist),
-    range: reading(store.range) as Store['range'],
-    ranges: reading(store.ranges) as Store['ranges'],
-    lasts: reading(store.lasts) as Store['lasts'],
-    remove: reading(store.remove),
+    get: async (collection, keys) => { check(); return await store.get(collection, keys) },
+    exist: async (collection, keys) => { check(); return await store.exist(collection, keys) },
+    range: async (collection, range, options) => { check(); return await store.range(collection, range, options) },
+    ranges: async (collection, ranges, options) => { check(); return await store.ranges(collection, ranges, options) },
+    lasts: async (collection, ranges) => { check(); return await store.lasts(collection, ranges) },
+    remove: async (collection, keys) => { check(); await store.remove(collection, keys) },
     close: async () => {}
   }
   return faulty

@@ -2,7 +2,7 @@
 import type { Test } from 'tap'
 import { createSilentLog } from '../../shared/log.js'
 import { signTicket } from '../../shared/identity/sign.js'
-import { groupStream, type GroupId, type NodeId } from '../../shared/names.js'
+import { groupStream, type NodeId } from '../../shared/names.js'
 import { createRing, ringName } from '../../shared/ring.js'
 import type { LmdbStore } from '../../shared/store/lmdb-store.js'
 import { createInProcessBus, type InProcessBus } from '../../services/dispatch/in-process-bus.js'
@@ -62,7 +62,7 @@ export async function startNodes (t: Test, names: readonly string[], options: Pa
       return sessionOf(user, '', node, ticket, String(expiresAt))
     },
     userOf: (node, stem = 'user') => firstOf(stem, name => ring.assign(name) === node),
-    groupOf: (node, stem = 'group') => firstOf(stem, name => ring.assign(ringName(groupStream(name as GroupId))) === node),
+    groupOf: (node, stem = 'group') => firstOf(stem, name => ring.assign(ringName(groupStream(name))) === node),
     kill: async name => {
       hub.disconnect(name)
       await nodes[name]!.close()
