@@ -11,6 +11,8 @@ export interface ProcessMetrics {
   readonly registry: Registry
   /** How late timers were lately: the mean over the last full second, in ms. */
   readonly eventLoopLagMs: number
+  /** Resident memory; the last figure where there is no descriptor left to read it with. */
+  readonly rssBytes: () => number
   close: () => void
 }
 
@@ -19,6 +21,8 @@ export interface Metrics {
   readonly registry: Registry
   /** How late timers were lately: the mean over the last full second, in ms. */
   readonly eventLoopLagMs: number
+  /** Resident memory; the last figure where there is no descriptor left to read it with. */
+  readonly rssBytes: () => number
   /** Names without the prefix `gatepost_`; a counter's end in `_total`. */
   counter: <L extends string = never>(name: string, help: string, labels?: readonly L[]) => Counter<L>
   /** A count that is kept elsewhere and only grows; `read` is asked at every scrape. */
@@ -48,6 +52,7 @@ export function createProcessMetrics (): ProcessMetrics {
   const delay = monitorEventLoopDelay({ resolution: lagResolutionMs })
   delay.enable()
   let eventLoopLagMs = 0
+  let rss = 0
   const timer = setInterval(() => {
     // The histogram holds whole intervals between two looks, and nothing at all (NaN) before the first.
     if (delay.count > 0) eventLoopLagMs = Math.max(0, delay.mean / 1e6 - lagResolutionMs)
@@ -64,6 +69,10 @@ export function createProcessMetrics (): ProcessMetrics {
   return {
     registry,
     get eventLoopLagMs () { return eventLoopLagMs },
+    rssBytes () {
+      try { rss = process.memoryUsage.rss() } catch { /* A file of the system says it. */ }
+      return rss
+    },
     close () {
       clearInterval(timer)
       delay.disable()
@@ -86,6 +95,7 @@ export function createMetrics ({ processMetrics }: { processMetrics?: ProcessMet
   return {
     registry,
     get eventLoopLagMs () { return ofProcess.eventLoopLagMs },
+    rssBytes: ofProcess.rssBytes,
     counter: (name, help, labels = []) => new Counter({ name: prefix + name, help, labelNames: labels, registers: [registry] }),
     total (name, help, read) {
       const counter = new Counter({

@@ -12,9 +12,9 @@ export interface ServiceOptions {
   readonly start: (lifecycle: Lifecycle) => Promise<{ readonly url: string } & Record<string, unknown>>
 }
 
-const closeDeadlineMs = 10_000
-/** Beyond the drain's own time: its last sockets are closed at its end. */
-const drainGraceMs = 3_000
+/** All of the end is over within 2 s of the drain's time. What is left then hangs, and nothing that was answered is lost with it. */
+const drainGraceMs = 200
+const closeDeadlineMs = 1_700
 /** 128 + SIGINT, as a shell would say it: it was not let finish. */
 const exitCodeAtOnce = 130
 

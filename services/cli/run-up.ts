@@ -4,6 +4,7 @@ import type { Bus } from '../dispatch/bus.js'
 import { createNatsBus } from '../dispatch/nats-bus.js'
 import { startGate } from '../gate/start.js'
 import { startNode, type RunningNode } from '../notifications/start.js'
+import { createConnections, type Connections } from '../../shared/http/connections.js'
 import type { Lifecycle } from '../../shared/lifecycle.js'
 import { createLog, type Log } from '../../shared/log.js'
 import { createMetrics, createProcessMetrics, type ProcessMetrics } from '../../shared/metrics.js'
@@ -50,18 +51,21 @@ async function startAll ({ settings, keys, log, lifecycle }: StartOptions): Prom
   lifecycle.add({ name: 'process metrics', close: () => { processMetrics.close() } })
   const store = await openStore(settings, log)
   lifecycle.add({ name: 'store', close: async () => { await store.close() } })
+  const connections = createConnections({ log })
   const openBus = busOpener(settings, log, lifecycle)
 
-  const nodeUrls: string[] = []
+  const started: RunningNode[] = []
+  // All at once: each may have clients that take their time.
+  const closeNodes = async (): Promise<void> => { await Promise.all(started.map(async node => { await node.close() })) }
   let nextPort = firstNodePort
   for (let number = 1; number <= nodes; number++) {
     const bus = openBus('node', `node ${number}`)
     const node = await startOn(port === 0 ? 0 : nextPort, async nodePort => {
       nextPort = nodePort + 1
-      return await startOneNode({ settings, keys, log, number, nodePort, store, bus, processMetrics })
+      return await startOneNode({ settings, keys, log, number, nodePort, store, bus, processMetrics, connections })
     }, host)
-    lifecycle.add({ name: `node ${number}`, drain: node.drain, close: node.close })
-    nodeUrls.push(node.url)
+    started.push(node)
+    lifecycle.add({ name: `node ${number}`, drain: node.drain, close: closeNodes })
   }
 
   const bus = openBus('gate', 'gate')
@@ -71,10 +75,11 @@ async function startAll ({ settings, keys, log, lifecycle }: StartOptions): Prom
     bus,
     natsPrefix,
     log: log.child({ part: 'gate' }),
-    metrics
+    metrics,
+    connections
   })
   lifecycle.add({ name: 'gate', close: gate.close })
-  await Promise.all(nodeUrls.map(untilReady))
+  await Promise.all(started.map(async node => { await untilReady(node.url) }))
   return gate
 }
 
@@ -101,9 +106,9 @@ function busOpener ({ natsUrl, natsCreds }: UpSettings, log: Log, lifecycle: Lif
   }
 }
 
-interface OneNode { settings: UpSettings, keys: { secret: string, auth: AuthSettings }, log: Log, number: number, nodePort: number, store: Store, bus: Bus, processMetrics: ProcessMetrics }
+interface OneNode { settings: UpSettings, keys: { secret: string, auth: AuthSettings }, log: Log, number: number, nodePort: number, store: Store, bus: Bus, processMetrics: ProcessMetrics, connections: Connections }
 
-async function startOneNode ({ settings, keys, log, number, nodePort, store, bus, processMetrics }: OneNode): Promise<RunningNode> {
+async function startOneNode ({ settings, keys, log, number, nodePort, store, bus, processMetrics, connections }: OneNode): Promise<RunningNode> {
   const { host, nodes, nodeId, nodeWeight, publicUrl, retentionMs, drainMs, rateUserPerMinute, natsPrefix, busUnsigned } = settings
   const ownId = nodeId === undefined || nodes === 1 ? nodeId : `${nodeId}-${number}`
   return await startNode({
@@ -112,7 +117,8 @@ async function startOneNode ({ settings, keys, log, number, nodePort, store, bus
     bus,
     natsPrefix,
     log: log.child({ part: 'node' }),
-    metrics: createMetrics({ processMetrics })
+    metrics: createMetrics({ processMetrics }),
+    connections
   })
 }
 

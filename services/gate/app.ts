@@ -1,5 +1,6 @@
 /** Gate's routes over what they need; listening and the connection to the nodes are start.ts's. */
 import type { Clock } from '../../shared/clock.js'
+import type { Connections } from '../../shared/http/connections.js'
 import { createApp, type App } from '../../shared/http/create-app.js'
 import { documentApi } from '../../shared/http/document-api.js'
 import { serveProbes } from '../../shared/http/probes.js'
@@ -34,12 +35,13 @@ export interface GateAppOptions {
   readonly clock: Clock
   readonly log: Log
   readonly metrics: Metrics
+  readonly connections?: Connections | undefined
 }
 
 const bodyLimitBytes = 256 * 1024
 
-export async function createGateApp ({ version, secret, demoSecret, rateProducerPerMinute, tokens, dispatch, rings, clock, log, metrics }: GateAppOptions): Promise<App> {
-  const app = await createApp({ log, metrics, bodyLimitBytes })
+export async function createGateApp ({ version, secret, demoSecret, rateProducerPerMinute, tokens, dispatch, rings, clock, log, metrics, connections }: GateAppOptions): Promise<App> {
+  const app = await createApp({ log, metrics, bodyLimitBytes, connections })
   await documentApi(app, {
     title: 'Gatepost Gate',
     version,

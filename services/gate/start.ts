@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { createClock, type Clock } from '../../shared/clock.js'
+import type { Connections } from '../../shared/http/connections.js'
 import { listenOn } from '../../shared/http/listen.js'
 import { createTokenVerifier } from '../../shared/identity/verify.js'
 import type { Log } from '../../shared/log.js'
@@ -26,6 +27,7 @@ export interface GateOptions {
   readonly natsPrefix: string
   readonly log: Log
   readonly metrics?: Metrics
+  readonly connections?: Connections
   readonly clock?: Clock
   readonly intervals?: NonNullable<DispatchOptions['intervals']>
 }
@@ -39,7 +41,7 @@ export interface Gate {
 const settlePollMs = 20
 
 /** Listens at once, so that `/readyz` can say what is missing; resolves when it knows the members. */
-export async function startGate ({ settings, bus, natsPrefix, log, metrics: givenMetrics, clock = createClock(), intervals }: GateOptions): Promise<Gate> {
+export async function startGate ({ settings, bus, natsPrefix, log, metrics: givenMetrics, connections, clock = createClock(), intervals }: GateOptions): Promise<Gate> {
   const { host, port, secret, auth, isDemo, rateProducerPerMinute, version, busUnsigned } = settings
   const tokens = createTokenVerifier({ secret, auth, now: clock.now, log })
   const demoSecret = isDemo && auth.kind === 'secret' ? auth.secret : undefined
@@ -47,7 +49,7 @@ export async function startGate ({ settings, bus, natsPrefix, log, metrics: give
   const metrics = givenMetrics ?? createMetrics()
   const dispatch = createDispatch({ bus, prefix: natsPrefix, secret, unsigned: busUnsigned, clock, log, ...intervals !== undefined && { intervals } })
   const rings = createMemberRings(dispatch)
-  const app = await createGateApp({ version, secret, demoSecret, rateProducerPerMinute, tokens, dispatch, rings, clock, log, metrics })
+  const app = await createGateApp({ version, secret, demoSecret, rateProducerPerMinute, tokens, dispatch, rings, clock, log, metrics, connections })
 
   let closing: Promise<void> | undefined
   const close = async (): Promise<void> => {

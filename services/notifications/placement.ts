@@ -4,6 +4,7 @@
  *
  *   up → draining → up (undrain) | ended (the process stops)
  */
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Log } from '../../shared/log.js'
 import type { NodeId, StreamId } from '../../shared/names.js'
 import { createRingBuilder, ringName, type Ring } from '../../shared/ring.js'
@@ -91,7 +92,7 @@ export function createPlacement ({ nodeId, dispatch, users, now, log, drainMs }:
 
   const belongsHere = (session: Session): boolean => (ring.assign(session.user) ?? nodeId) === nodeId
 
-  const hasOthers = (): boolean => dispatch.members().some(member => member.id !== nodeId && member.state === 'up')
+  const hasOthers = (): boolean => dispatch.members().some(({ id, state }) => id !== nodeId && (state === 'up' || state === 'suspect'))
 
   function startDrain (): { ended: Promise<void>, stop: () => void } {
     state = 'draining'
@@ -130,9 +131,10 @@ export function createPlacement ({ nodeId, dispatch, users, now, log, drainMs }:
     },
     drain: async () => {
       draining ??= startDrain()
-      // Nobody to hand over to: waiting would only keep the process.
-      if (!hasOthers()) return
-      await draining.ended
+      let hasEnded = false
+      void draining.ended.then(() => { hasEnded = true })
+      // Nobody to hand over to, or not any more: waiting would only keep the process.
+      while (!hasEnded && hasOthers()) await pause(roundMs)
     },
     undrain: () => {
       draining?.stop()

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { Type } from 'typebox'
 import { createClock } from '../../shared/clock.js'
 import { answerNodeRequests } from '../../shared/contract/node-requests.js'
+import type { Connections } from '../../shared/http/connections.js'
 import { createApp } from '../../shared/http/create-app.js'
 import { documentApi } from '../../shared/http/document-api.js'
 import { listenOn } from '../../shared/http/listen.js'
@@ -47,6 +48,7 @@ export interface NodeOptions {
   readonly natsPrefix: string
   readonly log: Log
   readonly metrics?: Metrics | undefined
+  readonly connections?: Connections | undefined
   readonly now?: () => number
   readonly rules?: AppendRules | undefined
   readonly intervals?: Partial<DispatchIntervals> | undefined
@@ -66,7 +68,7 @@ const clockCheckMs = 10_000
 const maxClockOffsetMs = 5_000
 const sweepTokensMs = 500
 
-export async function startNode ({ settings, store, bus, natsPrefix, log: parent, metrics: given, now, rules, intervals, lookRoundMs }: NodeOptions): Promise<RunningNode> {
+export async function startNode ({ settings, store, bus, natsPrefix, log: parent, metrics: given, connections, now, rules, intervals, lookRoundMs }: NodeOptions): Promise<RunningNode> {
   const id = (settings.nodeId ?? `node-${randomBytes(4).toString('hex')}`) as NodeId
   const log = parent.child({ node: id })
   const metrics = given ?? createMetrics()
@@ -75,7 +77,7 @@ export async function startNode ({ settings, store, bus, natsPrefix, log: parent
   const made: { dispatch?: Dispatch, core?: NodeCore, placement?: Placement } = {}
   let isClosing = false
 
-  const app = await createApp({ log, metrics, bodyLimitBytes })
+  const app = await createApp({ log, metrics, bodyLimitBytes, connections })
   await documentApi(app, {
     title: 'Gatepost node',
     version: settings.version,
@@ -133,7 +135,7 @@ export async function startNode ({ settings, store, bus, natsPrefix, log: parent
         users: made.core?.users.users ?? 0,
         messagesPerSecond: rate.perSecond(),
         eventLoopLagMs: Math.round(metrics.eventLoopLagMs * 100) / 100,
-        rssBytes: process.memoryUsage.rss(),
+        rssBytes: metrics.rssBytes(),
         store: store.status().kind + (store.status().reachable ? '' : ' (unreachable)'),
         dispatch: bus.kind + (bus.isConnected ? '' : ' (no link)')
       })
@@ -178,7 +180,7 @@ export async function startNode ({ settings, store, bus, natsPrefix, log: parent
         offset.close()
         lookout.close()
         placement.close()
-        await sockets.close()
+        sockets.close()
         await app.close()
         await core.close()
         await dispatch.close()

@@ -24,6 +24,7 @@ import { GatepostError, oneLine, shown } from '../errors.js'
 import type { Log } from '../log.js'
 import type { Metrics } from '../metrics.js'
 import { createValidator } from '../validate.js'
+import { createConnections, type Connections } from './connections.js'
 import { discardBody } from './discard-body.js'
 import { parseJson } from './parse-json.js'
 import { answerBrokenRequest, SchemaRefusal, toErrorResponse } from './error-response.js'
@@ -35,6 +36,8 @@ export interface AppOptions {
   readonly metrics: Pick<Metrics, 'observeRequest'>
   /** For every route that sets none of its own. */
   readonly bodyLimitBytes: number
+  /** Those of the process, where it has several applications. */
+  readonly connections?: Connections | undefined
 }
 
 /** A token of 16 KiB and a name of 128 four-byte characters, percent-encoded, fit with room to spare. */
@@ -42,6 +45,8 @@ const maxHeaderBytes = 32 * 1024
 const requestTimeoutMs = 60_000
 /** How often Node looks for requests that take longer. */
 const timeoutCheckMs = 5_000
+/** How long the service, once it closes, waits for requests that are being answered, and for others to close their connections. */
+const closeWithinMs = 500
 /** A connection on which nothing moves in either direction, such as an answer that nobody reads. A long poll takes 25 s. */
 const idleTimeoutMs = 120_000
 
@@ -54,7 +59,7 @@ const dataHeaders = {
   'access-control-allow-origin': '*'
 }
 
-export async function createApp ({ log, metrics, bodyLimitBytes }: AppOptions): Promise<App> {
+export async function createApp ({ log, metrics, bodyLimitBytes, connections = createConnections({ log }) }: AppOptions): Promise<App> {
   const app = fastify({
     logger: false,
     bodyLimit: bodyLimitBytes,
@@ -74,6 +79,11 @@ export async function createApp ({ log, metrics, bodyLimitBytes }: AppOptions): 
     clientErrorHandler: answerBrokenRequest
   }).withTypeProvider<TypeBoxTypeProvider>()
 
+  const watched = connections.watch(app.server)
+  app.addHook('preClose', done => {
+    watched.endAfter(closeWithinMs)
+    done()
+  })
   app.setValidatorCompiler(compileValidator as FastifySchemaCompiler<unknown>)
   app.setErrorHandler(async (error, request, reply) => {
     // The parser gave up on the body, and would have the connection closed with it.

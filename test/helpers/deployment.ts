@@ -34,6 +34,7 @@ export interface GatepostProcess {
 export interface DeploymentOptions {
   nodes?: number
   settings?: Settings
+  maxDescriptors?: number
 }
 
 export interface ClusterOptions extends DeploymentOptions {
@@ -55,6 +56,8 @@ export interface Deployment {
   producerToken: (name?: string, claims?: Claims) => string
   adminToken: (name?: string, claims?: Claims) => string
   isAlive: () => boolean
+  /** Of all its processes. */
+  pids: () => readonly number[]
   /** What all processes have logged. */
   log: () => string
   start: () => Promise<void>
@@ -70,8 +73,18 @@ function environment (settings: Settings): NodeJS.ProcessEnv {
   return { ...Object.fromEntries(inherited), ...settings }
 }
 
-export function runGatepost (args: readonly string[], { cwd, settings = {}, program = bin }: { cwd: string, settings?: Settings, program?: string }): GatepostProcess {
-  const child: ChildProcess = spawn(process.execPath, ['--max-semi-space-size=64', '--initial-heap-size=256', program, ...args], { cwd, env: environment(settings), stdio: ['ignore', 'pipe', 'pipe'] })
+export interface RunOptions {
+  cwd: string
+  settings?: Settings | undefined
+  program?: string
+  /** How many files it may have open. */
+  maxDescriptors?: number | undefined
+}
+
+export function runGatepost (args: readonly string[], { cwd, settings = {}, program = bin, maxDescriptors }: RunOptions): GatepostProcess {
+  const command = [process.execPath, '--max-semi-space-size=64', '--initial-heap-size=256', program, ...args]
+  const [file = '', ...rest] = maxDescriptors === undefined ? command : ['sh', '-c', `ulimit -n ${maxDescriptors} && exec "$@"`, 'sh', ...command]
+  const child: ChildProcess = spawn(file, rest, { cwd, env: environment(settings), stdio: ['ignore', 'pipe', 'pipe'] })
   let out = ''
   let err = ''
   const exited = new Promise<number | NodeJS.Signals>((resolve, reject) => {
@@ -141,11 +154,13 @@ export async function startEmbedded (t: Test, options: DeploymentOptions = {}): 
     nodeCount,
     ...tokensOf(secret),
     isAlive: () => running?.isAlive() ?? false,
+    pids: () => running === undefined ? [] : [running.pid],
     log: () => logs.map(one => one.stdout() + one.stderr()).join(''),
     start: async () => {
       running = runGatepost(['up', '--port', '0', '--nodes', String(nodeCount)], {
         cwd: dir,
-        settings: { GATEPOST_SECRET: secret, GATEPOST_DRAIN: '1', ...options.settings }
+        settings: { GATEPOST_SECRET: secret, GATEPOST_DRAIN: '1', ...options.settings },
+        maxDescriptors: options.maxDescriptors
       })
       logs.push(running)
       gate = await running.ready
@@ -196,7 +211,7 @@ export async function startCluster (t: Test, options: ClusterOptions = {}): Prom
     ...options.settings
   }
   const run = (command: string, more: Settings): GatepostProcess => {
-    const started = runGatepost([command], { cwd: dir, settings: { ...settings, ...more } })
+    const started = runGatepost([command], { cwd: dir, settings: { ...settings, ...more }, maxDescriptors: options.maxDescriptors })
     running.push(started)
     logs.push(started)
     return started
@@ -225,6 +240,7 @@ export async function startCluster (t: Test, options: ClusterOptions = {}): Prom
     nodeCount,
     ...tokensOf(secret),
     isAlive: () => running.length > 0 && running.every(one => one.isAlive()),
+    pids: () => running.map(({ pid }) => pid),
     log: () => logs.map(one => one.stdout() + one.stderr()).join(''),
     start: async () => {
       running = []

@@ -33,6 +33,7 @@ const heard = async (client: ClientSocket, event: string): Promise<unknown> => a
 t.test('engine.io and ws - a WebSocket: its state, what waits, the sender that takes frames as they are', async t => {
   const { conn, client } = await connected(t, 'websocket')
   t.equal(conn.readyState, 'open')
+  t.type(conn.id, 'string')
   t.ok(Array.isArray(conn.writeBuffer))
   t.equal(conn.transport.name, 'websocket')
   t.type(conn.transport.writable, 'boolean')

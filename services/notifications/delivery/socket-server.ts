@@ -25,8 +25,8 @@ export interface SocketServerOptions {
 }
 
 export interface SocketServer {
-  /** Closes every socket and the server of sockets. */
-  close: () => Promise<void>
+  /** Closes every socket. Their connections end with the HTTP server's, at the latest. */
+  close: () => void
 }
 
 const maxTopics = 1_000
@@ -217,7 +217,7 @@ export function createSocketServer ({ core, httpServer, log }: SocketServerOptio
   }
 
   return {
-    close: async () => { await io.close() }
+    close: () => { io.engine.close() }
   }
 }
 

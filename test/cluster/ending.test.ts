@@ -1,0 +1,58 @@
+/** SIGTERM: an end within the drain's time and 2 s, whatever clients do, and said to the others (docs/operations.md "Scaling"). */
+import t, { type Test } from 'tap'
+import { startCluster, startEmbedded, type Deployment } from '../helpers/deployment.js'
+import { findMongodb, mongodbMissing } from '../helpers/mongodb-server.js'
+import { findNatsServer, natsMissing } from '../helpers/nats-server.js'
+import { assign, openSocket, producerOf, request, type Session } from '../helpers/raw-client.js'
+import { openDeaf, openSuspended, openTcp } from '../helpers/silent-clients.js'
+import { until } from '../helpers/until.js'
+
+const missing = await findNatsServer() === undefined ? natsMissing : await findMongodb() === undefined ? mongodbMissing : false
+
+/** Every kind of client that holds up an end. */
+async function holdUp (t: Test, site: Deployment, session: Session): Promise<void> {
+  await openDeaf(t, session)
+  await openSuspended(t, session)
+  await openSocket(t, session, { transports: ['polling'] })
+  await openSocket(t, session)
+  // More than the system's buffers hold waits for those who do not read.
+  await producerOf(site).sendAll(Array.from({ length: 60 }, () => ({ to: { user: session.user }, body: 'x'.repeat(60_000) })))
+  for (const url of [session.node.url, site.gate]) {
+    openTcp(t, url)
+    openTcp(t, url, 'POST /messages HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{')
+    openTcp(t, url, 'GET /livez HTTP/1.1\r\nHost: x\r\n\r\n').pause()
+    openTcp(t, url, `GET /messages?limit=200 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${session.ticket}\r\n\r\n`.repeat(3)).pause()
+  }
+}
+
+for (const nodes of [1, 2]) {
+  t.test(`ending - up with ${nodes} node(s): nobody is left to hand over to, so it does not wait for the drain`, async t => {
+    const site = await startEmbedded(t, { nodes, settings: { GATEPOST_DRAIN: '20' } })
+    await holdUp(t, site, await assign(site, 'ada'))
+    const begun = performance.now()
+    t.same(await site.stop(), [0])
+    const ms = Math.round(performance.now() - begun)
+    t.comment(`after ${ms} ms`)
+    t.ok(ms < 2_500, 'soon', { ms })
+    t.notMatch(site.log(), /"event":"(?:close|drain)-(?:late|failed)"/)
+    t.match(site.log(), /"event":"stopped"/)
+  })
+}
+
+t.test('ending - a node in a rolling stop, with clients that have stopped reading', { skip: missing }, async t => {
+  const drainMs = 2_000
+  const site = await startCluster(t, { nodes: 2, settings: { GATEPOST_DRAIN: String(drainMs / 1000) } })
+  const session = await assign(site, 'ada')
+  await holdUp(t, site, session)
+  const begun = performance.now()
+  t.equal(await site.nodeAt(session.node.url).end(), 0)
+  const ms = Math.round(performance.now() - begun)
+  t.comment(`after ${ms} ms`)
+  t.ok(ms >= drainMs - 100 && ms < drainMs + 2_000, 'the drain, and no more than 2 s', { ms })
+  t.notMatch(site.log(), /"event":"(?:close|drain)-(?:late|failed)"/)
+  await until('the others know that it has ended', async () => (await request(site.gate, 'GET', `/gate/nodes/${session.node.id}`, { token: site.adminToken() })).body.state === 'down', 1_000)
+  t.match(site.log(), /"change":"lifeEnded","reason":"bye"/)
+  const last = performance.now()
+  t.same((await site.stop()).filter(code => code !== 0), [])
+  t.ok(performance.now() - last < drainMs + 2_000)
+})
