@@ -12,11 +12,12 @@ import type { Log } from '../../shared/log.js'
 import { createMetrics, type Metrics } from '../../shared/metrics.js'
 import type { NodeId, StreamId } from '../../shared/names.js'
 import type { AuthSettings } from '../../shared/settings/settings.js'
-import type { Store } from '../../shared/store/store.js'
+import { storeCheck, type Store } from '../../shared/store/store.js'
 import { createValidator } from '../../shared/validate.js'
 import type { Bus } from '../dispatch/bus.js'
 import { createDispatch, type DispatchIntervals, type DispatchOptions } from '../dispatch/create-dispatch.js'
 import type { Dispatch } from '../dispatch/dispatch.js'
+import { watchClock } from './clock-watch.js'
 import { createSocketServer } from './delivery/socket-server.js'
 import { createLookout } from './lookout.js'
 import { createNodeCore, type NodeCore } from './node-core.js'
@@ -64,8 +65,6 @@ export interface RunningNode {
 }
 
 const bodyLimitBytes = 1 << 20
-const clockCheckMs = 10_000
-const maxClockOffsetMs = 5_000
 const sweepTokensMs = 500
 
 export async function startNode ({ settings, store, bus, natsPrefix, log: parent, metrics: given, connections, now, rules, intervals, lookRoundMs }: NodeOptions): Promise<RunningNode> {
@@ -87,24 +86,29 @@ export async function startNode ({ settings, store, bus, natsPrefix, log: parent
     bearer: 'The ticket that Gate gave with the assignment.'
   })
 
-  const offset = watchClock(store, clock.now, log)
-  const isClockOff = (): boolean => Math.abs(offset.ms()) > maxClockOffsetMs
+  const clockWatch = watchClock({ store, now: clock.now, log })
   serveProbes(app, {
     metrics,
     checks: () => ({
-      store: store.status().reachable || 'not reachable',
+      store: storeCheck(store.status()),
       dispatch: made.dispatch === undefined ? 'starting' : made.dispatch.isConnected || 'no link',
       members: made.dispatch?.hasSettled === true || 'waiting for a round of heartbeats',
-      clock: !isClockOff() || `${Math.round(offset.ms() / 1000)} s off the store's`,
+      clock: !clockWatch.isOff() || `${Math.round(clockWatch.offsetMs() / 1000)} s off the store's`,
       serving: made.placement?.state === 'draining' ? 'draining' : isClosing ? 'closing' : true
     })
   })
 
   metrics.gauge('store_reachable', '1 where the store can be reached, else 0.', () => store.status().reachable ? 1 : 0)
+  metrics.gauge('store_writable', '1 where the store takes writes, as far as was seen; 0 where its disk is full.', () => store.status().refusesWrites === undefined ? 1 : 0)
   metrics.gauge('dispatch_connected', '1 where the link to the other nodes is there, else 0.', () => made.dispatch?.isConnected === true ? 1 : 0)
-  metrics.gauge('clock_offset_seconds', 'How far this clock is ahead of the store\'s; beyond 5 either way the node is not ready.', () => offset.ms() / 1000)
+  metrics.gauge('clock_offset_seconds', 'How far this clock is ahead of the store\'s; beyond 5 either way the node is not ready.', () => clockWatch.offsetMs() / 1000)
   metrics.gauge('draining', '1 while sockets are handed over to other nodes, else 0.', () => isDraining() ? 1 : 0)
 
+  let isPrepared = false
+  const wasPrepared = (): boolean => {
+    if (!isPrepared) isPrepared = store.status().reachable
+    return isPrepared
+  }
   const nodeLog = createNodeLog({ nodeId: id, dispatch: () => made.dispatch!, store, clock, log })
   const isDraining = (): boolean => made.placement?.state === 'draining' || isClosing
   const startedAt = clock.now()
@@ -128,8 +132,8 @@ export async function startNode ({ settings, store, bus, natsPrefix, log: parent
       weight: settings.nodeWeight,
       version: settings.version,
       startedAt,
-      // One whose clock is wrong takes nobody new either.
-      state: () => isDraining() || isClockOff() ? 'draining' : 'up',
+      // One whose clock is wrong takes nobody new either, nor one whose store has yet to be prepared.
+      state: () => isDraining() || clockWatch.isOff() || !wasPrepared() ? 'draining' : 'up',
       load: () => ({
         sockets: made.core?.users.sessionCount ?? 0,
         users: made.core?.users.users ?? 0,
@@ -177,7 +181,7 @@ export async function startNode ({ settings, store, bus, natsPrefix, log: parent
         isClosing = true
         clearInterval(tokenSweep)
         rate.close()
-        offset.close()
+        clockWatch.close()
         lookout.close()
         placement.close()
         sockets.close()
@@ -189,23 +193,6 @@ export async function startNode ({ settings, store, bus, natsPrefix, log: parent
       await closed
     }
   }
-}
-
-/** How far this node's clock is ahead of the store's, looked at now and then. */
-function watchClock (store: Store, now: () => number, log: Log): { ms: () => number, close: () => void } {
-  let ms = 0
-  const check = async (): Promise<void> => {
-    try {
-      const asked = now()
-      const theirs = await store.timeMs()
-      ms = (asked + now()) / 2 - theirs
-      if (Math.abs(ms) > maxClockOffsetMs) log.error({ event: 'clock', offsetMs: Math.round(ms) }, 'the clock is off the store\'s: this node is not ready')
-    } catch (error) { log.debug({ err: error }, 'the store\'s clock could not be asked') }
-  }
-  void check()
-  const timer = setInterval(() => { void check() }, clockCheckMs)
-  timer.unref()
-  return { ms: () => ms, close: () => { clearInterval(timer) } }
 }
 
 /** Messages a second over the last ten. */

@@ -44,7 +44,7 @@ export async function hello (db: Db): Promise<Document> {
 
 export const isMongos = (greeting: Document): boolean => greeting.msg === 'isdbgrid'
 
-/** The server's wall time, ms since 1970, as of the middle of the round trip. */
+/** The server's wall time, ms since 1970, as of now, the end of the round trip: up to half of it off either way. */
 export async function serverTimeMs (db: Db, now: () => number): Promise<number> {
   const start = performance.now()
   const { localTime } = await hello(db)

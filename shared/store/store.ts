@@ -87,7 +87,20 @@ export type ReplaceOutcome = 'done' | 'changed' | 'refused' | 'unknown'
 
 export interface KeyRange { /** inclusive */ readonly from: string, /** exclusive */ readonly to: string }
 
-export interface StoreStatus { readonly kind: 'lmdb' | 'mongodb', readonly reachable: boolean, /** what an admin should know, e.g. "no TTL index: expired documents stay" */ readonly notes: readonly string[] }
+export interface StoreStatus {
+  readonly kind: 'lmdb' | 'mongodb'
+  /** It can be read and written. */
+  readonly reachable: boolean
+  /** Why not, in a few words, such as "preparing the store". */
+  readonly missing?: string | undefined
+  /** Why it takes no writes now, in a few words, though it can be read: its disk is full. */
+  readonly refusesWrites?: string | undefined
+  /** What an admin should know, such as "no TTL index: expired documents stay". */
+  readonly notes: readonly string[]
+}
+
+/** As a probe tells it: true, or what is missing. */
+export const storeCheck = ({ reachable, missing = 'not reachable', refusesWrites }: StoreStatus): true | string => reachable ? refusesWrites ?? true : missing
 
 export interface Store {
   /** One call of insertChains is stored as a whole or not at all, whatever dies. */
@@ -112,7 +125,7 @@ export interface Store {
   /** The last document of each range, in the order asked. */
   lasts: <C extends CollectionName>(collection: C, ranges: readonly KeyRange[]) => Promise<Array<Collections[C] | undefined>>
   remove: (collection: CollectionName, keys: readonly string[]) => Promise<void>
-  /** The store's own wall time, ms since 1970. */
+  /** The store's own wall time, ms since 1970, as of when it resolves: off by half of the time that it took, at most. */
   timeMs: () => Promise<number>
   status: () => StoreStatus
   /** Idempotent; waits for what is under way. */
