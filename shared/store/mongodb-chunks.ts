@@ -3,8 +3,9 @@
  * and every half minute, sooner after a surprise; after the first time only what has changed since. Whoever may not
  * read it is served too: then commands are not kept to one shard.
  */
-import type { Db, Document, Timestamp } from 'mongodb'
+import type { Db, Document, ReadPreferenceLike, Timestamp } from 'mongodb'
 import { within } from './mongodb-deadline.js'
+import { isAnswer, unauthorized } from './mongodb-errors.js'
 import { shardMapOf, withChunks, type Chunk, type ShardMap } from './shard-map.js'
 import { collectionNames, type CollectionName } from './store.js'
 
@@ -14,14 +15,31 @@ const soonMs = 1000
 /** More changes than these, and the whole map is read. */
 const maxChanges = 200
 const configMs = 10_000
-const unauthorized = 13
 
 /** What is asked of the config database. */
 export interface ConfigReader {
   /** The entry of config.collections. */
   readonly collection: (name: CollectionName) => Promise<Document | null>
-  /** Entries of config.chunks, the newest first; `since`: only those at least so new. */
+  /** Entries of config.chunks, the newest first; `since`: only those at least so new. `owner`: how they name their collection. */
   readonly chunks: (owner: Document, options: { since?: Timestamp, limit?: number }) => Promise<Document[]>
+}
+
+/**
+ * From MongoDB 5.0 on chunks name their collection by its uuid, before by its namespace, and an entry of config.collections has both
+ * in either: only its `timestamp` came with the new form. Nor is that promised, so what shows no chunk is looked for the other way.
+ */
+function ownersOf (entry: Document): readonly [Document, Document] {
+  const byName = { ns: entry._id as string }
+  const byUuid = { uuid: entry.uuid as unknown }
+  return entry.uuid === undefined || entry.timestamp === undefined ? [byName, byUuid] : [byUuid, byName]
+}
+
+/** All chunks of a sharded collection, the newest first, and how they name it. */
+export async function readChunks (read: ConfigReader, entry: Document): Promise<{ owner: Document, chunks: Document[] }> {
+  const [likely, other] = ownersOf(entry)
+  const chunks = await read.chunks(likely, {})
+  if (chunks.length > 0 || entry.uuid === undefined) return { owner: likely, chunks }
+  return { owner: other, chunks: await read.chunks(other, {}) }
 }
 
 export interface ShardMaps {
@@ -35,11 +53,19 @@ export interface ShardMaps {
   readonly close: () => void
 }
 
-interface Known { readonly identity: string, readonly newest: Timestamp, readonly map: ShardMap }
+interface Known { readonly identity: string, readonly owner: Document, readonly newest: Timestamp, readonly map: ShardMap }
+
+interface ShardMapsOptions {
+  readonly timing?: { readonly refreshMs: number, readonly soonMs: number }
+  /** Each time that the note is another one, undefined where there is none any more. */
+  readonly onNote?: (note: string | undefined) => void
+}
 
 /** Nothing is known before the first `refresh`, which also starts the clock for the next ones. */
-export function createShardMaps (read: ConfigReader, timing = { refreshMs, soonMs }): ShardMaps {
+export function createShardMaps (read: ConfigReader, { timing = { refreshMs, soonMs }, onNote }: ShardMapsOptions = {}): ShardMaps {
   const known = new Map<CollectionName, Known>()
+  /** Sharded, and yet without a chunk: what this build cannot read, or a database that is damaged. */
+  const bare = new Set<CollectionName>()
   let note: string | undefined
   let timer: NodeJS.Timeout | undefined
   let running: Promise<void> | undefined
@@ -49,37 +75,43 @@ export function createShardMaps (read: ConfigReader, timing = { refreshMs, soonM
 
   async function readOne (name: CollectionName): Promise<void> {
     const entry = await read.collection(name)
+    bare.delete(name)
     if (!isShardedByKey(entry)) {
       known.delete(name)
       return
     }
-    const owner = ownerOfChunks(entry)
-    const identity = JSON.stringify([owner, entry.lastmodEpoch, entry.timestamp])
+    const identity = JSON.stringify([entry.uuid, entry.lastmodEpoch, entry.timestamp])
     const old = known.get(name)
     if (old?.identity === identity) {
-      const changed = await read.chunks(owner, { since: old.newest, limit: maxChanges })
+      const changed = await read.chunks(old.owner, { since: old.newest, limit: maxChanges })
       const newest = changed[0]?.lastmod as Timestamp | undefined
       if (newest !== undefined && changed.length < maxChanges) {
-        if (!newest.equals(old.newest)) known.set(name, { identity, newest, map: withChunks(old.map, changed.flatMap(toChunk)) })
+        if (!newest.equals(old.newest)) known.set(name, { ...old, newest, map: withChunks(old.map, changed.flatMap(toChunk)) })
         return
       }
     }
-    const all = await read.chunks(owner, {})
-    const map = shardMapOf(all.flatMap(toChunk))
+    const { owner, chunks } = await readChunks(read, entry)
+    if (chunks.length === 0) bare.add(name)
+    const map = shardMapOf(chunks.flatMap(toChunk))
     // They changed while they were read: the old map will do until the next time.
-    if (map !== undefined) known.set(name, { identity, newest: all[0]?.lastmod as Timestamp, map })
+    if (map !== undefined) known.set(name, { identity, owner, newest: chunks[0]?.lastmod as Timestamp, map })
   }
 
-  async function readAll (): Promise<void> {
+  async function readAll (): Promise<string | undefined> {
     try {
       for (const name of collectionNames) await readOne(name)
-      note = undefined
+      return bare.size === 0 ? undefined : `${[...bare].join(', ')}: sharded, but config.chunks shows no chunk: commands are not kept to one shard`
     } catch (error) {
-      const { code, message } = error as { code?: number, message: string }
-      note = code === unauthorized
-        ? 'no right to read config.collections and config.chunks: commands are not kept to one shard (the role clusterMonitor has it)'
-        : known.size > 0 ? undefined : `the chunk map could not be read, so commands are not kept to one shard: ${message}`
+      if (isAnswer(error) && error.code === unauthorized) return 'no right to read config.collections and config.chunks: commands are not kept to one shard (the role clusterMonitor has it)'
+      return known.size > 0 ? undefined : `the chunk map could not be read, so commands are not kept to one shard: ${(error as Error).message}`
     }
+  }
+
+  async function readAndTell (): Promise<void> {
+    const found = await readAll()
+    if (found === note || isClosed) return
+    note = found
+    onNote?.(note)
   }
 
   function schedule (ms: number): void {
@@ -90,7 +122,7 @@ export function createShardMaps (read: ConfigReader, timing = { refreshMs, soonM
   }
 
   async function refresh (): Promise<void> {
-    running ??= readAll().finally(() => {
+    running ??= readAndTell().finally(() => {
       running = undefined
       isSoon = false
       lastAt = performance.now()
@@ -116,9 +148,9 @@ export function createShardMaps (read: ConfigReader, timing = { refreshMs, soonM
   }
 }
 
-export function configReaderOf (db: () => Db): ConfigReader {
-  // An old answer costs efficiency only: the config servers' primary has better things to do.
-  const config = (): Db => db().client.db('config', { readPreference: 'secondaryPreferred' })
+/** By default from a secondary: an old answer costs efficiency only, and the config servers' primary has better things to do. */
+export function configReaderOf (db: () => Db, readPreference: ReadPreferenceLike = 'secondaryPreferred'): ConfigReader {
+  const config = (): Db => db().client.db('config', { readPreference })
   const limit = { maxTimeMS: configMs }
   return {
     collection: async name => await within(configMs, config().collection<{ _id: string }>('collections').findOne({ _id: `${db().databaseName}.${name}` }, limit)),
@@ -133,9 +165,6 @@ export const isSharded = (entry: Document | null): entry is Document =>
   entry !== null && entry.dropped !== true && entry.unsplittable !== true && entry.key !== undefined
 
 const isShardedByKey = (entry: Document | null): entry is Document => isSharded(entry) && JSON.stringify(entry.key) === '{"_id":1}'
-
-/** From MongoDB 5.0 on chunks name their collection by its uuid, before by its namespace. */
-export const ownerOfChunks = (entry: Document): Document => entry.uuid === undefined ? { ns: entry._id as string } : { uuid: entry.uuid as unknown }
 
 /** None where no string lies between its bounds. */
 export function toChunk ({ min, max, shard }: Document): Chunk[] {

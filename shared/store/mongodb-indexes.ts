@@ -1,18 +1,23 @@
-/** The index that lets the server delete what is due. Every starting process asks for it; who comes second finds it there. */
+/** The index that lets the server delete what is due. Every starting process looks for it, and makes it where it is missing. */
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Db, Document } from 'mongodb'
+import { isAnswer } from './mongodb-errors.js'
 import { collectionNames, type CollectionName } from './store.js'
 
 const wanted = { expireAfterSeconds: 0, name: 'purgeAt' }
 /** Another process is making it, or chunks are on their way: worth another try. */
-const tries = 3
+const tries = 5
+/** IndexOptionsConflict, IndexKeySpecsConflict: there is another one on the field. */
+const conflictCodes = new Set<unknown>([85, 86])
 
 /** Returns what an admin should know; rejects only where there was no answer. */
 export async function prepareIndexes (db: Db, log: { warn: (fields: object, text: string) => void }): Promise<string[]> {
   const without: CollectionName[] = []
   const late: string[] = []
   for (const name of collectionNames) {
-    const err = await make(db, name)
-    const ttl = (await listed(db, name)).find(index => (index.key as Document).purgeAt === 1 && typeof index.expireAfterSeconds === 'number')
+    let ttl = await findTtl(db, name)
+    const err = ttl === undefined ? await make(db, name) : undefined
+    ttl ??= await findTtl(db, name)
     // By another name it does as well.
     if (ttl?.expireAfterSeconds === 0) continue
     if (ttl === undefined) without.push(name)
@@ -22,33 +27,27 @@ export async function prepareIndexes (db: Db, log: { warn: (fields: object, text
   return [...without.length > 0 ? ['no TTL index: expired documents stay'] : [], ...late]
 }
 
+/** Why a server would not make it; undefined where it has. */
 async function make (db: Db, name: CollectionName): Promise<unknown> {
-  let cause: unknown
-  for (let attempt = 1; attempt <= tries; attempt++) {
+  for (let attempt = 1; ; attempt++) {
     try {
       await db.collection(name).createIndex({ purgeAt: 1 }, wanted)
       return undefined
     } catch (error) {
-      cause = withCode(error)
-      // IndexOptionsConflict, IndexKeySpecsConflict: there is another one on the field.
-      if ([85, 86].includes((error as { code: number }).code)) break
-      await new Promise(resolve => setTimeout(resolve, attempt * 100))
+      if (!isAnswer(error)) throw error
+      if (conflictCodes.has(error.code) || attempt === tries) return error
+      await pause(attempt * 100)
+      // What another process was making is there now.
+      if (await findTtl(db, name) !== undefined) return undefined
     }
   }
-  return cause
 }
 
-async function listed (db: Db, name: CollectionName): Promise<Document[]> {
+async function findTtl (db: Db, name: CollectionName): Promise<Document | undefined> {
   try {
-    return await db.collection(name).listIndexes().toArray()
+    return (await db.collection(name).listIndexes().toArray()).find(index => (index.key as Document).purgeAt === 1 && typeof index.expireAfterSeconds === 'number')
   } catch (error) {
-    withCode(error)
-    return []
+    if (!isAnswer(error)) throw error
+    return undefined
   }
-}
-
-/** A server's answer, whatever it says; rethrows where there was none. */
-function withCode (error: unknown): unknown {
-  if ((error as { code?: unknown }).code === undefined) throw error
-  return error
 }

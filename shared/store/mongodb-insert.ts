@@ -13,7 +13,7 @@ import type { Document } from 'mongodb'
 import { setTimeout as pause } from 'node:timers/promises'
 import { selectionMs } from './mongodb-deadline.js'
 import { compareIdentity, estimateBytes, type BsonDoc } from './mongodb-document.js'
-import { classifyWriteError, duplicateKey, isAmbiguousCode } from './mongodb-errors.js'
+import { classifyWriteError, doubtOfCode, duplicateKey } from './mongodb-errors.js'
 import { groupByShard, runsByShard, type ShardMap } from './shard-map.js'
 import type { ChainOutcome, CollectionName } from './store.js'
 
@@ -114,6 +114,7 @@ export async function insertUnordered (writes: MongodbWrites, collection: Collec
     const errors = new Map(reply.writeErrors?.map(error => [error.index, error]))
     const look = new Set<BsonDoc>()
     const again: BsonDoc[] = []
+    let isAmbiguous = false
     for (const [index, doc] of sent.entries()) {
       const error = errors.get(index)
       if (error === undefined) {
@@ -122,11 +123,18 @@ export async function insertUnordered (writes: MongodbWrites, collection: Collec
       } else if (error.code === duplicateKey) {
         if (isDoubtful) look.add(doc)
         else outcomes.set(doc, { is: 'exists' })
-      } else if (isAmbiguousCode(error.code)) again.push(doc)
-      else outcomes.set(doc, { is: isDoubtful ? 'unknown' : 'refused', cause: error })
+      } else {
+        const doubt = doubtOfCode(error.code)
+        if (doubt === 'ambiguous') isAmbiguous = true
+        if (doubt === 'refused') outcomes.set(doc, { is: isDoubtful ? 'unknown' : 'refused', cause: error })
+        else {
+          again.push(doc)
+          cause = error
+        }
+      }
     }
     for (const [doc, outcome] of await lookUp(writes, collection, [...look])) outcomes.set(doc, outcome)
-    if (again.length > 0) isDoubtful = true
+    if (isAmbiguous) isDoubtful = true
     open = again
   }
   return docs.map(doc => outcomes.get(doc) ?? { is: isDoubtful ? 'unknown' : 'refused', cause })
@@ -166,11 +174,13 @@ async function insertOrdered (writes: MongodbWrites, collection: CollectionName,
       const outcome = (await lookUp(writes, collection, [doc])).get(doc) ?? { is: 'unknown' }
       if (outcome.is !== 'stored') return stoppedAt(stored, outcome)
       stored++
-    } else if (isAmbiguousCode(error.code)) {
-      isDoubtful = true
+    } else {
+      const doubt = doubtOfCode(error.code)
       cause = error
+      if (doubt === 'refused') break
+      if (doubt === 'ambiguous') isDoubtful = true
       attempt++
-    } else return { stored, stopped: isDoubtful ? 'unknown' : 'refused', cause: error }
+    }
   }
   return stored === chain.length ? { stored } : { stored, stopped: isDoubtful ? 'unknown' : 'refused', cause }
 }

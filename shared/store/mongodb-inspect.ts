@@ -1,6 +1,6 @@
 /** What `gatepost doctor` wants to know of a MongoDB. Reads only; changes nothing. */
 import type { Db, Document } from 'mongodb'
-import { isSharded, ownerOfChunks } from './mongodb-chunks.js'
+import { configReaderOf, isSharded, readChunks } from './mongodb-chunks.js'
 import { createClient, hello, isMongos, serverTimeMs } from './mongodb-connection.js'
 import { collectionNames, type CollectionName } from './store.js'
 
@@ -76,10 +76,10 @@ async function shardNames (db: Db): Promise<string[]> {
 }
 
 async function readSharding (db: Db, name: CollectionName): Promise<Pick<InspectedCollection, 'shardKey' | 'chunksByShard'>> {
-  const config = db.client.db('config')
-  const namespace = `${db.databaseName}.${name}`
-  const entry = await config.collection<{ _id: string, key?: Document, dropped?: boolean, uuid?: unknown }>('collections').findOne({ _id: namespace })
+  const config = configReaderOf(() => db)
+  const entry = await config.collection(name)
   if (!isSharded(entry)) return { shardKey: undefined, chunksByShard: {} }
-  const counts = await config.collection('chunks').aggregate<{ _id: string, count: number }>([{ $match: ownerOfChunks(entry) }, { $group: { _id: '$shard', count: { $sum: 1 } } }]).toArray()
-  return { shardKey: JSON.stringify(entry.key), chunksByShard: Object.fromEntries(counts.map(({ _id, count }) => [_id, count])) }
+  const chunksByShard: Record<string, number> = {}
+  for (const { shard } of (await readChunks(config, entry)).chunks) chunksByShard[shard as string] = (chunksByShard[shard as string] ?? 0) + 1
+  return { shardKey: JSON.stringify(entry.key), chunksByShard }
 }

@@ -4,7 +4,7 @@
  * documents are read and their `w` (the token of the write that made them) tells which are ours.
  */
 import { setTimeout as pause } from 'node:timers/promises'
-import { classifyWriteError } from './mongodb-errors.js'
+import { classifyWriteError, doubtOfCode } from './mongodb-errors.js'
 import { hasTime, insertUnordered, lookPausesMs, splitByBytes, type MongodbWrites, type WriteReply } from './mongodb-insert.js'
 import type { BsonDoc } from './mongodb-document.js'
 import { groupByShard, type ShardMap } from './shard-map.js'
@@ -51,14 +51,19 @@ async function updateAll (writes: MongodbWrites, collection: CollectionName, gro
     }
   }
   if (reply === undefined) return group.map(() => isDoubtful ? 'unknown' : 'refused')
-  const hasFailed = (reply.writeErrors?.length ?? 0) > 0 || reply.writeConcernError !== undefined
-  if (!hasFailed && reply.n === group.length) return group.map(() => 'done')
-  if (!hasFailed && !isDoubtful && reply.n === 0) return group.map(() => 'changed')
-  return await tellApart(writes, collection, group, { hasFailed, isDoubtful })
+  const { n, writeErrors = [], writeConcernError } = reply
+  const outcomes = new Map<ReplaceRequest, ReplaceOutcome>()
+  // What was surely not replaced keeps nobody from knowing about the others.
+  if (!isDoubtful) for (const { index, code } of writeErrors) if (doubtOfCode(code) !== 'ambiguous') outcomes.set(group[index] as ReplaceRequest, 'refused')
+  const hasFailed = writeErrors.length > outcomes.size || writeConcernError !== undefined
+  const open = group.filter(request => !outcomes.has(request))
+  if (!hasFailed && n === open.length) for (const request of open) outcomes.set(request, 'done')
+  else if (!hasFailed && !isDoubtful && n === 0) for (const request of open) outcomes.set(request, 'changed')
+  else await tellApart(writes, collection, open, outcomes, { hasFailed, isDoubtful })
+  return group.map(request => outcomes.get(request) ?? 'unknown')
 }
 
-async function tellApart (writes: MongodbWrites, collection: CollectionName, group: readonly ReplaceRequest[], { hasFailed, isDoubtful }: { hasFailed: boolean, isDoubtful: boolean }): Promise<ReplaceOutcome[]> {
-  const outcomes = new Map<ReplaceRequest, ReplaceOutcome>()
+async function tellApart (writes: MongodbWrites, collection: CollectionName, group: readonly ReplaceRequest[], outcomes: Map<ReplaceRequest, ReplaceOutcome>, { hasFailed, isDoubtful }: { hasFailed: boolean, isDoubtful: boolean }): Promise<void> {
   let open = [...group]
   for (const pauseMs of lookPausesMs) {
     if (open.length === 0 || writes.leftMs() <= pauseMs) break
@@ -78,5 +83,4 @@ async function tellApart (writes: MongodbWrites, collection: CollectionName, gro
       })
     } catch { /* looked at again, or unknown */ }
   }
-  return group.map(request => outcomes.get(request) ?? 'unknown')
 }

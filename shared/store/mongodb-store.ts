@@ -11,12 +11,13 @@ import { createClient, hello, isMongos, serverTimeMs, watchHeartbeats } from './
 import { createDeadline, majorityWaitMs, serverLimit } from './mongodb-deadline.js'
 import { fromBson, hasOwnId, identityFields, toBson, type BsonDoc } from './mongodb-document.js'
 import { tellsOfMovedChunks } from './mongodb-errors.js'
+import { createFullShards } from './mongodb-full.js'
 import { prepareIndexes } from './mongodb-indexes.js'
 import { insertChains, type MongodbWrites, type WriteReply } from './mongodb-insert.js'
 import { createLastsReader } from './mongodb-lasts.js'
 import { createReader } from './mongodb-read.js'
 import { replaceDocs, type ReplaceRequest } from './mongodb-replace.js'
-import { requireShards, shardCollections, shardingAdminOf } from './mongodb-sharding.js'
+import { isSpread, requireShards, shardCollections, shardingAdminOf, type ShardingAdmin } from './mongodb-sharding.js'
 import { groupByShard, shardOf } from './shard-map.js'
 import { collectionNames, type ChainOutcome, type CollectionName, type Collections, type KeyRange, type ReplaceOutcome, type Store } from './store.js'
 import { createTickGroup } from './tick-group.js'
@@ -24,15 +25,14 @@ import { createTickGroup } from './tick-group.js'
 interface StoreLog {
   info: (fields: object, text: string) => void
   warn: (fields: object, text: string) => void
+  error: (fields: object, text: string) => void
 }
 
-interface MongodbStoreOptions {
+export interface MongodbStoreOptions {
   /** The database is the one in the URL, `gatepost` where it names none. */
   readonly url: string
   readonly log: StoreLog
   readonly now?: () => number
-  /** Prepared and routed as on a mongos, though the server does not say that it is one (tests). */
-  readonly asMongos?: boolean
   /** Sees every command that is sent (tests). */
   readonly onCommand?: (event: { commandName: string, command: Document }) => void
 }
@@ -45,13 +45,21 @@ const writeConcern = { w: 'majority', j: true, wtimeout: majorityWaitMs }
 const keysInCommand = 1000
 const chainsInGroup = 1000
 
+/** Throws for a malformed URL. Resolves when the store was prepared or could not be; it goes on trying then. */
+export async function openMongodbStore (options: MongodbStoreOptions): Promise<Store> {
+  const { store, hasTried } = beginMongodbStore(options)
+  await hasTried
+  return store
+}
+
 /**
- * Throws for a malformed URL. Resolves when the server was reached and prepared, or could not be: then it goes on
- * trying, with a line in the log for each time, and reads reject meanwhile.
+ * Throws for a malformed URL. The store is there at once; until the server was reached and prepared it refuses reads and writes, and
+ * its status says what is missing. It tries without end, with a line in the log each time. `hasTried`: the first time is over.
  */
-export async function openMongodbStore ({ url, log, now = Date.now, asMongos = false, onCommand }: MongodbStoreOptions): Promise<Store> {
+export function beginMongodbStore ({ url, log, now = Date.now, onCommand }: MongodbStoreOptions): { store: Store, hasTried: Promise<void> } {
   let state: 'starting' | 'live' | 'closed' = 'starting'
   let hasServer = false
+  let hasFailed = false
   let { client, db, watch } = connect()
   let notes: string[] = []
   const running = new Set<Promise<unknown>>()
@@ -92,31 +100,53 @@ export async function openMongodbStore ({ url, log, now = Date.now, asMongos = f
     return work
   }
 
-  async function reading<T> (read: () => Promise<T>): Promise<T> {
-    if (state === 'closed') throw new GatepostError('GP_STORE_UNAVAILABLE', 'the store is closed')
+  async function asking<T> (ask: () => Promise<T>): Promise<T> {
     try {
-      return await track(read())
+      return await track(ask())
     } catch (cause) {
       throw new GatepostError('GP_STORE_UNAVAILABLE', 'the store cannot be read', { cause })
     }
   }
 
-  const maps = createShardMaps(configReaderOf(() => db))
-  const reader = createReader({ db: () => db, mapOf: maps.of })
-  const asksMongos = async (): Promise<boolean> => asMongos || isMongos(await hello(db))
+  async function reading<T> (read: () => Promise<T>): Promise<T> {
+    if (state !== 'live') throw new GatepostError('GP_STORE_UNAVAILABLE', whyNot())
+    return await asking(read)
+  }
 
-  /** For one call of the store: its commands share a deadline. */
-  function createWrites (): MongodbWrites {
+  const whyNot = (): string => state === 'closed' ? 'the store is closed' : 'the store is being prepared'
+
+  const maps = createShardMaps(configReaderOf(() => db), {
+    onNote: note => {
+      if (note === undefined) log.info({ event: 'mongodb-chunks' }, 'the chunk map can be read again')
+      else log.warn({ event: 'mongodb-chunks', note }, 'the chunk map cannot be read')
+    }
+  })
+  const reader = createReader({ db: () => db, mapOf: maps.of })
+  const fullShards = createFullShards(log)
+
+  async function runWrite (command: Document): Promise<WriteReply> {
+    try {
+      return await db.command({ ...command, ...serverLimit, writeConcern }, { readPreference: 'primary' })
+    } catch (error) {
+      if (tellsOfMovedChunks(error)) maps.refreshSoon()
+      // The driver throws for a write concern that was not met; the reply itself tells what was written.
+      const reply = error as { name?: string, result?: WriteReply }
+      if (reply.name === 'MongoWriteConcernError' && reply.result !== undefined) return reply.result
+      throw error
+    }
+  }
+
+  /** For one call of the store, whose commands go to one shard and share a deadline. */
+  function createWrites (shard: string): MongodbWrites {
     const deadline = createDeadline()
     return {
       run: async command => {
         try {
-          return await deadline.within(db.command({ ...command, ...serverLimit, writeConcern }, { readPreference: 'primary' }))
+          const reply = await deadline.within(runWrite(command))
+          if (command.delete === undefined) fullShards.answered(shard, reply)
+          return reply
         } catch (error) {
-          if (tellsOfMovedChunks(error)) maps.refreshSoon()
-          // The driver throws for a write concern that was not met; the reply itself tells what was written.
-          const reply = error as { name?: string, result?: WriteReply }
-          if (reply.name === 'MongoWriteConcernError' && reply.result !== undefined) return reply.result
+          fullShards.failed(shard, error)
           throw error
         }
       },
@@ -142,15 +172,15 @@ export async function openMongodbStore ({ url, log, now = Date.now, asMongos = f
     return keys.map(key => found.get(key))
   }, key => shardOfKey(collection, key)))
   const insertGroups = byCollection(collection => createTickGroup<readonly BsonDoc[], ChainOutcome>(chainsInGroup,
-    async chains => await insertChains(createWrites(), collection, chains, maps.of(collection)), chain => shardOfKey(collection, chain[0]?._id)))
+    async chains => await insertChains(createWrites(shardOfKey(collection, chains[0]?.[0]?._id)), collection, chains, maps.of(collection)), chain => shardOfKey(collection, chain[0]?._id)))
   const replaceGroups = byCollection(collection => createTickGroup<ReplaceRequest, ReplaceOutcome>(chainsInGroup,
-    async requests => await replaceDocs(createWrites(), collection, requests, maps.of(collection)), ({ doc }) => shardOfKey(collection, doc._id)))
-  const lastsReader = createLastsReader({ db: () => db, reader, isMongos: asksMongos })
+    async requests => await replaceDocs(createWrites(shardOfKey(collection, requests[0]?.doc._id)), collection, requests, maps.of(collection)), ({ doc }) => shardOfKey(collection, doc._id)))
+  const lastsReader = createLastsReader({ db: () => db, reader, isMongos: async () => isMongos(await hello(db)) })
   const lastGroups = byCollection(collection => createTickGroup<KeyRange, BsonDoc | undefined>(keysInCommand, async ranges => await lastsReader.read(collection, ranges), ({ from }) => shardOfKey(collection, from)))
 
   /** Deletes by one key each: mongos sends a delete of many, were its map newer than ours, to all shards. */
   async function removeKeys (collection: CollectionName, keys: readonly string[]): Promise<void> {
-    const writes = createWrites()
+    const writes = createWrites('')
     await Promise.all(groupByShard(maps.of(collection), [...new Set(keys)], key => key).map(async group => {
       for (let from = 0; from < group.length; from += keysInCommand) {
         const deletes = group.slice(from, from + keysInCommand).map(key => ({ q: { _id: key }, limit: 1 }))
@@ -165,12 +195,7 @@ export async function openMongodbStore ({ url, log, now = Date.now, asMongos = f
    * Indexes and, on a mongos, shards. Every step may be done already. Indexes first: making one where chunks are on
    * their way would break off their move.
    */
-  async function prepare (): Promise<void> {
-    const greeting = await hello(db)
-    // One server without a replica set has no majority to read from.
-    if (!asMongos && !isMongos(greeting) && greeting.setName === undefined) db = client.db(db.databaseName, { readConcern: new ReadConcern('local') })
-    const sharding = asMongos || isMongos(greeting) ? shardingAdminOf(db, maps, reader) : undefined
-    if (sharding !== undefined) await requireShards(sharding)
+  async function prepare (sharding: ShardingAdmin | undefined): Promise<void> {
     const found = await prepareIndexes(db, log)
     if (sharding !== undefined) {
       found.push(...await shardCollections(sharding))
@@ -179,46 +204,63 @@ export async function openMongodbStore ({ url, log, now = Date.now, asMongos = f
     notes = found
   }
 
-  function allNotes (): string[] {
-    const note = maps.note()
-    return note === undefined ? notes : [...notes, note]
-  }
+  const allNotes = (): string[] => [...notes, maps.note() ?? []].flat()
 
-  function prepareLater (): void {
-    if (state !== 'live' || notes.length === 0) return
+  function prepareLater (sharding: ShardingAdmin | undefined, ms = prepareAgainMs): void {
+    if (state !== 'live') return
     retryTimer = setTimeout(() => {
-      void track(prepare().catch((err: unknown) => { log.warn({ err }, 'MongoDB could not be prepared') }).finally(prepareLater))
-    }, prepareAgainMs)
+      void track((async () => {
+        try {
+          await prepare(sharding)
+          if (notes.length > 0) prepareLater(sharding)
+        } catch (err) {
+          log.warn({ err, event: 'mongodb-unprepared' }, 'MongoDB could not be prepared; trying again in 5 minutes')
+          prepareLater(sharding)
+        }
+      })())
+    }, ms)
     retryTimer.unref()
   }
 
   async function start (): Promise<void> {
     try {
       await client.connect()
-      await prepare()
+      const greeting = await hello(db)
+      // One server without a replica set has no majority to read from.
+      if (!isMongos(greeting) && greeting.setName === undefined) db = client.db(db.databaseName, { readConcern: new ReadConcern('local') })
+      const sharding = isMongos(greeting) ? shardingAdminOf(() => db, reader, maps) : undefined
+      if (sharding !== undefined) await requireShards(sharding)
+      // What an earlier start has done serves at once, and is looked over afterwards.
+      const isReady = sharding !== undefined && await isSpread(sharding, maps)
+      if (!isReady) await prepare(sharding)
       if (state !== 'starting') return
       state = 'live'
       log.info({ event: 'mongodb-ready', notes: allNotes() }, 'MongoDB is ready')
-      prepareLater()
+      if (isReady || notes.length > 0) prepareLater(sharding, isReady ? 0 : prepareAgainMs)
     } catch (err) {
       if (state !== 'starting') return
+      hasFailed = true
       log.warn({ err, event: 'mongodb-unreachable' }, 'MongoDB could not be reached or prepared; trying again')
       retryTimer = setTimeout(() => { void track(start()) }, retryPauseMs)
     }
   }
 
-  await track(start())
+  function missing (): string | undefined {
+    if (!hasServer && (state !== 'starting' || hasFailed)) return 'not reachable'
+    return state === 'starting' ? 'preparing the store' : undefined
+  }
+
   let closing: Promise<void> | undefined
 
-  return {
+  const store: Store = {
     placeOf: shardOfKey,
     insertChains: async (collection, chains) => {
-      if (state === 'closed') return chains.map(() => ({ stored: 0, stopped: 'refused', cause: new Error('the store is closed') }))
+      if (state !== 'live') return chains.map(() => ({ stored: 0, stopped: 'refused', cause: new Error(whyNot()) }))
       const w = hasOwnId(collection) ? undefined : newToken()
       return await track(insertGroups[collection].ask(chains.map(chain => chain.map(doc => toBson(doc, w)))))
     },
     replace: async (collection, replacements) => {
-      if (state === 'closed') return replacements.map(() => 'refused')
+      if (state !== 'live') return replacements.map(() => 'refused')
       return await track(replaceGroups[collection].ask(replacements.map(({ was, doc }) => ({ was, doc: toBson(doc, newToken()) }))))
     },
     get: async <C extends CollectionName>(collection: C, keys: readonly string[]) =>
@@ -231,7 +273,7 @@ export async function openMongodbStore ({ url, log, now = Date.now, asMongos = f
     lasts: async <C extends CollectionName>(collection: C, ranges: readonly KeyRange[]) =>
       (await reading(async () => await lastGroups[collection].ask(ranges))).map(doc => doc === undefined ? undefined : fromBson<Collections[C]>(doc)),
     remove: async (collection, keys) => {
-      if (state === 'closed') throw new GatepostError('GP_STORE_UNAVAILABLE', 'the store is closed')
+      if (state !== 'live') throw new GatepostError('GP_STORE_UNAVAILABLE', whyNot())
       if (keys.length === 0) return
       try {
         await track(removeKeys(collection, keys))
@@ -239,8 +281,8 @@ export async function openMongodbStore ({ url, log, now = Date.now, asMongos = f
         throw new GatepostError('GP_STORE_UNAVAILABLE', 'the store cannot be written', { cause })
       }
     },
-    timeMs: async () => await reading(async () => await serverTimeMs(db, now)),
-    status: () => ({ kind: 'mongodb', reachable: state === 'live' && hasServer, notes: allNotes() }),
+    timeMs: async () => await asking(async () => await serverTimeMs(db, now)),
+    status: () => ({ kind: 'mongodb', reachable: state === 'live' && hasServer, missing: missing(), refusesWrites: fullShards.areSeen() ? 'MongoDB refuses writes for want of room' : undefined, notes: allNotes() }),
     close: () => {
       closing ??= (async () => {
         state = 'closed'
@@ -253,6 +295,7 @@ export async function openMongodbStore ({ url, log, now = Date.now, asMongos = f
       return closing
     }
   }
+  return { store, hasTried: track(start()) }
 }
 
 const newToken = (): string => randomBytes(9).toString('base64url')

@@ -168,7 +168,7 @@ async function tempDir (t: Test): Promise<string> {
   return dir
 }
 
-async function freePort (): Promise<number> {
+export async function freePort (): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo

@@ -1,16 +1,19 @@
 import { MaxKey, MinKey, MongoServerError, Timestamp, UUID, type Document } from 'mongodb'
 import t from 'tap'
-import { createShardMaps, ownerOfChunks, toChunk, type ConfigReader } from '../../shared/store/mongodb-chunks.js'
+import { createShardMaps, readChunks, toChunk, type ConfigReader } from '../../shared/store/mongodb-chunks.js'
 import { until } from '../helpers/until.js'
 
 const at = (version: number): Timestamp => new Timestamp({ t: version, i: 1 })
 const uuid = new UUID()
-const sharded = { _id: 'gp.entries', key: { _id: 1 }, uuid, lastmodEpoch: 1 }
+/** As from MongoDB 5.0 on. */
+const sharded = { _id: 'gp.entries', key: { _id: 1 }, uuid, lastmodEpoch: 1, timestamp: at(1) }
 const chunk = (min: unknown, max: unknown, shard: string, version: number): Document => ({ min: { _id: min }, max: { _id: max }, shard, lastmod: at(version) })
 const two = [chunk('m', new MaxKey(), 'b', 2), chunk(new MinKey(), 'm', 'a', 1)]
 
 /** A config database that can be changed, and a count of what is asked of it. */
-function startConfig (): { read: ConfigReader, config: { entry: Document | null, chunks: Document[], fault: Error | undefined }, asked: Array<{ since: boolean }> } {
+type NamedBy = 'uuid' | 'ns'
+
+function startConfig (by: () => NamedBy = () => 'uuid'): { read: ConfigReader, config: { entry: Document | null, chunks: Document[], fault: Error | undefined }, asked: Array<{ since: boolean }> } {
   const config = { entry: sharded as Document | null, chunks: two, fault: undefined as Error | undefined }
   const asked: Array<{ since: boolean }> = []
   return {
@@ -22,8 +25,9 @@ function startConfig (): { read: ConfigReader, config: { entry: Document | null,
         return name === 'entries' ? config.entry : null
       },
       chunks: async (owner, { since, limit = Infinity }) => {
-        t.same(owner, ownerOfChunks(config.entry ?? {}))
         asked.push({ since: since !== undefined })
+        const { uuid, _id } = config.entry ?? {}
+        if (by() === 'uuid' ? owner.uuid !== uuid : owner.ns !== _id) return []
         return config.chunks.filter(one => since === undefined || (one.lastmod as Timestamp).greaterThanOrEqual(since))
           .sort((a, b) => (b.lastmod as Timestamp).compare(a.lastmod as Timestamp)).slice(0, limit)
       }
@@ -62,9 +66,47 @@ t.test('chunk map - read whole again where the collection is another one, or the
   await maps.refresh()
   t.same(maps.of('entries')?.length, 2)
   t.same(asked.map(({ since }) => since), [false, true, false, false])
-  config.entry = { ...sharded, uuid: undefined }
+})
+
+t.test('chunk map - chunks that are named by namespace, whatever config.collections has, and by uuid after an upgrade', async t => {
+  // 4.4 has a uuid in config.collections, and chunks by namespace.
+  let by: NamedBy = 'ns'
+  const { read, config, asked } = startConfig(() => by)
+  const { timestamp, ...old } = sharded
+  const maps = createShardMaps(read)
+  t.teardown(maps.close)
+  config.entry = old
   await maps.refresh()
-  t.same(maps.of('entries')?.length, 2, 'by namespace, as before MongoDB 5.0')
+  t.same(maps.of('entries')?.length, 2)
+  t.same(asked, [{ since: false }], 'at the first question')
+  config.chunks = [...two.slice(1), chunk('m', 'q', 'c', 4), chunk('q', new MaxKey(), 'b', 5)]
+  await maps.refresh()
+  t.same(maps.of('entries')?.length, 3, 'changes too')
+  by = 'uuid'
+  config.entry = { ...old, timestamp }
+  config.chunks = two
+  await maps.refresh()
+  t.same(maps.of('entries')?.length, 2, 'upgraded')
+
+  const odd = startConfig(() => 'ns')
+  t.same(await readChunks(odd.read, sharded), { owner: { ns: sharded._id }, chunks: two }, 'the form that is not expected')
+  odd.config.entry = { ...old, uuid: undefined }
+  t.same(await readChunks(odd.read, odd.config.entry), { owner: { ns: sharded._id }, chunks: two })
+})
+
+t.test('chunk map - sharded, and no chunk shows: said once, and once when it is over', async t => {
+  const { read, config } = startConfig()
+  const notes: Array<string | undefined> = []
+  const maps = createShardMaps(read, { onNote: note => { notes.push(note) } })
+  t.teardown(maps.close)
+  config.chunks = []
+  await maps.refresh()
+  await maps.refresh()
+  t.match(notes, [/^entries: sharded, but config\.chunks shows no chunk/])
+  t.equal(maps.note(), notes[0])
+  config.chunks = two
+  await maps.refresh()
+  t.same(notes.slice(1), [undefined])
 })
 
 t.test('chunk map - none where it is not sharded by the key alone', async t => {
@@ -108,7 +150,7 @@ t.test('chunk map - a fault leaves what is known, and is said where nothing is',
 
 t.test('chunk map - read again in time, and sooner after a surprise', async t => {
   const { read, asked } = startConfig()
-  const maps = createShardMaps(read, { refreshMs: 50, soonMs: 1 })
+  const maps = createShardMaps(read, { timing: { refreshMs: 50, soonMs: 1 } })
   t.teardown(maps.close)
   maps.refreshSoon()
   t.same(asked, [], 'not before it was asked for')
@@ -117,7 +159,7 @@ t.test('chunk map - read again in time, and sooner after a surprise', async t =>
   maps.close()
 
   const slow = startConfig()
-  const rare = createShardMaps(slow.read, { refreshMs: 3_600_000, soonMs: 5 })
+  const rare = createShardMaps(slow.read, { timing: { refreshMs: 3_600_000, soonMs: 5 } })
   t.teardown(rare.close)
   await rare.refresh()
   rare.refreshSoon()

@@ -118,6 +118,29 @@ t.test('insert - only what surely stored nothing is refused', async t => {
   t.same(await insert([overloaded, overloaded, overloaded], [[doc('a')]]), [[0, 'refused']])
 })
 
+t.test('writes - a mongos that knows no primary of the shard has sent nothing: another try, and then surely not stored', async t => {
+  const noPrimary = new MongoServerError({ message: 'Could not find host matching read preference { mode: "primary" } for set shard-a', code: 133 })
+  const forEach = (...indexes: number[]): WriteReply => ({ n: 0, writeErrors: indexes.map(index => ({ index, code: 133 })) })
+  t.same(await insert([noPrimary, noPrimary, noPrimary], [[doc('a')]]), [[0, 'refused']])
+  t.same(await insert([forEach(0), stored], [[doc('a')], [doc('b')]]), [[1, undefined], [1, undefined]])
+  t.same(await insert([forEach(0), forEach(0), forEach(0)], [[doc('a'), doc('b')]]), [[0, 'refused']])
+  t.same(await insert([network, forEach(0), forEach(0)], [[doc('a')]]), [[0, 'unknown']])
+  t.same(await insert([forEach(0), duplicateAt(0)], [[doc('a')]], [doc('a', 'other')]), [[0, 'exists']], 'another\'s, as at a first try')
+})
+
+t.test('writes - for want of room each document that a server names is refused, the others are stored', async t => {
+  const full = (index: number): WriteReply => ({ n: 1, writeErrors: [{ index, code: 14031 }] })
+  t.same(await insert([full(0)], [[doc('a')], [doc('b')]]), [[0, 'refused'], [1, undefined]])
+  t.same(await insert([full(1)], [[doc('a'), doc('b'), doc('c')]]), [[1, 'refused']])
+  t.same(await insert([network, full(0)], [[doc('a')]]), [[0, 'unknown']])
+  for (const code of [14031, 371, 8000]) t.same(await insert([new MongoServerError({ message: 'over your space quota', code })], [[doc('a')]]), [[0, 'refused']])
+  const [a, b, c] = ['a', 'b', 'c'].map(key => doc(key, 'mine', 1)) as [BsonDoc, BsonDoc, BsonDoc]
+  t.same(await replace([full(0)], [[0, a], [0, b]]), ['refused', 'done'])
+  t.same(await replace([full(0)], [[0, a], [0, b], [0, c]], [doc('a', 'old', 0), doc('b', 'other', 1), c]), ['refused', 'changed', 'done'])
+  t.same(await replace([network, full(0)], [[0, a], [0, b]], [doc('a', 'old', 0), b]), ['unknown', 'done'])
+  t.same(await replace([{ n: 1, writeErrors: [{ index: 0, code: 91 }] }], [[0, a], [0, b]], [doc('a', 'old', 0), b]), ['unknown', 'done'], 'what leaves it open is looked up')
+})
+
 t.test('insert - many or large documents are split over commands', async t => {
   const large = Array.from({ length: 300 }, (_, at) => [toBson({ key: `k${at}`, v: 0, purgeAt: null, text: 'x'.repeat(20_000) } as never)])
   const { writes, sent } = script([stored, stored, stored])

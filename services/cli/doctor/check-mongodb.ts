@@ -39,6 +39,7 @@ function checkSharding ({ name, exists, shardKey, chunksByShard }: InspectedColl
   if (!exists) return ok('shard key', `${name}: not there yet, a node shards it at its start`)
   if (shardKey === undefined) return warn('shard key', `${name}: not sharded, so all of it lies on one shard`, 'Start a node with the right to shard, or run sh.shardCollection on { _id: 1 }')
   if (shardKey !== expectedShardKey) return fail('shard key', `${name}: sharded on ${shardKey}`, 'It must be { _id: 1 }: start anew in another database')
+  if (Object.keys(chunksByShard).length === 0) return warn('shard key', `${name}: { _id: 1 }, but config.chunks shows no chunk of it, so commands go to all shards`, 'Look into config.chunks, by uuid and (before MongoDB 5.0) by ns: where there is none the metadata of this cluster are damaged')
   const chunks = shards.map(shard => `${shard} ${chunksByShard[shard] ?? 0}`).join(', ')
   const empty = shards.filter(shard => chunksByShard[shard] === undefined)
   if (empty.length > 0) return warn('shard key', `${name}: { _id: 1 }, chunks: ${chunks}`, `Nothing lies on ${empty.join(', ')}: check that the balancer runs`)

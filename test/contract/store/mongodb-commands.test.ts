@@ -1,12 +1,14 @@
 import { randomBytes } from 'node:crypto'
 import type { Document } from 'mongodb'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { entriesAfter, entriesBefore, entryKey, membershipKey, ownerRange } from '../../../shared/keys.js'
-import { userStream } from '../../../shared/names.js'
+import { userStream, type StreamId } from '../../../shared/names.js'
 import { inspectMongodb } from '../../../shared/store/mongodb-inspect.js'
 import { openMongodbStore } from '../../../shared/store/mongodb-store.js'
+import type { CollectionName } from '../../../shared/store/store.js'
 import { mongodbMissing, startMongodbServer } from '../../helpers/mongodb-server.js'
 import { silentLog } from '../../helpers/mongodb-store.js'
+import { mongosVersions, startMongosDouble } from '../../helpers/mongos-double.js'
 import { message } from './store-contract.js'
 
 /** What is wrong with a filter: nothing, if it names keys or a range of keys. */
@@ -67,44 +69,58 @@ t.test('commands - the check itself finds what names no key', async t => {
 
 const server = await startMongodbServer(t)
 
-t.test('commands - every one names its keys or key ranges, and those of a tick go together', { skip: server === undefined ? mongodbMissing : false }, async t => {
+/** Whatever lies between: one server, a replica set, a mongos with its shards. */
+async function checkCommands (t: Test, url: string): Promise<void> {
   const sent: Array<{ commandName: string, command: Document }> = []
-  const store = await openMongodbStore({ url: server?.url ?? '', log: silentLog, onCommand: event => { sent.push(event) } })
+  // The chunk map is read now and then, from a database that is no shard's.
+  const store = await openMongodbStore({ url, log: silentLog, onCommand: event => { if (event.command.$db !== 'config') sent.push(event) } })
   t.teardown(async () => { await store.close() })
-  const of = (name: string): number => sent.filter(({ commandName }) => commandName === name).length
+  const of = (name: string): Document[] => sent.filter(({ commandName }) => commandName === name).map(({ command }) => command)
   const during = async (act: () => Promise<unknown>): Promise<Record<string, number>> => {
     const start = sent.length
     await act()
     const counts: Record<string, number> = {}
-    for (const { commandName } of sent.slice(start)) counts[commandName] = (counts[commandName] ?? 0) + 1
+    for (const { commandName } of sent.slice(start)) if (!administrative.has(commandName)) counts[commandName] = (counts[commandName] ?? 0) + 1
     return counts
   }
   const streams = Array.from({ length: 30 }, () => userStream(randomBytes(6).toString('hex')))
-  const [first, second] = streams as [typeof streams[0] & string, typeof streams[0] & string]
+  const [first, second, third] = streams as [StreamId, StreamId, StreamId]
+  /** One for each shard that they lie on. */
+  const shardsOf = (collection: CollectionName, keys: readonly string[]): number => new Set(keys.map(key => store.placeOf?.(collection, key) ?? '')).size
+  const keysAt = (prev: number): string[] => streams.map(stream => entryKey(stream, prev))
 
-  t.same(await during(async () => await store.insertChains('entries', streams.map(stream => [message(stream, 0, 1)]))), { insert: 1 }, 'one insert for the chains of one')
-  t.same(await during(async () => await store.insertChains('entries', [[message(first, 1, 2), message(first, 2, 3)], [message(second, 1, 2), message(second, 2, 3)], [message(streams[2] ?? first, 1, 2)]])), { insert: 3 })
-  t.match(sent.filter(({ commandName }) => commandName === 'insert').map(({ command }) => command.writeConcern as Document), [{ w: 'majority', j: true }, { w: 'majority', j: true }, {}, {}])
-  t.same(sent.filter(({ commandName }) => commandName === 'insert').map(({ command }) => command.ordered as boolean).filter(Boolean).length, 2, 'ordered ones for the chains of several')
-  t.same(await during(async () => await Promise.all(streams.map(async stream => await store.exist('entries', [entryKey(stream, 1)])))), { find: 1 }, 'one find for the questions of a tick')
-  t.same(await during(async () => await Promise.all(streams.map(async stream => await store.get('entries', [entryKey(stream, 0)])))), { find: 1 })
+  t.same(await during(async () => await store.insertChains('entries', streams.map(stream => [message(stream, 0, 1)]))), { insert: shardsOf('entries', keysAt(0)) }, 'one insert for the chains of one on a shard')
+  t.same(await during(async () => await store.insertChains('entries', [[message(first, 1, 2), message(first, 2, 3)], [message(second, 1, 2), message(second, 2, 3)], [message(third, 1, 2)]])), { insert: 3 })
+  t.ok(of('insert').every(({ writeConcern: { w, j } }) => w === 'majority' && j === true))
+  t.equal(of('insert').filter(({ ordered }) => ordered === true).length, 2, 'ordered ones for the chains of several')
+  t.same(await during(async () => await Promise.all(streams.map(async stream => await store.exist('entries', [entryKey(stream, 1)])))), { find: shardsOf('entries', keysAt(1)) }, 'one find for the questions of a tick')
+  t.same(await during(async () => await Promise.all(streams.map(async stream => await store.get('entries', [entryKey(stream, 0)])))), { find: shardsOf('entries', keysAt(0)) })
   await store.range('entries', ownerRange(first), { limit: 10 })
   await store.range('entries', entriesBefore(first, 3), { limit: 1, reverse: true })
-  t.same(await during(async () => await store.ranges('entries', streams.map(stream => entriesAfter(stream, 1)), { limit: 100 })), { find: 1 })
+  t.same(await during(async () => await store.ranges('entries', streams.map(stream => entriesAfter(stream, 1)), { limit: 100 })), { find: shardsOf('entries', keysAt(1)) })
   await store.lasts('entries', streams.map(ownerRange))
   const doc = { key: membershipKey(first, 'g'), v: 0, purgeAt: null, text: '' }
   t.same(await during(async () => await store.replace('state', [{ was: undefined, doc }])), { insert: 1 })
   t.same(await during(async () => await store.replace('state', [{ was: 0, doc: { ...doc, v: 1 } }])), { update: 1 })
   const others = streams.map(stream => ({ ...doc, key: membershipKey(stream, 'h') }))
-  t.same(await during(async () => await Promise.all(others.map(async one => await store.insertChains('state', [[one]])))), { insert: 1 }, 'one insert for the writes of a tick')
-  t.same(await during(async () => await Promise.all(others.map(async one => await store.replace('state', [{ was: 0, doc: { ...one, v: 1 } }])))), { update: 1 })
+  const places = shardsOf('state', others.map(({ key }) => key))
+  t.same(await during(async () => await Promise.all(others.map(async one => await store.insertChains('state', [[one]])))), { insert: places }, 'one insert for the writes of a tick')
+  t.same(await during(async () => await Promise.all(others.map(async one => await store.replace('state', [{ was: 0, doc: { ...one, v: 1 } }])))), { update: places })
   await store.replace('state', [{ was: 0, doc: { ...doc, v: 1 } }, { was: 1, doc: { ...doc, v: 2 } }])
-  await store.remove('entries', streams.map(stream => entryKey(stream, 0)))
+  await store.remove('entries', keysAt(0))
   await store.timeMs()
 
   t.same(sent.map(({ commandName, command }) => ({ commandName, fault: faultOfCommand(commandName, command) })).filter(({ fault }) => fault !== undefined), [])
-  const readConcerns = new Set(sent.filter(({ commandName }) => commandName === 'find' || commandName === 'aggregate').map(({ command }) => (command.readConcern as { level?: string } | undefined)?.level))
-  const found = await inspectMongodb({ url: server?.url ?? '' })
+  const readConcerns = new Set([...of('find'), ...of('aggregate')].map(({ readConcern }) => (readConcern as { level?: string } | undefined)?.level))
+  const found = await inspectMongodb({ url })
   t.same([...readConcerns], [found.reachable && found.kind === 'one server' ? 'local' : 'majority'])
-  t.ok(of('find') > 5 && of('insert') === 6 && of('update') === 3 && of('delete') === 1)
+  t.equal(of('delete').length, shardsOf('entries', keysAt(0)))
+}
+
+t.test('commands - every one names its keys or key ranges, and those of a tick go together', { skip: server === undefined ? mongodbMissing : false }, async t => {
+  await checkCommands(t, server?.url ?? '')
 })
+
+for (const version of mongosVersions) {
+  t.test(`commands - the same on two shards, MongoDB ${version}`, async t => { await checkCommands(t, (await startMongosDouble(t, { version })).url) })
+}

@@ -31,7 +31,7 @@ t.test('start - an unreachable server is retried with a line in the log each tim
   const proxy = await startTcpProxy(t, server?.port ?? 0)
   await proxy.cut()
   const lines: string[] = []
-  const store = await openMongodbStore({ url: throughProxy(proxy.port), log: { info: () => {}, warn: (_, text) => { lines.push(text) } } })
+  const store = await openMongodbStore({ url: throughProxy(proxy.port), log: { ...silentLog, warn: (_: object, text: string) => { lines.push(text) } } })
   t.teardown(async () => { await store.close() })
   const stream = freshStream()
   t.equal(store.status().reachable, false)
@@ -169,7 +169,7 @@ t.test('hanging driver - a heartbeat that never ends, as where a server goes awa
   const events: unknown[] = []
   const store = await openMongodbStore({
     url: throughProxy(proxy.port) + '&heartbeatFrequencyMS=500&connectTimeoutMS=500',
-    log: { info: () => {}, warn: fields => { events.push((fields as { event?: string }).event) } }
+    log: { ...silentLog, warn: (fields: { event?: string }) => { events.push(fields.event) } }
   })
   t.teardown(async () => { await store.close() })
   const stream = freshStream()

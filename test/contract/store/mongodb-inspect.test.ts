@@ -1,10 +1,11 @@
 import { MongoClient } from 'mongodb'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { collectionNames } from '../../../shared/store/store.js'
 import { inspectMongodb } from '../../../shared/store/mongodb-inspect.js'
 import { openMongodbStore } from '../../../shared/store/mongodb-store.js'
 import { mongodbMissing, startMongodbServer } from '../../helpers/mongodb-server.js'
 import { silentLog } from '../../helpers/mongodb-store.js'
+import { mongosVersions, startMongosDouble } from '../../helpers/mongos-double.js'
 
 const server = await startMongodbServer(t)
 const skip = server === undefined ? mongodbMissing : false
@@ -36,16 +37,22 @@ t.test('inspection - a clock that differs, and a server that is not there', { sk
   await t.rejects(inspectMongodb({ url: 'mongodb://' }))
 })
 
-t.test('mongos - every collection is sharded by its key and spread over all shards', { skip: skip === false && server?.cannotShow.includes('mongos') === true ? 'needs a mongos' : skip }, async t => {
+async function checkSharded (t: Test, url: string): Promise<void> {
   const stores = await Promise.all([openMongodbStore({ url, log: silentLog }), openMongodbStore({ url, log: silentLog })])
   t.teardown(async () => { await Promise.all(stores.map(async store => { await store.close() })) })
   const found = await inspectMongodb({ url })
   if (!found.reachable) throw new Error('not reachable', { cause: found.cause })
+  t.equal(found.kind, 'mongos')
   for (const { shardKey, chunksByShard } of found.collections) {
     t.equal(shardKey, '{"_id":1}')
     t.same(Object.keys(chunksByShard).sort(), found.shards)
   }
-})
+}
+
+t.test('mongos - every collection is sharded by its key and spread over all shards', { skip: skip === false && server?.cannotShow.includes('mongos') === true ? 'needs a mongos' : skip }, async t => { await checkSharded(t, url) })
+for (const version of mongosVersions) {
+  t.test(`mongos - the same on the double of ${version}`, async t => { await checkSharded(t, (await startMongosDouble(t, { version })).url) })
+}
 
 t.test('TTL - the server deletes what is due', { skip: skip === false && server?.cannotShow.includes('ttl') === true ? 'needs a server with TTL indexes' : skip }, async t => {
   const store = await openMongodbStore({ url, log: silentLog })
