@@ -2,7 +2,7 @@ import { createLog } from '../../shared/log.js'
 import { createMetrics, createProcessMetrics } from '../../shared/metrics.js'
 import { readNodeSettings } from '../../shared/settings/config.js'
 import { redacted, secretsOf } from '../../shared/settings/redacted.js'
-import { openMongodbStore } from '../../shared/store/mongodb-store.js'
+import { beginMongodbStore } from '../../shared/store/mongodb-store.js'
 import { createNatsBus } from '../dispatch/nats-bus.js'
 import { startNode, type RunningNode } from '../notifications/start.js'
 import type { Terminal } from './command.js'
@@ -24,7 +24,8 @@ export async function runNode (argv: readonly string[], terminal: Terminal): Pro
       log.info({ event: 'starting', version, settings: redacted(settings) }, 'starting')
       const processMetrics = createProcessMetrics()
       lifecycle.add({ name: 'process metrics', close: () => { processMetrics.close() } })
-      const store = await openMongodbStore({ url: mongodbUrl, log })
+      // Not awaited: probes are answered while it is prepared.
+      const { store } = beginMongodbStore({ url: mongodbUrl, log })
       lifecycle.add({ name: 'store', close: async () => { await store.close() } })
       const bus = createNatsBus({ url: natsUrl, name: 'gatepost node', role: 'node', log, ...defined({ creds: natsCreds }) })
       lifecycle.add({ name: 'bus', close: async () => { await bus.close() } })

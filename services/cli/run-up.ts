@@ -14,8 +14,8 @@ import { redacted, secretsOf } from '../../shared/settings/redacted.js'
 import { keepSecret } from '../../shared/settings/secret-file.js'
 import type { AuthSettings, UpSettings } from '../../shared/settings/settings.js'
 import { openLmdbStore } from '../../shared/store/lmdb-store.js'
-import { openMongodbStore } from '../../shared/store/mongodb-store.js'
-import type { Store } from '../../shared/store/store.js'
+import { beginMongodbStore } from '../../shared/store/mongodb-store.js'
+import { storeCheck, type Store } from '../../shared/store/store.js'
 import type { Terminal } from './command.js'
 import { defined } from './defined.js'
 import { firstNodePort, startOnFreePort } from './free-port.js'
@@ -76,7 +76,8 @@ async function startAll ({ settings, keys, log, lifecycle }: StartOptions): Prom
     natsPrefix,
     log: log.child({ part: 'gate' }),
     metrics,
-    connections
+    connections,
+    alsoNeeds: () => ({ store: storeCheck(store.status()) })
   })
   lifecycle.add({ name: 'gate', close: gate.close })
   await Promise.all(started.map(async node => { await untilReady(node.url) }))
@@ -88,7 +89,7 @@ const startOn = async (from: number, start: (port: number) => Promise<RunningNod
   from === 0 ? await start(0) : await startOnFreePort(host, from, start)
 
 async function openStore ({ mongodbUrl, natsUrl, dataDir }: UpSettings, log: Log): Promise<Store> {
-  if (mongodbUrl !== undefined) return await openMongodbStore({ url: mongodbUrl, log })
+  if (mongodbUrl !== undefined) return beginMongodbStore({ url: mongodbUrl, log }).store
   if (natsUrl !== undefined) {
     log.warn({ event: 'store-not-shared' }, 'GATEPOST_NATS_URL is set and GATEPOST_MONGODB_URL is not: nodes of other processes on this NATS do not see what this one stores')
   }

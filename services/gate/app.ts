@@ -3,7 +3,7 @@ import type { Clock } from '../../shared/clock.js'
 import type { Connections } from '../../shared/http/connections.js'
 import { createApp, type App } from '../../shared/http/create-app.js'
 import { documentApi } from '../../shared/http/document-api.js'
-import { serveProbes } from '../../shared/http/probes.js'
+import { serveProbes, type ProbeOptions } from '../../shared/http/probes.js'
 import { createTicketSigner } from '../../shared/identity/sign.js'
 import type { TokenVerifier } from '../../shared/identity/verify.js'
 import type { Log } from '../../shared/log.js'
@@ -36,11 +36,13 @@ export interface GateAppOptions {
   readonly log: Log
   readonly metrics: Metrics
   readonly connections?: Connections | undefined
+  /** What else Gate waits for before it is ready, in the form of a probe's checks: what lives in the same process. */
+  readonly alsoNeeds?: ProbeOptions['checks'] | undefined
 }
 
 const bodyLimitBytes = 256 * 1024
 
-export async function createGateApp ({ version, secret, demoSecret, rateProducerPerMinute, tokens, dispatch, rings, clock, log, metrics, connections }: GateAppOptions): Promise<App> {
+export async function createGateApp ({ version, secret, demoSecret, rateProducerPerMinute, tokens, dispatch, rings, clock, log, metrics, connections, alsoNeeds = () => ({}) }: GateAppOptions): Promise<App> {
   const app = await createApp({ log, metrics, bodyLimitBytes, connections })
   await documentApi(app, {
     title: 'Gatepost Gate',
@@ -52,9 +54,10 @@ export async function createGateApp ({ version, secret, demoSecret, rateProducer
   })
   serveProbes(app, {
     metrics,
-    checks: () => ({
+    checks: async () => ({
       dispatch: dispatch.isConnected || 'not connected',
-      members: dispatch.hasSettled || 'has not heard a whole round of heartbeats yet'
+      members: dispatch.hasSettled || 'has not heard a whole round of heartbeats yet',
+      ...await alsoNeeds()
     })
   })
   metrics.gauge('dispatch_connected', '1 where the link to the nodes is there, else 0.', () => dispatch.isConnected ? 1 : 0)

@@ -8,7 +8,7 @@ import { createMetrics, type Metrics } from '../../shared/metrics.js'
 import type { AuthSettings } from '../../shared/settings/settings.js'
 import type { Bus } from '../dispatch/bus.js'
 import { createDispatch, type DispatchOptions } from '../dispatch/create-dispatch.js'
-import { createGateApp } from './app.js'
+import { createGateApp, type GateAppOptions } from './app.js'
 import { createMemberRings } from './member-rings.js'
 
 export interface GateOptions {
@@ -30,6 +30,7 @@ export interface GateOptions {
   readonly connections?: Connections
   readonly clock?: Clock
   readonly intervals?: NonNullable<DispatchOptions['intervals']>
+  readonly alsoNeeds?: GateAppOptions['alsoNeeds']
 }
 
 export interface Gate {
@@ -41,7 +42,7 @@ export interface Gate {
 const settlePollMs = 20
 
 /** Listens at once, so that `/readyz` can say what is missing; resolves when it knows the members. */
-export async function startGate ({ settings, bus, natsPrefix, log, metrics: givenMetrics, connections, clock = createClock(), intervals }: GateOptions): Promise<Gate> {
+export async function startGate ({ settings, bus, natsPrefix, log, metrics: givenMetrics, connections, clock = createClock(), intervals, alsoNeeds }: GateOptions): Promise<Gate> {
   const { host, port, secret, auth, isDemo, rateProducerPerMinute, version, busUnsigned } = settings
   const tokens = createTokenVerifier({ secret, auth, now: clock.now, log })
   const demoSecret = isDemo && auth.kind === 'secret' ? auth.secret : undefined
@@ -49,7 +50,7 @@ export async function startGate ({ settings, bus, natsPrefix, log, metrics: give
   const metrics = givenMetrics ?? createMetrics()
   const dispatch = createDispatch({ bus, prefix: natsPrefix, secret, unsigned: busUnsigned, clock, log, ...intervals !== undefined && { intervals } })
   const rings = createMemberRings(dispatch)
-  const app = await createGateApp({ version, secret, demoSecret, rateProducerPerMinute, tokens, dispatch, rings, clock, log, metrics, connections })
+  const app = await createGateApp({ version, secret, demoSecret, rateProducerPerMinute, tokens, dispatch, rings, clock, log, metrics, connections, alsoNeeds })
 
   let closing: Promise<void> | undefined
   const close = async (): Promise<void> => {
