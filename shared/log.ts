@@ -4,6 +4,7 @@
  */
 import { pino, type Logger } from 'pino'
 import { isColorSupported, prettyFactory } from 'pino-pretty'
+import { openPipe } from './log-pipe.js'
 
 export type Log = Logger
 export type LogLevel = 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent'
@@ -21,9 +22,9 @@ export interface LogOptions {
 
 const secretFields = ['secret', 'authorization', 'cookie', 'ticket', 'token', 'password']
 
-/** `gatepost` logs through this and its children only; writes are synchronous, so a fatal line is out before the exit. */
+/** `gatepost` logs through this and its children only; writes are synchronous, so a fatal line is out before the exit (but see log-pipe.ts). */
 export function createLog ({ level, isPretty = process.stdout.isTTY, destination, secrets = [] }: LogOptions): Log {
-  const out = destination ?? pino.destination({ fd: 1, sync: true })
+  const out = destination ?? openPipe(1) ?? pino.destination({ fd: 1, sync: true })
   const stream = isPretty ? prettyTo(out) : out
   return pino({
     level,

@@ -1,6 +1,10 @@
 /** SIGTERM: an end within the drain's time and 2 s, whatever clients do, and said to the others (docs/operations.md "Scaling"). */
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { closeSync, constants, openSync, readSync } from 'node:fs'
+import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { startCluster, startEmbedded, type Deployment } from '../helpers/deployment.js'
+import { bin, startCluster, startEmbedded, tempDir, type Deployment } from '../helpers/deployment.js'
 import { findMongodb, mongodbMissing } from '../helpers/mongodb-server.js'
 import { findNatsServer, natsMissing } from '../helpers/nats-server.js'
 import { assign, openSocket, producerOf, request, type Session } from '../helpers/raw-client.js'
@@ -38,6 +42,34 @@ for (const nodes of [1, 2]) {
     t.match(site.log(), /"event":"stopped"/)
   })
 }
+
+t.test('ending - with a log that nobody reads any more', async t => {
+  const dir = await tempDir(t)
+  const pipe = join(dir, 'log')
+  execFileSync('mkfifo', [pipe])
+  // Both ends of it: reads and writes do not wait for another.
+  const reader = openSync(pipe, constants.O_RDONLY | constants.O_NONBLOCK)
+  t.teardown(() => { closeSync(reader) })
+  const writer = openSync(pipe, constants.O_WRONLY)
+  const child = spawn(process.execPath, [bin, 'up', '--port', '0', '--log-level', 'debug'], { cwd: dir, stdio: ['ignore', writer, 'ignore'] })
+  closeSync(writer)
+  t.teardown(() => { child.kill('SIGKILL') })
+  const ended = once(child, 'exit')
+  const read = (): string => {
+    const bytes = Buffer.alloc(65_536)
+    try { return bytes.toString('utf8', 0, readSync(reader, bytes)) } catch { return '' }
+  }
+  let log = ''
+  await until('ready', () => (log += read()).includes('"event":"ready"'))
+  const url = /"event":"ready","url":"([^"]+)"/.exec(log)?.[1] ?? ''
+  // More than a pipe holds.
+  for (let i = 0; i < 6_000; i += 100) await Promise.all(Array.from({ length: 100 }, async () => { await (await fetch(`${url}/livez?${'x'.repeat(200)}`)).text() }))
+  t.equal((await fetch(`${url}/livez`)).status, 200, 'it goes on')
+  child.kill('SIGTERM')
+  const begun = performance.now()
+  t.same(await ended, [0, null])
+  t.ok(performance.now() - begun < 4_000, 'and ends')
+})
 
 t.test('ending - a node in a rolling stop, with clients that have stopped reading', { skip: missing }, async t => {
   const drainMs = 2_000
