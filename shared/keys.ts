@@ -9,6 +9,7 @@
  * | state | `u:USER` | `b` | the fold's base: watermarks, where the fold stands |
  * | state | `u:USER` | `c` | unread counts of the own stream, by segment |
  * | state | `u:USER` | `m` + group | a membership, as its user sees it |
+ * | state | `u:USER` | `g` | which groups came by tokens, and by how new a one |
  * | state | `u:USER` | `p` + seq | marks of single messages from that seq on |
  * | state | `g:GROUP` | `m` + user | the same membership, as the group lists it |
  * | claims | scope + sender | `k` + hash of the idempotency key | a claim |
@@ -48,6 +49,7 @@ export const entriesBefore = (stream: StreamId, seq: number): KeyRange => ({ fro
 
 export const stateBaseKey = (userStream: StreamId): string => ownerPrefix(userStream) + 'b'
 export const countsKey = (userStream: StreamId): string => ownerPrefix(userStream) + 'c'
+export const claimedGroupsKey = (userStream: StreamId): string => ownerPrefix(userStream) + 'g'
 export const markPieceKey = (userStream: StreamId, fromSeq: number): string => ownerPrefix(userStream) + 'p' + encodeTime(fromSeq)
 /** A membership under its owner: the user's stream (member = group name) or the group's stream (member = user name). */
 export const membershipKey = (owner: StreamId, member: string): string => ownerPrefix(owner) + 'm' + member

@@ -11,13 +11,23 @@ export type MessageId = Branded<string, 'MessageId'>
 /** `u:USER`, `g:GROUP`, `all`, or `n:NODE` (a node's own log, never shown to a reader). */
 export type StreamId = Branded<string, 'StreamId'>
 
-export const maxNameCodePoints = 128
+const maxNameCodePoints = 128
+/** As long as OpenID Connect lets a `sub` be. */
+const maxUserNameCodePoints = 255
 
 /** 1 to 128 code points, well-formed, no control character (Cc): what docs/protocol.md calls a name. */
-export function isName (value: unknown): value is string {
-  if (typeof value !== 'string' || value.length === 0 || value.length > 2 * maxNameCodePoints) return false
+export const isName = (value: unknown): value is string => isText(value, maxNameCodePoints)
+/** The same with up to 255 code points: a user, a producer or an admin. */
+export const isUserName = (value: unknown): value is string => isText(value, maxUserNameCodePoints)
+
+/** What the two take, in words. */
+export const nameTakes = 'a name: 1 to 128 Unicode characters, none of them a control character'
+export const userNameTakes = 'a name: 1 to 255 Unicode characters, none of them a control character'
+
+function isText (value: unknown, maxCodePoints: number): value is string {
+  if (typeof value !== 'string' || value.length === 0 || value.length > 2 * maxCodePoints) return false
   if (/\p{Cc}/u.test(value) || !value.isWellFormed()) return false
-  return value.length <= maxNameCodePoints || [...value].length <= maxNameCodePoints
+  return value.length <= maxCodePoints || [...value].length <= maxCodePoints
 }
 
 export const allStream = 'all' as StreamId
@@ -29,8 +39,7 @@ export const nodeLogStream = (node: string): StreamId => `n:${node}` as StreamId
 export function parseStream (text: string): { kind: 'user' | 'group', name: string } | { kind: 'all' } | undefined {
   if (text === allStream) return { kind: 'all' }
   const name = text.slice(2)
-  if (!isName(name)) return undefined
-  if (text.startsWith('u:')) return { kind: 'user', name }
-  if (text.startsWith('g:')) return { kind: 'group', name }
+  if (text.startsWith('u:') && isUserName(name)) return { kind: 'user', name }
+  if (text.startsWith('g:') && isName(name)) return { kind: 'group', name }
   return undefined
 }

@@ -5,7 +5,7 @@
 import { Type, type Static, type TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { refusal } from './errors.js'
-import { isName } from './names.js'
+import { isName, isUserName, nameTakes, userNameTakes } from './names.js'
 
 export type Validate<S extends TSchema> = (value: unknown, field?: string) => Static<S>
 
@@ -61,7 +61,11 @@ function takes (schema: TSchema | undefined): string {
   return description ?? (type === undefined ? 'another value' : `a value of type ${type}`)
 }
 
-/** A name of a user, group, topic or category. */
-export const Name = (what: string): ReturnType<typeof Type.Refine<ReturnType<typeof Type.String>>> => Type.Refine(
-  Type.String({ description: `${what}: 1 to 128 Unicode characters, none of them a control character`, minLength: 1 }),
-  isName, () => 'must be a name')
+const named = (what: string, isOne: (value: unknown) => value is string, takes: string): NamedSchema =>
+  Type.Refine(Type.String({ description: `${what}: ${takes.replace('a name: ', '')}`, minLength: 1 }), isOne, () => 'must be a name')
+type NamedSchema = ReturnType<typeof Type.Refine<ReturnType<typeof Type.String>>>
+
+/** A name of a group, topic or category. */
+export const Name = (what: string): NamedSchema => named(what, isName, nameTakes)
+/** A name of a user. */
+export const UserName = (what = 'a user'): NamedSchema => named(what, isUserName, userNameTakes)

@@ -26,7 +26,7 @@ import { version } from './version.js'
 export async function runUp (argv: readonly string[], terminal: Terminal): Promise<number> {
   const settings = readUpSettings(argv, terminal.surroundings)
   const secret = settings.secret ?? keepSecret(settings.dataDir)
-  const keys = { secret, auth: settings.auth ?? { kind: 'secret', secret } as const }
+  const keys = { secret, acceptSecrets: settings.acceptSecrets, auth: { ...settings.auth ?? { kind: 'secret', secret } as const, rules: settings.rules } }
   const log = createLog({ level: settings.logLevel, secrets: secretsOf(keys) })
   return await runService({
     log,
@@ -43,10 +43,11 @@ export async function runUp (argv: readonly string[], terminal: Terminal): Promi
   })
 }
 
-interface StartOptions { settings: UpSettings, keys: { secret: string, auth: AuthSettings }, log: Log, lifecycle: Lifecycle }
+interface Keys { secret: string, acceptSecrets: readonly string[], auth: AuthSettings }
+interface StartOptions { settings: UpSettings, keys: Keys, log: Log, lifecycle: Lifecycle }
 
 async function startAll ({ settings, keys, log, lifecycle }: StartOptions): Promise<{ url: string }> {
-  const { host, port, nodes, natsPrefix, isDemo } = settings
+  const { host, port, origins, nodes, natsPrefix, isDemo } = settings
   const processMetrics = createProcessMetrics()
   lifecycle.add({ name: 'process metrics', close: () => { processMetrics.close() } })
   const store = await openStore(settings, log)
@@ -71,7 +72,7 @@ async function startAll ({ settings, keys, log, lifecycle }: StartOptions): Prom
   const bus = openBus('gate', 'gate')
   const metrics = createMetrics({ processMetrics })
   const gate = await startGate({
-    settings: { host, port, ...keys, isDemo, busUnsigned: settings.busUnsigned, version, ...defined({ rateProducerPerMinute: settings.rateProducerPerMinute }) },
+    settings: { host, port, origins, ...keys, isDemo, busUnsigned: settings.busUnsigned, version, ...defined({ rateProducerPerMinute: settings.rateProducerPerMinute }) },
     bus,
     natsPrefix,
     log: log.child({ part: 'gate' }),
@@ -107,13 +108,13 @@ function busOpener ({ natsUrl, natsCreds }: UpSettings, log: Log, lifecycle: Lif
   }
 }
 
-interface OneNode { settings: UpSettings, keys: { secret: string, auth: AuthSettings }, log: Log, number: number, nodePort: number, store: Store, bus: Bus, processMetrics: ProcessMetrics, connections: Connections }
+interface OneNode { settings: UpSettings, keys: Keys, log: Log, number: number, nodePort: number, store: Store, bus: Bus, processMetrics: ProcessMetrics, connections: Connections }
 
 async function startOneNode ({ settings, keys, log, number, nodePort, store, bus, processMetrics, connections }: OneNode): Promise<RunningNode> {
-  const { host, nodes, nodeId, nodeWeight, publicUrl, retentionMs, drainMs, rateUserPerMinute, natsPrefix, busUnsigned } = settings
+  const { host, origins, nodes, nodeId, nodeWeight, publicUrl, retentionMs, drainMs, rateUserPerMinute, natsPrefix, busUnsigned } = settings
   const ownId = nodeId === undefined || nodes === 1 ? nodeId : `${nodeId}-${number}`
   return await startNode({
-    settings: { host, port: nodePort, nodeWeight, ...keys, retentionMs, drainMs, busUnsigned, version, ...defined({ publicUrl, nodeId: ownId, rateUserPerMinute }) },
+    settings: { host, port: nodePort, origins, nodeWeight, ...keys, retentionMs, drainMs, busUnsigned, version, ...defined({ publicUrl, nodeId: ownId, rateUserPerMinute }) },
     store,
     bus,
     natsPrefix,

@@ -3,6 +3,7 @@ import { tokenSchema } from '../../shared/settings/catalogue.js'
 import { readTokenSettings } from '../../shared/settings/config.js'
 import { SettingsError } from '../../shared/settings/fault.js'
 import { readKeptSecret } from '../../shared/settings/secret-file.js'
+import { secretTakes } from '../../shared/settings/secret-quality.js'
 import type { Command } from './command.js'
 
 export const token: Command = {
@@ -10,7 +11,7 @@ export const token: Command = {
   summary: 'prints a token signed with GATEPOST_SECRET',
   about: [
     'The token is printed alone on stdout. Without GATEPOST_SECRET it is signed with the secret that `gatepost up` keeps in the data folder.',
-    "Users' tokens are accepted where no GATEPOST_AUTH_* is set on Gate and nodes; those of producers and admins always."
+    "Users' tokens are accepted where the site has no key of its own (GATEPOST_AUTH_SECRET, _PUBLIC_KEY, _JWKS_URL); those of producers and admins always. A user's token carries what GATEPOST_AUTH_AUDIENCE, _ISSUER and _TYP ask for."
   ],
   schema: tokenSchema,
   examples: [
@@ -19,12 +20,12 @@ export const token: Command = {
     { line: 'npx gatepost token --sub ann --groups staff,berlin', does: 'a token for a user, who is then in two groups' }
   ],
   run: async (argv, { surroundings, stdout }) => {
-    const { secret: given, dataDir, sub, scopes, groups, ttlMs } = readTokenSettings(argv, surroundings)
+    const { secret: given, dataDir, sub, scopes, groups, ttlMs, rules } = readTokenSettings(argv, surroundings)
     const secret = given ?? readKeptSecret(dataDir)
     if (secret === undefined) {
-      throw new SettingsError([{ setting: 'GATEPOST_SECRET', origin: undefined, got: `nothing, and \`gatepost up\` has kept none in ${dataDir}`, takes: 'a text of at least 32 bytes' }])
+      throw new SettingsError([{ setting: 'GATEPOST_SECRET', origin: undefined, got: `nothing, and \`gatepost up\` has kept none in ${dataDir}`, takes: secretTakes }])
     }
-    stdout(signToken({ secret, sub, scopes, groups, ttlMs }) + '\n')
+    stdout(signToken({ secret, sub, scopes, groups, ttlMs, rules }) + '\n')
     return 0
   }
 }

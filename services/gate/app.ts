@@ -3,6 +3,7 @@ import type { Clock } from '../../shared/clock.js'
 import type { Connections } from '../../shared/http/connections.js'
 import { createApp, type App } from '../../shared/http/create-app.js'
 import { documentApi } from '../../shared/http/document-api.js'
+import type { Origins } from '../../shared/http/origins.js'
 import { serveProbes, type ProbeOptions } from '../../shared/http/probes.js'
 import { createTicketSigner } from '../../shared/identity/sign.js'
 import type { TokenVerifier } from '../../shared/identity/verify.js'
@@ -17,17 +18,18 @@ import type { MemberRings } from './member-rings.js'
 import { servePages } from './pages.js'
 import { serveAssign } from './routes/assign.js'
 import { serveGroups } from './routes/groups.js'
-import { serveLogin } from './routes/login.js'
+import { serveLogin, type LoginOptions } from './routes/login.js'
 import { serveMessages } from './routes/messages.js'
 import { serveNodes } from './routes/nodes.js'
 import { serveUsers } from './routes/users.js'
 
 export interface GateAppOptions {
   readonly version: string
+  readonly origins: Origins
   /** Signs tickets. */
   readonly secret: string
-  /** Signs the demo's users; absent = no demo. */
-  readonly demoSecret: string | undefined
+  /** Signs the demo's users; undefined = no demo. */
+  readonly demo: Pick<LoginOptions, 'secret' | 'rules'> | undefined
   readonly rateProducerPerMinute: number | undefined
   readonly tokens: Pick<TokenVerifier, 'verify'>
   readonly dispatch: Dispatch
@@ -42,8 +44,8 @@ export interface GateAppOptions {
 
 const bodyLimitBytes = 256 * 1024
 
-export async function createGateApp ({ version, secret, demoSecret, rateProducerPerMinute, tokens, dispatch, rings, clock, log, metrics, connections, alsoNeeds = () => ({}) }: GateAppOptions): Promise<App> {
-  const app = await createApp({ log, metrics, bodyLimitBytes, connections })
+export async function createGateApp ({ version, origins, secret, demo, rateProducerPerMinute, tokens, dispatch, rings, clock, log, metrics, connections, alsoNeeds = () => ({}) }: GateAppOptions): Promise<App> {
+  const app = await createApp({ log, metrics, bodyLimitBytes, connections, origins })
   await documentApi(app, {
     title: 'Gatepost Gate',
     version,
@@ -74,7 +76,7 @@ export async function createGateApp ({ version, secret, demoSecret, rateProducer
   serveNodes(app, { access, dispatch, rings })
   serveUsers(app, { access, dispatch })
   serveGroups(app, { access, askInTurn, rings })
-  if (demoSecret !== undefined) serveLogin(app, { secret: demoSecret, now: clock.now })
-  await servePages(app, { isDemo: demoSecret !== undefined })
+  if (demo !== undefined) serveLogin(app, { ...demo, now: clock.now })
+  await servePages(app, { isDemo: demo !== undefined })
   return app
 }

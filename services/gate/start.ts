@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { createClock, type Clock } from '../../shared/clock.js'
 import type { Connections } from '../../shared/http/connections.js'
+import { createOrigins } from '../../shared/http/origins.js'
 import { listenOn } from '../../shared/http/listen.js'
 import { createTokenVerifier } from '../../shared/identity/verify.js'
 import type { Log } from '../../shared/log.js'
@@ -15,7 +16,10 @@ export interface GateOptions {
   readonly settings: {
     readonly host: string
     readonly port: number
+    /** As GATEPOST_ORIGINS has them; all where it is missing. */
+    readonly origins?: readonly string[] | undefined
     readonly secret: string
+    readonly acceptSecrets?: readonly string[] | undefined
     readonly busUnsigned?: DispatchOptions['unsigned']
     readonly auth: AuthSettings
     readonly isDemo: boolean
@@ -43,14 +47,15 @@ const settlePollMs = 20
 
 /** Listens at once, so that `/readyz` can say what is missing; resolves when it knows the members. */
 export async function startGate ({ settings, bus, natsPrefix, log, metrics: givenMetrics, connections, clock = createClock(), intervals, alsoNeeds }: GateOptions): Promise<Gate> {
-  const { host, port, secret, auth, isDemo, rateProducerPerMinute, version, busUnsigned } = settings
-  const tokens = createTokenVerifier({ secret, auth, now: clock.now, log })
-  const demoSecret = isDemo && auth.kind === 'secret' ? auth.secret : undefined
-  if (isDemo && demoSecret === undefined) log.warn({ event: 'demo-off' }, "GATEPOST_DEMO: off, since the site's own key signs its users and Gate has only the public half")
+  const { host, port, origins, secret, acceptSecrets, auth, isDemo, rateProducerPerMinute, version, busUnsigned } = settings
+  const tokens = createTokenVerifier({ secret, acceptSecrets, auth, now: clock.now, log })
+  const demo = isDemo && auth.kind === 'secret' ? { secret: auth.secret, rules: auth.rules } : undefined
+  if (demo !== undefined) log.warn({ event: 'demo-on' }, 'GATEPOST_DEMO: on, so whoever reaches this Gate can be any user; not for a site that others reach')
+  else if (isDemo) log.warn({ event: 'demo-off' }, "GATEPOST_DEMO: off, since the site's own key signs its users and Gate has only the public half")
   const metrics = givenMetrics ?? createMetrics()
-  const dispatch = createDispatch({ bus, prefix: natsPrefix, secret, unsigned: busUnsigned, clock, log, ...intervals !== undefined && { intervals } })
+  const dispatch = createDispatch({ bus, prefix: natsPrefix, secret, acceptedSecrets: acceptSecrets, unsigned: busUnsigned, clock, log, ...intervals !== undefined && { intervals } })
   const rings = createMemberRings(dispatch)
-  const app = await createGateApp({ version, secret, demoSecret, rateProducerPerMinute, tokens, dispatch, rings, clock, log, metrics, connections, alsoNeeds })
+  const app = await createGateApp({ version, origins: createOrigins(origins ?? ['*']), secret, demo, rateProducerPerMinute, tokens, dispatch, rings, clock, log, metrics, connections, alsoNeeds })
 
   let closing: Promise<void> | undefined
   const close = async (): Promise<void> => {

@@ -5,12 +5,13 @@
  */
 import type { Clock } from '../../shared/clock.js'
 import { GatepostError } from '../../shared/errors.js'
-import { createTicketVerifier, createTokenVerifier, type Ticket, type TokenVerifier } from '../../shared/identity/verify.js'
+import { createTicketVerifier, type Ticket } from '../../shared/identity/ticket.js'
+import { createTokenVerifier, type TokenVerifier } from '../../shared/identity/verify.js'
 import { ownerRange } from '../../shared/keys.js'
 import type { Log } from '../../shared/log.js'
 import type { NodeId, StreamId, UserId } from '../../shared/names.js'
 import { createRateLimit } from '../../shared/rate-limit.js'
-import type { AuthSettings } from '../../shared/settings/settings.js'
+import { noRules, type AuthSettings } from '../../shared/settings/settings.js'
 import { placeOfEntry, type EntryDoc, type Store } from '../../shared/store/store.js'
 import type { Dispatch } from '../dispatch/dispatch.js'
 import { entriesFrame } from './delivery/frame.js'
@@ -73,6 +74,7 @@ export interface NodeCoreOptions {
   readonly clock: Clock
   readonly log: Log
   readonly secret: string
+  readonly acceptSecrets?: readonly string[] | undefined
   readonly auth: AuthSettings
   readonly retentionMs: number
   readonly rateUserPerMinute: number | undefined
@@ -92,7 +94,7 @@ const lookAgainMs = 15_000
 const maxLagMs = 2_000
 
 export function createNodeCore (options: NodeCoreOptions): NodeCore {
-  const { nodeId, store, dispatch, clock, log, secret, auth, retentionMs, rateUserPerMinute, isDraining, eventLoopLagMs, observeAppend, ownerOf, beforeStoring, rules } = options
+  const { nodeId, store, dispatch, clock, log, secret, acceptSecrets, auth, retentionMs, rateUserPerMinute, isDraining, eventLoopLagMs, observeAppend, ownerOf, beforeStoring, rules } = options
   const { now } = clock
   const heads = createHeads({ store, now })
   const views = createUserViews({ store, heads, now })
@@ -178,11 +180,11 @@ export function createNodeCore (options: NodeCoreOptions): NodeCore {
   })
 
   const marks = createMarks({ store, clock, heads, views, append, retentionMs })
-  const groups = createGroups({ store, clock, heads, views, append, retentionMs })
+  const groups = createGroups({ store, clock, heads, views, append, retentionMs, way: (auth.rules ?? noRules).groups })
   const recall = createRecall({ store, clock, views, append, retentionMs })
   const pages = createInboxPages({ store, heads, views, now })
-  const verifyTicket = createTicketVerifier({ secret, nodeId, now })
-  const tokens = createTokenVerifier({ secret, auth, now, log })
+  const verifyTicket = createTicketVerifier({ secret, acceptSecrets, nodeId, now })
+  const tokens = createTokenVerifier({ secret, acceptSecrets, auth, now, log })
   const joined = new WeakSet<Ticket>()
   const rate = rateUserPerMinute === undefined ? undefined : createRateLimit({ perMinute: rateUserPerMinute, now })
   let messages = 0
@@ -199,8 +201,9 @@ export function createNodeCore (options: NodeCoreOptions): NodeCore {
     nodeId, store, now, log, heads, appender, handOver, views, hub, look, persist, users, topics, unread, pages, marks, groups, recall, isDraining, verifyTicket, postAll,
     verifyToken: tokens.verify,
     joinByTicket: ticket => {
-      if (ticket.groups.length === 0 || joined.has(ticket)) return undefined
-      return groups.joinByToken(ticket.user as UserId, ticket.groups, ticket.userTokenIssuedAt).then(() => { joined.add(ticket) })
+      if (ticket.groups === undefined || joined.has(ticket)) return undefined
+      const { user, groups: named, userTokenIssuedAt: issuedAt, userTokenAheadMs: aheadMs } = ticket
+      return groups.takeToken(user as UserId, { groups: named, issuedAt, aheadMs }).then(() => { joined.add(ticket) })
     },
     postByUser: (user, outgoing) => {
       if (rate === undefined) return postAll(`u:${user}`, outgoing)

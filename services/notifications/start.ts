@@ -6,6 +6,7 @@ import { answerNodeRequests } from '../../shared/contract/node-requests.js'
 import type { Connections } from '../../shared/http/connections.js'
 import { createApp } from '../../shared/http/create-app.js'
 import { documentApi } from '../../shared/http/document-api.js'
+import { createOrigins } from '../../shared/http/origins.js'
 import { listenOn } from '../../shared/http/listen.js'
 import { serveProbes } from '../../shared/http/probes.js'
 import type { Log } from '../../shared/log.js'
@@ -36,7 +37,10 @@ export interface NodeOptions {
     readonly publicUrl?: string | undefined
     readonly nodeId?: string | undefined
     readonly nodeWeight: number
+    /** As GATEPOST_ORIGINS has them; all where it is missing. */
+    readonly origins?: readonly string[] | undefined
     readonly secret: string
+    readonly acceptSecrets?: readonly string[] | undefined
     readonly busUnsigned?: DispatchOptions['unsigned']
     readonly auth: AuthSettings
     readonly retentionMs: number
@@ -76,7 +80,8 @@ export async function startNode ({ settings, store, bus, natsPrefix, log: parent
   const made: { dispatch?: Dispatch, core?: NodeCore, placement?: Placement } = {}
   let isClosing = false
 
-  const app = await createApp({ log, metrics, bodyLimitBytes, connections })
+  const origins = createOrigins(settings.origins ?? ['*'])
+  const app = await createApp({ log, metrics, bodyLimitBytes, connections, origins })
   await documentApi(app, {
     title: 'Gatepost node',
     version: settings.version,
@@ -122,6 +127,7 @@ export async function startNode ({ settings, store, bus, natsPrefix, log: parent
     bus,
     prefix: natsPrefix,
     secret: settings.secret,
+    acceptedSecrets: settings.acceptSecrets,
     unsigned: settings.busUnsigned,
     clock,
     log,
@@ -147,7 +153,7 @@ export async function startNode ({ settings, store, bus, natsPrefix, log: parent
   })
   made.dispatch = dispatch
   const core = createNodeCore({
-    nodeId: id, store, dispatch, clock, log, secret: settings.secret, auth: settings.auth, retentionMs: settings.retentionMs, rateUserPerMinute: settings.rateUserPerMinute, isDraining, eventLoopLagMs: () => metrics.eventLoopLagMs, observeAppend: createAppendObserver(metrics), ownerOf: stream => made.placement?.ownerOf(stream), beforeStoring: nodeLog.beforeStoring, rules
+    nodeId: id, store, dispatch, clock, log, secret: settings.secret, acceptSecrets: settings.acceptSecrets, auth: settings.auth, retentionMs: settings.retentionMs, rateUserPerMinute: settings.rateUserPerMinute, isDraining, eventLoopLagMs: () => metrics.eventLoopLagMs, observeAppend: createAppendObserver(metrics), ownerOf: stream => made.placement?.ownerOf(stream), beforeStoring: nodeLog.beforeStoring, rules
   })
   made.core = core
   const { users, hub, look, persist } = core
@@ -160,7 +166,7 @@ export async function startNode ({ settings, store, bus, natsPrefix, log: parent
   dispatch.answer(handOverKind, async body => await handOver.serve(body as HandedEntries))
   const validateLookAt = createValidator(Type.Object({ streams: Type.Array(Type.String()) }))
   dispatch.answer('look-at', async body => { await lookout.lookAt(validateLookAt(body).streams as StreamId[]); return {} })
-  const sockets = createSocketServer({ core, httpServer: app.server, log })
+  const sockets = createSocketServer({ core, httpServer: app.server, origins, log })
   observeNode(metrics, { core, lookout })
 
   // A user's token ends and the user's socket with it.

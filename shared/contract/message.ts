@@ -4,7 +4,7 @@
  */
 import { Type, type Static } from 'typebox'
 import { GatepostError, refusal } from '../errors.js'
-import { createValidator, Name } from '../validate.js'
+import { createValidator, Name, UserName } from '../validate.js'
 
 export const maxMessageBytes = 64 * 1024
 export const maxDataLevels = 64
@@ -13,8 +13,8 @@ export const maxReceivers = 1_000
 
 const strict = { additionalProperties: false } as const
 
-export const ToUser = Type.Object({ user: Name('a user') }, strict)
-export const ToUsers = Type.Object({ users: Type.Array(Name('a user'), { minItems: 1, maxItems: maxReceivers, description: '1 to 1,000 users' }) }, strict)
+export const ToUser = Type.Object({ user: UserName() }, strict)
+export const ToUsers = Type.Object({ users: Type.Array(UserName(), { minItems: 1, maxItems: maxReceivers, description: '1 to 1,000 users' }) }, strict)
 export const ToGroup = Type.Object({ group: Name('a group') }, strict)
 export const ToTopic = Type.Object({
   topic: Name('a topic'),

@@ -28,6 +28,7 @@ import { createConnections, type Connections } from './connections.js'
 import { discardBody } from './discard-body.js'
 import { parseJson } from './parse-json.js'
 import { answerBrokenRequest, SchemaRefusal, toErrorResponse } from './error-response.js'
+import { createOrigins, type Origins } from './origins.js'
 
 export type App = FastifyInstance<RawServerDefault, IncomingMessage, ServerResponse, FastifyBaseLogger, TypeBoxTypeProvider>
 
@@ -38,6 +39,8 @@ export interface AppOptions {
   readonly bodyLimitBytes: number
   /** Those of the process, where it has several applications. */
   readonly connections?: Connections | undefined
+  /** Pages that may read answers; all where it is missing. */
+  readonly origins?: Origins | undefined
 }
 
 /** A token of 16 KiB and a name of 128 four-byte characters, percent-encoded, fit with room to spare. */
@@ -54,12 +57,21 @@ const idleTimeoutMs = 120_000
 const dataHeaders = {
   'cache-control': 'no-store',
   'x-content-type-options': 'nosniff',
-  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
-  // Tokens travel in a header of their own, never in cookies: any site may ask on behalf of whoever gave it a token.
-  'access-control-allow-origin': '*'
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'"
+}
+/** Tokens travel in a header of their own, never in cookies: any site may ask on behalf of whoever gave it a token. */
+const openHeaders = { ...dataHeaders, 'access-control-allow-origin': '*' }
+
+function headersFor ({ areAll, allowed }: Origins): (origin: string | undefined) => Readonly<Record<string, string>> {
+  if (areAll) return () => openHeaders
+  return origin => {
+    const answer = allowed(origin)
+    return answer === undefined ? { ...dataHeaders, vary: 'Origin' } : { ...dataHeaders, vary: 'Origin', 'access-control-allow-origin': answer }
+  }
 }
 
-export async function createApp ({ log, metrics, bodyLimitBytes, connections = createConnections({ log }) }: AppOptions): Promise<App> {
+export async function createApp ({ log, metrics, bodyLimitBytes, connections = createConnections({ log }), origins = createOrigins(['*']) }: AppOptions): Promise<App> {
+  const headersOf = headersFor(origins)
   const app = fastify({
     logger: false,
     bodyLimit: bodyLimitBytes,
@@ -71,9 +83,9 @@ export async function createApp ({ log, metrics, bodyLimitBytes, connections = c
     routerOptions: { maxParamLength: maxHeaderBytes },
     // What still arrives on open connections while the service closes is served, with `connection: close`.
     return503OnClosing: false,
-    frameworkErrors: (error, _request, reply) => {
+    frameworkErrors: (error, request, reply) => {
       // No hook runs for an address that cannot be decoded.
-      void reply.headers(dataHeaders)
+      void reply.headers(headersOf(request.headers.origin))
       void refuse(error, reply, log)
     },
     clientErrorHandler: answerBrokenRequest
@@ -94,7 +106,7 @@ export async function createApp ({ log, metrics, bodyLimitBytes, connections = c
   parseJsonOnly(app)
 
   app.addHook('onRequest', (request, reply, done) => {
-    void reply.headers(dataHeaders)
+    void reply.headers(headersOf(request.headers.origin))
     const startMs = performance.now()
     // For a hook onResponse Fastify puts two listeners on each answer and takes them off again.
     reply.raw.on('close', () => { if (reply.raw.writableFinished) answered(request, reply.statusCode, performance.now() - startMs) })
@@ -110,7 +122,7 @@ export async function createApp ({ log, metrics, bodyLimitBytes, connections = c
   // In a context of its own, so that its hook runs for preflights alone.
   await app.register(async preflights => {
     await preflights.register(cors, {
-      origin: '*',
+      origin: origins.areAll ? '*' : (origin, done) => { done(null, origins.allowed(origin) ?? false) },
       methods: 'GET, HEAD, POST, PUT, PATCH, DELETE',
       // Whatever is asked for is allowed (no `allowedHeaders`): tracing adds headers of its own to each request of a page.
       maxAge: 7200,

@@ -1,134 +1,139 @@
 /**
  * The site's keys behind GATEPOST_AUTH_JWKS_URL.
  *
- * Keys are fetched at the first token and again when they are old, in the background, so that no request waits. A token
- * whose key is not among them makes them be fetched at once, at most every 30 s: that is how a rotation arrives. While
- * the site's server is out of reach the keys known go on serving; where none of them fits, the answer is that this cannot
- * be told now (GP_OVERLOADED), never that the token is invalid.
+ * They are fetched when this is made, and again in the background when they are 10 minutes old. Keys older than 15 minutes
+ * are fetched before they are used, so that a withdrawn one ends on a quiet process too; where that fails the old ones
+ * go on serving. A rotation arrives with a token whose key is not known: it makes them be fetched at once, but not
+ * within 5 s of the last fetch, whoever sends such tokens. In those seconds nobody can tell, and the answer is GP_OVERLOADED with
+ * what is left of them; after a fetch a key that is still unknown is GP_TOKEN_INVALID. One that is known under its name and did
+ * not sign the token may have been replaced under that name: the answer waits for the same fetch.
  */
-import { compactVerify, createLocalJWKSet, errors, type CompactJWSHeaderParameters, type CryptoKey, type FlattenedJWSInput, type JSONWebKeySet } from 'jose'
+import { setTimeout as pause } from 'node:timers/promises'
+import { isDeepStrictEqual } from 'node:util'
 import { GatepostError } from '../errors.js'
 import type { Log } from '../log.js'
-import { invalidToken, toPayload, type Payload } from './claims.js'
+import { invalidToken, type Payload } from './claims.js'
+import { fetchKeySet, keySource, type KeySet } from './key-set.js'
+import { checkWithKeySet, type SetOutcome } from './public-key-check.js'
 
 export interface RemoteKeysOptions {
   readonly url: string
-  readonly log?: Pick<Log, 'warn'> | undefined
+  readonly log?: Pick<Log, 'warn' | 'info'> | undefined
   readonly now?: () => number
+  /** Another set than before is known: what was checked by the one before may be so no more. */
+  readonly onChange?: () => void
 }
 
 export interface RemoteKeys {
-  /** Throws GP_TOKEN_INVALID, GP_OVERLOADED (no keys to tell by); looks at the signature only, at no claim. */
-  check: (token: string) => Promise<Payload>
+  /** `checkedUntilMs`: the keys that told are looked at again by then. Throws GP_TOKEN_INVALID, GP_OVERLOADED (cannot be told now); looks at the signature only, at no claim. */
+  check: (token: string) => Promise<{ payload: Payload, checkedUntilMs: number }>
   /** Ends a fetch that is under way; idempotent. */
   close: () => void
 }
 
-const algorithms = ['RS256', 'ES256', 'EdDSA']
-const maxAgeMs = 10 * 60_000
-/** Between two fetches that unknown keys ask for. */
-const cooldownMs = 30_000
+const renewAfterMs = 10 * 60_000
+const maxAgeMs = 15 * 60_000
+/** Between two fetches that tokens with unknown keys ask for. */
+const cooldownMs = 5_000
 /** Between two tries while the server does not answer. */
 const retryMs = 2_000
-const fetchTimeoutMs = 5_000
-const maxBodyBytes = 1024 * 1024
+/** So long after a failed try old keys are used without waiting for the next one. */
+const patienceMs = 30_000
+/** How many answers wait for a fetch at a time; what is above is told to come again. */
+const maxWaiting = 1_000
 
-type Resolve = (header: CompactJWSHeaderParameters, token: FlattenedJWSInput) => Promise<CryptoKey>
+interface Known {
+  readonly set: KeySet
+  readonly check: (token: string) => Promise<SetOutcome>
+  /** When the fetch began: what was published later may not be in it. */
+  readonly asOfMs: number
+  /** The number of that fetch. */
+  readonly fetch: number
+}
 
-export function createRemoteKeys ({ url, log, now = Date.now }: RemoteKeysOptions): RemoteKeys {
-  const source = parseSource(url)
+export function createRemoteKeys ({ url, log, now = Date.now, onChange = () => {} }: RemoteKeysOptions): RemoteKeys {
+  const source = keySource(url)
+  /** The path tells a wrong address from a server that is away; the query may hold a key. */
+  const shownUrl = source.url.origin + source.url.pathname
   const closed = new AbortController()
-  let known: { readonly resolve: Resolve, readonly fetchedAtMs: number } | undefined
-  let failedAtMs = -Infinity
+  let known: Known | undefined
+  /** When the last try failed; undefined after one that did not. */
+  let failedAtMs: number | undefined
   let underWay: Promise<void> | undefined
+  /** How many have begun. */
+  let fetches = 0
+  let waiting = 0
 
   const fetchOnce = async (): Promise<void> => {
+    const [asOfMs, fetch] = [now(), ++fetches]
     try {
-      known = { resolve: createLocalJWKSet(await fetchKeySet(source, closed.signal)), fetchedAtMs: now() }
-      failedAtMs = -Infinity
-    } catch (cause) {
+      const set = await fetchKeySet(source, closed.signal)
+      if (failedAtMs !== undefined) log?.info({ event: 'jwks-reachable', url: shownUrl }, 'the keys of GATEPOST_AUTH_JWKS_URL can be fetched again')
+      failedAtMs = undefined
+      if (known !== undefined && isDeepStrictEqual(known.set.keys, set.keys)) {
+        known = { ...known, asOfMs, fetch }
+        return
+      }
+      known = { set, check: checkWithKeySet(set), asOfMs, fetch }
+      onChange()
+    } catch (err) {
+      if (closed.signal.aborted) return
+      if (failedAtMs === undefined) log?.warn({ event: 'jwks-unreachable', url: shownUrl, err }, `cannot fetch the keys of GATEPOST_AUTH_JWKS_URL; ${known === undefined ? 'no user can be let in' : 'those known go on serving'}`)
       failedAtMs = now()
-      if (!closed.signal.aborted) log?.warn({ event: 'jwks-unreachable', url: source.url.origin, err: cause }, 'cannot fetch the keys of GATEPOST_AUTH_JWKS_URL')
     }
   }
-  const isFailing = (): boolean => now() - failedAtMs < retryMs
   /** One fetch at a time, whoever asks; never rejects. */
   const refresh = async (): Promise<void> => {
-    if (closed.signal.aborted || isFailing()) return
+    if (closed.signal.aborted || (failedAtMs !== undefined && now() - failedAtMs < retryMs)) return
     underWay ??= fetchOnce().finally(() => { underWay = undefined })
     await underWay
   }
 
-  const unreachable = (): GatepostError => new GatepostError('GP_OVERLOADED', "the keys of the site's tokens cannot be fetched now", { retryAfterSeconds: 5 })
+  /** The keys to go by, new enough to be used. */
+  const current = async (): Promise<Known> => {
+    const ageMs = known === undefined ? Infinity : now() - known.asOfMs
+    // While the server is away old keys serve, and not everybody waits for a try.
+    const isAway = failedAtMs !== undefined && now() - failedAtMs < patienceMs
+    if (known === undefined || (ageMs > maxAgeMs && !isAway)) await refresh()
+    else if (ageMs > renewAfterMs) void refresh() // never rejects
+    if (known === undefined) throw unreachable()
+    return known
+  }
+
+  /** Asks again with keys that are newer than those that could not tell. */
+  const again = async (token: string, asked: Known, outcome: SetOutcome): Promise<{ payload: Payload, checkedUntilMs: number }> => {
+    const leftMs = asked.asOfMs + cooldownMs - now()
+    if (known === asked && leftMs > 0) {
+      if (outcome === 'unknown-key' || waiting >= maxWaiting) throw new GatepostError('GP_OVERLOADED', "the key of this token is not known yet; the site's keys are asked for again soon", { retryAfterSeconds: Math.ceil(leftMs / 1000) })
+      waiting++
+      // Ends early when this is closed.
+      await pause(leftMs, undefined, { signal: closed.signal }).catch(() => {}).finally(() => { waiting-- })
+    }
+    if (known === asked) await refresh()
+    const latest = known ?? asked
+    if (latest === asked) throw unreachable()
+    const payload = await latest.check(token)
+    if (typeof payload === 'string') throw notPublished()
+    return { payload, checkedUntilMs: latest.asOfMs + maxAgeMs }
+  }
+
+  void refresh() // never rejects
 
   return {
     async check (token) {
-      if (known === undefined) await refresh()
-      else if (now() - known.fetchedAtMs > maxAgeMs) void refresh() // never rejects; the known keys serve meanwhile
-      const asked = known
-      if (asked === undefined) throw unreachable()
-      try {
-        return await verifyWith(asked.resolve, token)
-      } catch (error) {
-        if (!(error instanceof errors.JWKSNoMatchingKey)) throw invalid(error)
-      }
-      // A rotation, or a stranger's key.
-      if (known === asked && now() - asked.fetchedAtMs >= cooldownMs) await refresh()
-      const latest = known ?? asked
-      if (latest === asked) throw failedAtMs === -Infinity ? invalidToken('token: signed with a key that the site does not publish') : unreachable()
-      try { return await verifyWith(latest.resolve, token) } catch (error) { throw invalid(error) }
+      const before = fetches
+      const asked = await current()
+      const outcome = await asked.check(token)
+      if (typeof outcome !== 'string') return { payload: outcome, checkedUntilMs: asked.asOfMs + maxAgeMs }
+      // Fetched since the token came: there is nothing newer to know.
+      if (asked.fetch > before) throw notPublished()
+      return await again(token, asked, outcome)
     },
     close () { closed.abort() }
   }
 }
 
-async function verifyWith (resolve: Resolve, token: string): Promise<Payload> {
-  try {
-    return payloadOf(await compactVerify(token, resolve, { algorithms }))
-  } catch (error) {
-    if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error
-    // No `kid`: one after the other.
-    for await (const key of error) {
-      try { return payloadOf(await compactVerify(token, key, { algorithms })) } catch (cause) {
-        if (!(cause instanceof errors.JWSSignatureVerificationFailed)) throw cause
-      }
-    }
-    throw new errors.JWSSignatureVerificationFailed()
-  }
-}
+const notPublished = (): GatepostError => invalidToken('token: not signed with a key that the site publishes')
 
-function payloadOf ({ payload }: { payload: Uint8Array }): Payload {
-  let value: unknown
-  try { value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(payload)) } catch (cause) { throw invalidToken('token: its payload is no JSON object', cause) }
-  return toPayload(value)
-}
-
-const invalid = (cause: unknown): GatepostError => cause instanceof GatepostError ? cause : invalidToken('token: not signed with a key that the site publishes', cause)
-
-/** `fetch` refuses addresses with a user and password in them; they travel as a header. */
-function parseSource (text: string): { url: URL, headers: Record<string, string> } {
-  const url = new URL(text)
-  if (url.protocol !== 'http:' && url.protocol !== 'https:') throw new Error('GATEPOST_AUTH_JWKS_URL: takes an http or https address')
-  const headers: Record<string, string> = { accept: 'application/jwk-set+json, application/json' }
-  if (url.username !== '' || url.password !== '') {
-    headers.authorization = `Basic ${Buffer.from(`${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`).toString('base64')}`
-    url.username = ''
-    url.password = ''
-  }
-  return { url, headers }
-}
-
-async function fetchKeySet ({ url, headers }: ReturnType<typeof parseSource>, closed: AbortSignal): Promise<JSONWebKeySet> {
-  const signal = AbortSignal.any([closed, AbortSignal.timeout(fetchTimeoutMs)])
-  // A redirect could lead to another scheme or into the inner network.
-  const response = await fetch(url, { headers, redirect: 'error', signal })
-  if (response.status !== 200 || response.body === null) throw new Error(`answered with status ${response.status}`)
-  const parts: Uint8Array[] = []
-  let bytes = 0
-  for await (const part of response.body as unknown as AsyncIterable<Uint8Array>) {
-    bytes += part.byteLength
-    if (bytes > maxBodyBytes) throw new Error(`answered with more than ${maxBodyBytes} bytes`)
-    parts.push(part)
-  }
-  return JSON.parse(Buffer.concat(parts).toString()) as JSONWebKeySet
-}
+const unreachable = (): GatepostError =>
+  new GatepostError('GP_OVERLOADED', "the keys of the site's tokens cannot be fetched now (GATEPOST_AUTH_JWKS_URL)", { retryAfterSeconds: 2 })

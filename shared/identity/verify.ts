@@ -1,30 +1,35 @@
 /**
- * Who asks. Two keys may be at work: the site's, as GATEPOST_AUTH_* says, for users, and GATEPOST_SECRET for producers
- * and admins (and for users too where the site has no key of its own). A scope that a token's key cannot give is not
- * given; a token that is left without any was signed with the wrong key: GP_TOKEN_INVALID.
+ * Who asks. GATEPOST_SECRET signs producers and admins, and users where the site has no key of its own; the site's key, as
+ * GATEPOST_AUTH_* says, makes users, whatever scopes its tokens name. A token's algorithm tells which kind of key to ask.
  */
 import { GatepostError } from '../errors.js'
 import type { Log } from '../log.js'
-import type { AuthSettings } from '../settings/settings.js'
-import { allScopes, invalidToken, isTicketPayload, maxTicketLength, maxTokenLength, readCommonClaims, readName, readScopes, type Payload, type Scope } from './claims.js'
+import { noRules, plainType, type AuthSettings, type TokenRules } from '../settings/settings.js'
+import { publicKeyAlgorithms } from './algorithms.js'
+import { invalidClaim, invalidToken, maxAheadMs, maxTokenLength, namesAudience, readCommonClaims, readScopes, serviceAudience, ticketAudience, type Payload, type Scope } from './claims.js'
 import { createExpiringCache } from './expiring-cache.js'
+import { createGroupsReader, type GroupsReader } from './groups-claim.js'
+import { createHeaderReader, type JoseHeader } from './header.js'
+import { checkWithPublicKey } from './public-key-check.js'
 import { createRemoteKeys } from './remote-keys.js'
-import { checkWithPublicKey, checkWithSecret, type SignatureCheck } from './signing-key.js'
+import { checkWithSecrets, givable, secretKeys, type KeySource } from './secret-keys.js'
 
 /** Times are ms since 1970. */
 export interface Identity {
   readonly sub: string
   readonly scopes: ReadonlySet<Scope>
-  readonly groups: readonly string[]
+  /** Undefined where the token does not say. */
+  readonly groups: readonly string[] | undefined
   readonly issuedAt: number | undefined
-  /** Set for every user. */
-  readonly expiresAt: number | undefined
+  /** By how many ms the clock that issued it may have been ahead of ours; 0 where none of this key's tokens was. */
+  readonly aheadMs: number
+  readonly expiresAt: number
 }
 
 export interface TokenVerifier {
   /**
-   * At once where the key is at hand; a promise only where the site's keys must be asked. Throws (or rejects with)
-   * GP_TOKEN_INVALID, GP_TOKEN_EXPIRED, GP_OVERLOADED (the site's keys cannot be fetched).
+   * At once where the key is at hand; a promise where a public key or a set of them is asked. Throws (or rejects with)
+   * GP_TOKEN_INVALID, GP_TOKEN_EXPIRED, GP_OVERLOADED (the site's keys cannot tell now).
    */
   verify: (token: string) => Identity | Promise<Identity>
   close: () => void
@@ -32,42 +37,53 @@ export interface TokenVerifier {
 
 export interface TokenVerifierOptions {
   readonly secret: string
+  /** Verify, never sign. */
+  readonly acceptSecrets?: readonly string[] | undefined
   readonly auth: AuthSettings
   readonly now?: () => number
-  readonly log?: Pick<Log, 'warn'> | undefined
+  readonly log?: Pick<Log, 'warn' | 'info'> | undefined
 }
 
 const cacheCharacters = 16 * 1024 * 1024
-/** So long a key that the site has withdrawn still opens with a token seen before. */
+/** So long a token stays known whose key is one of a set. */
 const remoteCacheMs = 5 * 60_000
+/** A signer whose clock was ahead once may be so for this long. */
+const rememberAheadMs = 24 * 3_600_000
+/** A token's `iat` may be rounded up to the next second. */
+const roundingMs = 1_000
 
-export function createTokenVerifier ({ secret, auth, now = Date.now, log }: TokenVerifierOptions): TokenVerifier {
+export function createTokenVerifier ({ secret, acceptSecrets = [], auth, now = Date.now, log }: TokenVerifierOptions): TokenVerifier {
   const cache = createExpiringCache<Identity>({ maxCharacters: cacheCharacters })
-  const checkOwn = checkWithSecret(secret)
-  const isShared = auth.kind === 'secret' && auth.secret === secret
-  const checkSites: SignatureCheck | undefined = isShared || auth.kind === 'jwks' ? undefined : auth.kind === 'secret' ? checkWithSecret(auth.secret) : checkWithPublicKey(auth.publicKey)
-  const remote = auth.kind === 'jwks' ? createRemoteKeys({ url: auth.url, log, now }) : undefined
+  const readHeader = createHeaderReader()
+  const secrets = secretKeys([secret, ...acceptSecrets], auth)
+  const publicKey = auth.kind === 'public-key' ? checkWithPublicKey(auth.publicKey) : undefined
+  const remote = auth.kind === 'jwks' ? createRemoteKeys({ url: auth.url, log, now, onChange: () => { cache.clear() } }) : undefined
+  const siteAlgorithms = publicKey?.algorithms ?? (remote === undefined ? [] : publicKeyAlgorithms)
+  const { rules = noRules } = auth
+  const readIdentity = createIdentityReader({ rules, readGroups: createGroupsReader(rules, log), now })
 
-  const accept = (token: string, payload: Payload, givable: readonly Scope[], maxCacheMs: number): Identity => {
-    const identity = readIdentity(payload, givable, now())
-    // A user comes once for each login: with a secret, to check the token again costs less than to keep it.
-    const isWorthKeeping = auth.kind !== 'secret' || identity.scopes.has('producer') || identity.scopes.has('admin')
-    if (isWorthKeeping) cache.set(token, identity, Math.min(identity.expiresAt ?? Infinity, now() + maxCacheMs))
+  const keep = (token: string, identity: Identity, untilMs: number): Identity => {
+    cache.set(token, identity, Math.min(identity.expiresAt, untilMs))
     return identity
+  }
+
+  const verifyNew = (token: string): Identity | Promise<Identity> => {
+    const header = readHeader(token)
+    if (header.alg === 'HS256') {
+      const { payload, source } = checkWithSecrets(secrets, token)
+      const identity = readIdentity(payload, header, source)
+      // A user comes once for each login: with a secret, to check the token again costs less than to keep it.
+      return identity.scopes.has('producer') || identity.scopes.has('admin') ? keep(token, identity, Infinity) : identity
+    }
+    if (!siteAlgorithms.includes(header.alg as string)) throw invalidClaim('alg', header.alg, (siteAlgorithms.length === 0 ? ['HS256'] : siteAlgorithms).join(', '))
+    if (publicKey !== undefined) return publicKey.check(token).then(payload => keep(token, readIdentity(payload, header, 'site'), Infinity))
+    return remote!.check(token).then(({ payload, checkedUntilMs }) => keep(token, readIdentity(payload, header, 'site'), Math.min(checkedUntilMs, now() + remoteCacheMs)))
   }
 
   return {
     verify (token) {
       if (token.length > maxTokenLength) throw invalidToken(`token: got ${token.length} characters; takes at most ${maxTokenLength}`)
-      const cached = cache.get(token, now())
-      if (cached !== undefined) return cached
-      if (isShared) return accept(token, checkOwn(token), allScopes, Infinity)
-
-      const ownPayload = unlessInvalid(checkOwn, token)
-      if (ownPayload !== undefined) return accept(token, ownPayload, ['producer', 'admin'], Infinity)
-      if (checkSites !== undefined) return accept(token, checkSites(token), ['user'], Infinity)
-      if (remote === undefined) throw invalidToken('token: not signed with the configured key')
-      return remote.check(token).then(payload => accept(token, payload, ['user'], remoteCacheMs))
+      return cache.get(token, now()) ?? verifyNew(token)
     },
     close () {
       remote?.close()
@@ -76,63 +92,39 @@ export function createTokenVerifier ({ secret, auth, now = Date.now, log }: Toke
   }
 }
 
-function unlessInvalid (check: SignatureCheck, token: string): Payload | undefined {
-  try { return check(token) } catch (error) {
-    if (error instanceof GatepostError && error.code === 'GP_TOKEN_INVALID') return undefined
-    throw error
+function createIdentityReader ({ rules, readGroups, now }: { rules: TokenRules, readGroups: GroupsReader, now: () => number }) {
+  let aheadSeenAtMs = -Infinity
+
+  /** How far a token's `iat` may lie behind the moment at which it was issued: what is ahead when it comes was issued by a clock that is ahead, nobody knows how far. */
+  const aheadOf = (issuedAt: number | undefined, nowMs: number): number => {
+    if (issuedAt !== undefined && issuedAt > nowMs + roundingMs) aheadSeenAtMs = nowMs
+    return nowMs - aheadSeenAtMs < rememberAheadMs ? maxAheadMs : 0
+  }
+
+  return (payload: Payload, header: JoseHeader, source: KeySource): Identity => {
+    if (namesAudience(payload, ticketAudience)) throw invalidToken('token: got a ticket; takes the token that the site issued')
+    const nowMs = now()
+    const { sub, issuedAt, expiresAt } = readCommonClaims(payload, nowMs)
+    const claimed = source === 'site' ? givable.site : readScopes(payload.scope)
+    const scopes = new Set(claimed.filter(scope => givable[source].includes(scope)))
+    if (scopes.size === 0) throw invalidToken(`scope: the key of this token does not sign for ${claimed.join(', ')}`)
+    if (scopes.has('user')) requireUserClaims(payload, header, rules)
+    else requireServiceAudience(payload, rules)
+    if (expiresAt === undefined) throw invalidClaim('exp', undefined, 'seconds since 1970')
+    if (nowMs >= expiresAt) throw new GatepostError('GP_TOKEN_EXPIRED', `exp: the token expired at ${new Date(expiresAt).toISOString()}`)
+    return { sub, scopes, groups: scopes.has('user') ? readGroups(payload) : undefined, issuedAt, aheadMs: aheadOf(issuedAt, nowMs), expiresAt }
   }
 }
 
-function readIdentity (payload: Payload, givable: readonly Scope[], nowMs: number): Identity {
-  if (isTicketPayload(payload)) throw invalidToken('token: got a ticket; takes the token that the site issued')
-  const { sub, groups, issuedAt, expiresAt } = readCommonClaims(payload, nowMs)
-  const claimed = readScopes(payload.scope)
-  const scopes = new Set(claimed.filter(scope => givable.includes(scope)))
-  if (claimed.length > 0 && scopes.size === 0) throw invalidToken(`scope: the key of this token does not sign for ${claimed.join(', ')}`)
-  if (expiresAt === undefined && scopes.has('user')) throw invalidToken('exp: got nothing; takes seconds since 1970')
-  if (expiresAt !== undefined && nowMs >= expiresAt) throw new GatepostError('GP_TOKEN_EXPIRED', `exp: the token expired at ${new Date(expiresAt).toISOString()}`)
-  return { sub, scopes, groups, issuedAt, expiresAt }
+/** Another application's token of the same issuer is signed with the same key. */
+function requireUserClaims (payload: Payload, { typ }: JoseHeader, { audiences, issuers, types }: TokenRules): void {
+  if (audiences.length > 0 && !audiences.some(audience => namesAudience(payload, audience))) throw invalidClaim('aud', payload.aud, `one of ${audiences.join(', ')}`)
+  if (issuers.length > 0 && !issuers.includes(payload.iss as string)) throw invalidClaim('iss', payload.iss, `exactly one of ${issuers.join(', ')}`)
+  if (types.length > 0 && !types.includes(plainType(typeof typ === 'string' ? typ : typ === undefined ? 'JWT' : ''))) throw invalidClaim('typ', typ, `one of ${types.join(', ')}`)
 }
 
-/** A ticket, verified. Times are ms since 1970. */
-export interface Ticket {
-  readonly user: string
-  readonly node: string
-  readonly groups: readonly string[]
-  readonly expiresAt: number
-  readonly issuedAt: number
-  readonly userTokenExpiresAt: number
-  readonly userTokenIssuedAt: number | undefined
-}
-
-/** Throws GP_TOKEN_INVALID (not one of ours), GP_TICKET_WRONG_NODE, GP_TICKET_EXPIRED, in this order. */
-export function createTicketVerifier ({ secret, nodeId, now = Date.now }: { secret: string, nodeId: string, now?: () => number }): (ticket: string) => Ticket {
-  const check = checkWithSecret(secret)
-  const cache = createExpiringCache<Ticket>({ maxCharacters: cacheCharacters })
-  return text => {
-    if (text.length > maxTicketLength) throw invalidToken(`ticket: got ${text.length} characters; takes at most ${maxTicketLength}`)
-    const cached = cache.get(text, now())
-    if (cached !== undefined) return cached
-    const ticket = readTicket(check(text), now())
-    if (ticket.node !== nodeId) throw new GatepostError('GP_TICKET_WRONG_NODE', 'ticket: made for another node')
-    if (now() >= ticket.expiresAt) throw new GatepostError('GP_TICKET_EXPIRED', `ticket: expired at ${new Date(ticket.expiresAt).toISOString()}`)
-    cache.set(text, ticket, ticket.expiresAt)
-    return ticket
-  }
-}
-
-function readTicket (payload: Payload, nowMs: number): Ticket {
-  if (!isTicketPayload(payload)) throw invalidToken('ticket: got another token; takes the ticket of an assignment')
-  const { sub: user, groups, issuedAt, expiresAt } = readCommonClaims(payload, nowMs)
-  const { tokenExp, tokenIat } = payload
-  if (issuedAt === undefined || expiresAt === undefined || typeof tokenExp !== 'number') throw invalidToken('ticket: not one of ours')
-  return {
-    user,
-    node: readName(payload.node, 'node'),
-    groups,
-    expiresAt,
-    issuedAt,
-    userTokenExpiresAt: Math.round(tokenExp * 1000),
-    userTokenIssuedAt: typeof tokenIat === 'number' ? Math.round(tokenIat * 1000) : undefined
-  }
+/** Where the site says whom its tokens are for, one that is for somebody else makes no producer or admin either. */
+function requireServiceAudience (payload: Payload, { audiences }: TokenRules): void {
+  if (payload.aud === undefined || audiences.length === 0 || [serviceAudience, ...audiences].some(audience => namesAudience(payload, audience))) return
+  throw invalidClaim('aud', payload.aud, `nothing, ${serviceAudience}, or one of ${audiences.join(', ')}`)
 }

@@ -1,33 +1,15 @@
 /** Every setting that the environment may hold, and the settings and flags that each command takes. */
 import { accessSync, constants } from 'node:fs'
-import { isIP } from 'node:net'
 import { Type } from 'typebox'
 import { logLevels } from '../log.js'
-import { isName } from '../names.js'
-import { usablePublicKey } from './public-key.js'
-import { decimalNumber, duration, list, oneOf, text, wholeNumber, yesOrNo } from './setting.js'
+import { isName, isUserName, nameTakes, userNameTakes } from '../names.js'
+import { isHost, isOrigin, isUrl } from './addresses.js'
+import { auth, benchSecret, GATEPOST_ORIGINS, GATEPOST_SECRET_ACCEPT, requiredSecret, tokenRules, tokenSecret, upSecret } from './identity-settings.js'
+import { decimalNumber, duration, fileFormOf, infoOf, list, mayBeFile, oneOf, text, wholeNumber, yesOrNo } from './setting.js'
 
 const dayMs = 86_400_000
 /** The longest `ttl` that a message may set, too. */
 const maxDurationMs = 3650 * dayMs
-export const minSecretBytes = 32
-const secretTakes = `a text of at least ${minSecretBytes} bytes`
-const isSecret = (value: string): boolean => Buffer.byteLength(value) >= minSecretBytes
-
-const isHost = (value: string): boolean => isIP(value) !== 0 || (value.length <= 253 && /^(?!-)[a-z0-9-]+(?:\.[a-z0-9-]+)*\.?$/i.test(value) && !/^[\d.]+$/.test(value))
-
-function isUrl (value: string, protocols: readonly string[]): boolean {
-  if (/\s/.test(value) || !URL.canParse(value)) return false
-  const url = new URL(value)
-  return protocols.includes(url.protocol) && url.hostname !== ''
-}
-
-/** Nothing behind the port: Socket.IO would take a path for a namespace. */
-function isOrigin (value: string): boolean {
-  if (!isUrl(value, ['http:', 'https:'])) return false
-  const { href, origin } = new URL(value)
-  return href === `${origin}/`
-}
 
 // Several hosts with ports (a replica set) are no URL to the WHATWG parser.
 const isMongodbUrl = (value: string): boolean =>
@@ -64,49 +46,12 @@ const GATEPOST_NODE_ID = Type.Optional(text({
   description: "A node's name on the ring; no two nodes may have the same. Under `up` with several nodes, -1, -2 and so on is added.",
   valueName: 'ID',
   defaultText: 'random, kept while it runs',
-  takes: 'a name: 1 to 128 Unicode characters, none of them a control character',
+  takes: nameTakes,
   accepts: isName
 }))
 const GATEPOST_NODE_WEIGHT = decimalNumber({
   description: "A node's share of the users, beside the others' weights.", valueName: 'WEIGHT', minimum: 0.01, maximum: 100, default: 1
 })
-
-const secret = {
-  description: "Signs tickets, the tokens of producers and admins, and, as HS256 key, users' tokens where no GATEPOST_AUTH_* is set. The same on every Gate and node.",
-  valueName: 'TEXT',
-  isSecret: true,
-  takes: secretTakes,
-  accepts: isSecret
-}
-const requiredSecret = text({ ...secret, defaultText: 'none; required' })
-const upSecret = Type.Optional(text({ ...secret, defaultText: 'made once and kept in the data folder' }))
-const tokenSecret = Type.Optional(text({ ...secret, defaultText: 'the one that `gatepost up` keeps in the data folder' }))
-
-const GATEPOST_AUTH_SECRET = Type.Optional(text({
-  description: "The site signs its users' tokens with this, HS256. At most one GATEPOST_AUTH_* may be set.",
-  valueName: 'TEXT',
-  isSecret: true,
-  defaultText: 'GATEPOST_SECRET',
-  takes: secretTakes,
-  accepts: isSecret
-}))
-const GATEPOST_AUTH_PUBLIC_KEY = Type.Optional(text({
-  description: "The public key of what the site signs its users' tokens with: RS256, ES256 or EdDSA.",
-  valueName: 'PEM',
-  // A private key given by mistake must not end in a log.
-  isSecret: true,
-  defaultText: 'none',
-  takes: 'the PEM text of a public key, RSA of 2048 bits or more, EC P-256 or Ed25519, its lines ended by newlines or by \\n',
-  accepts: value => usablePublicKey(value) !== undefined
-}))
-const GATEPOST_AUTH_JWKS_URL = Type.Optional(text({
-  description: "Where the site publishes the keys that sign its users' tokens (RS256, ES256, EdDSA), as a JWK set.",
-  valueName: 'URL',
-  hasCredentials: true,
-  defaultText: 'none',
-  takes: 'an http or https address',
-  accepts: value => isUrl(value, ['http:', 'https:'])
-}))
 
 const natsUrl = {
   description: 'NATS servers, comma separated (2.9 and up).',
@@ -153,7 +98,7 @@ const GATEPOST_DATA_DIR = text({
 
 const demo = { description: 'Whether `POST /gate/login` hands a token to whoever asks, and the demo page is served. Not for a site that anyone can reach.' }
 const GATEPOST_DEMO = yesOrNo({ ...demo, default: false })
-const upDemo = Type.Optional(yesOrNo({ ...demo, defaultText: 'true where GATEPOST_SECRET is unset, else false' }))
+const upDemo = Type.Optional(yesOrNo({ ...demo, defaultText: 'true where the host is a loopback address and neither GATEPOST_SECRET nor any GATEPOST_AUTH_* is set, else false' }))
 
 const GATEPOST_RETENTION = duration({
   description: 'How long a message is kept that sets no `ttl`.', valueName: 'DURATION', minimum: 1000, maximum: maxDurationMs, default: 30 * dayMs
@@ -168,8 +113,6 @@ const GATEPOST_LOG_LEVEL = oneOf(logLevels, {
   description: 'The least that is logged: JSON lines on stdout, pretty on a terminal.', valueName: 'LEVEL', default: 'info'
 })
 
-const auth = { GATEPOST_AUTH_SECRET, GATEPOST_AUTH_PUBLIC_KEY, GATEPOST_AUTH_JWKS_URL }
-
 export const upSchema = Type.Object({
   '--nodes': wholeNumber({ description: 'How many Notifications nodes run beside the Gate.', valueName: 'N', minimum: 1, maximum: 64, default: 2 }),
   GATEPOST_HOST,
@@ -178,7 +121,9 @@ export const upSchema = Type.Object({
   GATEPOST_NODE_ID,
   GATEPOST_NODE_WEIGHT,
   GATEPOST_SECRET: upSecret,
+  GATEPOST_SECRET_ACCEPT,
   ...auth,
+  GATEPOST_ORIGINS,
   GATEPOST_NATS_URL: upNatsUrl,
   GATEPOST_NATS_CREDS,
   GATEPOST_NATS_PREFIX,
@@ -197,7 +142,9 @@ export const gateSchema = Type.Object({
   GATEPOST_HOST,
   GATEPOST_PORT: gatePort,
   GATEPOST_SECRET: requiredSecret,
+  GATEPOST_SECRET_ACCEPT,
   ...auth,
+  GATEPOST_ORIGINS,
   GATEPOST_NATS_URL: requiredNatsUrl,
   GATEPOST_NATS_CREDS,
   GATEPOST_NATS_PREFIX,
@@ -215,7 +162,9 @@ export const nodeSchema = Type.Object({
   GATEPOST_NODE_ID,
   GATEPOST_NODE_WEIGHT,
   GATEPOST_SECRET: requiredSecret,
+  GATEPOST_SECRET_ACCEPT,
   ...auth,
+  GATEPOST_ORIGINS,
   GATEPOST_NATS_URL: requiredNatsUrl,
   GATEPOST_NATS_CREDS,
   GATEPOST_NATS_PREFIX,
@@ -229,11 +178,12 @@ export const nodeSchema = Type.Object({
 })
 
 export const tokenSchema = Type.Object({
-  '--sub': text({ description: 'Whose token: the user, producer or admin.', valueName: 'NAME', defaultText: 'none; required', takes: 'a name: 1 to 128 Unicode characters, none of them a control character', accepts: isName }),
+  '--sub': text({ description: 'Whose token: the user, producer or admin.', valueName: 'NAME', defaultText: 'none; required', takes: userNameTakes, accepts: isUserName }),
   '--scope': list(Type.Enum(['user', 'producer', 'admin']), { description: 'What it may do.', valueName: 'SCOPES', default: ['user'], maxItems: 3, takes: 'user, producer or admin; several are comma separated' }),
   '--groups': Type.Optional(list(Type.Refine(Type.String(), isName), { description: 'Groups that it makes its user a member of.', valueName: 'GROUPS', defaultText: 'none', maxItems: 1000, takes: 'names of groups, comma separated' })),
   '--ttl': duration({ description: 'How long it is valid.', valueName: 'DURATION', minimum: 1000, maximum: maxDurationMs, default: 3_600_000 }),
   GATEPOST_SECRET: tokenSecret,
+  ...tokenRules,
   GATEPOST_DATA_DIR
 })
 
@@ -254,10 +204,10 @@ export const benchSchema = Type.Object({
   '--in-flight': wholeNumber({ description: 'How many requests wait for their answer at most.', valueName: 'N', minimum: 1, maximum: 10_000, default: 64 }),
   '--body-bytes': wholeNumber({ description: "The length of a message's text.", valueName: 'N', unit: 'bytes', minimum: 1, maximum: 32_768, default: 160 }),
   '--tokens': Type.Optional(text({ description: 'A file of tokens, one a line: of users, and of a producer where batches or messages to all are sent. For a group, the tokens of the users name it.', valueName: 'FILE', defaultText: 'none: it signs them with GATEPOST_SECRET', takes: 'the path of a file that can be read', accepts: isReadableFile })),
-  '--group': text({ description: 'The group that is sent to where the tokens are given.', valueName: 'NAME', default: 'bench', takes: 'a name: 1 to 128 Unicode characters, none of them a control character', accepts: isName }),
+  '--group': text({ description: 'The group that is sent to where the tokens are given.', valueName: 'NAME', default: 'bench', takes: nameTakes, accepts: isName }),
   '--server-pids': Type.Optional(list(Type.String({ pattern: '^[1-9][0-9]{0,9}$' }), { description: 'Processes on this machine whose CPU time is counted.', valueName: 'PIDS', defaultText: 'those that it starts', maxItems: 100, takes: 'process ids, comma separated' })),
   '--json': yesOrNo({ description: 'Prints the result as one JSON object instead of a table.', default: false }),
-  GATEPOST_SECRET: Type.Optional(text({ ...secret, defaultText: 'made for the servers that it starts' }))
+  GATEPOST_SECRET: benchSecret
 })
 
 /** All that the environment may hold, nothing required: what is missing is for the checks to say. */
@@ -268,7 +218,9 @@ export const doctorSchema = Type.Object({
   GATEPOST_NODE_ID,
   GATEPOST_NODE_WEIGHT,
   GATEPOST_SECRET: tokenSecret,
+  GATEPOST_SECRET_ACCEPT,
   ...auth,
+  GATEPOST_ORIGINS,
   GATEPOST_NATS_URL: upNatsUrl,
   GATEPOST_NATS_CREDS,
   GATEPOST_NATS_PREFIX,
@@ -283,5 +235,6 @@ export const doctorSchema = Type.Object({
   GATEPOST_LOG_LEVEL
 })
 
-/** The names of section "settings" of the reference, in its order. */
-export const environmentNames: readonly string[] = Object.keys(doctorSchema.properties)
+/** The names of section "settings" of the reference, in its order, each with that of its file where it has one. */
+export const environmentNames: readonly string[] = Object.entries(doctorSchema.properties)
+  .flatMap(([name, property]) => mayBeFile(name, infoOf(property)) ? [name, fileFormOf(name)] : [name])

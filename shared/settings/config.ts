@@ -5,10 +5,11 @@
 import { resolve } from 'node:path'
 import type { Static, TObject } from 'typebox'
 import { benchSchema, doctorSchema, environmentNames, gateSchema, nodeSchema, tokenSchema, upSchema } from './catalogue.js'
+import { isLoopback } from './addresses.js'
 import { gotText, SettingsError, type Fault } from './fault.js'
 import { usablePublicKey } from './public-key.js'
 import { readSettings, type Reading } from './read.js'
-import type { AuthSettings, BenchSettings, DoctorSettings, GateSettings, NodeSettings, TokenSettings, UpSettings } from './settings.js'
+import { noRules, plainType, type AuthKey, type BenchSettings, type DoctorSettings, type GateSettings, type NodeSettings, type TokenRules, type TokenSettings, type UpSettings } from './settings.js'
 import { infoOf } from './setting.js'
 import type { Surroundings } from './sources.js'
 
@@ -20,8 +21,10 @@ export const readGateSettings: ReadCommand<GateSettings> = (argv, surroundings) 
   return frozen({
     host: values.GATEPOST_HOST,
     port: values.GATEPOST_PORT,
+    origins: originsOf(values.GATEPOST_ORIGINS),
     secret: values.GATEPOST_SECRET,
-    auth: authOf(values) ?? { kind: 'secret', secret: values.GATEPOST_SECRET },
+    acceptSecrets: values.GATEPOST_SECRET_ACCEPT ?? [],
+    auth: { ...keyOf(values) ?? { kind: 'secret', secret: values.GATEPOST_SECRET }, rules: rulesOf(values) },
     natsUrl: servers(values.GATEPOST_NATS_URL),
     natsCreds: values.GATEPOST_NATS_CREDS,
     natsPrefix: values.GATEPOST_NATS_PREFIX,
@@ -41,8 +44,10 @@ export const readNodeSettings: ReadCommand<NodeSettings> = (argv, surroundings) 
     publicUrl: originOf(values.GATEPOST_PUBLIC_URL),
     nodeId: values.GATEPOST_NODE_ID,
     nodeWeight: values.GATEPOST_NODE_WEIGHT,
+    origins: originsOf(values.GATEPOST_ORIGINS),
     secret: values.GATEPOST_SECRET,
-    auth: authOf(values) ?? { kind: 'secret', secret: values.GATEPOST_SECRET },
+    acceptSecrets: values.GATEPOST_SECRET_ACCEPT ?? [],
+    auth: { ...keyOf(values) ?? { kind: 'secret', secret: values.GATEPOST_SECRET }, rules: rulesOf(values) },
     natsUrl: servers(values.GATEPOST_NATS_URL),
     natsCreds: values.GATEPOST_NATS_CREDS,
     natsPrefix: values.GATEPOST_NATS_PREFIX,
@@ -57,7 +62,8 @@ export const readNodeSettings: ReadCommand<NodeSettings> = (argv, surroundings) 
 }
 
 export const readUpSettings: ReadCommand<UpSettings> = (argv, surroundings) => {
-  const { values } = complete(readSettings(upSchema, argv, surroundings, environmentNames), atMostOneAuth, publicUrlOfOne)
+  const reading = readSettings(upSchema, argv, surroundings, environmentNames)
+  const { values } = complete(reading, atMostOneAuth, publicUrlOfOne)
   return frozen({
     nodes: values['--nodes'],
     host: values.GATEPOST_HOST,
@@ -65,15 +71,18 @@ export const readUpSettings: ReadCommand<UpSettings> = (argv, surroundings) => {
     publicUrl: originOf(values.GATEPOST_PUBLIC_URL),
     nodeId: values.GATEPOST_NODE_ID,
     nodeWeight: values.GATEPOST_NODE_WEIGHT,
+    origins: originsOf(values.GATEPOST_ORIGINS),
     secret: values.GATEPOST_SECRET,
-    auth: authOf(values),
+    acceptSecrets: values.GATEPOST_SECRET_ACCEPT ?? [],
+    auth: keyOf(values),
+    rules: rulesOf(values),
     natsUrl: servers(values.GATEPOST_NATS_URL),
     natsCreds: values.GATEPOST_NATS_CREDS,
     natsPrefix: values.GATEPOST_NATS_PREFIX,
     busUnsigned: values.GATEPOST_BUS_UNSIGNED,
     mongodbUrl: values.GATEPOST_MONGODB_URL,
     dataDir: resolve(surroundings.cwd, values.GATEPOST_DATA_DIR),
-    isDemo: values.GATEPOST_DEMO ?? values.GATEPOST_SECRET === undefined,
+    isDemo: isDemo(reading),
     retentionMs: values.GATEPOST_RETENTION,
     drainMs: toMs(values.GATEPOST_DRAIN),
     rateUserPerMinute: values.GATEPOST_RATE_USER,
@@ -90,7 +99,8 @@ export const readTokenSettings: ReadCommand<TokenSettings> = (argv, surroundings
     sub: values['--sub'],
     scopes: [...new Set(values['--scope'])],
     groups: [...new Set(values['--groups'] ?? [])],
-    ttlMs: values['--ttl']
+    ttlMs: values['--ttl'],
+    rules: rulesOf(values)
   })
 }
 
@@ -125,7 +135,9 @@ export const readDoctorSettings: ReadCommand<{ settings: DoctorSettings, faults:
   const { values } = reading
   const settings: DoctorSettings = {
     secret: values.GATEPOST_SECRET,
-    auth: authOf(values),
+    auth: keyOf(values),
+    rules: rulesOf(values),
+    isDemo: isDemo(reading),
     natsUrl: servers(values.GATEPOST_NATS_URL),
     natsCreds: values.GATEPOST_NATS_CREDS,
     natsPrefix: values.GATEPOST_NATS_PREFIX ?? 'gatepost',
@@ -146,9 +158,11 @@ function complete<S extends TObject> (reading: Reading<S>, ...rules: Array<Rule<
   return { values: reading.values as Static<S> }
 }
 
+const keySettings = ['GATEPOST_AUTH_SECRET', 'GATEPOST_AUTH_PUBLIC_KEY', 'GATEPOST_AUTH_JWKS_URL']
+
 function atMostOneAuth ({ given }: Pick<Reading<TObject>, 'given'>): Fault[] {
-  const set = ['GATEPOST_AUTH_SECRET', 'GATEPOST_AUTH_PUBLIC_KEY', 'GATEPOST_AUTH_JWKS_URL'].filter(name => given.has(name))
-  return set.slice(1).map(name => ({ setting: name, origin: given.get(name)?.origin, got: `a value beside ${set[0] ?? ''}`, takes: 'at most one of the GATEPOST_AUTH_ settings' }))
+  const set = keySettings.filter(name => given.has(name))
+  return set.slice(1).map(name => ({ setting: name, origin: given.get(name)?.origin, got: `a value beside ${set[0] ?? ''}`, takes: `at most one of ${keySettings.join(', ')}` }))
 }
 
 /** Clients would be sent to one address for all the nodes, and be refused by all but one. */
@@ -174,14 +188,41 @@ function wayOfBench ({ values, given }: Reading<typeof benchSchema>): Fault[] {
   return [{ setting: '--via', origin: given.get('--via')?.origin, got: '"socket" for messages to all', takes: 'rest or batch there: a user may not send to all' }]
 }
 
-interface AuthValues { GATEPOST_AUTH_SECRET?: string, GATEPOST_AUTH_PUBLIC_KEY?: string, GATEPOST_AUTH_JWKS_URL?: string }
+interface KeyValues { GATEPOST_AUTH_SECRET?: string, GATEPOST_AUTH_PUBLIC_KEY?: string, GATEPOST_AUTH_JWKS_URL?: string }
 
-function authOf (values: AuthValues): AuthSettings | undefined {
+function keyOf (values: KeyValues): AuthKey | undefined {
   if (values.GATEPOST_AUTH_SECRET !== undefined) return { kind: 'secret', secret: values.GATEPOST_AUTH_SECRET }
   if (values.GATEPOST_AUTH_JWKS_URL !== undefined) return { kind: 'jwks', url: values.GATEPOST_AUTH_JWKS_URL }
   const publicKey = values.GATEPOST_AUTH_PUBLIC_KEY === undefined ? undefined : usablePublicKey(values.GATEPOST_AUTH_PUBLIC_KEY)
   return publicKey === undefined ? undefined : { kind: 'public-key', publicKey }
 }
+
+interface RuleValues {
+  GATEPOST_AUTH_AUDIENCE?: string[]
+  GATEPOST_AUTH_ISSUER?: string[]
+  GATEPOST_AUTH_TYP?: string[]
+  GATEPOST_AUTH_GROUPS_CLAIM?: string
+  GATEPOST_AUTH_GROUPS?: 'add' | 'replace'
+}
+
+function rulesOf (values: RuleValues): TokenRules {
+  const claim = values.GATEPOST_AUTH_GROUPS_CLAIM ?? noRules.groupsClaim
+  return {
+    audiences: values.GATEPOST_AUTH_AUDIENCE ?? [],
+    issuers: values.GATEPOST_AUTH_ISSUER ?? [],
+    types: (values.GATEPOST_AUTH_TYP ?? []).map(plainType),
+    groupsClaim: claim === 'none' ? undefined : claim,
+    groups: values.GATEPOST_AUTH_GROUPS ?? noRules.groups
+  }
+}
+
+/** Under `up`: on by itself only where nobody else reaches it, and nothing says whose the users are. */
+function isDemo ({ values, given }: { values: { GATEPOST_DEMO?: boolean, GATEPOST_HOST?: string }, given: ReadonlyMap<string, unknown> }): boolean {
+  const isSite = [...given.keys()].some(name => /^GATEPOST_(?:SECRET|AUTH_)/.test(name))
+  return values.GATEPOST_DEMO ?? (!isSite && isLoopback(values.GATEPOST_HOST ?? ''))
+}
+
+const originsOf = (origins: readonly string[]): string[] => origins.map(one => one === '*' ? one : new URL(one).origin)
 
 function servers (natsUrl: string): string
 function servers (natsUrl: string | undefined): string | undefined

@@ -3,8 +3,9 @@ import type { Static, TObject } from 'typebox'
 import { Value } from 'typebox/value'
 import { parseDurationMs } from './duration.js'
 import { gotText, type Fault } from './fault.js'
-import { infoOf, type ReadAs } from './setting.js'
-import { gatherSources, type Given, type Surroundings } from './sources.js'
+import type { Given } from './given.js'
+import { fileFormOf, infoOf, type ReadAs } from './setting.js'
+import { gatherSources, type Surroundings } from './sources.js'
 
 export interface Reading<S extends TObject> {
   /** Without those at fault; complete when `faults` is empty. */
@@ -25,12 +26,12 @@ export function readSettings<S extends TObject> (schema: S, argv: readonly strin
     if (from === undefined) {
       if (info.default !== undefined) values[name] = info.default
       // A flag without its value is a fault already.
-      else if (required.has(name) && !sourceFaults.some(fault => fault.setting === name)) faults.push({ setting: name, origin: undefined, got: 'nothing', takes: info.takes })
+      else if (required.has(name) && !sourceFaults.some(fault => fault.setting === name || fault.setting === fileFormOf(name))) faults.push({ setting: name, origin: undefined, got: 'nothing', takes: info.takes })
       continue
     }
     const value = parse[info.readAs](from.text)
     if (value !== undefined && Value.Check(property, value)) values[name] = value
-    else faults.push({ setting: name, origin: from.origin, got: gotText(from.text, info), takes: info.takes })
+    else faults.push({ setting: from.form ?? name, origin: from.origin, got: info.flawOf?.(from.text) ?? gotText(from.text, info), takes: info.takes })
   }
   return { values: values as Partial<Static<S>>, given, faults }
 }

@@ -1,7 +1,7 @@
 /** `--help` and docs/configuration.md, both out of the schemas. */
 import type { TObject } from 'typebox'
 import { formatDuration } from './duration.js'
-import { flagOf, infoOf, isFlagOnly, type SettingInfo } from './setting.js'
+import { fileFormOf, flagOf, infoOf, isFlagOnly, mayBeFile, type SettingInfo } from './setting.js'
 
 /** What a command says of itself. */
 export interface CommandReference {
@@ -50,7 +50,8 @@ export function renderHelp ({ name, summary, about, schema, examples }: CommandR
       '',
       settingLine(key, info),
       ...wrap(info.description, '      '),
-      ...wrap(`Takes ${info.takes}${unitOf(info)}.`, '      ')
+      ...wrap(`Takes ${info.takes}${unitOf(info)}.`, '      '),
+      ...mayBeFile(key, info) ? wrap(`Or ${fileFormOf(key)} (${flagOf(fileFormOf(key))}): the path of a file that holds it.`, '      ') : []
     ]),
     '',
     '  --help',
@@ -77,6 +78,9 @@ export function renderConfiguration (commands: readonly CommandReference[]): str
     'setting, what it got, what it takes. An empty value is malformed: leave a setting out to have its default. A setting',
     'of another command is passed over in the environment, so that all can share one file. `GATEPOST_TEST_*` is left to',
     'tests.',
+    '',
+    'What must not be seen may lie in a file instead: where `NAME_FILE` is listed beside `NAME` it takes the path of a file that',
+    'holds the value; a newline at its end is not part of it. Only one of the two may be set.',
     '',
     '## Settings',
     '',
@@ -109,7 +113,8 @@ function settingRows (commands: readonly CommandReference[]): string[] {
   return [...users].map(([key, uses]) => {
     const first = uses[0]?.info
     if (first === undefined) return ''
-    return `| \`${key}\` | \`${flagOf(key)}\` | ${uses.map(({ command }) => command).join(', ')} | ${cell(byCommand(uses, defaultOf))} | ${cell(first.takes + unitOf(first))} | ${cell(byCommand(uses, info => info.description))} |`
+    const names = mayBeFile(key, first) ? [key, fileFormOf(key)] : [key]
+    return `| ${names.map(one => `\`${one}\``).join(', ')} | ${names.map(one => `\`${flagOf(one)}\``).join(', ')} | ${uses.map(({ command }) => command).join(', ')} | ${cell(byCommand(uses, defaultOf))} | ${cell(first.takes + unitOf(first))} | ${cell(byCommand(uses, info => info.description))} |`
   })
 }
 

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { chmodSync, closeSync, fsyncSync, linkSync, openSync, readFileSync, statSync, unlinkSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import { minSecretBytes } from './catalogue.js'
+import { minSecretBytes } from './secret-quality.js'
 import { makeDataDir } from './data-dir.js'
 import { SettingsError } from './fault.js'
 

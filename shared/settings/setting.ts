@@ -22,6 +22,8 @@ export interface SettingInfo {
   readonly isSecret?: boolean
   /** An address that may carry a user and a password. */
   readonly hasCredentials?: boolean
+  /** What is wrong with a text, safe to show, where that says more than the text's length. */
+  readonly flawOf?: (text: string) => string | undefined
   /** Stands for the value in a usage line. */
   readonly valueName: string
   readonly default?: unknown
@@ -29,6 +31,11 @@ export interface SettingInfo {
 
 /** Keys in the order in which help lists them. */
 export type SettingsSchema = Record<string, TSchema>
+
+/** Whether its text may lie in a file instead. */
+export const mayBeFile = (name: string, { isSecret = false, hasCredentials = false }: SettingInfo): boolean => !isFlagOnly(name) && (isSecret || hasCredentials)
+/** `GATEPOST_SECRET` → `GATEPOST_SECRET_FILE`. */
+export const fileFormOf = (name: string): string => `${name}_FILE`
 
 export const infoOf = (schema: TSchema): SettingInfo => schema as unknown as SettingInfo
 
@@ -44,6 +51,7 @@ interface Common<V> {
   defaultText?: string
   isSecret?: boolean
   hasCredentials?: boolean
+  flawOf?: (text: string) => string | undefined
 }
 
 export function text (options: Common<string> & { takes: string, accepts?: (value: string) => boolean }): TString {

@@ -1,21 +1,47 @@
 /** The settings as the services take them: parsed, checked, frozen, units in names. */
 import type { LogLevel } from '../log.js'
 
-/** How the site signs its users' tokens; without a setting of its own, as HS256 with GATEPOST_SECRET. */
-export type AuthSettings =
+/** What the site signs its users' tokens with; without a setting of its own, GATEPOST_SECRET as HS256 key. */
+export type AuthKey =
   | { readonly kind: 'secret', readonly secret: string }
-  /** PEM (SPKI) of an RSA, EC P-256 or Ed25519 key. */
+  /** PEM (SPKI). */
   | { readonly kind: 'public-key', readonly publicKey: string }
   | { readonly kind: 'jwks', readonly url: string }
+
+/** What a user's token must carry beside a signature, and what its groups do. An empty list asks for nothing. */
+export interface TokenRules {
+  readonly audiences: readonly string[]
+  readonly issuers: readonly string[]
+  /** As `plainType` has them. */
+  readonly types: readonly string[]
+  /** Undefined: no claim names groups. */
+  readonly groupsClaim: string | undefined
+  readonly groups: 'add' | 'replace'
+}
+
+export const noRules: TokenRules = { audiences: [], issuers: [], types: [], groupsClaim: 'groups', groups: 'add' }
+
+/** A media type as headers of tokens name it (RFC 7515, 4.1.9): `application/AT+JWT` is `at+jwt`. */
+export const plainType = (type: string): string => type.toLowerCase().replace(/^application\//, '')
+
+export type AuthSettings = AuthKey & { readonly rules?: TokenRules }
+
+/** What Gates and nodes check their own tokens and tickets with. */
+interface SecretSettings {
+  readonly secret: string
+  /** Verify, never sign. */
+  readonly acceptSecrets: readonly string[]
+}
 
 interface ListenSettings {
   readonly host: string
   /** 0 = any free port. */
   readonly port: number
+  /** `*` = all. */
+  readonly origins: readonly string[]
 }
 
-export interface GateSettings extends ListenSettings {
-  readonly secret: string
+export interface GateSettings extends ListenSettings, SecretSettings {
   readonly auth: AuthSettings
   readonly natsUrl: string
   readonly natsCreds: string | undefined
@@ -28,13 +54,12 @@ export interface GateSettings extends ListenSettings {
   readonly logLevel: LogLevel
 }
 
-export interface NodeSettings extends Omit<ListenSettings, 'port'> {
+export interface NodeSettings extends Omit<ListenSettings, 'port'>, SecretSettings {
   /** Undefined: the first free one from 9101. */
   readonly port: number | undefined
   readonly publicUrl: string | undefined
   readonly nodeId: string | undefined
   readonly nodeWeight: number
-  readonly secret: string
   readonly auth: AuthSettings
   readonly natsUrl: string
   readonly natsCreds: string | undefined
@@ -49,7 +74,7 @@ export interface NodeSettings extends Omit<ListenSettings, 'port'> {
   readonly logLevel: LogLevel
 }
 
-export interface UpSettings extends ListenSettings {
+export interface UpSettings extends ListenSettings, Pick<SecretSettings, 'acceptSecrets'> {
   /** How many Notifications nodes. */
   readonly nodes: number
   readonly publicUrl: string | undefined
@@ -58,7 +83,8 @@ export interface UpSettings extends ListenSettings {
   /** Undefined: made once and kept in the data folder. */
   readonly secret: string | undefined
   /** Undefined: HS256 with the secret. */
-  readonly auth: AuthSettings | undefined
+  readonly auth: AuthKey | undefined
+  readonly rules: TokenRules
   /** Undefined: in-process dispatch. */
   readonly natsUrl: string | undefined
   readonly natsCreds: string | undefined
@@ -85,6 +111,8 @@ export interface TokenSettings {
   readonly scopes: readonly TokenScope[]
   readonly groups: readonly string[]
   readonly ttlMs: number
+  /** What a user's token must carry here. */
+  readonly rules: TokenRules
 }
 
 export interface BenchSettings {
@@ -112,7 +140,10 @@ export interface BenchSettings {
 /** What `doctor` looks at: anything may be unset. */
 export interface DoctorSettings {
   readonly secret: string | undefined
-  readonly auth: AuthSettings | undefined
+  readonly auth: AuthKey | undefined
+  readonly rules: TokenRules
+  /** As `up` would have it. */
+  readonly isDemo: boolean
   readonly natsUrl: string | undefined
   readonly natsCreds: string | undefined
   readonly natsPrefix: string

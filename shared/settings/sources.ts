@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import { parseEnv } from 'node:util'
 import { shown } from '../errors.js'
 import { type Fault, type Origin } from './fault.js'
+import { fileForms, readFiles } from './file-forms.js'
+import type { Given } from './given.js'
 import { nearest } from './nearest.js'
 import { flagOf, infoOf, isFlagOnly, type SettingsSchema } from './setting.js'
 
@@ -14,8 +16,6 @@ export interface Surroundings {
 }
 
 export const surroundingsOfProcess = (): Surroundings => ({ env: process.env, cwd: process.cwd() })
-
-export interface Given { readonly text: string, readonly origin: Origin }
 
 export interface Sources {
   readonly given: ReadonlyMap<string, Given>
@@ -34,16 +34,18 @@ export function gatherSources (schema: SettingsSchema, argv: readonly string[], 
   const given = new Map<string, Given>()
   const faults: Fault[] = []
 
+  const forms = fileForms(schema)
   const file = readEnvFile(cwd, faults)
   for (const name of new Set([...Object.keys(env), ...Object.keys(file)])) {
     if (!settingPattern.test(name)) continue
     const origin = env[name] === undefined ? '.env' : 'environment'
     const text = env[name] ?? file[name]
     if (text === undefined || (origin === 'environment' && isServiceLink(name, text))) continue
-    if (Object.hasOwn(schema, name)) given.set(name, { text, origin })
+    if (Object.hasOwn(schema, name) || forms.has(name)) given.set(name, { text, origin })
     else if (!knownNames.includes(name)) faults.push(unknownName(name, origin, knownNames, 'a setting that is listed by --help'))
   }
-  readFlags(schema, argv, given, faults)
+  readFlags(schema, forms, argv, given, faults)
+  readFiles(given, forms, cwd, faults)
   return { given, faults }
 }
 
@@ -65,8 +67,8 @@ function unknownName (name: string, origin: Origin, known: readonly string[], ta
   return { setting: name, origin, got: 'a name that is unknown', takes: meant === undefined ? takes : `${takes} (${meant}?)` }
 }
 
-function readFlags (schema: SettingsSchema, argv: readonly string[], given: Map<string, Given>, faults: Fault[]): void {
-  const nameByFlag = new Map(Object.keys(schema).map(name => [flagOf(name), name]))
+function readFlags (schema: SettingsSchema, forms: ReadonlyMap<string, string>, argv: readonly string[], given: Map<string, Given>, faults: Fault[]): void {
+  const nameByFlag = new Map([...Object.keys(schema), ...forms.keys()].map(name => [flagOf(name), name]))
   for (let i = 0; i < argv.length; i++) {
     const word = argv[i] ?? ''
     if (!word.startsWith('--') || word === '--') {
@@ -82,14 +84,14 @@ function readFlags (schema: SettingsSchema, argv: readonly string[], given: Map<
       if (equals === -1 && isValue(argv[i + 1])) i++
       continue
     }
-    const info = infoOf(schema[name] as object)
+    const info = infoOf(schema[forms.get(name) ?? name] as object)
     const next = argv[i + 1]
     if (equals !== -1) given.set(name, { text: word.slice(equals + 1), origin: 'flag' })
     else if (info.readAs === 'yes-no' && !(next !== undefined && yesNoPattern.test(next))) given.set(name, { text: 'true', origin: 'flag' })
     else if (isValue(next)) {
       given.set(name, { text: next, origin: 'flag' })
       i++
-    } else faults.push({ setting: isFlagOnly(name) ? flag : name, origin: 'flag', got: 'nothing', takes: info.takes })
+    } else faults.push({ setting: isFlagOnly(name) ? flag : name, origin: 'flag', got: 'nothing', takes: forms.has(name) ? 'the path of a file' : info.takes })
   }
 }
 

@@ -5,7 +5,7 @@ import { createMemberRings } from '../../services/gate/member-rings.js'
 import { createInProcessBus } from '../../services/dispatch/in-process-bus.js'
 import type { Dispatch } from '../../services/dispatch/dispatch.js'
 import { quickIntervals, startTestNode, startTestWatcher, statesOf } from '../helpers/dispatch-nodes.js'
-import { createTicketVerifier } from '../../shared/identity/verify.js'
+import { createTicketVerifier } from '../../shared/identity/ticket.js'
 import { call, createMemorySite } from '../helpers/memory-nodes.js'
 import { until } from '../helpers/until.js'
 

@@ -89,7 +89,9 @@ const podsFor = (selector: Labels | undefined): Manifest[] => workloads.filter((
 
 const literals = Object.fromEntries(kustomizations.flatMap(({ content }) => content.configMapGenerator ?? []).map(({ name, literals: lines = [] }) =>
   [name, Object.fromEntries(lines.map(line => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]))]))
-const secrets = parseEnv(readFileSync(`${folder}gatepost/secrets.env.example`, 'utf8'))
+const example = parseEnv(readFileSync(`${folder}gatepost/secrets.env.example`, 'utf8'))
+/** As it is once somebody has filled it in. */
+const secrets = Object.fromEntries(Object.entries(example).map(([name, text]) => [name, text === '' ? 'lettersAndDigits0123456789ForTests' : text]))
 
 /** The environment of a container in the pod of this name. */
 function environmentOf (container: Container, pod: string): Record<string, string> {
@@ -115,6 +117,10 @@ t.test('kubernetes - what kustomizations name is there, and each file is named b
     for (const { envs } of content.secretGenerator ?? []) for (const file of envs) t.doesNotThrow(() => readFileSync(join(dir, `${file}.example`)))
   }
   for (const name of files.filter(one => !isKustomization(one))) t.ok(used.has(join(folder, name)), `${name} is used`)
+})
+
+t.test('kubernetes - the example has no secret that works', async t => {
+  t.match(example, { GATEPOST_SECRET: '', NATS_PASSWORD: '' })
 })
 
 t.test('kubernetes - Gates and nodes have settings that their commands take', async t => {

@@ -1,4 +1,4 @@
-import { generateKeyPairSync, type KeyObject } from 'node:crypto'
+import { generateKeyPairSync, randomBytes, randomUUID, type KeyObject } from 'node:crypto'
 import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
@@ -6,6 +6,8 @@ import { readDoctorSettings, readGateSettings, readNodeSettings, readTokenSettin
 import { faultLine, SettingsError } from '../../shared/settings/fault.js'
 import { redacted, secretsOf } from '../../shared/settings/redacted.js'
 import { keepSecret, readKeptSecret } from '../../shared/settings/secret-file.js'
+import { secretFlaw } from '../../shared/settings/secret-quality.js'
+import { noRules } from '../../shared/settings/settings.js'
 
 const secret = 'a secret of more than thirty-two bytes'
 const nowhere = '/nonexistent'
@@ -33,11 +35,14 @@ t.test('settings - up needs nothing: the defaults of the contract', async t => {
     nodes: 2,
     host: '127.0.0.1',
     port: 8080,
+    origins: ['*'],
     publicUrl: undefined,
     nodeId: undefined,
     nodeWeight: 1,
     secret: undefined,
+    acceptSecrets: [],
     auth: undefined,
+    rules: noRules,
     natsUrl: undefined,
     natsCreds: undefined,
     natsPrefix: 'gatepost', busUnsigned: 'accept',
@@ -163,8 +168,69 @@ t.test('settings - secrets and passwords never show in a fault', async t => {
 })
 
 t.test('settings - a secret is 32 bytes, not characters', async t => {
-  t.equal(gate({ ...forGate, GATEPOST_SECRET: 'é'.repeat(16) }).secret.length, 16)
-  t.equal(faults(() => gate({ ...forGate, GATEPOST_SECRET: 'e'.repeat(31) })).length, 1)
+  t.equal(gate({ ...forGate, GATEPOST_SECRET: 'é1ñ2ß3ø4æ5å6ü7ö8ä9ï0' }).secret.length, 20)
+  t.equal(faults(() => gate({ ...forGate, GATEPOST_SECRET: randomBytes(15).toString('hex') })).length, 1)
+})
+
+t.test('settings - placeholders and secrets of little variety are refused, wherever a secret is taken', async t => {
+  const placeholder = 'put-the-output-of-openssl-rand-hex-32-here'
+  const weak = [placeholder, 'change-me-change-me-please-change-me-1', 'your-256-bit-secret-goes-here-1234567', 'replace_me_0123456789abcdefghijklmnop', 'a'.repeat(32), 'ab'.repeat(20), 'abcdefgh'.repeat(4), 'password1'.repeat(4), '0123456789abcdef'.repeat(4), `${'a'.repeat(40)}bcdefg`, 'aaaaaaaabbbbbbbbccccccccdddddddd']
+  for (const text of weak) {
+    for (const name of ['GATEPOST_SECRET', 'GATEPOST_AUTH_SECRET', 'GATEPOST_SECRET_ACCEPT']) {
+      const lines = faults(() => gate({ ...forGate, [name]: text }))
+      t.match(lines, [/^GATEPOST_\w+: got (a placeholder|a text) of \d+ bytes.*; takes .*a text of at least 32 bytes that nobody can guess/], `${name} ${text}`)
+      t.notOk(lines.join().includes(text))
+    }
+  }
+  t.match(faults(() => gate({ ...forGate, GATEPOST_SECRET_ACCEPT: `${secret}, ${placeholder}` })), [/^GATEPOST_SECRET_ACCEPT: got a placeholder/])
+  for (let i = 0; i < 200; i++) for (const good of [randomBytes(16).toString('hex'), randomBytes(24).toString('base64'), randomUUID()]) t.equal(secretFlaw(good), undefined, good)
+  for (const good of [secret, 'another secret of thirty-two bytes or more', 'correct horse battery staple and so on', '49712345602987134650981237465012']) t.equal(secretFlaw(good), undefined, good)
+})
+
+t.test('settings - what must not be seen may lie in a file', async t => {
+  const dir = t.testdir({ secret: `${secret}\n`, crlf: `${secret}\r\n`, two: `${secret}\n\n`, weak: 'aaaa', nats: 'nats://joe:pw@nats\n', accept: 'one more secret of thirty-two bytes, not this' })
+  const { GATEPOST_SECRET: _, ...without } = forGate
+  for (const file of [join(dir, 'secret'), './crlf']) t.equal(gate({ ...without, GATEPOST_SECRET_FILE: file }, [], dir).secret, secret)
+  t.equal(gate({ ...without, GATEPOST_SECRET_FILE: 'two' }, [], dir).secret, `${secret}\n`, 'one newline is not part of it')
+  t.equal(gate(without, ['--secret-file', 'secret'], dir).secret, secret)
+  t.equal(gate({ ...forGate, GATEPOST_NATS_URL: undefined, GATEPOST_NATS_URL_FILE: 'nats' } as never, [], dir).natsUrl, 'nats://joe:pw@nats')
+  t.equal(up({ GATEPOST_SECRET_FILE: 'secret' }, [], dir).isDemo, false)
+  t.match(faults(() => gate({ ...forGate, GATEPOST_SECRET_FILE: 'secret' }, [], dir)), [/^GATEPOST_SECRET_FILE: got a file beside GATEPOST_SECRET; takes one of the two$/])
+  t.match(faults(() => gate({ ...without, GATEPOST_SECRET_FILE: 'none' }, [], dir)), [/^GATEPOST_SECRET_FILE: got "none", which cannot be read \(ENOENT\); takes the path of a file that holds GATEPOST_SECRET$/])
+  t.match(faults(() => gate({ ...without, GATEPOST_SECRET_FILE: 'weak' }, [], dir)), [/^GATEPOST_SECRET_FILE: got another text of 4 bytes; takes a text of at least 32 bytes/])
+  t.match(faults(() => gate({ ...forGate, GATEPOST_PORT_FILE: 'x' }, [], dir)), [/^GATEPOST_PORT_FILE: got a name that is unknown/])
+  t.strictSame(faults(() => gate({ ...forGate, GATEPOST_MONGODB_URL_FILE: 'of the nodes' }, [], dir)), [])
+})
+
+t.test('settings - the demo is on by itself only where nobody else reaches it and no key is set', async t => {
+  for (const host of ['127.0.0.1', '127.1.2.3', '::1', 'localhost', '::ffff:127.0.0.1']) t.equal(up({ GATEPOST_HOST: host }).isDemo, true, host)
+  for (const host of ['0.0.0.0', '::', '192.168.1.2', 'gate.example.com', 'localhost.example.com', '::ffff:10.0.0.1']) {
+    t.equal(up({ GATEPOST_HOST: host }).isDemo, false, host)
+    t.equal(up({ GATEPOST_HOST: host, GATEPOST_DEMO: 'true' }).isDemo, true, `${host}, asked for`)
+  }
+  for (const settings of [{ GATEPOST_SECRET: secret }, { GATEPOST_AUTH_SECRET: secret }, { GATEPOST_AUTH_JWKS_URL: 'https://id.example/jwks' }, { GATEPOST_AUTH_AUDIENCE: 'app' }, { GATEPOST_AUTH_GROUPS: 'replace' }]) {
+    t.equal(up(settings).isDemo, false, Object.keys(settings).join())
+    t.equal(up({ ...settings, GATEPOST_DEMO: 'yes' }).isDemo, true)
+  }
+})
+
+t.test("settings - what a user's token must carry, and origins", async t => {
+  const { auth: { rules }, origins, acceptSecrets } = gate({
+    ...forGate,
+    GATEPOST_AUTH_AUDIENCE: 'app, https://api.example',
+    GATEPOST_AUTH_ISSUER: 'https://id.example/',
+    GATEPOST_AUTH_TYP: 'JWT,application/AT+JWT',
+    GATEPOST_AUTH_GROUPS_CLAIM: 'none',
+    GATEPOST_AUTH_GROUPS: 'replace',
+    GATEPOST_ORIGINS: 'https://www.example.com/, http://localhost:3000',
+    GATEPOST_SECRET_ACCEPT: 'one more secret of thirty-two bytes or more'
+  })
+  t.strictSame(rules, { audiences: ['app', 'https://api.example'], issuers: ['https://id.example/'], types: ['jwt', 'at+jwt'], groupsClaim: undefined, groups: 'replace' })
+  t.strictSame(origins, ['https://www.example.com', 'http://localhost:3000'])
+  t.strictSame(acceptSecrets, ['one more secret of thirty-two bytes or more'])
+  for (const [name, value] of Object.entries({ GATEPOST_AUTH_AUDIENCE: 'a,,b', GATEPOST_AUTH_ISSUER: '', GATEPOST_AUTH_GROUPS: 'merge', GATEPOST_AUTH_GROUPS_CLAIM: '', GATEPOST_ORIGINS: 'www.example.com', GATEPOST_SECRET_ACCEPT: 'short' })) {
+    t.match(faults(() => gate({ ...forGate, [name]: value })), [new RegExp(`^${name}: got `)], name)
+  }
 })
 
 t.test('settings - addresses are checked by protocol', async t => {
@@ -191,27 +257,27 @@ t.test('settings - one public address is for one node', async t => {
 })
 
 t.test('settings - users\' tokens: the secret, or one of three others', async t => {
-  t.strictSame(gate().auth, { kind: 'secret', secret })
+  t.strictSame(gate().auth, { kind: 'secret', secret, rules: noRules })
   const other = 'another secret of thirty-two bytes or more'
-  t.strictSame(gate({ ...forGate, GATEPOST_AUTH_SECRET: other }).auth, { kind: 'secret', secret: other })
-  t.strictSame(gate({ ...forGate, GATEPOST_AUTH_JWKS_URL: 'https://id.example/jwks' }).auth, { kind: 'jwks', url: 'https://id.example/jwks' })
+  t.strictSame(gate({ ...forGate, GATEPOST_AUTH_SECRET: other }).auth, { kind: 'secret', secret: other, rules: noRules })
+  t.strictSame(gate({ ...forGate, GATEPOST_AUTH_JWKS_URL: 'https://id.example/jwks' }).auth, { kind: 'jwks', url: 'https://id.example/jwks', rules: noRules })
   t.match(faults(() => gate({ ...forGate, GATEPOST_AUTH_JWKS_URL: 'https://id.example/jwks', GATEPOST_AUTH_SECRET: other })), [/^GATEPOST_AUTH_JWKS_URL: got a value beside GATEPOST_AUTH_SECRET; takes at most one/])
 })
 
-t.test('settings - public keys of three kinds, with newlines or \\n; private ones are refused and not shown', async t => {
+t.test('settings - public keys of every kind, with newlines or \\n; private ones are refused and not shown', async t => {
   const pem = ({ publicKey, privateKey }: { publicKey: KeyObject, privateKey: KeyObject }) => ({
     publicKey: publicKey.export({ type: 'spki', format: 'pem' }).toString(),
     privateKey: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
   })
   const rsa = pem(generateKeyPairSync('rsa', { modulusLength: 2048 }))
-  const usable = [rsa, pem(generateKeyPairSync('ec', { namedCurve: 'P-256' })), pem(generateKeyPairSync('ed25519'))]
+  const usable = [rsa, ...['P-256', 'P-384', 'P-521'].map(namedCurve => pem(generateKeyPairSync('ec', { namedCurve }))), pem(generateKeyPairSync('ed25519'))]
   for (const { publicKey } of usable) {
-    t.strictSame(gate({ ...forGate, GATEPOST_AUTH_PUBLIC_KEY: publicKey }).auth, { kind: 'public-key', publicKey })
-    t.strictSame(gate({ ...forGate, GATEPOST_AUTH_PUBLIC_KEY: publicKey.replaceAll('\n', '\\n') }).auth, { kind: 'public-key', publicKey })
+    t.strictSame(gate({ ...forGate, GATEPOST_AUTH_PUBLIC_KEY: publicKey }).auth, { kind: 'public-key', publicKey, rules: noRules })
+    t.strictSame(gate({ ...forGate, GATEPOST_AUTH_PUBLIC_KEY: publicKey.replaceAll('\n', '\\n') }).auth, { kind: 'public-key', publicKey, rules: noRules })
   }
   const refused = [
     rsa.privateKey,
-    pem(generateKeyPairSync('ec', { namedCurve: 'P-384' })).publicKey,
+    pem(generateKeyPairSync('ec', { namedCurve: 'secp256k1' })).publicKey,
     pem(generateKeyPairSync('rsa', { modulusLength: 1024 })).publicKey,
     'not a key'
   ]

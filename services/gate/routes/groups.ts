@@ -5,7 +5,7 @@ import { needsBearer } from '../../../shared/http/document-api.js'
 import { refusals } from '../../../shared/http/error-response.js'
 import { groupStream, userStream } from '../../../shared/names.js'
 import { ringName } from '../../../shared/ring.js'
-import { Name } from '../../../shared/validate.js'
+import { UserName } from '../../../shared/validate.js'
 import type { Access } from '../access.js'
 import { maxNodesAsked, type AskInTurn } from '../ask-in-turn.js'
 import { nodesInTurn, type Rings } from '../assignment.js'
@@ -22,7 +22,7 @@ const maxLimit = 1_000
 const takesLimit = `a whole number, 1 to ${maxLimit}`
 const Page = Type.Object({
   limit: Type.Optional(Type.String({ pattern: '^[0-9]{1,4}$', description: takesLimit })),
-  after: Type.Optional(Name('`next` of the page before'))
+  after: Type.Optional(UserName('`next` of the page before'))
 }, strict)
 
 export function serveGroups (app: App, { access, askInTurn, rings }: GroupsOptions): void {

@@ -1,30 +1,40 @@
 import { Type } from 'typebox'
+import { GatepostError, shown } from '../../../shared/errors.js'
 import type { App } from '../../../shared/http/create-app.js'
 import { refusals } from '../../../shared/http/error-response.js'
+import { isSameOrigin } from '../../../shared/http/origins.js'
 import { signToken } from '../../../shared/identity/sign.js'
-import { Name } from '../../../shared/validate.js'
+import type { TokenRules } from '../../../shared/settings/settings.js'
+import { UserName } from '../../../shared/validate.js'
 import { strict, Time } from './schemas.js'
 
 export interface LoginOptions {
   /** The key of users' tokens. */
   readonly secret: string
+  /** What users' tokens must carry. */
+  readonly rules: TokenRules | undefined
   readonly now: () => number
 }
 
 const demoTokenTtlMs = 12 * 60 * 60_000
 
-/** Anybody may be anybody: registered only where demo is on. */
-export function serveLogin (app: App, { secret, now }: LoginOptions): void {
+/** Anybody may be anybody: registered only where demo is on. Not for pages of other sites, that a developer has open beside it. */
+export function serveLogin (app: App, { secret, rules, now }: LoginOptions): void {
   app.post('/gate/login', {
+    onRequest: (request, _reply, done) => {
+      const { headers } = request
+      if (isSameOrigin(headers)) done()
+      else done(new GatepostError('GP_SCOPE', `origin: got ${shown(headers.origin ?? headers['sec-fetch-site'])}; takes a request of this Gate's own pages, or of no page`))
+    },
     schema: {
       tags: ['demo'],
       summary: 'A token for any user name, for the demo',
-      body: Type.Object({ user: Name('a user') }, strict),
-      response: { 200: Type.Object({ token: Type.String(), user: Type.String(), expiresAt: Time }), ...refusals() }
+      body: Type.Object({ user: UserName() }, strict),
+      response: { 200: Type.Object({ token: Type.String(), user: Type.String(), expiresAt: Time }), ...refusals('GP_SCOPE') }
     }
   }, async request => {
     const { user } = request.body
-    const token = signToken({ secret, sub: user, scopes: ['user'], groups: [], ttlMs: demoTokenTtlMs, now })
+    const token = signToken({ secret, sub: user, scopes: ['user'], groups: [], ttlMs: demoTokenTtlMs, rules, now })
     return { token, user, expiresAt: new Date(now() + demoTokenTtlMs).toISOString() }
   })
 }

@@ -1,9 +1,9 @@
 /** Pieces that several of Gate's routes share. */
 import { Type } from 'typebox'
-import { Name } from '../../../shared/validate.js'
+import { Name, UserName } from '../../../shared/validate.js'
 
 export const strict = { additionalProperties: false } as const
 export const Time = Type.String({ format: 'date-time', description: 'ISO 8601, UTC' })
-export const UserParams = Type.Object({ user: Name('a user') })
+export const UserParams = Type.Object({ user: UserName() })
 export const GroupParams = Type.Object({ group: Name('a group') })
-export const MemberParams = Type.Object({ group: Name('a group'), user: Name('a user') })
+export const MemberParams = Type.Object({ group: Name('a group'), user: UserName() })

@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream'
 import { Server } from 'socket.io'
 import { WebSocketServer, type ServerOptions } from 'ws'
 import { declineUpgrade } from '../../../shared/http/decline-upgrade.js'
+import type { Origins } from '../../../shared/http/origins.js'
 import { guardConnection, type Inlets } from './connection-guard.js'
 
 export const maxEventBytes = 1_000_000
@@ -16,17 +17,18 @@ class PunctualWebSocketServer extends WebSocketServer {
   constructor (options: ServerOptions) { super({ ...options, closeTimeout: closeTimeoutMs } as ServerOptions) }
 }
 
-export function openEngine (httpServer: HttpServer, inlets: Pick<Inlets, 'holdPosts'>): Server {
+export function openEngine (httpServer: HttpServer, origins: Origins, inlets: Pick<Inlets, 'holdPosts'>): Server {
   const io = new Server(httpServer, {
     serveClient: false,
-    cors: { origin: '*' },
+    cors: { origin: origins.areAll ? '*' : (origin, done) => { done(null, origins.allowed(origin) ?? false) } },
     maxHttpBufferSize: maxEventBytes,
     connectTimeout: connectTimeoutMs,
     perMessageDeflate: false,
     wsEngine: PunctualWebSocketServer,
     destroyUpgrade: false,
     allowRequest: (request, answer) => {
-      const refusal = reasonToRefuse(new URL(request.url ?? '', 'http://node').searchParams)
+      // No browser asks first before it opens a WebSocket.
+      const refusal = origins.admits(request.headers) ? reasonToRefuse(new URL(request.url ?? '', 'http://node').searchParams) : 'Origin: not one of GATEPOST_ORIGINS'
       answer(refusal, refusal === undefined)
     }
   })

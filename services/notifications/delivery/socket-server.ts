@@ -8,8 +8,9 @@ import type { Socket } from 'socket.io'
 import { Type } from 'typebox'
 import { IdempotencyKey, parseMessage } from '../../../shared/contract/message.js'
 import { GatepostError, refusal } from '../../../shared/errors.js'
-import type { Ticket } from '../../../shared/identity/verify.js'
+import type { Ticket } from '../../../shared/identity/ticket.js'
 import { allStream, parseStream, userStream, type UserId } from '../../../shared/names.js'
+import type { Origins } from '../../../shared/http/origins.js'
 import { createValidator, Name } from '../../../shared/validate.js'
 import type { Outgoing } from '../mail/post.js'
 import { answerPosted, type NodeCore } from '../node-core.js'
@@ -21,6 +22,8 @@ import { Session, type Cursors } from './session.js'
 export interface SocketServerOptions {
   readonly core: NodeCore
   readonly httpServer: HttpServer
+  /** Pages that may open sockets. */
+  readonly origins: Origins
   readonly log: Log
 }
 
@@ -62,9 +65,9 @@ function checkCursors (cursors: Record<string, number> | undefined, field: strin
   return cursors
 }
 
-export function createSocketServer ({ core, httpServer, log }: SocketServerOptions): SocketServer {
+export function createSocketServer ({ core, httpServer, origins, log }: SocketServerOptions): SocketServer {
   const inlets = createInlets()
-  const io = openEngine(httpServer, inlets)
+  const io = openEngine(httpServer, origins, inlets)
   const opening = new WeakMap<Socket, { session: Session, unreadJson: string }>()
   /** Connections whose handshake is being looked at. */
   const handshaking = new WeakSet<Socket['conn']>()
@@ -172,9 +175,9 @@ export function createSocketServer ({ core, httpServer, log }: SocketServerOptio
       const { token } = validateRefresh(payload)
       const identity = await core.verifyToken(token)
       if (!identity.scopes.has('user')) throw new GatepostError('GP_SCOPE', 'token: takes one of scope user')
-      if (identity.sub !== session.user || identity.expiresAt === undefined) throw new GatepostError('GP_TOKEN_INVALID', 'token: made for another user')
+      if (identity.sub !== session.user) throw new GatepostError('GP_TOKEN_INVALID', 'token: made for another user')
       session.expiresAt = identity.expiresAt
-      await core.groups.joinByToken(session.user, identity.groups, identity.issuedAt)
+      await core.groups.takeToken(session.user, identity)
       return { expiresAt: new Date(identity.expiresAt).toISOString() }
     }
   }

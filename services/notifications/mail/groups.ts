@@ -2,10 +2,10 @@
  * Joining and leaving groups: an entry in the user's stream first, a leave then marked in the group's (stream/leave-mark.ts), at
  * last the two documents that others look it up in.
  */
-import { toMs, type Clock } from '../../../shared/clock.js'
+import type { Clock } from '../../../shared/clock.js'
 import { membershipKey, membershipRange, ownerPrefix } from '../../../shared/keys.js'
 import { groupStream, userStream, type GroupId, type StreamId, type UserId } from '../../../shared/names.js'
-import type { EntryDoc, Store } from '../../../shared/store/store.js'
+import { placeOfEntry, type EntryDoc, type Store } from '../../../shared/store/store.js'
 import type { MembershipChange } from '../stream/change.js'
 import type { EntryDraft } from '../stream/entry.js'
 import type { Heads } from '../stream/heads.js'
@@ -13,6 +13,7 @@ import { streamToken } from '../../dispatch/subjects.js'
 import { createLeaveMarks } from '../stream/leave-mark.js'
 import { parseMembership, storedMembership, storeMembership, type Membership } from '../state/membership.js'
 import type { UserViews } from '../state/user-views.js'
+import { createClaimedGroups, isBroughtBy } from './claimed-groups.js'
 import { changeDraft } from './marks.js'
 
 export interface Groups {
@@ -20,7 +21,15 @@ export interface Groups {
   leave: (user: UserId, group: GroupId) => Promise<void>
   members: (group: GroupId, limit: number, after: string | undefined) => Promise<{ members: string[], next: string | null }>
   /** What a token says of its user's groups; one issued before the user was taken out of a group does not bring the user back. */
-  joinByToken: (user: UserId, groups: readonly string[], issuedAtMs: number | undefined) => Promise<void>
+  takeToken: (user: UserId, token: TokenGroups) => Promise<void>
+}
+
+/** Times are ms since 1970, as `Identity` has them. */
+export interface TokenGroups {
+  /** Undefined: the token does not say. */
+  readonly groups: readonly string[] | undefined
+  readonly issuedAt: number | undefined
+  readonly aheadMs: number
 }
 
 export interface GroupsOptions {
@@ -30,36 +39,45 @@ export interface GroupsOptions {
   readonly views: UserViews
   readonly append: (stream: StreamId, draft: EntryDraft) => Promise<{ doc: EntryDoc }>
   readonly retentionMs: number
+  /** What the groups in tokens do: GATEPOST_AUTH_GROUPS. */
+  readonly way: 'add' | 'replace'
 }
 
-export function createGroups ({ store, clock, heads, views, append, retentionMs }: GroupsOptions): Groups {
+export function createGroups ({ store, clock, heads, views, append, retentionMs, way }: GroupsOptions): Groups {
   /** The last one under way for each user and group. */
-  const turns = new Map<string, Promise<void>>()
+  const turns = new Map<string, Promise<unknown>>()
   const markLeave = createLeaveMarks({ clock, append })
 
   /** One after the other for each user and group: two devices that connect with the same new group join it once. */
-  async function record (user: UserId, group: GroupId, isMember: boolean): Promise<void> {
+  async function record (user: UserId, group: GroupId, isMember: boolean): Promise<Membership> {
     const key = membershipKey(userStream(user), group)
     const before = turns.get(key) ?? Promise.resolve()
-    const turn = before.catch(() => {}).then(async () => { await recordNow(user, group, isMember) })
+    const turn = before.catch(() => {}).then(async () => await recordNow(user, group, isMember))
     turns.set(key, turn)
-    try { await turn } finally { if (turns.get(key) === turn) turns.delete(key) }
+    try { return await turn } finally { if (turns.get(key) === turn) turns.delete(key) }
   }
 
-  async function recordNow (user: UserId, group: GroupId, isMember: boolean): Promise<void> {
+  async function recordNow (user: UserId, group: GroupId, isMember: boolean): Promise<Membership> {
     const view = await views.fresh(user)
     const known = view.memberships.get(group)
-    if ((known?.isMember ?? false) === isMember) {
+    const wasMember = known?.isMember ?? false
+    if (known !== undefined && wasMember === isMember) {
       // Perhaps said, and cut short before all of it was stored.
-      if (known !== undefined) await complete(user, group, await storedMembership(store, user, group, known.seq) ?? known)
-      return
+      await complete(user, group, await storedMembership(store, user, group, known.seq) ?? known)
+      if (isMember) return known
     }
+    // Who is no member leaves too: a token issued until now must not bring the user in.
+    const { head } = view
     // Read before the entry is appended: what is posted from here on, the member sees.
     const [after] = isMember ? await heads.fresh([groupStream(group)]) : [0]
     const change: MembershipChange = { type: 'membership', group, joined: isMember, ...isMember && { after: after! } }
     const { doc } = await append(view.stream, changeDraft(clock, retentionMs, change))
-    await complete(user, group, { isMember, seq: doc.seq, after: after! })
+    const membership = { isMember, seq: doc.seq, after: after! }
+    // Of the leave of who was no member no socket has to hear, unless a join came in between.
+    const hasNothingToMark = !isMember && !wasMember && placeOfEntry(doc.key).prev === head
+    await complete(user, group, hasNothingToMark ? { ...membership, isMarked: true } : membership)
     await views.fresh(user)
+    return membership
   }
 
   async function complete (user: UserId, group: GroupId, membership: Membership): Promise<void> {
@@ -69,9 +87,14 @@ export function createGroups ({ store, clock, heads, views, append, retentionMs 
     await storeMembership(store, user, group, { ...membership, isMarked: true })
   }
 
+  const claimed = way === 'replace' ? createClaimedGroups({ store, views, record }) : undefined
+
   return {
-    join: (user, group) => record(user, group, true),
-    leave: (user, group) => record(user, group, false),
+    join: async (user, group) => {
+      await record(user, group, true)
+      await claimed?.keep(user, group)
+    },
+    leave: async (user, group) => { await record(user, group, false) },
     members: async (group, limit, after) => {
       const owner = groupStream(group)
       const prefix = ownerPrefix(owner) + 'm'
@@ -88,15 +111,15 @@ export function createGroups ({ store, clock, heads, views, append, retentionMs 
         from = docs.at(-1)!.key + '\0'
       }
     },
-    joinByToken: async (user, groups, issuedAtMs) => {
-      if (groups.length === 0) return
-      const view = await views.fresh(user)
-      const due = (groups as GroupId[]).filter(group => {
-        const known = view.memberships.get(group)
-        if (known === undefined) return true
-        return !known.isMember && issuedAtMs !== undefined && issuedAtMs > toMs(known.seq)
-      })
-      await Promise.all([...new Set(due)].map(group => record(user, group, true)))
+    takeToken: async (user, { groups, issuedAt, aheadMs }) => {
+      if (groups === undefined) return
+      const named = [...new Set(groups)] as GroupId[]
+      const issued = issuedAt === undefined ? undefined : { atMs: issuedAt, aheadMs }
+      // Which of two tokens is the newer one, only `iat` tells: without it a token takes nobody out.
+      if (claimed !== undefined && issued !== undefined) { await claimed.replace(user, named, issued); return }
+      if (named.length === 0) return
+      const { memberships } = await views.fresh(user)
+      await Promise.all(named.filter(group => isBroughtBy(issued, memberships.get(group))).map(group => record(user, group, true)))
     }
   }
 }

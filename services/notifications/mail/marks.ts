@@ -3,7 +3,7 @@
  * change and the fold that it leads to are stored, so that the change itself may expire.
  */
 import { createMessageId, type Clock } from '../../../shared/clock.js'
-import { isName, type StreamId, type UserId } from '../../../shared/names.js'
+import { parseStream, type StreamId, type UserId } from '../../../shared/names.js'
 import type { EntryDoc, Store } from '../../../shared/store/store.js'
 import type { StoredChange } from '../stream/change.js'
 import type { EntryDraft } from '../stream/entry.js'
@@ -102,7 +102,7 @@ export function createMarks ({ store, clock, heads, views, append, retentionMs }
   /** The streams named that the user sees; one that the user sees no longer is passed over, one that cannot be is refused. */
   function seenStreams (view: Awaited<ReturnType<UserViews['fresh']>>, upTo: Readonly<Record<string, number>>): StreamId[] {
     return (Object.keys(upTo) as StreamId[]).filter(stream => {
-      if (stream !== 'all' && !(/^[ug]:/.test(stream) && isName(stream.slice(2)))) throw refusal(`upTo.${stream}`, stream, 'u:NAME, g:NAME or all')
+      if (parseStream(stream) === undefined) throw refusal(`upTo.${stream}`, stream, 'u:NAME, g:NAME or all')
       return afterIn(view, stream) !== undefined
     })
   }

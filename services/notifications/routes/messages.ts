@@ -8,7 +8,7 @@ import { needsBearer } from '../../../shared/http/document-api.js'
 import { refusals } from '../../../shared/http/error-response.js'
 import { bearerToken } from '../../../shared/identity/claims.js'
 import type { UserId } from '../../../shared/names.js'
-import { createValidator, Name } from '../../../shared/validate.js'
+import { createValidator, Name, UserName } from '../../../shared/validate.js'
 import { decodePosition } from '../mail/inbox-page.js'
 import { answerPosted, type NodeCore } from '../node-core.js'
 import { createAnswerBudget } from './answer-budget.js'
@@ -23,7 +23,7 @@ const PageParameters = Type.Object({
   box: Type.Optional(Type.Union([Type.Literal('inbox'), Type.Literal('sent'), Type.Literal('archived')], { description: 'inbox, sent or archived' })),
   unread: Type.Optional(Type.Union([Type.Literal('true'), Type.Literal('false')], { description: 'true or false' })),
   category: Type.Optional(Name('a category')),
-  with: Type.Optional(Name('a user'))
+  with: Type.Optional(UserName())
 }, strict)
 
 const Id = Type.Object({ id: Type.String({ minLength: 1, maxLength: 1_024, description: 'the id of a message' }) }, strict)

@@ -12,6 +12,7 @@ import { createNatsBus } from '../../../services/dispatch/nats-bus.js'
 import { createSocketServer } from '../../../services/notifications/delivery/socket-server.js'
 import { createNodeCore, type NodeCore } from '../../../services/notifications/node-core.js'
 import { encodeEntry } from '../../../services/notifications/stream/entry.js'
+import { createOrigins } from '../../../shared/http/origins.js'
 import { createClock, createMessageId } from '../../../shared/clock.js'
 import { entryKey } from '../../../shared/keys.js'
 import { createLog } from '../../../shared/log.js'
@@ -76,7 +77,7 @@ serveParent({
       nodeId: nodeId as NodeId, store, dispatch, clock, log, secret, auth: { kind: 'secret', secret }, retentionMs: 30 * 86_400_000, rateUserPerMinute: undefined,
       isDraining: () => false, eventLoopLagMs: () => 0, ownerOf: () => undefined, beforeStoring: () => undefined
     })
-    createSocketServer({ core, httpServer, log })
+    createSocketServer({ core, origins: createOrigins(['*']), httpServer, log })
     while (!dispatch.hasSettled) await pause(20)
     return { url }
   },

@@ -12,7 +12,9 @@ import { createMemoryStore } from '../../helpers/memory-store.js'
 const ann = 'ann' as UserId
 const club = 'club' as GroupId
 
-function start () {
+const token = (groups: readonly string[] | undefined, issuedAt: number | undefined, aheadMs = 0) => ({ groups, issuedAt, aheadMs })
+
+function start (way: 'add' | 'replace' = 'add') {
   const clock = createClock()
   let isRefusing = false
   const store = createMemoryStore({
@@ -22,7 +24,7 @@ function start () {
     const heads = createHeads({ store, now: clock.now })
     const views = createUserViews({ store, heads, now: clock.now })
     const { append } = plainAppender(store, clock)
-    return { views, append, groups: createGroups({ store, clock, heads, views, append, retentionMs: 30 * dayMs }) }
+    return { views, append, groups: createGroups({ store, clock, heads, views, append, retentionMs: 30 * dayMs, way }) }
   }
   return { clock, store, node, refuse: (isOn: boolean) => { isRefusing = isOn }, changes: () => store.all<EntryDoc>('entries').filter(({ kind }) => kind === 'change').length }
 }
@@ -37,9 +39,9 @@ t.test('groups - joining and leaving, listed page by page, and tombstones', asyn
   t.same(groupsOf(await views.fresh('bob' as UserId)), [])
   // A token from before the leaving does not bring the user back, a later one does.
   const leftAtMs = toMs((await views.fresh('bob' as UserId)).memberships.get(club)!.seq)
-  await groups.joinByToken('bob' as UserId, [club], leftAtMs - 1_000)
+  await groups.takeToken('bob' as UserId, token([club], leftAtMs - 1_000))
   t.same(groupsOf(await views.fresh('bob' as UserId)), [])
-  await groups.joinByToken('bob' as UserId, [club], clock.now() + 2_000)
+  await groups.takeToken('bob' as UserId, token([club], clock.now() + 2_000))
   t.same(groupsOf(await node().views.fresh('bob' as UserId)), [club])
 })
 
@@ -48,7 +50,7 @@ t.test('groups - several devices that join at the same moment join once, and see
   const { groups, views, append } = node()
   await append(groupStream(club), draftMessage(clock))
   const posts = (async () => { for (let i = 0; i < 10; i++) await append(groupStream(club), draftMessage(clock)) })()
-  await Promise.all(Array.from({ length: 5 }, async () => { await groups.joinByToken(ann, [club], clock.now()) }))
+  await Promise.all(Array.from({ length: 5 }, async () => { await groups.takeToken(ann, token([club], clock.now())) }))
   await posts
   t.equal(changes(), 1)
   t.ok((await views.fresh(ann)).memberships.get(club)!.isMember)
@@ -63,6 +65,80 @@ t.test('groups - a leaving that was cut short holds on every node, and the same 
   refuse(false)
   t.same(groupsOf(await node().views.fresh(ann)), [])
   await one.groups.leave(ann, club)
-  t.equal(changes(), 2, 'said once')
+  t.equal(changes(), 3, 'and says so again: a token of between must not bring her back')
   t.same(await one.groups.members(club, 10, undefined), { members: [], next: null })
+})
+
+t.test('groups - taken out before ever having been in: a token issued before brings nobody in', async t => {
+  const { node, clock } = start()
+  const { groups, views } = node()
+  const issuedAt = clock.now() - 1_000
+  await groups.leave(ann, club)
+  await groups.takeToken(ann, token([club], issuedAt))
+  t.same(groupsOf(await views.fresh(ann)), [])
+  // And one that was issued between two leavings.
+  const between = clock.now() + 1_000
+  const later = node()
+  while (clock.now() <= between) await new Promise(resolve => setTimeout(resolve, 20))
+  await later.groups.leave(ann, club)
+  await later.groups.takeToken(ann, token([club], between))
+  t.same(groupsOf(await later.views.fresh(ann)), [])
+  await later.groups.takeToken(ann, token([club], clock.now() + 1_000))
+  t.same(groupsOf(await later.views.fresh(ann)), [club])
+})
+
+t.test('groups - a token of a clock that is ahead does not bring back who was taken out after it was issued', async t => {
+  const { node, clock } = start()
+  const { groups, views } = node()
+  await groups.join(ann, club)
+  const issuedAt = clock.now() + 50_000
+  await groups.leave(ann, club)
+  await groups.takeToken(ann, token([club], issuedAt, 60_000))
+  t.same(groupsOf(await views.fresh(ann)), [])
+  await groups.takeToken(ann, token([club], clock.now() + 61_000, 60_000))
+  t.same(groupsOf(await views.fresh(ann)), [club])
+})
+
+t.test('groups - replace: a token is the whole truth for the groups that came by tokens, the newest one wins', async t => {
+  const { node, clock } = start('replace')
+  const [one, two] = [node(), node()]
+  const now = clock.now() - 60_000
+  const groupsNow = async (): Promise<string[]> => groupsOf(await node().views.fresh(ann)).sort()
+  await one.groups.join(ann, 'by hand' as GroupId)
+  await one.groups.takeToken(ann, token(['a', 'b', 'by hand'], now))
+  t.same(await groupsNow(), ['a', 'b', 'by hand'])
+  await two.groups.takeToken(ann, token(['b', 'c'], now))
+  t.same(await groupsNow(), ['b', 'by hand', 'c'], 'of the same second, too')
+  await one.groups.takeToken(ann, token(['a', 'b'], now - 1_000))
+  t.same(await groupsNow(), ['b', 'by hand', 'c'], 'an older one changes nothing')
+  await one.groups.takeToken(ann, token(undefined, now + 1_000))
+  await one.groups.takeToken(ann, token([], undefined))
+  t.same(await groupsNow(), ['b', 'by hand', 'c'], 'nor one that does not say, or not when')
+  await two.groups.takeToken(ann, token(['a'], now + 1_000))
+  t.same(await groupsNow(), ['a', 'by hand'], 'back by a newer one, though it left a moment ago')
+  await one.groups.takeToken(ann, token(['b'], now))
+  t.same(await groupsNow(), ['a', 'by hand'])
+  await two.groups.leave(ann, 'a' as GroupId)
+  await two.groups.takeToken(ann, token(['a'], now + 1_000))
+  t.same(await groupsNow(), ['by hand'], 'taken out by hand is out')
+  await two.groups.takeToken(ann, token([], now + 2_000))
+  t.same(await groupsNow(), ['by hand'])
+  await Promise.all([one, two].map(async ({ groups }) => { await groups.takeToken(ann, token(['x', 'y'], now + 3_000)) }))
+  await one.groups.join(ann, 'x' as GroupId)
+  await two.groups.takeToken(ann, token([], now + 4_000))
+  t.same(await groupsNow(), ['by hand', 'x'], 'x was joined by hand as well')
+})
+
+t.test('groups - replace: what was cut short is completed by the same token', async t => {
+  const { node, clock, refuse } = start('replace')
+  const issuedAt = clock.now()
+  await node().groups.takeToken(ann, token(['a', 'b'], issuedAt))
+  const one = node()
+  refuse(true)
+  await t.rejects(one.groups.takeToken(ann, token(['b', 'c'], issuedAt + 1_000)))
+  refuse(false)
+  await node().groups.takeToken(ann, token(['b', 'c'], issuedAt + 1_000))
+  t.same(groupsOf(await node().views.fresh(ann)).sort(), ['b', 'c'])
+  await node().groups.takeToken(ann, token([], issuedAt + 2_000))
+  t.same(groupsOf(await node().views.fresh(ann)), [])
 })

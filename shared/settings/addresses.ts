@@ -1,0 +1,24 @@
+/** Hosts and addresses as settings take them. */
+import { isIP, isIPv4 } from 'node:net'
+
+export const isHost = (value: string): boolean => isIP(value) !== 0 || (value.length <= 253 && /^(?!-)[a-z0-9-]+(?:\.[a-z0-9-]+)*\.?$/i.test(value) && !/^[\d.]+$/.test(value))
+
+export function isUrl (value: string, protocols: readonly string[]): boolean {
+  if (/\s/.test(value) || !URL.canParse(value)) return false
+  const url = new URL(value)
+  return protocols.includes(url.protocol) && url.hostname !== ''
+}
+
+/** Nothing behind the port: Socket.IO would take a path for a namespace. */
+export function isOrigin (value: string): boolean {
+  if (!isUrl(value, ['http:', 'https:'])) return false
+  const { href, origin } = new URL(value)
+  return href === `${origin}/`
+}
+
+/** Whether only this machine reaches it. */
+export function isLoopback (host: string): boolean {
+  const name = host.replace(/^\[(.*)\]$/, '$1').replace(/\.$/, '').toLowerCase()
+  const v4 = /^::ffff:([\d.]+)$/.exec(name)?.[1] ?? name
+  return name === '::1' || (isIPv4(v4) && v4.startsWith('127.')) || name === 'localhost' || name.endsWith('.localhost')
+}
