@@ -63,6 +63,8 @@ export function beginMongodbStore ({ url, log, now = Date.now, onCommand }: Mong
   let { client, db, watch } = connect()
   let notes: string[] = []
   const running = new Set<Promise<unknown>>()
+  /** Not waited for at the end: it can be gone on with at the next start. */
+  let preparing: Promise<void> = Promise.resolve()
   let retryTimer: NodeJS.Timeout | undefined
 
   function connect (): { client: MongoClient, db: Db, watch: { stop: () => void } } {
@@ -209,15 +211,10 @@ export function beginMongodbStore ({ url, log, now = Date.now, onCommand }: Mong
   function prepareLater (sharding: ShardingAdmin | undefined, ms = prepareAgainMs): void {
     if (state !== 'live') return
     retryTimer = setTimeout(() => {
-      void track((async () => {
-        try {
-          await prepare(sharding)
-          if (notes.length > 0) prepareLater(sharding)
-        } catch (err) {
-          log.warn({ err, event: 'mongodb-unprepared' }, 'MongoDB could not be prepared; trying again in 5 minutes')
-          prepareLater(sharding)
-        }
-      })())
+      preparing = prepare(sharding).then(() => { if (notes.length > 0) prepareLater(sharding) }, (err: unknown) => {
+        if (state !== 'closed') log.warn({ err, event: 'mongodb-unprepared' }, 'MongoDB could not be prepared; trying again in 5 minutes')
+        prepareLater(sharding)
+      })
     }, ms)
     retryTimer.unref()
   }
@@ -241,7 +238,7 @@ export function beginMongodbStore ({ url, log, now = Date.now, onCommand }: Mong
       if (state !== 'starting') return
       hasFailed = true
       log.warn({ err, event: 'mongodb-unreachable' }, 'MongoDB could not be reached or prepared; trying again')
-      retryTimer = setTimeout(() => { void track(start()) }, retryPauseMs)
+      retryTimer = setTimeout(() => { preparing = start() }, retryPauseMs)
     }
   }
 
@@ -291,11 +288,13 @@ export function beginMongodbStore ({ url, log, now = Date.now, onCommand }: Mong
         watch.stop()
         await Promise.all(running)
         await client.close()
+        await preparing
       })()
       return closing
     }
   }
-  return { store, hasTried: track(start()) }
+  preparing = start()
+  return { store, hasTried: preparing }
 }
 
 const newToken = (): string => randomBytes(9).toString('base64url')

@@ -140,6 +140,18 @@ t.test('start - there at once, refusing, until it is prepared', async t => {
   t.same(await store.insertChains('entries', [[message(stream, 0, 1)]]), [{ stored: 1 }])
 })
 
+t.test('start - closed in the middle: it waits neither for an answer nor for what is busy', async t => {
+  for (const answer of [async () => await new Promise<undefined>(() => {}), () => ({ ok: 0, code: 117, codeName: 'ConflictingOperationInProgress', errmsg: 'migration in progress' })]) {
+    const mongos = await startMongosDouble(t, { version: '4.4' })
+    mongos.faults.answer = name => name === 'moveChunk' ? answer() : undefined
+    const { store, hasTried } = beginMongodbStore({ url: mongos.url, log: silentLog })
+    await until('a move is asked for', () => mongos.commands.some(command => command.moveChunk !== undefined))
+    await store.close()
+    await hasTried
+    t.match(store.status(), { reachable: false })
+  }
+})
+
 t.test('full disk - a shard that refuses writes: surely not stored, said once, read all along, written again by itself', async t => {
   const mongos = await startMongosDouble(t, { version: '4.4' })
   const { stores: [store], lines } = await openAll(t, mongos, 1)
