@@ -37,7 +37,7 @@ for (const nodes of [1, 2]) {
     t.same(await site.stop(), [0])
     const ms = Math.round(performance.now() - begun)
     t.comment(`after ${ms} ms`)
-    t.ok(ms < 2_500, 'soon', { ms })
+    t.ok(ms < 10_000, 'soon: half of the drain is far more than it takes on a busy machine', { ms })
     t.notMatch(site.log(), /"event":"(?:close|drain)-(?:late|failed)"/)
     t.match(site.log(), /"event":"stopped"/)
   })
@@ -60,7 +60,7 @@ t.test('ending - with a log that nobody reads any more', async t => {
     try { return bytes.toString('utf8', 0, readSync(reader, bytes)) } catch { return '' }
   }
   let log = ''
-  await until('ready', () => (log += read()).includes('"event":"ready"'))
+  await until('ready', () => (log += read()).includes('"event":"ready"'), 120_000)
   const url = /"event":"ready","url":"([^"]+)"/.exec(log)?.[1] ?? ''
   // More than a pipe holds.
   for (let i = 0; i < 6_000; i += 100) await Promise.all(Array.from({ length: 100 }, async () => { await (await fetch(`${url}/livez?${'x'.repeat(200)}`)).text() }))
