@@ -1,35 +1,83 @@
 /**
- * One hybrid logical clock (Kulkarni et al., "Logical Physical Clocks", 2014) makes message ids and
- * sequences: (milliseconds since the epoch below) * 4096, or what it has seen + 1, whichever is larger.
- * Values stay below 2^53 until 2093 and sort the merge of several streams.
+ * Time as this process knows it, and the logical time that ids and seqs are made of: (milliseconds since the epoch below) *
+ * 4096. A logical time stays below 2^53 until 2093 and sorts the merge of several streams.
+ *
+ * A wall clock may be wrong by years and may jump either way. So each question has the time that suits it:
+ *   now       what is shown: createdAt, ids, hiding what has expired
+ *   elapsed   durations and time-outs
+ *   lived     how long something in memory may be trusted
+ *   latest    what is stored must live beyond it (purgeAt)
+ *   earliest  what is over by it is over for good (a claim, a mark's message)
+ * Nothing that is read moves a process's clock: an order within a stream comes from what is stored there (appender.ts).
  */
 import { hash, randomFillSync } from 'node:crypto'
+import { performance } from 'node:perf_hooks'
 import type { MessageId, StreamId } from './names.js'
 
 export const epochMs = Date.UTC(2024, 0, 1)
 export const ticksPerMs = 4096
 const timeDigits = 11
+/** Three years below 2^53: a stream that a broken clock took this far still has room for 10^14 entries. */
+const lastTime = (Date.UTC(2090, 0, 1) - epochMs) * ticksPerMs
 
 export interface Clock {
-  /** Wall time in ms since 1970. */
+  /** Wall time in ms since 1970. May jump. */
   now: () => number
-  /** The next logical time: above every earlier one and every one seen. */
+  /** Ms of the machine's monotonic clock, since some moment. Does not see a machine that sleeps. */
+  elapsed: () => number
+  /** As `elapsed`, and goes on when the wall clock jumps ahead, as it does when a machine wakes up. */
+  lived: () => number
+  /** The logical wall time: above the last one given, unless the wall clock was set back by more than a second. */
   tick: () => number
-  /** Takes note of a logical time from elsewhere (a heartbeat, a head, a message). */
-  see: (time: number) => void
+  /** The store's time was `ms` just now. */
+  heardOf: (ms: number) => void
+  /** The later of the wall time and the store's. */
+  latest: () => number
+  /** The earlier of them. */
+  earliest: () => number
+  /** By how many ms the wall clock has jumped ahead (below 0: back) since the process started, by its monotonic clock. */
+  jumpedMs: () => number
 }
 
-export function createClock (now: () => number = Date.now): Clock {
+const oneSecondMs = 1_000
+
+/** A test that gives the wall time alone gives the others, too. */
+export function createClock (now: () => number = Date.now, elapsed: () => number = now === Date.now ? () => performance.now() : now): Clock {
   let last = 0
+  /** Wall time less monotonic time: at the start, and as `lived` has seen it last. */
+  const startLead = now() - elapsed()
+  let lead = startLead
+  let sleptMs = 0
+  /** The store's time less monotonic time. */
+  let storeLead: number | undefined
+  const storeMs = (): number | undefined => storeLead === undefined ? undefined : storeLead + elapsed()
+
   return {
     now,
-    tick: () => { last = Math.max(fromMs(now()), last + 1); return last },
-    see: time => { if (time > last) last = time }
+    elapsed,
+    lived: () => {
+      const at = elapsed()
+      const jumpMs = now() - at - lead
+      if (Math.abs(jumpMs) > oneSecondMs) {
+        lead += jumpMs
+        sleptMs += Math.max(0, jumpMs)
+      }
+      return at + sleptMs
+    },
+    tick: () => {
+      const time = fromMs(now())
+      last = time <= last && last - time < oneSecondMs * ticksPerMs ? last + 1 : time
+      return last
+    },
+    heardOf: ms => { storeLead = ms - elapsed() },
+    latest: () => Math.max(now(), storeMs() ?? -Infinity),
+    earliest: () => Math.min(now(), storeMs() ?? Infinity),
+    jumpedMs: () => now() - elapsed() - startLead
   }
 }
 
-/** Logical time of a wall time in ms since 1970. */
-export const fromMs = (ms: number): number => Math.max(0, Math.floor(ms) - epochMs) * ticksPerMs
+/** Logical time of a wall time in ms since 1970; of one before 2024 or after 2089 the nearest that there is. */
+export const fromMs = (ms: number): number => Math.min(lastTime, Math.max(0, Math.floor(ms) - epochMs) * ticksPerMs)
 /** Wall time (ms since 1970) of a logical time. */
 export const toMs = (time: number): number => Math.floor(time / ticksPerMs) + epochMs
 

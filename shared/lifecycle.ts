@@ -7,6 +7,7 @@
  * Draining happens everywhere at once: whoever hands sockets over still needs the bus, the store and the others.
  * Closing goes in the reverse order of opening. Both have a deadline: what hangs is named in the log and left behind.
  */
+import { performance } from 'node:perf_hooks'
 import type { Log } from './log.js'
 
 export type LifecycleState = 'starting' | 'live' | 'draining' | 'closing' | 'closed'
@@ -44,14 +45,14 @@ export function createLifecycle ({ log, drainDeadlineMs, closeDeadlineMs }: Life
   async function end (): Promise<readonly string[]> {
     if (state === 'live') {
       state = 'draining'
-      const deadline = Date.now() + drainDeadlineMs
+      const deadline = performance.now() + drainDeadlineMs
       await Promise.all(resources.map(async resource => {
         if (resource.drain !== undefined) await attempt('drain', resource.name, resource.drain, deadline)
       }))
     }
     state = 'closing'
     const left: string[] = []
-    const deadline = Date.now() + closeDeadlineMs
+    const deadline = performance.now() + closeDeadlineMs
     for (let resource = resources.pop(); resource !== undefined; resource = resources.pop()) {
       if (!await attempt('close', resource.name, resource.close, deadline)) left.push(resource.name)
     }
@@ -62,7 +63,7 @@ export function createLifecycle ({ log, drainDeadlineMs, closeDeadlineMs }: Life
   /** False when it failed or is not done by the deadline; what is under way then is left to itself. */
   async function attempt (step: 'drain' | 'close', name: string, run: () => Promise<void> | void, deadline: number): Promise<boolean> {
     let timer: NodeJS.Timeout | undefined
-    const late = new Promise<'late'>(resolve => { timer = setTimeout(resolve, Math.max(0, deadline - Date.now()), 'late') })
+    const late = new Promise<'late'>(resolve => { timer = setTimeout(resolve, Math.max(0, deadline - performance.now()), 'late') })
     try {
       const outcome = await Promise.race([(async () => { await run() })(), late])
       if (outcome === 'late') log.warn({ event: `${step}-late`, resource: name }, `${name} took too long to ${step}`)
@@ -78,7 +79,7 @@ export function createLifecycle ({ log, drainDeadlineMs, closeDeadlineMs }: Life
   return {
     get state () { return state },
     add (resource) {
-      if (state === 'closing' || state === 'closed') void attempt('close', resource.name, resource.close, Date.now() + closeDeadlineMs)
+      if (state === 'closing' || state === 'closed') void attempt('close', resource.name, resource.close, performance.now() + closeDeadlineMs)
       else resources.push(resource)
     },
     live () { if (state === 'starting') state = 'live' },

@@ -1,3 +1,5 @@
+import { performance } from 'node:perf_hooks'
+
 /** For each sender so many a minute, all at once or spread; what was used comes back evenly. In memory. */
 export interface RateLimit {
   /** Takes `count` and gives 0, or takes nothing and gives the seconds until so many are there. */
@@ -13,7 +15,7 @@ const minuteMs = 60_000
 const roundingMs = 1e-6
 
 /** As the virtual scheduling of ITU-T I.371: for each sender the time until when its messages so far would last, evenly sent. */
-export function createRateLimit ({ perMinute, now = Date.now }: { perMinute: number, now?: () => number }): RateLimit {
+export function createRateLimit ({ perMinute, elapsed = () => performance.now() }: { perMinute: number, /** Ms of a clock that never jumps. */ elapsed?: () => number }): RateLimit {
   const intervalMs = minuteMs / perMinute
   const lastsUntilMs = new Map<string, number>()
   let sweepAt = sweepAbove
@@ -25,7 +27,7 @@ export function createRateLimit ({ perMinute, now = Date.now }: { perMinute: num
 
   return {
     take (sender, count) {
-      const nowMs = now()
+      const nowMs = elapsed()
       const untilMs = Math.max(lastsUntilMs.get(sender) ?? 0, nowMs) + count * intervalMs
       const excessMs = untilMs - nowMs - minuteMs
       // More than a minute holds can never be taken: the wait is that for a whole minute.

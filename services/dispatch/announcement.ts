@@ -28,7 +28,7 @@ const Announcement = Type.Object({
   }),
   /** How many numbered broadcasts this life of the node has sent so far. */
   sent: whole,
-  /** The node's logical time. */
+  /** The node's logical wall time. Older nodes take their own forward by it. */
   time: whole,
   /** How long ago, in ms, this node heard of one that does not sign (bus-trust.ts); absent where it did not. */
   unsignedAgoMs: Type.Optional(whole)

@@ -15,7 +15,7 @@
  * Receiving begins with the first `onArrival`: a process that only watches the members (a Gate) costs nothing more.
  */
 import { performance } from 'node:perf_hooks'
-import { ticksPerMs, fromMs, type Clock } from '../../shared/clock.js'
+import type { Clock } from '../../shared/clock.js'
 import { GatepostError } from '../../shared/errors.js'
 import type { Log } from '../../shared/log.js'
 import type { NodeId } from '../../shared/names.js'
@@ -59,8 +59,6 @@ const announceGapMs = 100
 const tellMembersAfterMs = 20
 const groupDoubtsMs = 20
 const maxLossAnswerBytes = 256 * 1024
-/** A logical time further ahead is somebody's broken clock. */
-const maxAheadMs = 10_000
 
 export function createDispatch ({ bus, prefix, secret, acceptedSecrets, unsigned = 'accept', self: announced, clock, log, intervals: given = {} }: DispatchOptions): Dispatch {
   // A clock that is set by another may have fractions, a life has none.
@@ -219,16 +217,11 @@ export function createDispatch ({ bus, prefix, secret, acceptedSecrets, unsigned
     return undefined
   }
 
-  function hearTime (announcement: Announcement): void {
-    if (announcement.time <= fromMs(clock.now()) + maxAheadMs * ticksPerMs) clock.see(announcement.time)
-  }
-
   function heardHeartbeat (subject: string, payload: Uint8Array): void {
     const announcement = readFromElsewhere(subject, payload)
     if (announcement === undefined) return
     const { isAccepted, events } = membership.heard(announcement, clock.now())
     if (!isAccepted) return
-    hearTime(announcement)
     handle(events)
     if (receivedMs === undefined) return
     const publisher = reception.publisher(lifeToken(announcement.id as NodeId, announcement.startedAt))
@@ -242,7 +235,6 @@ export function createDispatch ({ bus, prefix, secret, acceptedSecrets, unsigned
     if (announcement === undefined) return
     const { isAccepted, events } = membership.saidBye(announcement, clock.now())
     if (!isAccepted) return
-    hearTime(announcement)
     if (receivedMs !== undefined) {
       const publisher = reception.publisher(lifeToken(announcement.id as NodeId, announcement.startedAt))
       if (publisher !== undefined && reception.heardCount(publisher, announcement.sent, false)) {
@@ -295,7 +287,7 @@ export function createDispatch ({ bus, prefix, secret, acceptedSecrets, unsigned
       if (receivedMs !== undefined) receivedMs += elapsedMs
       sentLog.prune(nowMs)
     }
-    handle(membership.advance(elapsedMs, isLinkProven, clock.now()))
+    handle(membership.advance(elapsedMs, isLinkProven))
   }
 
   function statusChanged (isConnected: boolean): void {

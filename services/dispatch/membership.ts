@@ -33,7 +33,7 @@ export interface Membership {
   heard: (announcement: Announcement, nowMs: number) => { isAccepted: boolean, events: MembershipEvent[] }
   saidBye: (announcement: Announcement, nowMs: number) => { isAccepted: boolean, events: MembershipEvent[] }
   /** Time goes on by so much (bounded by the caller); `isLinkProven`: the own link has been shown to work during it. */
-  advance: (elapsedMs: number, isLinkProven: boolean, nowMs: number) => MembershipEvent[]
+  advance: (elapsedMs: number, isLinkProven: boolean) => MembershipEvent[]
   /** Sorted by id; the same array until something changes. */
   members: () => readonly Member[]
   get: (node: NodeId) => Member | undefined
@@ -47,7 +47,7 @@ interface Entry {
   member: Member
   /** In listening time. */
   heardAtMs: number
-  /** Wall time. */
+  /** By `passedMs`. */
   downSinceMs: number
   hasSaidBye: boolean
 }
@@ -60,6 +60,8 @@ export function createMembership (intervals: Pick<DispatchIntervals, 'suspectAft
   /** As of a revision. */
   let alone = { revision: -1, isAlone: true }
   let listenedMs = 0
+  /** All time, listened to or not. */
+  let passedMs = 0
   let wasLinkProven = true
   let frozenUntilMs = 0
 
@@ -71,8 +73,8 @@ export function createMembership (intervals: Pick<DispatchIntervals, 'suspectAft
     touch(true)
   }
 
-  function end (entry: Entry, reason: 'silence' | 'bye', nowMs: number, events: MembershipEvent[]): void {
-    entry.downSinceMs = nowMs
+  function end (entry: Entry, reason: 'silence' | 'bye', events: MembershipEvent[]): void {
+    entry.downSinceMs = passedMs
     events.push({ kind: 'lifeEnded', node: entry.member.id, startedAt: entry.member.startedAt, reason })
     setState(entry, 'down', events)
   }
@@ -136,12 +138,13 @@ export function createMembership (intervals: Pick<DispatchIntervals, 'suspectAft
       entry.hasSaidBye = true
       entry.member = { ...entry.member, lastSeen: nowMs }
       touch(false)
-      if (entry.member.state !== 'down') end(entry, 'bye', nowMs, events)
+      if (entry.member.state !== 'down') end(entry, 'bye', events)
       return { isAccepted: true, events }
     },
 
-    advance (elapsedMs, isLinkProven, nowMs) {
+    advance (elapsedMs, isLinkProven) {
       const events: MembershipEvent[] = []
+      passedMs += elapsedMs
       if (isLinkProven) {
         listenedMs += elapsedMs
         if (!wasLinkProven) frozenUntilMs = listenedMs + intervals.frozenMs
@@ -151,8 +154,7 @@ export function createMembership (intervals: Pick<DispatchIntervals, 'suspectAft
       for (const [node, entry] of entries) {
         const { state } = entry.member
         if (state === 'down') {
-          // A clock set back must not keep it for ever.
-          if (nowMs - entry.downSinceMs >= intervals.listedMs || nowMs < entry.downSinceMs - intervals.listedMs) {
+          if (passedMs - entry.downSinceMs >= intervals.listedMs) {
             entries.delete(node)
             events.push({ kind: 'forgotten', node, startedAt: entry.member.startedAt })
             resort()
@@ -161,7 +163,7 @@ export function createMembership (intervals: Pick<DispatchIntervals, 'suspectAft
         }
         if (isFrozen || node === self) continue
         const silentMs = listenedMs - entry.heardAtMs
-        if (silentMs >= intervals.downAfterMs) end(entry, 'silence', nowMs, events)
+        if (silentMs >= intervals.downAfterMs) end(entry, 'silence', events)
         else if (silentMs >= intervals.suspectAfterMs && state === 'up') setState(entry, 'suspect', events)
       }
       return events

@@ -69,7 +69,7 @@ export async function createGateApp ({ version, origins, secret, demo, rateProdu
   const access = createAccess(tokens)
   const askInTurn = createAskInTurn(dispatch)
   const handOver = createHandOver({ dispatch, rings, clock, askInTurn })
-  const rateLimit = rateProducerPerMinute === undefined ? undefined : createRateLimit({ perMinute: rateProducerPerMinute, now: clock.now })
+  const rateLimit = rateProducerPerMinute === undefined ? undefined : createRateLimit({ perMinute: rateProducerPerMinute, elapsed: clock.elapsed })
 
   serveAssign(app, { access, dispatch, rings, signTicket: createTicketSigner({ secret, now: clock.now }) })
   serveMessages(app, { access, askInTurn, handOver, rings, rateLimit, count: status => { taken.inc({ status: String(status) }) } })

@@ -48,7 +48,7 @@ const settlePollMs = 20
 /** Listens at once, so that `/readyz` can say what is missing; resolves when it knows the members. */
 export async function startGate ({ settings, bus, natsPrefix, log, metrics: givenMetrics, connections, clock = createClock(), intervals, alsoNeeds }: GateOptions): Promise<Gate> {
   const { host, port, origins, secret, acceptSecrets, auth, isDemo, rateProducerPerMinute, version, busUnsigned } = settings
-  const tokens = createTokenVerifier({ secret, acceptSecrets, auth, now: clock.now, log })
+  const tokens = createTokenVerifier({ secret, acceptSecrets, auth, now: clock.now, elapsed: clock.elapsed, log })
   const demo = isDemo && auth.kind === 'secret' ? { secret: auth.secret, rules: auth.rules } : undefined
   if (demo !== undefined) log.warn({ event: 'demo-on' }, 'GATEPOST_DEMO: on, so whoever reaches this Gate can be any user; not for a site that others reach')
   else if (isDemo) log.warn({ event: 'demo-off' }, "GATEPOST_DEMO: off, since the site's own key signs its users and Gate has only the public half")

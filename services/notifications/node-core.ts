@@ -37,7 +37,7 @@ import { createHeads, type Heads } from './stream/heads.js'
 export interface NodeCore {
   readonly nodeId: NodeId
   readonly store: Store
-  readonly now: () => number
+  readonly clock: Clock
   readonly log: Log
   readonly heads: Heads
   readonly appender: Appender
@@ -96,14 +96,14 @@ const maxLagMs = 2_000
 export function createNodeCore (options: NodeCoreOptions): NodeCore {
   const { nodeId, store, dispatch, clock, log, secret, acceptSecrets, auth, retentionMs, rateUserPerMinute, isDraining, eventLoopLagMs, observeAppend, ownerOf, beforeStoring, rules } = options
   const { now } = clock
-  const heads = createHeads({ store, now })
-  const views = createUserViews({ store, heads, now })
+  const heads = createHeads({ store, clock })
+  const views = createUserViews({ store, heads, clock })
   const unread = createUnreadCounter({ store, views, heads, now })
   const topics = createTopics()
   const persist = createPersist(log)
   const look = createLook({ hub: () => hub, store, heads, persist })
   const users: LocalUsers = createLocalUsers({ hub: () => hub, views, unread, now, log, lookAt: stream => { void look.at([stream]) } })
-  const hub: Hub = createHub({ store, heads, now, log, persist, onEntry: users.accept })
+  const hub: Hub = createHub({ store, heads, now: clock.earliest, log, persist, onEntry: users.accept })
 
   /** An entry that is durable, from this node or another: everything in memory that it concerns takes note. */
   function arrived (stream: StreamId, doc: EntryDoc): void {
@@ -166,7 +166,7 @@ export function createNodeCore (options: NodeCoreOptions): NodeCore {
     hasRoom: appender.hasRoom,
     retentionMs,
     areStoredTogether: (one, other) => store.isAtomic === true && ownerOf(one) === nodeId && ownerOf(other) === nodeId,
-    claims: createClaims({ store, now }),
+    claims: createClaims({ store, clock }),
     sendVolatile: (stream, wire) => {
       requireLink()
       deliverVolatile(hub.get(stream)?.readers ?? [], wire)
@@ -184,9 +184,9 @@ export function createNodeCore (options: NodeCoreOptions): NodeCore {
   const recall = createRecall({ store, clock, views, append, retentionMs })
   const pages = createInboxPages({ store, heads, views, now })
   const verifyTicket = createTicketVerifier({ secret, acceptSecrets, nodeId, now })
-  const tokens = createTokenVerifier({ secret, acceptSecrets, auth, now, log })
+  const tokens = createTokenVerifier({ secret, acceptSecrets, auth, now, elapsed: clock.elapsed, log })
   const joined = new WeakSet<Ticket>()
-  const rate = rateUserPerMinute === undefined ? undefined : createRateLimit({ perMinute: rateUserPerMinute, now })
+  const rate = rateUserPerMinute === undefined ? undefined : createRateLimit({ perMinute: rateUserPerMinute, elapsed: clock.elapsed })
   let messages = 0
 
   const postAll: NodeCore['postAll'] = (sender, outgoing) => {
@@ -198,7 +198,7 @@ export function createNodeCore (options: NodeCoreOptions): NodeCore {
   }
 
   return {
-    nodeId, store, now, log, heads, appender, handOver, views, hub, look, persist, users, topics, unread, pages, marks, groups, recall, isDraining, verifyTicket, postAll,
+    nodeId, store, clock, log, heads, appender, handOver, views, hub, look, persist, users, topics, unread, pages, marks, groups, recall, isDraining, verifyTicket, postAll,
     verifyToken: tokens.verify,
     joinByTicket: ticket => {
       if (ticket.groups === undefined || joined.has(ticket)) return undefined

@@ -3,7 +3,7 @@
  * back. So while it is cut off it writes the name of a stream into its own log, `n:NODE`, before it appends to it. When a
  * node is lost, the node to which the ring gives `n:NODE` reads that log and tells everyone which streams to look at.
  */
-import { createMessageId, fromMs, type Clock } from '../../shared/clock.js'
+import { createMessageId, type Clock } from '../../shared/clock.js'
 import type { Log } from '../../shared/log.js'
 import { nodeLogStream, type NodeId, type StreamId } from '../../shared/names.js'
 import type { Store } from '../../shared/store/store.js'
@@ -20,7 +20,7 @@ export interface NodeLog {
 
 export interface NodeLogOptions {
   readonly nodeId: NodeId
-  readonly dispatch: () => Dispatch
+  readonly dispatch: () => Pick<Dispatch, 'isAnswered'>
   readonly store: Store
   readonly clock: Clock
   readonly log: Log
@@ -46,7 +46,7 @@ export function createNodeLog ({ nodeId, dispatch, store, clock, log }: NodeLogO
       for (const stream of streams) {
         let writing = written.get(stream)
         if (writing === undefined) {
-          writing = appender.append(own, { kind: 'log', id: createMessageId(clock.tick(), undefined), expiresAt: clock.now() + keptMs, text: stream })
+          writing = appender.append(own, { kind: 'log', id: createMessageId(clock.tick(), undefined), expiresAt: clock.latest() + keptMs, text: stream })
           // Serving comes first: without the log the entry is found within 90 s all the same.
           writing = writing.catch((error: unknown) => { written.delete(stream); log.warn({ err: error, stream }, 'the node log could not be written') })
           written.set(stream, writing)
@@ -57,10 +57,10 @@ export function createNodeLog ({ nodeId, dispatch, store, clock, log }: NodeLogO
     },
     read: async node => {
       const names = new Set<StreamId>()
-      let cursor = fromMs(clock.now() - keptMs)
+      let cursor = 0 // by no clock: its node's may have been wrong
       for (;;) {
         const docs = await readAfter(store, nodeLogStream(node), cursor, page)
-        for (const doc of docs) { if (doc.kind === 'log') names.add(doc.text as StreamId); cursor = Math.max(cursor, doc.seq) }
+        for (const doc of docs) { if (doc.kind === 'log' && doc.expiresAt > clock.earliest()) names.add(doc.text as StreamId); cursor = Math.max(cursor, doc.seq) }
         if (docs.length < page) return [...names]
       }
     }

@@ -5,6 +5,7 @@
  *   up → draining → up (undrain) | ended (the process stops)
  */
 import { setTimeout as pause } from 'node:timers/promises'
+import type { Clock } from '../../shared/clock.js'
 import type { Log } from '../../shared/log.js'
 import type { NodeId, StreamId } from '../../shared/names.js'
 import { createRingBuilder, ringName, type Ring } from '../../shared/ring.js'
@@ -28,7 +29,7 @@ export interface PlacementOptions {
   readonly nodeId: NodeId
   readonly dispatch: Dispatch
   readonly users: LocalUsers
-  readonly now: () => number
+  readonly clock: Clock
   readonly log: Log
   readonly drainMs: number
 }
@@ -42,7 +43,7 @@ const restMs = 60_000
 const askWithin = 0.8
 const maxOwners = 100_000
 
-export function createPlacement ({ nodeId, dispatch, users, now, log, drainMs }: PlacementOptions): Placement {
+export function createPlacement ({ nodeId, dispatch, users, clock, log, drainMs }: PlacementOptions): Placement {
   const buildRing = createRingBuilder()
   let ring: Ring = buildRing([])
   /** Of the streams asked for since the ring was built: a look-up costs a hash. */
@@ -67,12 +68,15 @@ export function createPlacement ({ nodeId, dispatch, users, now, log, drainMs }:
   function moveSome (): void {
     round = undefined
     if (state !== 'up' || users.sessionCount === 0) return
-    const at = now()
+    const at = clock.elapsed()
+    const wallMs = clock.now()
     let moved = 0
     let isWaiting = false
     for (const session of users.sessions()) {
       if (session.state === 'closed' || belongsHere(session)) continue
-      if (at - session.ticket.issuedAt < restMs || at - session.reassignedAt < restMs) { isWaiting = true; continue }
+      // Gate's clock may be ahead of this one: its ticket is at least as old as the socket.
+      const ticketAgeMs = Math.max(wallMs - session.ticket.issuedAt, at - session.openedAt)
+      if (ticketAgeMs < restMs || at - session.reassignedAt < restMs) { isWaiting = true; continue }
       if (moved === movesPerRound) { isWaiting = true; break }
       moved++
       session.reassignedAt = at
@@ -97,13 +101,13 @@ export function createPlacement ({ nodeId, dispatch, users, now, log, drainMs }:
   function startDrain (): { ended: Promise<void>, stop: () => void } {
     state = 'draining'
     dispatch.announceNow()
-    const begun = now()
+    const begun = clock.elapsed()
     const asked = new WeakSet<Session>()
     log.info({ event: 'drain', sockets: users.sessionCount, drainMs }, 'draining')
     let end!: () => void
     const ended = new Promise<void>(resolve => { end = resolve })
     const step = (): void => {
-      const passed = now() - begun
+      const passed = clock.elapsed() - begun
       const open = [...users.sessions()]
       const left = open.filter(session => !asked.has(session))
       const roundsLeft = Math.max(1, Math.floor((drainMs * askWithin - passed) / roundMs))

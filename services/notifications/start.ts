@@ -157,7 +157,7 @@ export async function startNode ({ settings, store, bus, natsPrefix, log: parent
   })
   made.core = core
   const { users, hub, look, persist } = core
-  const placement = createPlacement({ nodeId: id, dispatch, users, now: clock.now, log, drainMs: settings.drainMs })
+  const placement = createPlacement({ nodeId: id, dispatch, users, clock, log, drainMs: settings.drainMs })
   made.placement = placement
   const lookout = createLookout({ nodeId: id, dispatch, hub, look, users, persist, placement, nodeLog, log, roundMs: lookRoundMs })
   answerNodeRequests(dispatch, createNodeRequests({ core, placement, log }))

@@ -19,14 +19,15 @@ import { checkWithKeySet, type SetOutcome } from './public-key-check.js'
 export interface RemoteKeysOptions {
   readonly url: string
   readonly log?: Pick<Log, 'warn' | 'info'> | undefined
-  readonly now?: () => number
+  /** Ms of a clock that never jumps. */
+  readonly elapsed: () => number
   /** Another set than before is known: what was checked by the one before may be so no more. */
   readonly onChange?: () => void
 }
 
 export interface RemoteKeys {
-  /** `checkedUntilMs`: the keys that told are looked at again by then. Throws GP_TOKEN_INVALID, GP_OVERLOADED (cannot be told now); looks at the signature only, at no claim. */
-  check: (token: string) => Promise<{ payload: Payload, checkedUntilMs: number }>
+  /** `goodForMs`: until the keys that told are looked at again. Throws GP_TOKEN_INVALID, GP_OVERLOADED (cannot be told now); looks at the signature only, at no claim. */
+  check: (token: string) => Promise<{ payload: Payload, goodForMs: number }>
   /** Ends a fetch that is under way; idempotent. */
   close: () => void
 }
@@ -51,7 +52,7 @@ interface Known {
   readonly fetch: number
 }
 
-export function createRemoteKeys ({ url, log, now = Date.now, onChange = () => {} }: RemoteKeysOptions): RemoteKeys {
+export function createRemoteKeys ({ url, log, elapsed, onChange = () => {} }: RemoteKeysOptions): RemoteKeys {
   const source = keySource(url)
   /** The path tells a wrong address from a server that is away; the query may hold a key. */
   const shownUrl = source.url.origin + source.url.pathname
@@ -65,7 +66,7 @@ export function createRemoteKeys ({ url, log, now = Date.now, onChange = () => {
   let waiting = 0
 
   const fetchOnce = async (): Promise<void> => {
-    const [asOfMs, fetch] = [now(), ++fetches]
+    const [asOfMs, fetch] = [elapsed(), ++fetches]
     try {
       const set = await fetchKeySet(source, closed.signal)
       if (failedAtMs !== undefined) log?.info({ event: 'jwks-reachable', url: shownUrl }, 'the keys of GATEPOST_AUTH_JWKS_URL can be fetched again')
@@ -79,21 +80,21 @@ export function createRemoteKeys ({ url, log, now = Date.now, onChange = () => {
     } catch (err) {
       if (closed.signal.aborted) return
       if (failedAtMs === undefined) log?.warn({ event: 'jwks-unreachable', url: shownUrl, err }, `cannot fetch the keys of GATEPOST_AUTH_JWKS_URL; ${known === undefined ? 'no user can be let in' : 'those known go on serving'}`)
-      failedAtMs = now()
+      failedAtMs = elapsed()
     }
   }
   /** One fetch at a time, whoever asks; never rejects. */
   const refresh = async (): Promise<void> => {
-    if (closed.signal.aborted || (failedAtMs !== undefined && now() - failedAtMs < retryMs)) return
+    if (closed.signal.aborted || (failedAtMs !== undefined && elapsed() - failedAtMs < retryMs)) return
     underWay ??= fetchOnce().finally(() => { underWay = undefined })
     await underWay
   }
 
   /** The keys to go by, new enough to be used. */
   const current = async (): Promise<Known> => {
-    const ageMs = known === undefined ? Infinity : now() - known.asOfMs
+    const ageMs = known === undefined ? Infinity : elapsed() - known.asOfMs
     // While the server is away old keys serve, and not everybody waits for a try.
-    const isAway = failedAtMs !== undefined && now() - failedAtMs < patienceMs
+    const isAway = failedAtMs !== undefined && elapsed() - failedAtMs < patienceMs
     if (known === undefined || (ageMs > maxAgeMs && !isAway)) await refresh()
     else if (ageMs > renewAfterMs) void refresh() // never rejects
     if (known === undefined) throw unreachable()
@@ -101,8 +102,8 @@ export function createRemoteKeys ({ url, log, now = Date.now, onChange = () => {
   }
 
   /** Asks again with keys that are newer than those that could not tell. */
-  const again = async (token: string, asked: Known, outcome: SetOutcome): Promise<{ payload: Payload, checkedUntilMs: number }> => {
-    const leftMs = asked.asOfMs + cooldownMs - now()
+  const again = async (token: string, asked: Known, outcome: SetOutcome): Promise<{ payload: Payload, goodForMs: number }> => {
+    const leftMs = asked.asOfMs + cooldownMs - elapsed()
     if (known === asked && leftMs > 0) {
       if (outcome === 'unknown-key' || waiting >= maxWaiting) throw new GatepostError('GP_OVERLOADED', "the key of this token is not known yet; the site's keys are asked for again soon", { retryAfterSeconds: Math.ceil(leftMs / 1000) })
       waiting++
@@ -114,7 +115,7 @@ export function createRemoteKeys ({ url, log, now = Date.now, onChange = () => {
     if (latest === asked) throw unreachable()
     const payload = await latest.check(token)
     if (typeof payload === 'string') throw notPublished()
-    return { payload, checkedUntilMs: latest.asOfMs + maxAgeMs }
+    return { payload, goodForMs: latest.asOfMs + maxAgeMs - elapsed() }
   }
 
   void refresh() // never rejects
@@ -124,7 +125,7 @@ export function createRemoteKeys ({ url, log, now = Date.now, onChange = () => {
       const before = fetches
       const asked = await current()
       const outcome = await asked.check(token)
-      if (typeof outcome !== 'string') return { payload: outcome, checkedUntilMs: asked.asOfMs + maxAgeMs }
+      if (typeof outcome !== 'string') return { payload: outcome, goodForMs: asked.asOfMs + maxAgeMs - elapsed() }
       // Fetched since the token came: there is nothing newer to know.
       if (asked.fetch > before) throw notPublished()
       return await again(token, asked, outcome)

@@ -41,6 +41,8 @@ export interface TokenVerifierOptions {
   readonly acceptSecrets?: readonly string[] | undefined
   readonly auth: AuthSettings
   readonly now?: () => number
+  /** Ms of a clock that never jumps: when keys are fetched again. */
+  readonly elapsed?: () => number
   readonly log?: Pick<Log, 'warn' | 'info'> | undefined
 }
 
@@ -52,12 +54,12 @@ const rememberAheadMs = 24 * 3_600_000
 /** A token's `iat` may be rounded up to the next second. */
 const roundingMs = 1_000
 
-export function createTokenVerifier ({ secret, acceptSecrets = [], auth, now = Date.now, log }: TokenVerifierOptions): TokenVerifier {
+export function createTokenVerifier ({ secret, acceptSecrets = [], auth, now = Date.now, elapsed = now, log }: TokenVerifierOptions): TokenVerifier {
   const cache = createExpiringCache<Identity>({ maxCharacters: cacheCharacters })
   const readHeader = createHeaderReader()
   const secrets = secretKeys([secret, ...acceptSecrets], auth)
   const publicKey = auth.kind === 'public-key' ? checkWithPublicKey(auth.publicKey) : undefined
-  const remote = auth.kind === 'jwks' ? createRemoteKeys({ url: auth.url, log, now, onChange: () => { cache.clear() } }) : undefined
+  const remote = auth.kind === 'jwks' ? createRemoteKeys({ url: auth.url, log, elapsed, onChange: () => { cache.clear() } }) : undefined
   const siteAlgorithms = publicKey?.algorithms ?? (remote === undefined ? [] : publicKeyAlgorithms)
   const { rules = noRules } = auth
   const readIdentity = createIdentityReader({ rules, readGroups: createGroupsReader(rules, log), now })
@@ -77,7 +79,7 @@ export function createTokenVerifier ({ secret, acceptSecrets = [], auth, now = D
     }
     if (!siteAlgorithms.includes(header.alg as string)) throw invalidClaim('alg', header.alg, (siteAlgorithms.length === 0 ? ['HS256'] : siteAlgorithms).join(', '))
     if (publicKey !== undefined) return publicKey.check(token).then(payload => keep(token, readIdentity(payload, header, 'site'), Infinity))
-    return remote!.check(token).then(({ payload, checkedUntilMs }) => keep(token, readIdentity(payload, header, 'site'), Math.min(checkedUntilMs, now() + remoteCacheMs)))
+    return remote!.check(token).then(({ payload, goodForMs }) => keep(token, readIdentity(payload, header, 'site'), now() + Math.min(goodForMs, remoteCacheMs)))
   }
 
   return {

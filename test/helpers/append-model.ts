@@ -1,7 +1,8 @@
 /**
  * The rules of appending (services/notifications/stream/appender.ts) as a small model, and a search over every order of
  * its steps. One stream; nodes that each work off their tries one after the other; a store whose inserts land late, get
- * lost, or land without an answer, and which purges. Time goes in hours of a shrunken day.
+ * lost, or land without an answer, and which purges. Nodes may start anew, and the wall clock of each may be wrong from the
+ * beginning and jump at any moment. Time goes in hours of a shrunken day, those of the store.
  *
  * What is assumed, as the real limits assume it: from the moment a head is checked until the insert that rests on it
  * lands, no more than `inFlight` passes; a message is not tried again once it could have been purged.
@@ -13,9 +14,25 @@ export interface Rules {
   readonly cleared: boolean
   /** The key (stream, prev) is unique. */
   readonly unique: boolean
+  /** What lands long after its id's time has a locator. */
+  readonly located: boolean
+  /** How old a memory is goes by time that passes, not by the wall clock. */
+  readonly steady: boolean
+  /** What is stored lives beyond the store's time, and a head is prolonged by it, wherever the node's own is behind. */
+  readonly latest: boolean
 }
 
 export interface Try { readonly id: string, readonly node: number, /** Begins when this other try has ended. */ readonly after?: number }
+
+/** Wall clocks, in hours ahead of the store's (below 0: behind). */
+export interface Clocks {
+  /** Of each node at the beginning. */
+  readonly nodes: readonly number[]
+  /** Of who made an id; 0 where none is given. */
+  readonly makers?: Readonly<Record<string, number>>
+  /** What a node's clock may jump to, so many times in all. */
+  readonly jumps?: { readonly to: readonly number[], readonly times: number }
+}
 
 export interface ModelOptions {
   readonly rules: Rules
@@ -24,6 +41,9 @@ export interface ModelOptions {
   /** How often the store leaves an insert without an answer. */
   readonly unknowns: number
   readonly maxStates: number
+  readonly clocks?: Clocks
+  /** How often a node starts anew: it knows nothing, and what it had under way may still land. */
+  readonly restarts?: number
 }
 
 const keep = 4
@@ -31,12 +51,14 @@ const headFresh = 1
 const prolongWithin = 1
 const inFlight = 1
 const ticksPerHour = 16
-const startHour = 1
-const createdAt = startHour * ticksPerHour
+/** Clocks may be behind by less. */
+const startHour = 10
+/** In ticks: what lands later has a locator. */
+const landsWithin = 4
 
 interface Entry { prev: number, seq: number, id: string, purgeAt: number }
-interface Memory { head: { seq: number, purgeAt: number, at: number } | null, ids: string[], knownFrom: number }
-interface Task { phase: 'waiting' | 'start' | 'prolong' | 'look' | 'inserting' | 'ended', clearedTo: number, checkedAt: number, placed: Entry | null }
+interface Memory { head: { seq: number, purgeAt: number, at: number } | null, ids: string[], knownFrom: number, ahead: number }
+interface Task { phase: 'waiting' | 'start' | 'prolong' | 'look' | 'lookLate' | 'place' | 'locate' | 'inserting' | 'ended', clearedTo: number, checkedAt: number, placed: Entry | null }
 interface Floating { entry: Entry, task: number, deadline: number, isHeard: boolean }
 interface State {
   hour: number
@@ -47,25 +69,36 @@ interface State {
   nodes: Memory[]
   tasks: Task[]
   floating: Floating[]
+  /** The place at which each was first tried late. */
+  locators: Array<{ id: string, prev: number, purgeAt: number }>
   unknowns: number
+  jumps: number
+  restarts: number
 }
 
 export interface Found { readonly states: number, readonly isComplete: boolean, readonly violation: string | undefined, readonly ends: number, readonly beginnings: number }
 
 class Violation extends Error {}
 
-export function explore ({ rules, tries, hours, unknowns, maxStates }: ModelOptions): Found {
+export function explore ({ rules, tries, hours, unknowns, maxStates, clocks = { nodes: [] }, restarts = 0 }: ModelOptions): Found {
+  const timeOf = (id: string): number => (startHour + (clocks.makers?.[id] ?? 0)) * ticksPerHour
   const first: State = {
-    hour: startHour, alive: [], stored: [], highest: 0, unknowns,
-    nodes: Array.from({ length: 1 + Math.max(...tries.map(({ node }) => node)) }, () => ({ head: null, ids: [], knownFrom: Infinity })),
-    tasks: tries.map(() => ({ phase: 'waiting', clearedTo: createdAt, checkedAt: 0, placed: null })),
-    floating: []
+    hour: startHour, alive: [], stored: [], highest: 0, unknowns, jumps: clocks.jumps?.times ?? 0, restarts,
+    nodes: Array.from({ length: 1 + Math.max(...tries.map(({ node }) => node)) }, (_, node) => ({ head: null, ids: [], knownFrom: Infinity, ahead: clocks.nodes[node] ?? 0 })),
+    tasks: tries.map(({ id }) => ({ phase: 'waiting', clearedTo: timeOf(id), checkedAt: 0, placed: null })),
+    floating: [],
+    locators: []
   }
   let ends = 0
   let beginnings = 0
 
   const last = ({ alive }: State): Entry | undefined => alive.at(-1)
   const nodeOf = (state: State, task: number): Memory => state.nodes[tries[task]!.node]!
+
+  const wallOf = (state: State, { ahead }: Memory): number => state.hour + ahead
+  /** By what a memory's age is told. */
+  const ageing = (state: State, memory: Memory): number => rules.steady ? state.hour : wallOf(state, memory)
+  const latest = (state: State, memory: Memory): number => rules.latest ? Math.max(wallOf(state, memory), state.hour) : wallOf(state, memory)
 
   function takeHead (memory: Memory, entry: Entry | undefined, hour: number): void {
     if (entry === undefined) {
@@ -86,8 +119,10 @@ export function explore ({ rules, tries, hours, unknowns, maxStates }: ModelOpti
     memory.ids.push(entry.id)
   }
 
-  const isFresh = ({ head }: Memory, hour: number): boolean =>
-    head !== null && (!rules.freshness ? head.at !== -Infinity : hour - head.at < headFresh && head.purgeAt - hour > prolongWithin)
+  const isFresh = (state: State, memory: Memory): boolean => {
+    const { head } = memory
+    return head !== null && (!rules.freshness ? head.at !== -Infinity : ageing(state, memory) - head.at < headFresh && head.purgeAt - latest(state, memory) > prolongWithin)
+  }
 
   function end (state: State, task: number, isAnswered: boolean): void {
     state.tasks[task] = { phase: 'ended', clearedTo: 0, checkedAt: 0, placed: null }
@@ -110,7 +145,7 @@ export function explore ({ rules, tries, hours, unknowns, maxStates }: ModelOpti
   function hear (state: State, task: number, entry: Entry, outcome: 'stored' | 'exists'): void {
     const memory = nodeOf(state, task)
     if (outcome === 'stored') {
-      advance(memory, entry, state.hour)
+      advance(memory, entry, ageing(state, memory))
       end(state, task, true)
       return
     }
@@ -121,7 +156,7 @@ export function explore ({ rules, tries, hours, unknowns, maxStates }: ModelOpti
     if (memory.head === null || memory.head.seq === 0) { memory.head = null; return }
     for (const entry of state.alive.filter(({ prev }) => prev >= memory.head!.seq)) {
       if (entry.prev !== memory.head.seq) { memory.head = null; return }
-      advance(memory, entry, state.hour)
+      advance(memory, entry, ageing(state, memory))
       if (entry.id === tries[task]!.id) { end(state, task, true); return }
     }
   }
@@ -133,13 +168,25 @@ export function explore ({ rules, tries, hours, unknowns, maxStates }: ModelOpti
     if (memory.ids.includes(id)) { end(state, task, true); return }
     const prev = memory.head!.seq
     one.clearedTo = Math.max(one.clearedTo, prev)
-    const seq = Math.max(state.hour * ticksPerHour, prev + 1, createdAt + 1)
-    // X is short-lived, what others write lives longer: entries do not expire in the order of the chain.
-    const entry = one.placed?.prev === prev ? one.placed : { prev, seq, id, purgeAt: state.hour + keep + (id === 'X' ? 0 : 1) }
-    one.phase = 'inserting'
+    const abovePurged = latest(state, memory) - keep / 2
+    const seq = Math.max(wallOf(state, memory) * ticksPerHour, abovePurged * ticksPerHour, prev + 1, timeOf(id) + 1)
+    // X is short-lived, what others write lives longer, L longest: entries do not expire in the order of the chain.
+    const livesTo = rules.latest ? Math.max(latest(state, memory), Math.floor(seq / ticksPerHour)) : wallOf(state, memory)
+    const entry = one.placed?.prev === prev ? one.placed : { prev, seq, id, purgeAt: livesTo + keep + (id === 'X' ? 0 : id === 'L' ? keep : 1) }
     one.placed = entry
-    state.floating.push({ entry, task, deadline: one.checkedAt + inFlight, isHeard: true })
+    if (rules.located && entry.seq > timeOf(id) + landsWithin) one.phase = 'locate'
+    else insert(state, task)
   }
+
+  function insert (state: State, task: number): void {
+    const one = state.tasks[task]!
+    one.phase = 'inserting'
+    state.floating.push({ entry: one.placed!, task, deadline: one.checkedAt + inFlight, isHeard: true })
+  }
+
+  /** What is readable of entry `id` among those with a seq above `from` and a prev from `prev` on, up to `to`. */
+  const isThere = ({ alive }: State, id: string, from: number, prev: number, to: number): boolean =>
+    alive.some(entry => entry.id === id && entry.seq > from && entry.seq <= to && entry.prev >= prev)
 
   /** Every state that one step leads to. */
   function * steps (from: State): Generator<State> {
@@ -163,29 +210,43 @@ export function explore ({ rules, tries, hours, unknowns, maxStates }: ModelOpti
           const mine = state.tasks[task]!
           mine.checkedAt = state.hour
           mine.phase = 'look'
-          if (isFresh(memory, state.hour)) return
+          if (isFresh(state, memory)) return
           const head = last(state)
-          if (rules.freshness && head !== undefined && head.purgeAt - state.hour <= prolongWithin) mine.phase = 'prolong'
-          else takeHead(memory, head, state.hour)
+          if (rules.freshness && head !== undefined && head.purgeAt - latest(state, memory) <= prolongWithin) mine.phase = 'prolong'
+          else takeHead(memory, head, ageing(state, memory))
         })
       } else if (one.phase === 'prolong') {
         yield branch(state => {
           const head = last(state)
           state.tasks[task]!.phase = 'start'
-          if (head === undefined || head.purgeAt - state.hour > prolongWithin) return // it changed: read again
-          head.purgeAt = state.hour + keep
-          takeHead(nodeOf(state, task), head, state.hour)
+          const memory = nodeOf(state, task)
+          const now = latest(state, memory)
+          if (head === undefined || head.purgeAt - now > prolongWithin) return // it changed: read again
+          head.purgeAt = now + keep
+          takeHead(memory, head, ageing(state, memory))
         })
       } else if (one.phase === 'look') {
         yield branch(state => {
           const memory = nodeOf(state, task)
           const mine = state.tasks[task]!
           const head = memory.head!.seq
-          if (rules.cleared && head > mine.clearedTo && memory.knownFrom > mine.clearedTo) {
-            if (state.alive.some(entry => entry.id === id && entry.seq > mine.clearedTo)) { end(state, task, true); return }
-            mine.clearedTo = head
-          }
-          place(state, task)
+          if (!rules.cleared || head <= mine.clearedTo || memory.knownFrom <= mine.clearedTo) { place(state, task); return }
+          if (isThere(state, id, mine.clearedTo, 0, timeOf(id) + landsWithin)) { end(state, task, true); return }
+          mine.phase = head > timeOf(id) + landsWithin ? 'lookLate' : 'place'
+        })
+      } else if (one.phase === 'lookLate') {
+        yield branch(state => {
+          const locator = state.locators.find(locator => locator.id === id)
+          if (locator !== undefined && isThere(state, id, 0, locator.prev, Infinity)) { end(state, task, true); return }
+          state.tasks[task]!.phase = 'place'
+        })
+      } else if (one.phase === 'place') {
+        yield branch(state => { place(state, task) })
+      } else if (one.phase === 'locate') {
+        yield branch(state => {
+          const { prev, purgeAt } = state.tasks[task]!.placed!
+          if (!state.locators.some(locator => locator.id === id)) state.locators.push({ id, prev, purgeAt })
+          insert(state, task)
         })
       }
     }
@@ -209,12 +270,36 @@ export function explore ({ rules, tries, hours, unknowns, maxStates }: ModelOpti
         }
       }
     }
-    if (from.alive.some(({ purgeAt }) => purgeAt <= from.hour)) {
-      yield branch(state => { state.alive = state.alive.filter(({ purgeAt }) => purgeAt > state.hour) })
+    if (from.alive.some(({ purgeAt }) => purgeAt <= from.hour) || from.locators.some(({ purgeAt }) => purgeAt <= from.hour)) {
+      yield branch(state => {
+        state.alive = state.alive.filter(({ purgeAt }) => purgeAt > state.hour)
+        state.locators = state.locators.filter(({ purgeAt }) => purgeAt > state.hour)
+      })
+    }
+    for (const [node, { ahead }] of from.nodes.entries()) {
+      if (from.jumps > 0) {
+        for (const to of clocks.jumps?.to ?? []) {
+          if (to === ahead) continue
+          yield branch(state => {
+            state.jumps--
+            state.nodes[node]!.ahead = to
+          })
+        }
+      }
+      if (from.restarts > 0) {
+        yield branch(state => {
+          state.restarts--
+          state.nodes[node] = { head: null, ids: [], knownFrom: Infinity, ahead }
+          for (const [task, { phase }] of state.tasks.entries()) {
+            if (tries[task]!.node === node && phase !== 'waiting' && phase !== 'ended') end(state, task, false)
+          }
+          for (const one of state.floating) if (tries[one.task]!.node === node) one.isHeard = false
+        })
+      }
     }
     const hour = from.hour + 1
     const isInTime = from.floating.every(({ deadline }) => hour <= deadline) &&
-      from.tasks.every(({ phase, checkedAt }) => (phase !== 'look' && phase !== 'prolong') || hour <= checkedAt + inFlight)
+      from.tasks.every(({ phase, checkedAt }) => phase === 'waiting' || phase === 'start' || phase === 'ended' || hour <= checkedAt + inFlight)
     if (hour <= startHour + hours && isInTime) yield branch(state => { state.hour++ })
   }
 
@@ -236,11 +321,12 @@ export function explore ({ rules, tries, hours, unknowns, maxStates }: ModelOpti
 }
 
 /** By hand: `structuredClone` costs more than the rest of the search. */
-const copyOf = ({ alive, stored, nodes, tasks, floating, ...rest }: State): State => ({
+const copyOf = ({ alive, stored, nodes, tasks, floating, locators, ...rest }: State): State => ({
   ...rest,
+  locators: locators.map(locator => ({ ...locator })),
   alive: alive.map(entry => ({ ...entry })),
   stored: [...stored],
-  nodes: nodes.map(({ head, ids, knownFrom }) => ({ head: head && { ...head }, ids: [...ids], knownFrom })),
+  nodes: nodes.map(({ head, ids, knownFrom, ahead }) => ({ head: head && { ...head }, ids: [...ids], knownFrom, ahead })),
   tasks: tasks.map(task => ({ ...task })),
   floating: floating.map(one => ({ ...one }))
 })

@@ -3,7 +3,7 @@ import { createRateLimit } from '../../shared/rate-limit.js'
 
 t.test('rate - so many at once, then they come back evenly', async t => {
   let nowMs = 1_000_000
-  const limit = createRateLimit({ perMinute: 6, now: () => nowMs })
+  const limit = createRateLimit({ perMinute: 6, elapsed: () => nowMs })
   for (let i = 0; i < 6; i++) t.equal(limit.take('ann', 1), 0)
   t.equal(limit.take('ann', 1), 10)
   t.equal(limit.take('bob', 6), 0, 'each sender by itself')
@@ -18,7 +18,7 @@ t.test('rate - so many at once, then they come back evenly', async t => {
 })
 
 t.test('rate - what is refused takes nothing; what is given back counts', async t => {
-  const limit = createRateLimit({ perMinute: 10, now: () => 0 })
+  const limit = createRateLimit({ perMinute: 10, elapsed: () => 0 })
   t.equal(limit.take('ann', 8), 0)
   t.equal(limit.take('ann', 3), 6)
   t.equal(limit.take('ann', 2), 0)
@@ -30,7 +30,7 @@ t.test('rate - what is refused takes nothing; what is given back counts', async 
 
 t.test('rate - senders that have gone quiet are forgotten', async t => {
   let nowMs = 0
-  const limit = createRateLimit({ perMinute: 2, now: () => nowMs })
+  const limit = createRateLimit({ perMinute: 2, elapsed: () => nowMs })
   for (let i = 0; i < 30_000; i++) {
     limit.take(`sender ${i}`, 1)
     nowMs += 100

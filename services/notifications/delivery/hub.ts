@@ -60,6 +60,7 @@ export interface Hub {
 export interface HubOptions {
   readonly store: Store
   readonly heads: Heads
+  /** What has expired by it is `gone` for those who read live. */
   readonly now: () => number
   readonly log: Log
   readonly persist: Persist

@@ -19,7 +19,7 @@ import { userStream, type GroupId, type StreamId, type UserId } from '../../../s
 import type { LogDoc, Store } from '../../../shared/store/store.js'
 import type { Ticket } from '../../../shared/identity/ticket.js'
 import type { Heads } from '../stream/heads.js'
-import { toMs } from '../../../shared/clock.js'
+import { toMs, type Clock } from '../../../shared/clock.js'
 import type { Persist } from '../persist.js'
 import { goneWire } from '../stream/entry.js'
 import { leavesIn } from '../stream/leave-mark.js'
@@ -43,7 +43,7 @@ export interface SessionNode {
   readonly heads: Heads
   readonly look: Pick<Look, 'at'>
   readonly views: Pick<UserViews, 'peek' | 'fresh' | 'noteLeave'>
-  readonly now: () => number
+  readonly clock: Clock
   readonly persist: Persist
 }
 
@@ -68,11 +68,12 @@ export class Session implements StreamReader {
   readonly user: UserId
   readonly socket: Socket
   readonly ticket: Ticket
+  /** By `clock.elapsed`. */
   readonly openedAt: number
   /** Ms since 1970 at which the user's token ends and the socket with it. */
   expiresAt: number
-  /** Ms since 1970 when it was last asked to move. */
-  reassignedAt = 0
+  /** By `clock.elapsed`, when it was last asked to move. */
+  reassignedAt = -Infinity
   /** Its user's, while it is among the users of the node. */
   turn: UnreadTurn | undefined
   readonly #node: SessionNode
@@ -92,7 +93,7 @@ export class Session implements StreamReader {
     this.socket = socket
     this.ticket = ticket
     this.user = ticket.user as UserId
-    this.openedAt = node.now()
+    this.openedAt = node.clock.elapsed()
     this.expiresAt = ticket.userTokenExpiresAt
     this.#outlet = new Outlet(socket)
   }
@@ -196,7 +197,7 @@ export class Session implements StreamReader {
   }
 
   async #catchUp (stream: StreamId): Promise<void> {
-    const { hub, store, now } = this.#node
+    const { hub, store, clock } = this.#node
     const local = hub.get(stream)
     if (local === undefined) return
     await local.opened
@@ -213,12 +214,12 @@ export class Session implements StreamReader {
       }
       await this.#outlet.drained()
       const { state } = this.#node.views.peek(userStream(this.user)) ?? this.#view!
-      const page = await recover({ store, now, isLeave: mark => this.#isLeave(stream, mark) }, state, stream, cursor, pageEntries, pageChars)
+      const page = await recover({ store, now: clock.earliest, isLeave: mark => this.#isLeave(stream, mark) }, state, stream, cursor, pageEntries, pageChars)
       if (this.#state !== 'live' || this.#sent.get(stream) !== cursor) return
       if (page.hasLeft) { this.leave(stream); return }
       if (page.cursor === cursor) {
         // Announced and not readable yet; or, where the stream has been silent for a day, all of it purged.
-        if (now() - toMs(local.head) > silentMs) this.#skip(stream, cursor, local.head)
+        if (clock.earliest() - toMs(local.head) > silentMs) this.#skip(stream, cursor, local.head)
         else await new Promise(resolve => setTimeout(resolve, emptyReadPauseMs))
         continue
       }
@@ -256,7 +257,7 @@ export class Session implements StreamReader {
 
   /** One page of what lies after these cursors. The last page makes a socket that was behind live again, in all that `heads` names. */
   async sync (cursors: Cursors, limit: number): Promise<SyncAnswer> {
-    const { store, heads, views, now } = this.#node
+    const { store, heads, views, clock } = this.#node
     const wasBehind = this.#state === 'behind'
     const view = wasBehind ? await this.openAll() : await views.fresh(this.user)
     const visible = visibleStreams(view)
@@ -274,7 +275,7 @@ export class Session implements StreamReader {
       let hasLeft = false
       while (cursor < head && !hasLeft) {
         if (wires.length >= limit || chars > syncChars) { more = true; break }
-        const page = await recover({ store, now, isLeave }, view.state, stream, cursor, limit - wires.length, syncChars - chars)
+        const page = await recover({ store, now: clock.earliest, isLeave }, view.state, stream, cursor, limit - wires.length, syncChars - chars)
         hasLeft = page.hasLeft
         if (page.cursor === cursor) break
         wires.push(...page.wires)

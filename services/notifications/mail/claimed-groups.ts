@@ -11,7 +11,7 @@ import { maxAheadMs } from '../../../shared/identity/claims.js'
 import { claimedGroupsKey } from '../../../shared/keys.js'
 import { userStream, type GroupId, type UserId } from '../../../shared/names.js'
 import type { JsonDoc, Store } from '../../../shared/store/store.js'
-import type { Membership } from '../state/membership.js'
+import { saidAtMs, type Membership } from '../state/membership.js'
 import type { UserViews } from '../state/user-views.js'
 
 export interface ClaimedGroups {
@@ -47,7 +47,7 @@ const nothing: Claimed = { issuedAtMs: -1, came: [], left: {} }
 
 /** Whether a token brings its user into a group: not into one that the user was taken out of after it was issued. */
 export const isBroughtBy = (issued: Issued | undefined, known: Membership | undefined): boolean =>
-  known === undefined || (!known.isMember && issued !== undefined && issued.atMs - issued.aheadMs > toMs(known.seq))
+  known === undefined || (!known.isMember && issued !== undefined && issued.atMs - issued.aheadMs > saidAtMs(known))
 
 export function createClaimedGroups ({ store, views, record }: ClaimedGroupsOptions): ClaimedGroups {
   async function read (user: UserId): Promise<{ doc: JsonDoc | undefined, claimed: Claimed }> {

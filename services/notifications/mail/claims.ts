@@ -1,9 +1,10 @@
 /**
  * Idempotency keys: the first request under a key claims it by an insert, with the message's id and a hash of what it says.
  * Whoever comes later under the same key gets that id and completes what the first may have left undone. A claim older
- * than 24 h counts as absent.
+ * than 24 h counts as absent: written with the latest time that may be, and aged by the earliest, so that no clock makes it older.
  */
 import { createHash } from 'node:crypto'
+import type { Clock } from '../../../shared/clock.js'
 import type { MessageDraft } from '../../../shared/contract/message.js'
 import { GatepostError } from '../../../shared/errors.js'
 import { claimKey } from '../../../shared/keys.js'
@@ -22,10 +23,10 @@ export interface Claims {
 const hash = (text: string): string => createHash('sha256').update(text).digest('base64url')
 const maxTries = 5
 
-export function createClaims ({ store, now }: { store: Store, now: () => number }): Claims {
+export function createClaims ({ store, clock }: { store: Store, clock: Clock }): Claims {
   return {
     claim: async (sender, key, { to, title, body, data, category, ttlSeconds, isVolatile }, id) => {
-      const claim: Claim = { id, body: hash(JSON.stringify([to, title, body, data, category, ttlSeconds, isVolatile])), at: now() }
+      const claim: Claim = { id, body: hash(JSON.stringify([to, title, body, data, category, ttlSeconds, isVolatile])), at: clock.latest() }
       const docKey = claimKey('send', sender, hash(key))
       const docOf = (v: number): JsonDoc => ({ key: docKey, v, purgeAt: claim.at + claimLifeMs, text: JSON.stringify(claim) })
       let was: number | undefined
@@ -37,7 +38,7 @@ export function createClaims ({ store, now }: { store: Store, now: () => number 
         if (stored === undefined) { was = undefined; continue } // purged, or not readable yet
         const first = JSON.parse(stored.text) as Claim
         if (first.id === id) return { id, duplicate: false } // our own write, whose outcome was unknown
-        if (now() - first.at >= claimLifeMs) { was = stored.v; continue }
+        if (clock.earliest() - first.at >= claimLifeMs) { was = stored.v; continue }
         if (first.body !== claim.body) throw new GatepostError('GP_IDEMPOTENCY_CONFLICT', 'Idempotency-Key: used before for another message')
         return { id: first.id, duplicate: true }
       }

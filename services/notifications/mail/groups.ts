@@ -2,7 +2,7 @@
  * Joining and leaving groups: an entry in the user's stream first, a leave then marked in the group's (stream/leave-mark.ts), at
  * last the two documents that others look it up in.
  */
-import type { Clock } from '../../../shared/clock.js'
+import { timeOfId, toMs, type Clock } from '../../../shared/clock.js'
 import { membershipKey, membershipRange, ownerPrefix } from '../../../shared/keys.js'
 import { groupStream, userStream, type GroupId, type StreamId, type UserId } from '../../../shared/names.js'
 import { placeOfEntry, type EntryDoc, type Store } from '../../../shared/store/store.js'
@@ -72,7 +72,7 @@ export function createGroups ({ store, clock, heads, views, append, retentionMs,
     const [after] = isMember ? await heads.fresh([groupStream(group)]) : [0]
     const change: MembershipChange = { type: 'membership', group, joined: isMember, ...isMember && { after: after! } }
     const { doc } = await append(view.stream, changeDraft(clock, retentionMs, change))
-    const membership = { isMember, seq: doc.seq, after: after! }
+    const membership = { isMember, seq: doc.seq, after: after!, at: toMs(timeOfId(doc.id)) }
     // Of the leave of who was no member no socket has to hear, unless a join came in between.
     const hasNothingToMark = !isMember && !wasMember && placeOfEntry(doc.key).prev === head
     await complete(user, group, hasNothingToMark ? { ...membership, isMarked: true } : membership)

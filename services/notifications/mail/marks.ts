@@ -37,7 +37,7 @@ export interface MarksOptions {
 
 /** A change as a draft: new id, kept as long as a message. */
 export function changeDraft (clock: Clock, retentionMs: number, change: StoredChange): EntryDraft {
-  return { kind: 'change', id: createMessageId(clock.tick(), undefined), expiresAt: clock.now() + retentionMs, text: JSON.stringify(change) }
+  return { kind: 'change', id: createMessageId(clock.tick(), undefined), expiresAt: clock.latest() + retentionMs, text: JSON.stringify(change) }
 }
 
 export function createMarks ({ store, clock, heads, views, append, retentionMs }: MarksOptions): Marks {

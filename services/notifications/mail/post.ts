@@ -11,7 +11,7 @@ import type { UserViews } from '../state/user-views.js'
 import { storeOverloaded } from '../stream/appender.js'
 import { messageTexts, volatileWire, type EntryDraft } from '../stream/entry.js'
 import { createWhole, type Whole } from '../stream/whole.js'
-import type { Claims } from './claims.js'
+import { claimLifeMs, type Claims } from './claims.js'
 
 /** `u:USER` or `p:PRODUCER`. */
 export type Sender = `u:${string}` | `p:${string}`
@@ -100,7 +100,10 @@ export function createPost ({ clock, claims, views, append, hasRoom, sendVolatil
       }
       return Promise.resolve({ id, createdAt, duplicate, isVolatile: true, copy: undefined })
     }
-    const expiresAt = createdAtMs + (ttlSeconds === undefined ? retentionMs : ttlSeconds * 1000)
+    // Nobody tries again later than that: an id from before was made by a clock that is behind, and its message may not be
+    // over before it is stored.
+    const bornMs = Math.max(createdAtMs, clock.latest() - claimLifeMs)
+    const expiresAt = bornMs + (ttlSeconds === undefined ? retentionMs : ttlSeconds * 1000)
     const texts = messageTexts({ from, title, body, data, category, createdAt, expiresAtMs: expiresAt })
     const draftOf = (boxes: MessageDoc['boxes'], to: Target): EntryDraft => ({
       kind: 'message',

@@ -62,7 +62,7 @@ export function createRecall ({ store, clock, views, append, retentionMs }: Reca
         const copies = await copiesIn(receivers, view.stream as Sender, id)
         // One that was begun in time is completed whenever it is asked for again.
         const isBegun = copies.some(copy => copy.doc.recalled > 0)
-        if (!isBegun && clock.now() - sentAt > recallWithinMs) throw new GatepostError('GP_RECALL_EXPIRED', `id: sent at ${new Date(sentAt).toISOString()}; a recall takes at most 2 minutes`)
+        if (!isBegun && clock.earliest() - sentAt > recallWithinMs) throw new GatepostError('GP_RECALL_EXPIRED', `id: sent at ${new Date(sentAt).toISOString()}; a recall takes at most 2 minutes`)
         await Promise.all(copies.map(async copy => { await recallIn(copy.stream, copy.doc) }))
         await recallIn(stream, doc)
       }

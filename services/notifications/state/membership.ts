@@ -4,6 +4,7 @@
  * before cannot bring the user back.
  */
 import { GatepostError } from '../../../shared/errors.js'
+import { toMs } from '../../../shared/clock.js'
 import type { JsonDoc, Replacement, Store } from '../../../shared/store/store.js'
 import { membershipKey } from '../../../shared/keys.js'
 import { groupStream, userStream, type GroupId, type UserId } from '../../../shared/names.js'
@@ -16,7 +17,12 @@ export interface Membership {
   readonly after: number
   /** The leave is marked in the group's stream too (stream/leave-mark.ts); missing: not, or nobody knows. */
   readonly isMarked?: boolean
+  /** Ms since 1970 when it was said; older documents go without. */
+  readonly at?: number
 }
+
+/** When it was said. A stream may be ahead of every clock: its seq tells that only where nothing else does. */
+export const saidAtMs = ({ at, seq }: Membership): number => at ?? toMs(seq)
 
 export const parseMembership = (doc: JsonDoc): Membership => JSON.parse(doc.text) as Membership
 

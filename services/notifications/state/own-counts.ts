@@ -17,7 +17,13 @@ import { add, type Counts } from './counts.js'
 interface Counted {
   counts: Map<string, number>
   nextExpiryMs: number
+  /** Wall time of the count: a clock that was ahead has left out what lives. */
+  countedAtMs: number
 }
+
+/** Clocks of nodes differ by seconds; what one of them counts out so much too early is over by the time that another looks. */
+export const clocksDifferMs = 5_000
+const isDue = ({ nextExpiryMs, countedAtMs }: Counted, now: number): boolean => nextExpiryMs <= now || countedAtMs > now + clocksDifferMs
 
 interface Segment extends Counted {
   /** Entries with after < seq <= to. */
@@ -117,12 +123,13 @@ function countTail (counted: Counted, { values, categories }: Tail, entries: num
   }
   counted.counts = new Map(categories.flatMap((category, i) => counts[i] === 0 ? [] : [[category, counts[i]!]]))
   counted.nextExpiryMs = nextExpiryMs
+  counted.countedAtMs = now
 }
 
 function seal (counts: OwnCounts, state: UserState, now: number): void {
   const { segmentEntries, mergedEntries } = counts.limits
   const to = counts.tail.values[(segmentEntries - 1) * width]!
-  const segment: Segment = { after: counts.sealedTo, to, entries: segmentEntries, counts: new Map(), nextExpiryMs: Infinity, isStale: false }
+  const segment: Segment = { after: counts.sealedTo, to, entries: segmentEntries, counts: new Map(), nextExpiryMs: Infinity, countedAtMs: now, isStale: false }
   countTail(segment, counts.tail, segmentEntries, state, now)
   counts.tail = restOf(counts.tail, segmentEntries)
   counts.sealedTo = to
@@ -130,7 +137,7 @@ function seal (counts: OwnCounts, state: UserState, now: number): void {
   counts.tailTotal = undefined
   const last = counts.segments.at(-1)
   if (last !== undefined && isEmpty(last) && isEmpty(segment) && last.entries < mergedEntries) {
-    counts.segments[counts.segments.length - 1] = { ...segment, after: last.after, entries: last.entries + segment.entries }
+    counts.segments[counts.segments.length - 1] = { ...segment, countedAtMs: Math.max(last.countedAtMs, now), after: last.after, entries: last.entries + segment.entries }
   } else counts.segments.push(segment)
 }
 
@@ -149,6 +156,7 @@ const isEmpty = (segment: Segment): boolean => segment.counts.size === 0 && !seg
 function countDocs (counted: Counted, docs: readonly MessageDoc[], state: UserState, now: number): void {
   counted.counts = new Map()
   counted.nextExpiryMs = Infinity
+  counted.countedAtMs = now
   for (const doc of docs) if (doc.expiresAt > now && isUnread(state, doc.seq, doc.category)) countDoc(counted, doc)
 }
 
@@ -200,7 +208,7 @@ export function refreshCounts (counts: OwnCounts, stateOf: () => UserState, stor
   return counts.refreshing
 }
 
-const nextDue = (counts: OwnCounts, now: number): Segment | undefined => counts.segments.find(segment => segment.isStale || segment.nextExpiryMs <= now)
+const nextDue = (counts: OwnCounts, now: number): Segment | undefined => counts.segments.find(segment => segment.isStale || isDue(segment, now))
 
 /** The counts now; `refreshCounts` goes before. */
 export function ownUnread (counts: OwnCounts, state: UserState, now: number): Counts {
@@ -212,8 +220,8 @@ export function ownUnread (counts: OwnCounts, state: UserState, now: number): Co
 
 function tailTotal (counts: OwnCounts, state: UserState, now: number): TailTotal {
   const known = counts.tailTotal
-  if (known?.state === state && known.nextExpiryMs > now) return known
-  const total: TailTotal = { state, counts: new Map(), nextExpiryMs: Infinity }
+  if (known?.state === state && !isDue(known, now)) return known
+  const total: TailTotal = { state, counts: new Map(), nextExpiryMs: Infinity, countedAtMs: now }
   countTail(total, counts.tail, lengthOf(counts.tail), state, now)
   counts.tailTotal = total
   return total
@@ -245,15 +253,16 @@ async function recount (counts: OwnCounts, segment: Segment, stateOf: () => User
   for (const doc of found) if (doc.recalled > 0) counts.recalled?.delete(doc.seq)
 }
 
-type PackedSegment = [after: number, to: number, entries: number, nextExpiryMs: number | null, counts: Array<[string, number]>]
+/** Older documents have no `countedAtMs`. */
+type PackedSegment = [after: number, to: number, entries: number, nextExpiryMs: number | null, counts: Array<[string, number]>, countedAtMs?: number]
 
 interface PackedCounts { readonly segments: PackedSegment[], readonly recalled: Array<[number, number]> }
 
 export function packCounts ({ segments, recalled }: OwnCounts): string {
   const packed: PackedCounts = {
-    segments: segments.map(({ after, to, entries, nextExpiryMs, isStale, counts }): PackedSegment =>
+    segments: segments.map(({ after, to, entries, nextExpiryMs, isStale, counts, countedAtMs }): PackedSegment =>
       // A stale one is stored as due at once.
-      [after, to, entries, isStale ? 0 : nextExpiryMs === Infinity ? null : nextExpiryMs, [...counts]]),
+      [after, to, entries, isStale ? 0 : nextExpiryMs === Infinity ? null : nextExpiryMs, [...counts], Math.floor(countedAtMs)]),
     recalled: [...recalled ?? []]
   }
   return JSON.stringify(packed)
@@ -261,7 +270,7 @@ export function packCounts ({ segments, recalled }: OwnCounts): string {
 
 export function loadCounts (text: string, limits = countLimits): OwnCounts {
   const packed = JSON.parse(text) as PackedCounts
-  const segments = packed.segments.map(([after, to, entries, nextExpiryMs, counts]): Segment =>
-    ({ after, to, entries, nextExpiryMs: nextExpiryMs ?? Infinity, counts: new Map(counts), isStale: false }))
+  const segments = packed.segments.map(([after, to, entries, nextExpiryMs, counts, countedAtMs = 0]): Segment =>
+    ({ after, to, entries, nextExpiryMs: nextExpiryMs ?? Infinity, counts: new Map(counts), countedAtMs, isStale: false }))
   return { segments, sealedTo: segments.at(-1)?.to ?? 0, tail: emptyTail(), tailTotal: undefined, recalled: packed.recalled.length === 0 ? undefined : new Map(packed.recalled), unstored: 0, limits, refreshing: undefined }
 }

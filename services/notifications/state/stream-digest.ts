@@ -9,6 +9,7 @@ import { placeOfEntry, type EntryDoc, type Store } from '../../../shared/store/s
 import { parseChange } from '../stream/change.js'
 import { readAfter, readBefore } from '../stream/read.js'
 import { add, type Counts } from './counts.js'
+import { clocksDifferMs } from './own-counts.js'
 import { isBelowWatermark, marksIn, type UserState } from './user-state.js'
 
 interface Item { readonly seq: number, readonly category: string, readonly expiresAt: number, readonly sender: string }
@@ -28,6 +29,8 @@ export class StreamDigest {
   readonly #bySender = new Map<string, number[]>()
   readonly #recalled = new Set<number>()
   #nextExpiryMs = Infinity
+  /** Wall time by which something was left out as expired. */
+  #expiredAtMs = -Infinity
   #reading: Promise<void> = Promise.resolve()
 
   readonly #page: number
@@ -84,8 +87,19 @@ export class StreamDigest {
   }
 
   /** Whether every message above `from` is in the list, up to `head`. */
-  covers (head: number, from: number): boolean {
-    return this.head >= head && this.#coveredFrom <= from
+  covers (head: number, from: number, now: number): boolean {
+    return this.head >= head && this.#coveredFrom <= from && !this.#wasAhead(now)
+  }
+
+  /** The clock was ahead: what has been left out may live. */
+  #wasAhead (now: number): boolean { return this.#expiredAtMs > now + clocksDifferMs }
+
+  #forget (): void {
+    this.#items = []
+    this.#coveredFrom = this.head
+    this.#expiredAtMs = -Infinity
+    this.#nextExpiryMs = Infinity
+    this.#indexAll()
   }
 
   /** Reads on to `head`, then back to `from`, so that every message above `from` is in the list. */
@@ -96,6 +110,7 @@ export class StreamDigest {
         this.head = head
         this.#coveredFrom = head
       }
+      if (this.#wasAhead(now)) this.#forget()
       while (this.head < head) {
         const docs = await readAfter(store, this.stream, this.head, this.#page)
         if (docs.length === 0) break
@@ -107,7 +122,10 @@ export class StreamDigest {
         const older: Item[] = []
         for (const doc of docs) {
           if (doc.kind === 'change') this.#noteRecall(doc)
-          else if (doc.kind === 'message' && doc.recalled === 0 && doc.expiresAt > now && !this.#recalled.has(doc.seq)) older.push(pickItem(doc))
+          else if (doc.kind === 'message' && doc.recalled === 0 && !this.#recalled.has(doc.seq)) {
+            if (doc.expiresAt > now) older.push(pickItem(doc))
+            else this.#expiredAtMs = Math.max(this.#expiredAtMs, now)
+          }
         }
         const last = docs.at(-1)
         this.#items = [...older.reverse(), ...this.#items]
@@ -126,7 +144,7 @@ export class StreamDigest {
     if (this.#nextExpiryMs > now) return false
     this.#nextExpiryMs = Infinity
     this.#items = this.#items.filter(item => {
-      if (item.expiresAt <= now) return false
+      if (item.expiresAt <= now) { this.#expiredAtMs = Math.max(this.#expiredAtMs, now); return false }
       this.#nextExpiryMs = Math.min(this.#nextExpiryMs, item.expiresAt)
       return true
     })

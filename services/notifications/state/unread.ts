@@ -74,7 +74,7 @@ export function createUnreadCounter ({ store, views, heads, now, page }: UnreadC
       const digest = digestOf(stream, head)
       shared.push({ after, digest })
       const from = unreadFloor(state, stream, after)
-      if (!digest.covers(head, from)) reads.push(digest.cover(store, head, from, now()))
+      if (!digest.covers(head, from, now())) reads.push(digest.cover(store, head, from, now()))
     }
     const refreshing = refreshCounts(view.counts, () => view.state, store, now)
     if (refreshing !== undefined) reads.push(refreshing)

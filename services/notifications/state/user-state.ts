@@ -174,6 +174,7 @@ export interface SaveStep { readonly pieces: Array<{ was: number | undefined, do
  * piece may be the rest of one that was split: the base names the new ones before, while it still says `storedTo`, up to
  * where it was folded when last stored. And whenever a piece is written, the base is so before: another writer who read
  * the pieces as they were fails at the base, or finds a piece changed. After a failure the state must be loaded again.
+ * `now`: what has expired by it is over by every clock; its marks are forgotten for good.
  */
 export function saveSteps (state: UserState, storedTo: number, now: number, limits = markLimits): SaveStep[] {
   for (const piece of state.pieces) {

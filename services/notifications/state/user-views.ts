@@ -7,7 +7,7 @@
  * fold's documents, replaced only if unchanged; who finds them changed (another node stored) loads again, folds what
  * is missing and tries once more.
  */
-import { decodeTime } from '../../../shared/clock.js'
+import { decodeTime, timeOfId, toMs, type Clock } from '../../../shared/clock.js'
 import { GatepostError } from '../../../shared/errors.js'
 import { countsKey, ownerPrefix, ownerRange, stateBaseKey } from '../../../shared/keys.js'
 import { userStream, type GroupId, type StreamId, type UserId } from '../../../shared/names.js'
@@ -65,11 +65,11 @@ export const groupsOf = (view: UserView): GroupId[] => [...view.memberships].fil
 export interface UserViewsOptions {
   readonly store: Store
   readonly heads: Heads
-  readonly now: () => number
+  readonly clock: Clock
   readonly limits?: MarkLimits & CountLimits
 }
 
-export function createUserViews ({ store, heads, now, limits }: UserViewsOptions): UserViews {
+export function createUserViews ({ store, heads, clock, limits }: UserViewsOptions): UserViews {
   const views = new Map<UserId, Promise<UserView>>()
   /** By the user's own stream. */
   const loaded = new Map<StreamId, UserView>()
@@ -168,7 +168,7 @@ export function createUserViews ({ store, heads, now, limits }: UserViewsOptions
     const change = doc.kind === 'change' ? parseChange(doc) : undefined
     if (change !== undefined) {
       if (change.type === 'membership') {
-        takeMembership(view, change.group as GroupId, { isMember: change.joined, seq: doc.seq, after: change.after ?? 0 })
+        takeMembership(view, change.group as GroupId, { isMember: change.joined, seq: doc.seq, after: change.after ?? 0, at: toMs(timeOfId(doc.id)) })
         view.unstored ??= new Set()
         view.unstored.add(change.group as GroupId)
       }
@@ -176,7 +176,7 @@ export function createUserViews ({ store, heads, now, limits }: UserViewsOptions
     }
     if (doc.seq <= Math.max(view.head, view.counts.sealedTo)) { view.head = Math.max(view.head, doc.seq); return false }
     view.head = doc.seq
-    return countEntry(view.counts, doc, change, view.state, now)
+    return countEntry(view.counts, doc, change, view.state, clock.now)
   }
 
   /** One after the other for each view; an earlier failure is its own caller's. */
@@ -212,7 +212,7 @@ export function createUserViews ({ store, heads, now, limits }: UserViewsOptions
 
   async function trySave (view: UserView): Promise<boolean> {
     const { foldedTo } = view.state
-    const steps = saveSteps(view.state, view.storedTo, now(), limits)
+    const steps = saveSteps(view.state, view.storedTo, clock.earliest(), limits)
     const { unstored } = view
     view.unstored = undefined
     try {

@@ -7,21 +7,28 @@
  * A group takes whatever is queued, of one place in the store (a shard), in all chains that are not in flight: one call of
  * the store for all of them. A shard that is away holds up its own groups only.
  *
+ * Numbers. An entry's seq is the largest of the wall time, its id's time + 1 and `prev` + 1, for its stream alone. Where some
+ * clock was ahead once, the stream goes on from there by `prev` + 1 until the others have caught up. No clock is asked
+ * whether an entry may be stored. What was behind `prev` may have been purged, and read before that: an entry is kept for
+ * `keepMs` longer than its seq says, so a seq that is no more than that below the store's time is above all that is purged.
+ *
  * Exactly once. An entry X (id and time fixed before the first try, its seq above its time) is put behind `prev` only
  * by who knows that no entry from X's time up to `prev` is X:
  *   - the head is older than X: nothing to know;
  *   - the ids between are in memory (`recent`): a look-up;
- *   - otherwise the stream is read from X's time on. Finding X is success.
+ *   - otherwise the store is asked, in two places: X lies within `locateWithinMs` of its time, or it has a locator, which is
+ *     written before X is. So that costs the same however far the head is ahead of X. Finding X is success.
  *
  * Refused or stored. What was tried without an outcome may be stored, now or in a moment: it is asked after for longer, by the
  * same document at the same place wherever that is free. Copies of one message share their fate: whole.ts.
  *
  * Freshness. A head in memory is used within `headFreshMs` of being read or written; one that the store may purge
  * within `prolongWithinMs` is first prolonged by a conditional update. So a head outlives every memory of it, and two
- * beginnings of one stream cannot both exist. That a stream is empty is never remembered.
+ * beginnings of one stream cannot both exist. That a stream is empty is never remembered. How old a memory is goes by
+ * `clock.lived`, when the store may purge by `clock.latest`: a wall clock that was set back makes neither seem younger.
  */
 import type { Log } from '../../../shared/log.js'
-import { encodeTime, fromMs, timeOfId, toMs, ticksPerMs, type Clock } from '../../../shared/clock.js'
+import { decodeTime, encodeTime, fromMs, timeOfId, toMs, ticksPerMs, type Clock } from '../../../shared/clock.js'
 import { GatepostError } from '../../../shared/errors.js'
 import { entriesAfter, entriesBefore, entryKey, locatorKey, ownerRange } from '../../../shared/keys.js'
 import type { StreamId } from '../../../shared/names.js'
@@ -46,6 +53,8 @@ export interface AppendRules {
 }
 
 const hourMs = 3_600_000
+/** An id further ahead would put the end of its stream out of reach: it waits until somebody has set a clock. */
+const maxAheadMs = 366 * 24 * hourMs
 export const appendRules: AppendRules = {
   headFreshMs: hourMs,
   prolongWithinMs: 2 * hourMs,
@@ -109,12 +118,13 @@ const maxConflictPauseMs = 50
 /** What may have been stored is asked after for longer: an answer that refuses it would be wrong if it was. */
 const unknownFactor = 3
 
-interface Head { readonly seq: number, readonly purgeAt: number, readonly confirmedAt: number }
+interface Head { readonly seq: number, readonly purgeAt: number, /** By `clock.lived`. */ readonly confirmedAt: number }
 
 interface Pending {
   readonly draft: EntryDraft
   /** The logical time of its id. */
   readonly time: number
+  /** By `clock.elapsed`. */
   readonly since: number
   whole: Whole | undefined
   /** No entry with a seq from `time` up to here is this one. */
@@ -167,6 +177,7 @@ export function createAppender (options: AppenderOptions): Appender {
   const chains = new Map<StreamId, Chain>()
   const places = new Map<string, Place>()
   const counts: AppendCounts = { groups: 0, entries: 0, conflicts: 0, deepLooks: 0, prolonged: 0 }
+  const landsWithin = rules.locateWithinMs * ticksPerMs
   let waitingEntries = 0
   let waitingChars = 0
   let isScheduled = false
@@ -192,8 +203,8 @@ export function createAppender (options: AppenderOptions): Appender {
 
   const append: Appender['append'] = (stream, draft, { whole } = {}) => {
     const time = timeOfId(draft.id)
-    if (time > fromMs(clock.now()) + 10_000 * ticksPerMs) {
-      return Promise.reject(new GatepostError('GP_VALIDATION', 'id: its time is more than 10 s ahead of this node\'s clock'))
+    if (time > fromMs(clock.latest() + maxAheadMs)) {
+      return Promise.reject(new GatepostError('GP_STORE_UNAVAILABLE', `the clock of the process that took this is years ahead: it gave ${new Date(toMs(time)).toISOString()}; nothing was stored`))
     }
     const chain = chainOf(stream)
     const twin = chain.byId.get(draft.id)
@@ -202,9 +213,8 @@ export function createAppender (options: AppenderOptions): Appender {
       return twin.promise.then(({ doc }) => ({ doc, isNew: false }))
     }
     if (whole === undefined && !hasRoom(1, draft.text.length)) return Promise.reject(storeOverloaded())
-    clock.see(time)
     const { promise, resolve, reject } = withResolvers<Appended>()
-    const pending: Pending = { draft, time, since: clock.now(), whole, clearedTo: time, placed: undefined, isInDoubt: false, isOver: false, promise, resolve, reject }
+    const pending: Pending = { draft, time, since: clock.elapsed(), whole, clearedTo: time, placed: undefined, isInDoubt: false, isOver: false, promise, resolve, reject }
     chain.queue.push(pending)
     chain.byId.set(draft.id, pending)
     waitingEntries++
@@ -293,7 +303,7 @@ export function createAppender (options: AppenderOptions): Appender {
   }
 
   async function storePlaced (group: readonly Batch[]): Promise<void> {
-    const late = group.flatMap(({ placed, docs }) => docs.filter(({ seq }, at) => seq > placed[at]!.time + rules.locateWithinMs * ticksPerMs))
+    const late = group.flatMap(({ placed, docs }) => docs.filter(({ seq }, at) => seq > placed[at]!.time + landsWithin))
     if (late.length > 0) await writeLocators(late)
     const outcomes = await store.insertChains('entries', group.map(({ docs }) => docs))
     for (let i = 0; i < group.length; i++) {
@@ -332,7 +342,7 @@ export function createAppender (options: AppenderOptions): Appender {
   }
 
   function putBack (chain: Chain, left: readonly Pending[]): void {
-    const now = clock.now()
+    const now = clock.elapsed()
     const kept: Pending[] = []
     for (const pending of left) {
       if (pending.whole?.state === 'refused' || (chain.failures > 0 && now - pending.since > patienceMs(chain, pending))) {
@@ -365,7 +375,7 @@ export function createAppender (options: AppenderOptions): Appender {
     begin(pending.whole)
     if (isNew) {
       counts.entries++
-      onDuration?.((clock.now() - pending.since) / 1000)
+      onDuration?.((clock.elapsed() - pending.since) / 1000)
     }
     onAppended(chain.stream, doc)
     pending.resolve({ doc, isNew })
@@ -373,21 +383,21 @@ export function createAppender (options: AppenderOptions): Appender {
 
   const isFresh = (chain: Chain): boolean => {
     const { head } = chain
-    const now = clock.now()
-    return head !== undefined && now - head.confirmedAt < rules.headFreshMs && head.purgeAt - now > rules.prolongWithinMs
+    return head !== undefined && clock.lived() - head.confirmedAt < rules.headFreshMs && head.purgeAt - clock.latest() > rules.prolongWithinMs
   }
 
   /** Reads the heads of these chains and prolongs those that the store may purge soon. */
   async function readHeads (stale: readonly Chain[]): Promise<void> {
     let unread = stale
     while (unread.length > 0) {
-      const now = clock.now()
+      const readAt = clock.lived()
       const docs = await store.lasts('entries', unread.map(chain => ownerRange(chain.stream)))
+      const now = clock.latest()
       const due: Array<{ chain: Chain, doc: EntryDoc }> = []
       for (const [i, chain] of unread.entries()) {
         const doc = docs[i]
         if (doc !== undefined && (doc.purgeAt ?? Infinity) - now <= rules.prolongWithinMs) due.push({ chain, doc })
-        else takeHead(chain, doc, now)
+        else takeHead(chain, doc, readAt)
       }
       if (due.length === 0) return
       const longer = due.map(({ doc }) => ({ was: doc.v, doc: { ...doc, v: doc.v + 1, purgeAt: now + rules.keepMs } }))
@@ -395,7 +405,7 @@ export function createAppender (options: AppenderOptions): Appender {
       unread = due.filter(({ chain }, i) => {
         if (outcomes[i] !== 'done') return true // it changed, was purged, or nobody knows: read again
         counts.prolonged++
-        takeHead(chain, longer[i]!.doc, now)
+        takeHead(chain, longer[i]!.doc, readAt)
         return false
       }).map(({ chain }) => chain)
       if (outcomes.some(outcome => outcome === 'refused' || outcome === 'unknown')) throw new GatepostError('GP_STORE_UNAVAILABLE', 'a head could not be prolonged')
@@ -409,7 +419,6 @@ export function createAppender (options: AppenderOptions): Appender {
       chain.recent.restart(0)
       return
     }
-    clock.see(doc.seq)
     if (chain.head?.seq !== doc.seq) {
       chain.recent.restart(placeOfEntry(doc.key).prev)
       chain.recent.add(doc.id, doc.seq)
@@ -420,10 +429,10 @@ export function createAppender (options: AppenderOptions): Appender {
   /** The chain's head moves on by one known entry. */
   function advance (chain: Chain, doc: EntryDoc): void {
     if (chain.head === undefined) return
-    const now = clock.now()
+    const now = clock.lived()
     chain.head = { seq: doc.seq, purgeAt: doc.purgeAt ?? Infinity, confirmedAt: now }
     chain.recent.add(doc.id, doc.seq)
-    chain.recent.prune(fromMs(now - rules.recentMs))
+    chain.recent.prune(now, rules.recentMs)
   }
 
   /** After a conflict: what others appended behind our head. */
@@ -433,7 +442,6 @@ export function createAppender (options: AppenderOptions): Appender {
       const docs: EntryDoc[] = await store.range('entries', entriesAfter(chain.stream, chain.head.seq), { limit: lookPage })
       for (const doc of docs) {
         if (placeOfEntry(doc.key).prev !== chain.head?.seq) { chain.head = undefined; chain.isBehind = false; return }
-        clock.see(doc.seq)
         advance(chain, doc)
         const own = chain.byId.get(doc.id)
         if (own !== undefined) settle(chain, own, doc, own.placed !== undefined)
@@ -449,25 +457,40 @@ export function createAppender (options: AppenderOptions): Appender {
 
   const isKnown = (chain: Chain, pending: Pending): boolean => !pending.isOver && chain.recent.seqOf(pending.draft.id, pending.time) !== undefined
 
-  /** Reads from the oldest uncleared time on, up to the head, and settles what is found. */
+  /** Looks for entries where they may lie behind what is known, and settles what is found. */
   async function lookDeep ({ chain, entries }: Batch): Promise<void> {
     counts.deepLooks++
-    const sought = new Map(entries.filter(pending => !isClear(chain, pending)).map(pending => [pending.draft.id, pending]))
-    const from = Math.min(...[...sought.values()].map(pending => pending.clearedTo))
     const head = chain.head!.seq
+    const sought = entries.filter(pending => !isClear(chain, pending))
+    const windows = joinSpans(sought.map(({ clearedTo, time }) => ({ from: clearedTo, to: Math.min(head, time + landsWithin) })))
+    const late = sought.filter(({ time }) => head > time + landsWithin)
+    await Promise.all([lookLate(chain, late, head), ...windows.map(async span => { await lookIn(chain, span, sought) })])
+    for (const pending of sought) pending.clearedTo = head
+  }
+
+  /** Looks at the entries with from < seq <= to, as long as some of `sought` is not found. */
+  async function lookIn (chain: Chain, { from, to }: Span, sought: readonly Pending[]): Promise<void> {
+    const byId = new Map(sought.map(pending => [pending.draft.id, pending]))
     const found = (doc: EntryDoc): void => {
-      const pending = sought.get(doc.id)
+      const pending = byId.get(doc.id)
       if (pending?.isOver === false) settle(chain, pending, doc, pending.placed !== undefined)
     }
     const [before] = await store.lasts('entries', [entriesBefore(chain.stream, from)])
     if (before !== undefined) found(before)
-    let at = from
-    while (at < head) {
-      const docs = await store.range('entries', entriesAfter(chain.stream, at), { limit: lookPage })
+    const end = entryKey(chain.stream, to)
+    for (let at = from; at < to && sought.some(({ isOver }) => !isOver);) {
+      const docs = await store.range('entries', { from: entryKey(chain.stream, at), to: end }, { limit: lookPage })
       for (const doc of docs) { found(doc); at = doc.seq }
       if (docs.length < lookPage) break
     }
-    for (const pending of sought.values()) pending.clearedTo = head
+  }
+
+  /** Those that were tried late before lie at the place that their locator names, or behind it. */
+  async function lookLate (chain: Chain, late: readonly Pending[], head: number): Promise<void> {
+    const locators = await store.get('claims', late.map(({ draft }) => locatorKey(chain.stream, draft.id)))
+    const tried = late.filter((_, i) => locators[i] !== undefined)
+    if (tried.length === 0) return
+    await lookIn(chain, { from: Math.min(...locators.map(locator => locator === undefined ? Infinity : decodeTime(locator.text))), to: head }, tried)
   }
 
   /** Settles what the ids in memory show to be in the chain already. */
@@ -505,9 +528,10 @@ export function createAppender (options: AppenderOptions): Appender {
   const placedBehind = (prev: number, { placed }: Pending): EntryDoc | undefined => placed !== undefined && placeOfEntry(placed.key).prev === prev ? placed : undefined
 
   function placeBehind (stream: StreamId, prev: number, { draft, time }: Pending): EntryDoc {
-    const seq = Math.max(clock.tick(), prev + 1, time + 1)
-    clock.see(seq)
-    const purgeAt = Math.max(draft.expiresAt, toMs(time) + rules.keepMs, toMs(seq) + rules.keepMs)
+    // Half of `keepMs`, since the store's time is known to this clock with an error, and differs from shard to shard.
+    const abovePurged = fromMs(clock.latest() - rules.keepMs / 2)
+    const seq = Math.max(clock.tick(), abovePurged, prev + 1, time + 1)
+    const purgeAt = Math.max(draft.expiresAt, Math.max(clock.latest(), toMs(seq)) + rules.keepMs)
     return placeEntry(draft, entryKey(stream, prev), seq, purgeAt)
   }
 
@@ -527,7 +551,6 @@ export function createAppender (options: AppenderOptions): Appender {
     knows: stream => { const chain = chains.get(stream); return chain !== undefined && isFresh(chain) },
     observe: (stream, doc) => {
       const chain = chains.get(stream)
-      clock.see(doc.seq)
       if (chain === undefined || chain.state !== 'idle' || chain.head === undefined || doc.seq <= chain.head.seq) return
       if (placeOfEntry(doc.key).prev === chain.head.seq) advance(chain, doc)
       else chain.head = undefined
@@ -537,6 +560,20 @@ export function createAppender (options: AppenderOptions): Appender {
       while (!isIdle()) await new Promise<void>(resolve => idleWaiters.push(resolve))
     }
   }
+}
+
+/** The seqs above `from`, up to `to`. */
+interface Span { readonly from: number, readonly to: number }
+
+/** Without those that are empty; those that overlap as one. */
+function joinSpans (spans: readonly Span[]): Span[] {
+  const joined: Span[] = []
+  for (const { from, to } of spans.filter(({ from, to }) => from < to).sort((one, other) => one.from - other.from)) {
+    const last = joined.at(-1)
+    if (last === undefined || from > last.to) joined.push({ from, to })
+    else if (to > last.to) joined[joined.length - 1] = { from: last.from, to }
+  }
+  return joined
 }
 
 function withResolvers<T> (): { promise: Promise<T>, resolve: (value: T) => void, reject: (error: Error) => void } {

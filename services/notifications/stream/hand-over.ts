@@ -110,8 +110,9 @@ export function createHandOver ({ nodeId, dispatch, appender, ownerOf, placeOf =
       const doc = placeEntry(draft, answer.key, answer.seq, answer.purgeAt)
       onStored(stream, doc)
       resolve({ doc })
-    } else if ((whole.state === 'begun' || whole.tries > 0) && answer?.code !== 'GP_VALIDATION') {
-      // It or others of the same message are stored, or may be: what that node could not do is done here.
+    } else if (whole.state === 'begun' || whole.tries > 0 || answer?.code === 'GP_VALIDATION') {
+      // It or others of the same message are stored, or may be: what that node could not do is done here. So is what an older
+      // node refuses, which goes by its own clock.
       here.push(appendHere(waiting))
     } else {
       if (whole.state === 'open') whole.state = 'refused'

@@ -2,8 +2,10 @@
  * The heads that this node has seen, for reading: a hint until it is asked for, then checked. Whether a stream has
  * grown is the cheapest question of all: does an entry lie behind its head? It is valid only while the head's own
  * document has an hour to live, and the head was known to be the last one less than an hour ago: the entry behind it may
- * be short-lived and gone again, with more behind that. Otherwise the head is read.
+ * be short-lived and gone again, with more behind that. Otherwise the head is read. A wall clock that was set back makes
+ * neither hour longer.
  */
+import type { Clock } from '../../../shared/clock.js'
 import { entryKey, ownerRange } from '../../../shared/keys.js'
 import type { StreamId } from '../../../shared/names.js'
 import type { EntryDoc, Store } from '../../../shared/store/store.js'
@@ -18,7 +20,7 @@ export interface Heads {
 interface Seen {
   seq: number
   purgeAt: number
-  /** Ms since 1970 when nothing lay behind it. */
+  /** By `clock.lived`, when nothing lay behind it. */
   lastAt: number
 }
 
@@ -26,7 +28,7 @@ const maxSeen = 200_000
 const minLifeMs = 3_600_000
 const maxAgeMs = 3_600_000
 
-export function createHeads ({ store, now }: { store: Store, now: () => number }): Heads {
+export function createHeads ({ store, clock }: { store: Store, clock: Clock }): Heads {
   const seen = new Map<StreamId, Seen>()
 
   const remember = (stream: StreamId, { seq, purgeAt }: EntryDoc, lastAt: number): void => {
@@ -37,21 +39,22 @@ export function createHeads ({ store, now }: { store: Store, now: () => number }
   return {
     see: (stream, doc) => {
       const known = seen.get(stream)
-      if (known === undefined) remember(stream, doc, now())
+      if (known === undefined) remember(stream, doc, clock.lived())
       else if (known.seq < doc.seq) {
         known.seq = doc.seq
         known.purgeAt = doc.purgeAt ?? Infinity
-        known.lastAt = now()
+        known.lastAt = clock.lived()
       }
     },
     fresh: async streams => {
       const heads: number[] = new Array<number>(streams.length).fill(0)
       const unknown: number[] = []
       const asked: number[] = []
-      const askedAt = now()
+      const askedAt = clock.lived()
+      const now = clock.latest()
       for (const [i, stream] of streams.entries()) {
         const known = seen.get(stream)
-        if (known === undefined || known.purgeAt - askedAt < minLifeMs || askedAt - known.lastAt >= maxAgeMs) unknown.push(i)
+        if (known === undefined || known.purgeAt - now < minLifeMs || askedAt - known.lastAt >= maxAgeMs) unknown.push(i)
         else { heads[i] = known.seq; asked.push(i) }
       }
       const grown = await store.exist('entries', asked.map(i => entryKey(streams[i]!, heads[i]!)))

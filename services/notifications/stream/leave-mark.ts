@@ -50,7 +50,7 @@ export function createLeaveMarks ({ clock, append }: { clock: Clock, append: (st
 
 function draftOf (clock: Clock, left: readonly Leave[]): EntryDraft {
   // Expired from the beginning: to every reader, of any version, there is nothing.
-  return { kind: 'log', id: createMessageId(clock.tick(), undefined), expiresAt: clock.now(), text: JSON.stringify({ left: left.map(({ token, seq }) => [token, seq]) }) }
+  return { kind: 'log', id: createMessageId(clock.tick(), undefined), expiresAt: 0, text: JSON.stringify({ left: left.map(({ token, seq }) => [token, seq]) }) }
 }
 
 /** None where the entry is something else: what later versions write is passed over. */

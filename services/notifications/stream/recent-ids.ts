@@ -7,6 +7,9 @@ export class RecentIds {
   from = Infinity
   readonly #ids: string[] = []
   readonly #seqs: number[] = []
+  /** So many of the first were there at that time. */
+  #marked = 0
+  #markedAtMs = -Infinity
 
   /** The next entry of the stream. */
   add (id: string, seq: number): void {
@@ -20,13 +23,18 @@ export class RecentIds {
     return undefined
   }
 
-  /** Forgets what is below `seq`, and more where there are too many. */
-  prune (seq: number): void {
+  /** Forgets what was there `keepMs` ago, at least half as often; more where there are too many. `nowMs` never goes back. */
+  prune (nowMs: number, keepMs: number): void {
     const { length } = this.#ids
     if (length % pruneEvery !== 0) return
     let count = Math.max(0, length - maxIds)
-    while (count < length && this.#seqs[count]! < seq) count++
+    if (nowMs - this.#markedAtMs >= keepMs) {
+      count = Math.max(count, this.#marked)
+      this.#markedAtMs = nowMs
+      this.#marked = length
+    }
     if (count === 0) return
+    this.#marked = Math.max(0, this.#marked - count)
     this.from = this.#seqs[count - 1]!
     this.#ids.splice(0, count)
     this.#seqs.splice(0, count)
@@ -37,6 +45,7 @@ export class RecentIds {
     this.from = from
     this.#ids.length = 0
     this.#seqs.length = 0
+    this.#marked = 0
   }
 }
 

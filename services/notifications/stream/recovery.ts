@@ -29,7 +29,10 @@ export interface RecoverSources {
   readonly isLeave?: (doc: LogDoc) => boolean
 }
 
-/** At most `limit` entries and about `maxChars` of text, but at least one entry where there is one. */
+/**
+ * `now`: what has expired by it is `gone`, which no reader comes back from. At most `limit` entries and about `maxChars` of text,
+ * but at least one entry where there is one.
+ */
 export async function recover (
   { store, now, isLeave }: RecoverSources, state: UserState, stream: StreamId, cursor: number, limit: number, maxChars: number
 ): Promise<Recovered> {

@@ -80,8 +80,8 @@ serveParent({
     await bare.flushed
   },
   page: async ({ user, count, limit }: { user: string, count: number, limit: number }) => {
-    const heads = createHeads({ store, now: clock.now })
-    const views = createUserViews({ store, heads, now: clock.now })
+    const heads = createHeads({ store, clock })
+    const views = createUserViews({ store, heads, clock })
     const pages = createInboxPages({ store, heads, views, now: clock.now })
     const query = { limit, before: undefined, box: 'inbox', onlyUnread: false, category: undefined, with: undefined } as const
     let text = ''

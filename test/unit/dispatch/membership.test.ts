@@ -36,7 +36,7 @@ function createWorld (self?: string): World {
     pass (ms, { beating = [], isLinkProven = true } = {}) {
       for (let passed = stepMs; passed <= ms; passed += stepMs) {
         nowMs += stepMs
-        events.push(...membership.advance(stepMs, isLinkProven, nowMs))
+        events.push(...membership.advance(stepMs, isLinkProven))
         if (passed % 1000 === 0) for (const id of beating) beat(id)
       }
     }

@@ -21,8 +21,8 @@ function start (way: 'add' | 'replace' = 'add') {
     before: async ({ kind }) => { await new Promise(resolve => setImmediate(resolve)); return isRefusing && kind === 'replace' ? 'refused' : undefined }
   })
   const node = () => {
-    const heads = createHeads({ store, now: clock.now })
-    const views = createUserViews({ store, heads, now: clock.now })
+    const heads = createHeads({ store, clock })
+    const views = createUserViews({ store, heads, clock })
     const { append } = plainAppender(store, clock)
     return { views, append, groups: createGroups({ store, clock, heads, views, append, retentionMs: 30 * dayMs, way }) }
   }

@@ -19,8 +19,8 @@ function start (options: { maxLooked?: number } = {}) {
   let nowMs = startMs
   const clock = createClock(() => nowMs)
   const store = createMemoryStore({ now: clock.now })
-  const heads = createHeads({ store, now: clock.now })
-  const views = createUserViews({ store, heads, now: clock.now })
+  const heads = createHeads({ store, clock })
+  const views = createUserViews({ store, heads, clock })
   const pages = createInboxPages({ store, heads, views, now: clock.now, ...options })
   return { clock, store, pages, pass: (ms: number) => { nowMs += ms } }
 }

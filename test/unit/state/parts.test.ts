@@ -33,7 +33,7 @@ t.test('views - a save whose first step is refused stores the later steps the ne
   const clock = createClock()
   let fate: Fate | undefined
   const store = createMemoryStore({ before: ({ kind, collection }) => kind === 'replace' && collection === 'state' ? fate : undefined })
-  const start = () => createUserViews({ store, heads: createHeads({ store, now: clock.now }), now: clock.now, limits: { ...countLimits, maxBaseMarks: 2, maxPieceMarks: 10, keepPieceMs: 10_000 } })
+  const start = () => createUserViews({ store, heads: createHeads({ store, clock }), clock, limits: { ...countLimits, maxBaseMarks: 2, maxPieceMarks: 10, keepPieceMs: 10_000 } })
   const views = start()
   const { append } = plainAppender(store, clock)
   const docs: EntryDoc[] = []
@@ -58,7 +58,7 @@ t.test('views - who can read, reads, though the store takes nothing', async t =>
   const store = createMemoryStore({ before: ({ kind, collection }) => collection === 'state' && kind === 'replace' ? 'refused' : undefined })
   const { append } = plainAppender(store, clock)
   for (let i = 0; i < 20; i++) await append(annStream, draftMessage(clock))
-  const views = createUserViews({ store, heads: createHeads({ store, now: clock.now }), now: clock.now, limits: { maxBaseMarks: 2, maxPieceMarks: 2, keepPieceMs: 10_000, tailEntries: 6, segmentEntries: 3, mergedEntries: 9, storedSegments: 2 } })
+  const views = createUserViews({ store, heads: createHeads({ store, clock }), clock, limits: { maxBaseMarks: 2, maxPieceMarks: 2, keepPieceMs: 10_000, tailEntries: 6, segmentEntries: 3, mergedEntries: 9, storedSegments: 2 } })
   t.equal((await views.fresh(ann)).counts.segments.length, 5)
 })
 

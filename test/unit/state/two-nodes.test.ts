@@ -138,8 +138,8 @@ async function run (steps: readonly Step[], seed: number): Promise<void> {
         return outcomes
       }
     }
-    const heads = createHeads({ store, now })
-    const views = createUserViews({ store, heads, now, limits })
+    const heads = createHeads({ store, clock })
+    const views = createUserViews({ store, heads, clock, limits })
     const unread = createUnreadCounter({ store, views, heads, now, page: 2 })
     const append = async (stream: StreamId, draft: Parameters<typeof plain.append>[1]): Promise<{ doc: EntryDoc }> => {
       await slow(true)

@@ -1,14 +1,14 @@
 /**
  * Appenders of several nodes on one store whose commands take effect in every order, fail, are left without an answer
- * and land late, while time passes and the store purges. Hours are seconds here. What must hold is checked at each
- * document as it becomes readable, and at each answer.
+ * and land late, while time passes and the store purges, wall clocks are wrong and jump, and nodes are killed and start
+ * anew. Hours are seconds here. What must hold is checked at each document as it becomes readable, and at each answer.
  */
 import { setTimeout as pause } from 'node:timers/promises'
 import fc from 'fast-check'
 import t from 'tap'
 import { createClock, type Clock } from '../../../shared/clock.js'
 import { createSilentLog } from '../../../shared/log.js'
-import { placeOfEntry, type EntryDoc } from '../../../shared/store/store.js'
+import { placeOfEntry, type EntryDoc, type Store } from '../../../shared/store/store.js'
 import { GatepostError } from '../../../shared/errors.js'
 import { createAppender, type AppendRules, type Appended, type Appender } from '../../../services/notifications/stream/appender.js'
 import type { EntryDraft } from '../../../services/notifications/stream/entry.js'
@@ -26,11 +26,15 @@ type Step =
   | { kind: 'send', message: number, node: number }
   | { kind: 'run', commands: number }
   | { kind: 'pass', ms: number }
+  | { kind: 'clock', node: number, aheadMs: number }
+  | { kind: 'restart', node: number }
 
 const anyStep: fc.Arbitrary<Step> = fc.oneof(
   { weight: 5, arbitrary: fc.record({ kind: fc.constant('send' as const), message: fc.nat(5), node: fc.nat(2) }) },
   { weight: 4, arbitrary: fc.record({ kind: fc.constant('run' as const), commands: fc.integer({ min: 1, max: 6 }) }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('pass' as const), ms: fc.constantFrom(0.5 * hour, 1.5 * hour, 12 * hour, 23.5 * hour, 26 * hour, 60 * hour) }) })
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('pass' as const), ms: fc.constantFrom(0.5 * hour, 1.5 * hour, 12 * hour, 23.5 * hour, 26 * hour, 60 * hour) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('clock' as const), node: fc.nat(2), aheadMs: fc.constantFrom(0, 15, -15, 2 * hour, -2 * hour, 40 * 24 * hour, -40 * 24 * hour) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('restart' as const), node: fc.nat(2) }) })
 const anyRun = fc.record({ steps: fc.array(anyStep, { minLength: 5, maxLength: 40, size: '+1' }), seed: fc.integer(), faults: fc.constantFrom(0, 0.1, 0.3) })
 
 function randomOf (seed: number): () => number {
@@ -43,12 +47,40 @@ function randomOf (seed: number): () => number {
   }
 }
 
+/** A node from its start to its end. */
+interface Life { readonly clock: Clock, readonly told: Set<string>, open: number, isDead: boolean, appender: Appender }
+
+/** The store as one life sees it: when that is over, what is under way may still take effect, and nobody hears of it. */
+function ofLife (store: Store, life: Life): Store {
+  const unheard = (): Promise<never> => new Promise(() => {})
+  return new Proxy(store, {
+    get: (target, name: keyof Store) => {
+      const command = target[name] as unknown
+      if (typeof command !== 'function') return command
+      return async (...args: unknown[]): Promise<unknown> => {
+        if (life.isDead) return await unheard()
+        const answer = (command as (...args: unknown[]) => Promise<unknown>)(...args)
+        await answer.catch(() => {})
+        return await (life.isDead ? unheard() : answer)
+      }
+    }
+  })
+}
+
 interface Waiting { readonly command: Command, readonly sinceMs: number, readonly go: (fate: Fate) => void }
 interface Message { readonly draft: EntryDraft, readonly atMs: number, tries: number, isAnswered: boolean }
-const seen = { conflicts: 0, deepLooks: 0, prolonged: 0, late: 0, lateLanded: 0, unsaid: 0, begun: 0, gaveUp: 0, retriesFound: 0 }
+/** How a node of these runs knows the time; `aheadMs`: of its wall clock. */
+type ClockOf = (nowMs: () => number, aheadMs: () => number) => Clock
+const rightClock: ClockOf = (nowMs, aheadMs) => {
+  const clock = createClock(() => nowMs() + aheadMs(), nowMs)
+  clock.heardOf(nowMs())
+  return clock
+}
+
+const seen = { locators: 0, restarts: 0, jumps: 0, conflicts: 0, deepLooks: 0, prolonged: 0, late: 0, lateLanded: 0, unsaid: 0, begun: 0, gaveUp: 0, retriesFound: 0 }
 
 /** Rejects with what was violated. */
-async function run ({ steps, seed, faults }: { steps: readonly Step[], seed: number, faults: number }, rules: AppendRules): Promise<void> {
+async function run ({ steps, seed, faults }: { steps: readonly Step[], seed: number, faults: number }, rules: AppendRules, clockOf = rightClock): Promise<void> {
   const random = randomOf(seed)
   let nowMs = Date.UTC(2025, 0, 1)
   const violations: string[] = []
@@ -62,6 +94,7 @@ async function run ({ steps, seed, faults }: { steps: readonly Step[], seed: num
     before: command => new Promise(resolve => { waiting.push({ command, sinceMs: nowMs, go: resolve }) }),
     onLate: land => { seen.late++; late.push({ sinceMs: nowMs, land }) },
     onStored: (collection, stored) => {
+      if (collection === 'claims') seen.locators++
       if (collection !== 'entries' || stored.v > 0) return
       const doc = stored as EntryDoc
       const { prev } = placeOfEntry(doc.key)
@@ -75,28 +108,36 @@ async function run ({ steps, seed, faults }: { steps: readonly Step[], seed: num
       highest = Math.max(highest, doc.seq)
     }
   })
-  const clocks: Clock[] = [0, 1, 2].map(skewMs => createClock(() => nowMs + skewMs))
-  const told = clocks.map(() => new Set<string>())
-  const nodes: Appender[] = clocks.map((clock, i) => createAppender({
-    store, clock, log: createSilentLog(), rules, onAppended: (_, doc) => { told[i]!.add(doc.id) }
-  }))
+  const ahead = [0, 1, 2]
+  const startLife = (node: number): Life => {
+    const clock = clockOf(() => nowMs, () => ahead[node]!)
+    const life: Life = { clock, told: new Set(), open: 0, isDead: false, appender: undefined as never }
+    life.appender = createAppender({
+      store: ofLife(store, life), clock, log: createSilentLog(), rules, onAppended: (_, doc) => { life.told.add(doc.id) }
+    })
+    return life
+  }
+  const nodes = [0, 1, 2].map(startLife)
   const messages: Message[] = []
-  let open = 0
+  const openTries = (): number => nodes.reduce((sum, { open }) => sum + open, 0)
 
   function send (message: Message, node: number): void {
+    const life = nodes[node]!
     message.tries++
-    open++
-    nodes[node]!.append(annStream, message.draft).then(({ doc, isNew }: Appended) => {
+    life.open++
+    life.appender.append(annStream, message.draft).then(({ doc, isNew }: Appended) => {
+      if (life.isDead) return
       message.isAnswered = true
       if (!isNew) seen.retriesFound++
       const lies = store.all<EntryDoc>('entries').some(({ key, id, seq }) => key === doc.key && id === message.draft.id && seq === doc.seq)
       if (!lies) violations.push(`answered, and not in the store: ${message.draft.id} at ${doc.seq}`)
-      if (!told[node]!.has(message.draft.id)) violations.push(`answered before it was told: ${message.draft.id}`)
+      if (!life.told.has(message.draft.id)) violations.push(`answered before it was told: ${message.draft.id}`)
     }, (error: unknown) => {
+      if (life.isDead) return
       seen.gaveUp++
       if (!(error instanceof GatepostError) || error.code !== 'GP_STORE_UNAVAILABLE') violations.push(`refused with ${String(error)}`)
       else if (message.tries === 1 && error.message.includes('nothing was stored') && everStored.has(message.draft.id)) violations.push(`said that nothing was stored, and it was: ${message.draft.id}`)
-    }).finally(() => { open-- })
+    }).finally(() => { life.open-- })
   }
 
   function pickFate ({ kind }: Command, faults: number): Fate {
@@ -135,7 +176,7 @@ async function run ({ steps, seed, faults }: { steps: readonly Step[], seed: num
   }
 
   async function runOut (faults: number): Promise<void> {
-    while (open > 0 || waiting.length > 0) if (!await turn(faults)) await pause(1)
+    while (openTries() > 0 || waiting.length > 0) if (!await turn(faults)) await pause(1)
   }
 
   for (const step of steps) {
@@ -146,19 +187,28 @@ async function run ({ steps, seed, faults }: { steps: readonly Step[], seed: num
       // What is in flight takes effect within its time: longer pauses begin when nothing is.
       if (step.ms > inFlightMs - (nowMs - oldest)) { await runOut(faults) }
       passTime(step.ms)
+    } else if (step.kind === 'clock') {
+      seen.jumps++
+      ahead[step.node] = step.aheadMs
+    } else if (step.kind === 'restart') {
+      seen.restarts++
+      nodes[step.node]!.isDead = true
+      nodes[step.node] = startLife(step.node)
     } else {
-      const message = messages[step.message] ??= { draft: draftMessage(clocks[step.node]!, { ttlMs: step.message % 2 === 0 ? hour : 50 * hour }), atMs: nowMs, tries: 0, isAnswered: false }
+      const message = messages[step.message] ??= { draft: draftMessage(nodes[step.node]!.clock, { ttlMs: step.message % 2 === 0 ? hour : 50 * hour }), atMs: nowMs, tries: 0, isAnswered: false }
       if (nowMs - message.atMs < retriedWithinMs) send(message, step.node)
     }
   }
   await runOut(0)
   for (const message of messages.filter(message => message?.isAnswered === false)) if (nowMs - message.atMs < retriedWithinMs) send(message, 0)
   await runOut(0)
-  for (const node of nodes) {
-    await node.settled()
-    seen.conflicts += node.counts.conflicts
-    seen.deepLooks += node.counts.deepLooks
-    seen.prolonged += node.counts.prolonged
+  let isSettled = false
+  void Promise.all(nodes.map(async ({ appender }) => { await appender.settled() })).then(() => { isSettled = true })
+  while (!isSettled) if (!await turn(0)) await pause(1)
+  for (const { appender: { counts } } of nodes) {
+    seen.conflicts += counts.conflicts
+    seen.deepLooks += counts.deepLooks
+    seen.prolonged += counts.prolonged
   }
   waiting = []
   if (violations.length > 0) throw new Error(violations.join('\n'))
@@ -173,6 +223,13 @@ t.test('appender - whatever the order of commands, failures and purges: one chai
 t.test('appender - without the rule of freshness the same runs break the chain', async t => {
   const careless: AppendRules = { ...rules, headFreshMs: Infinity, prolongWithinMs: -Infinity }
   const found = await fc.check(fc.asyncProperty(anyRun, async one => { await run(one, careless) }), { numRuns: 2_000, endOnFailure: true })
+  t.ok(found.failed)
+  t.match(String(found.errorInstance), /fork|filled in|twice|answered/)
+})
+
+t.test('appender - told the time by wall clocks alone the same runs break the chain', async t => {
+  const byWallAlone: ClockOf = (nowMs, aheadMs) => createClock(() => nowMs() + aheadMs())
+  const found = await fc.check(fc.asyncProperty(anyRun, async one => { await run(one, rules, byWallAlone) }), { numRuns: 2_000, endOnFailure: true })
   t.ok(found.failed)
   t.match(String(found.errorInstance), /fork|filled in|twice|answered/)
 })

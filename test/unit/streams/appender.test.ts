@@ -1,14 +1,15 @@
 /** What an appender says when the store does not answer, and in which order it stores. */
 import t from 'tap'
-import { createClock, decodeTime } from '../../../shared/clock.js'
+import { createClock, decodeTime, toMs } from '../../../shared/clock.js'
 import { createSilentLog } from '../../../shared/log.js'
 import { userStream } from '../../../shared/names.js'
 import { placeOfEntry, type EntryDoc } from '../../../shared/store/store.js'
 import { appendRules, createAppender } from '../../../services/notifications/stream/appender.js'
 import { findMessage } from '../../../services/notifications/stream/read.js'
-import { annStream, draftMessage, plainAppender } from '../../helpers/entry-drafts.js'
+import { annStream, dayMs, draftMessage, plainAppender } from '../../helpers/entry-drafts.js'
 import { createMemoryStore } from '../../helpers/memory-store.js'
 
+const hourMs = 3_600_000
 const impatient = { ...appendRules, giveUpMs: 50 }
 
 t.test('appender - an entry whose try had no outcome is never said not to be stored, and its stream is looked at again', async t => {
@@ -90,9 +91,85 @@ t.test('appender - a retry after a minute is found by its id, where it landed la
   t.equal(placeOfEntry(landed.key).prev, store.all<EntryDoc>('entries').at(-2)?.seq)
 })
 
-t.test('appender - an id from the future is refused', async t => {
-  const ahead = createClock(() => Date.now() + 15_000)
+const skewsMs = [15_000, 2 * hourMs, 40 * dayMs, -15_000, -2 * hourMs, -40 * dayMs]
+
+t.test('appender - an id from a clock that is ahead or behind is stored, found by it, and stored once', async t => {
+  for (const skewMs of skewsMs) {
+    const store = createMemoryStore()
+    const [wrong, right] = [createClock(() => Date.now() + skewMs), createClock()]
+    const draft = draftMessage(wrong)
+    const { doc } = await plainAppender(store, right).append(annStream, draft)
+    const next = draftMessage(right)
+    const { doc: after } = await plainAppender(store, right).append(annStream, next)
+    t.ok(after.seq > doc.seq)
+    t.match(await plainAppender(store, right).append(annStream, draft), { isNew: false, doc: { key: doc.key } })
+    t.match(await plainAppender(store, wrong).append(annStream, next), { isNew: false, doc: { key: after.key } })
+    t.equal((await findMessage(store, annStream, draft.id))?.seq, doc.seq, `${skewMs}`)
+    t.equal((await findMessage(store, annStream, next.id))?.seq, after.seq)
+  }
+})
+
+t.test('appender - a stream whose head is ahead goes on by one; no other stream and no clock is moved', async t => {
   const store = createMemoryStore()
-  await t.rejects(plainAppender(store, createClock()).append(annStream, draftMessage(ahead)), { code: 'GP_VALIDATION' })
+  const [ahead, clock] = [createClock(() => Date.now() + 40 * dayMs), createClock()]
+  const { doc: head } = await plainAppender(store, ahead).append(annStream, draftMessage(ahead))
+  const appender = plainAppender(store, clock)
+  t.equal((await appender.append(annStream, draftMessage(clock))).doc.seq, head.seq + 1)
+  appender.observe(annStream, { ...head, seq: head.seq + 9 })
+  const { doc } = await appender.append(userStream('bob'), draftMessage(clock))
+  t.ok(Math.abs(toMs(doc.seq) - Date.now()) < hourMs)
+  t.ok(Math.abs(toMs(clock.tick()) - Date.now()) < hourMs)
+})
+
+t.test('appender - what is asked about an entry does not grow with how far the stream is ahead', async t => {
+  const store = createMemoryStore()
+  const [ahead, clock] = [createClock(() => Date.now() + 40 * dayMs), createClock()]
+  const appender = plainAppender(store, ahead)
+  for (let i = 0; i < 3_000; i++) await appender.append(annStream, draftMessage(ahead))
+  const draft = draftMessage(clock)
+  let read = 0
+  const { range } = store
+  store.range = async (...args) => { const docs = await range(...args); read += docs.length; return docs }
+  const { doc } = await plainAppender(store, clock).append(annStream, draft)
+  t.equal(read, 0, 'nothing of those')
+  for (let i = 0; i < 3_000; i++) await appender.append(annStream, draftMessage(clock))
+  read = 0
+  t.match(await plainAppender(store, clock).append(annStream, draft), { isNew: false, doc: { key: doc.key } })
+  t.ok(read <= 1_000, `a page from its locator on: ${read}`)
+})
+
+t.test('appender - an id years ahead is refused until a clock is set, with a code that is tried again', async t => {
+  const [ahead, clock] = [createClock(() => Date.now() + 400 * dayMs), createClock()]
+  const store = createMemoryStore()
+  const draft = draftMessage(ahead)
+  await t.rejects(plainAppender(store, clock).append(annStream, draft), { code: 'GP_STORE_UNAVAILABLE', message: /years ahead.*nothing was stored/ })
   t.same(store.commands, [])
+  clock.heardOf(Date.now() + 400 * dayMs)
+  t.equal((await plainAppender(store, clock).append(annStream, draft)).isNew, true, 'it was this clock: the store knows better')
+})
+
+t.test('appender - nothing is stored that the store would purge at once, however far a clock is behind', async t => {
+  const behind = createClock(() => Date.now() - 40 * dayMs)
+  behind.heardOf(Date.now())
+  const store = createMemoryStore()
+  const { doc } = await plainAppender(store, behind).append(annStream, draftMessage(behind))
+  t.ok(doc.purgeAt! > Date.now() + 24 * hourMs)
+  t.equal(store.purge(), 0)
+})
+
+t.test('appender - a head in memory ages by time that passes, not by a wall clock that was set back', async t => {
+  let [wallMs, steadyMs] = [Date.now(), 1_000]
+  const clock = createClock(() => wallMs, () => steadyMs)
+  const appender = plainAppender(createMemoryStore(), clock)
+  await appender.append(annStream, draftMessage(clock))
+  t.equal(appender.knows(annStream), true)
+  wallMs -= 2 * hourMs
+  steadyMs += hourMs - 1
+  t.equal(appender.knows(annStream), true)
+  steadyMs += 1
+  t.equal(appender.knows(annStream), false)
+  await appender.append(annStream, draftMessage(clock))
+  t.equal(appender.knows(annStream), true)
+  wallMs += hourMs + 1
+  t.equal(appender.knows(annStream), false, 'a machine that slept: its steady clock stood still')
 })

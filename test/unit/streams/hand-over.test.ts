@@ -8,7 +8,7 @@ import { placeOfEntry, type EntryDoc } from '../../../shared/store/store.js'
 import { createInProcessBus } from '../../../services/dispatch/in-process-bus.js'
 import { createHandOver, handOverKind, type HandedEntries } from '../../../services/notifications/stream/hand-over.js'
 import { startTestNode } from '../../helpers/dispatch-nodes.js'
-import { annStream, draftMessage, plainAppender } from '../../helpers/entry-drafts.js'
+import { annStream, dayMs, draftMessage, plainAppender } from '../../helpers/entry-drafts.js'
 import { createMemoryStore } from '../../helpers/memory-store.js'
 import { until } from '../../helpers/until.js'
 
@@ -96,9 +96,19 @@ t.test('hand-over - while nothing answers, only what was asked already waits; th
 t.test('hand-over - a refusal of the other node is the answer', async t => {
   const { here, there, ids } = start(t)
   there.dispatch.answer(handOverKind, async body => await there.handOver.serve(body as HandedEntries))
-  const ahead = createClock(() => Date.now() + 20_000)
-  await t.rejects(here.handOver.append(annStream, draftMessage(ahead)), { code: 'GP_VALIDATION' })
+  const ahead = createClock(() => Date.now() + 400 * dayMs)
+  await t.rejects(here.handOver.append(annStream, draftMessage(ahead)), { code: 'GP_STORE_UNAVAILABLE' })
   t.same(ids(), [])
+})
+
+t.test('hand-over - what an older node refuses by its clock is appended here', async t => {
+  const { here, there, ids } = start(t)
+  const refusal = { code: 'GP_VALIDATION', message: 'id: its time is more than 10 s ahead of this node\'s clock', isInDoubt: false }
+  there.dispatch.answer(handOverKind, async body => ({ answers: (body as HandedEntries).entries.map(() => refusal) }))
+  const ahead = createClock(() => Date.now() + 20_000)
+  const draft = draftMessage(ahead)
+  await here.handOver.append(annStream, draft)
+  t.same(ids(), [draft.id])
 })
 
 t.test('hand-over - a node whose store is slow is asked again until it is done; only it appends', async t => {

@@ -12,7 +12,7 @@ function start () {
   let nowMs = Date.UTC(2025, 0, 1)
   const clock = createClock(() => nowMs)
   const store = createMemoryStore({ now: clock.now })
-  const heads = createHeads({ store, now: clock.now })
+  const heads = createHeads({ store, clock })
   const pass = (ms: number): void => { nowMs += ms; store.purge() }
   return { clock, store, heads, pass, other: plainAppender(store, clock) }
 }

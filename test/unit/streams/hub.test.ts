@@ -18,7 +18,7 @@ async function start (readers: Record<StreamId, number>, deliveryMs: number) {
   const clock = createClock()
   const store = createMemoryStore()
   const { append } = plainAppender(store, clock)
-  const hub = createHub({ store, heads: createHeads({ store, now: clock.now }), now: clock.now, log: createSilentLog(), persist: createPersist(createSilentLog()), onEntry: () => {} })
+  const hub = createHub({ store, heads: createHeads({ store, clock }), now: clock.now, log: createSilentLog(), persist: createPersist(createSilentLog()), onEntry: () => {} })
   const told: Told[] = []
   for (const [id, count] of Object.entries(readers) as Array<[StreamId, number]>) {
     for (let i = 0; i < count; i++) {

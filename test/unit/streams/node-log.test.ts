@@ -8,7 +8,7 @@ import { createInProcessBus } from '../../../services/dispatch/in-process-bus.js
 import { createNodeLog } from '../../../services/notifications/node-log.js'
 import { createAppender } from '../../../services/notifications/stream/appender.js'
 import { startTestNode } from '../../helpers/dispatch-nodes.js'
-import { draftMessage } from '../../helpers/entry-drafts.js'
+import { dayMs, draftMessage } from '../../helpers/entry-drafts.js'
 import { createMemoryStore, type Fate } from '../../helpers/memory-store.js'
 import { until } from '../../helpers/until.js'
 
@@ -21,7 +21,7 @@ function start (t: Test, before?: () => Promise<Fate | undefined>) {
   const nodeLog = createNodeLog({ nodeId: id, dispatch: () => dispatch, store, clock, log })
   const appender = createAppender({ store, clock, log, onAppended: () => {}, beforeStoring: nodeLog.beforeStoring })
   const stored = (stream: string): EntryDoc[] => store.all<EntryDoc>('entries').filter(doc => doc.key.slice(4).startsWith(`${stream}\t`))
-  return { hub, clock, nodeLog, appender, stored }
+  return { hub, store, dispatch, clock, nodeLog, appender, stored }
 }
 
 t.test('node log - while cut off, streams appended to at any moment are all stored and all named', async t => {
@@ -42,7 +42,7 @@ t.test('node log - while cut off, streams appended to at any moment are all stor
 })
 
 t.test('node log - nothing is written while the link is there, and a new break begins anew', async t => {
-  const { hub, clock, appender, stored } = start(t)
+  const { hub, dispatch, clock, appender, stored } = start(t)
   const ann = userStream('ann')
   await appender.append(ann, draftMessage(clock))
   t.equal(stored('n:n1').length, 0)
@@ -52,6 +52,21 @@ t.test('node log - nothing is written while the link is there, and a new break b
     await appender.append(ann, draftMessage(clock))
     t.equal(stored('n:n1').length, breaks)
     hub.reconnect('n1')
+    await until('the link is proven', () => dispatch.isAnswered)
     await appender.append(ann, draftMessage(clock))
   }
+})
+
+t.test('node log - what a node wrote down under a wrong clock is read like the rest', async t => {
+  const { hub, nodeLog, store, appender } = start(t)
+  hub.disconnect('n1')
+  for (const [user, skewMs] of [['ahead', 40 * dayMs], ['behind', -40 * dayMs]] as const) {
+    const wrong = createClock(() => Date.now() + skewMs)
+    wrong.heardOf(Date.now())
+    const wrongLog = createNodeLog({ nodeId: user as NodeId, dispatch: () => ({ isAnswered: false }), store, clock: wrong, log: createSilentLog() })
+    await wrongLog.beforeStoring([userStream('ann')])
+    await wrongLog.beforeStoring([userStream(user)])
+    t.same(await nodeLog.read(user as NodeId), [userStream('ann'), userStream(user)])
+  }
+  await appender.settled()
 })

@@ -17,16 +17,24 @@ t.test('recent ids - an id is found by what came after its time', async t => {
 })
 
 t.test('recent ids - what is too old is forgotten, and said to be', async t => {
-  const recent = idsTo(128)
-  recent.prune(100)
-  t.equal(recent.from, 99)
-  t.equal(recent.seqOf('id99', 0), undefined)
-  t.equal(recent.seqOf('id100', 0), 100)
+  const recent = idsTo(64)
+  recent.prune(1_000, 100)
+  t.equal(recent.from, 0, 'nobody knows yet how old these are')
+  for (let seq = 65; seq <= 128; seq++) recent.add(`id${seq}`, seq)
+  recent.prune(1_099, 100)
+  t.equal(recent.from, 0)
+  recent.prune(1_100, 100)
+  t.equal(recent.from, 64)
+  t.equal(recent.seqOf('id64', 0), undefined)
+  t.equal(recent.seqOf('id65', 0), 65)
+  for (let seq = 129; seq <= 192; seq++) recent.add(`id${seq}`, seq)
+  recent.prune(1_200, 100)
+  t.equal(recent.from, 128, 'of what came since, what was there the last time')
 })
 
-t.test('recent ids - not more than 4,096', async t => {
+t.test('recent ids - not more than 4,096, however their numbers lie', async t => {
   const recent = idsTo(4_160)
-  recent.prune(0)
+  recent.prune(0, 1)
   t.equal(recent.from, 64)
   t.equal(recent.seqOf('id64', 0), undefined)
   t.equal(recent.seqOf('id65', 0), 65)
