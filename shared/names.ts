@@ -8,7 +8,7 @@ export type GroupId = Branded<string, 'GroupId'>
 export type NodeId = Branded<string, 'NodeId'>
 /** A message's id: 11 base-36 digits of logical time, then a random part and the kind of stream (see clock.ts). */
 export type MessageId = Branded<string, 'MessageId'>
-/** `u:USER`, `g:GROUP`, `all`, or `n:NODE` (a node's own log, never shown to a reader). */
+/** `u:USER`, `g:GROUP`, `all`; never shown to a reader: `n:NODE` (a node's own log) and `r:all` (revocations). */
 export type StreamId = Branded<string, 'StreamId'>
 
 const maxNameCodePoints = 128
@@ -33,6 +33,7 @@ function isText (value: unknown, maxCodePoints: number): value is string {
 export const allStream = 'all' as StreamId
 export const userStream = (user: string): StreamId => `u:${user}` as StreamId
 export const groupStream = (group: string): StreamId => `g:${group}` as StreamId
+export const revocationStream = 'r:all' as StreamId
 export const nodeLogStream = (node: string): StreamId => `n:${node}` as StreamId
 
 /** What a reader-visible stream belongs to; undefined for text that is no such stream. */

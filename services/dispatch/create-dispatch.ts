@@ -135,6 +135,7 @@ export function createDispatch ({ bus, prefix, secret, acceptedSecrets, unsigned
       load: { sockets: amount(sockets), users: amount(users), messagesPerSecond: amount(messagesPerSecond), eventLoopLagMs: amount(eventLoopLagMs), rssBytes: amount(rssBytes), store, dispatch },
       sent: sentLog.count,
       time: clock.tick(),
+      ...node.revocations !== undefined && { revocations: node.revocations() },
       ...unsignedAgoMs !== undefined && { unsignedAgoMs }
     }
   }

@@ -28,6 +28,8 @@ export interface Member {
   /** Ms since 1970, by this process's clock. */
   readonly lastSeen: number
   readonly load: NodeLoad
+  /** The seq up to which it has read the log of revocations; absent in version 0.1. */
+  readonly revocations?: number | undefined
 }
 
 /** A stored or volatile entry on its way; `payload` is opaque to dispatch. */
@@ -64,6 +66,7 @@ export interface NodeAnnouncement {
   /** Asked at every heartbeat, first while dispatch is being created. */
   readonly state: () => 'up' | 'draining'
   readonly load: () => NodeLoad
+  readonly revocations?: () => number
 }
 
 export interface Dispatch {

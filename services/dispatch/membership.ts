@@ -97,7 +97,8 @@ export function createMembership (intervals: Pick<DispatchIntervals, 'suspectAft
     startedAt: announcement.startedAt,
     state,
     lastSeen: nowMs,
-    load: announcement.load
+    load: announcement.load,
+    revocations: announcement.revocations
   })
 
   return {

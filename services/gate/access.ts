@@ -2,6 +2,7 @@
 import type { FastifyRequest, onRequestHookHandler } from 'fastify'
 import { GatepostError } from '../../shared/errors.js'
 import { bearerToken, type Scope } from '../../shared/identity/claims.js'
+import type { Revocations } from '../../shared/identity/revocations.js'
 import type { Identity, TokenVerifier } from '../../shared/identity/verify.js'
 import type { App } from '../../shared/http/create-app.js'
 
@@ -16,11 +17,17 @@ export const identityOf = (request: FastifyRequest): Identity => request.getDeco
 export type Access = (...scopes: Scope[]) => onRequestHookHandler
 
 /** `access('producer', 'admin')`: a token with one of these scopes. GP_TOKEN_*, GP_SCOPE. */
-export function createAccess ({ verify }: Pick<TokenVerifier, 'verify'>): Access {
+export function createAccess ({ verify }: Pick<TokenVerifier, 'verify'>, checkRevoked: Revocations['check']): Access {
   return (...scopes) => (request, _reply, done) => {
     const admit = (identity: Identity): void => {
       if (!scopes.some(scope => identity.scopes.has(scope))) {
         done(new GatepostError('GP_SCOPE', `scope: got ${[...identity.scopes].join(' ') || 'none'}; takes ${scopes.join(' or ')}`))
+        return
+      }
+      try {
+        checkRevoked(identity.scopes, identity.sub, identity.issuedAt)
+      } catch (error) {
+        done(error as Error)
         return
       }
       request.setDecorator(decoration, identity)

@@ -13,6 +13,7 @@ import { createRateLimit } from '../../shared/rate-limit.js'
 import type { Dispatch } from '../dispatch/dispatch.js'
 import { createAccess, prepareAccess } from './access.js'
 import { createAskInTurn } from './ask-in-turn.js'
+import type { FollowedRevocations } from './follow-revocations.js'
 import { createHandOver } from './hand-over.js'
 import type { MemberRings } from './member-rings.js'
 import { servePages } from './pages.js'
@@ -21,6 +22,7 @@ import { serveGroups } from './routes/groups.js'
 import { serveLogin, type LoginOptions } from './routes/login.js'
 import { serveMessages } from './routes/messages.js'
 import { serveNodes } from './routes/nodes.js'
+import { serveRevocations } from './routes/revocations.js'
 import { serveUsers } from './routes/users.js'
 
 export interface GateAppOptions {
@@ -32,6 +34,7 @@ export interface GateAppOptions {
   readonly demo: Pick<LoginOptions, 'secret' | 'rules'> | undefined
   readonly rateProducerPerMinute: number | undefined
   readonly tokens: Pick<TokenVerifier, 'verify'>
+  readonly revocations: FollowedRevocations
   readonly dispatch: Dispatch
   readonly rings: () => MemberRings
   readonly clock: Clock
@@ -44,7 +47,7 @@ export interface GateAppOptions {
 
 const bodyLimitBytes = 256 * 1024
 
-export async function createGateApp ({ version, origins, secret, demo, rateProducerPerMinute, tokens, dispatch, rings, clock, log, metrics, connections, alsoNeeds = () => ({}) }: GateAppOptions): Promise<App> {
+export async function createGateApp ({ version, origins, secret, demo, rateProducerPerMinute, tokens, revocations, dispatch, rings, clock, log, metrics, connections, alsoNeeds = () => ({}) }: GateAppOptions): Promise<App> {
   const app = await createApp({ log, metrics, bodyLimitBytes, connections, origins })
   await documentApi(app, {
     title: 'Gatepost Gate',
@@ -59,6 +62,7 @@ export async function createGateApp ({ version, origins, secret, demo, rateProdu
     checks: async () => ({
       dispatch: dispatch.isConnected || 'not connected',
       members: dispatch.hasSettled || 'has not heard a whole round of heartbeats yet',
+      revocations: revocations.isKnown || 'does not know yet who is revoked',
       ...await alsoNeeds()
     })
   })
@@ -66,7 +70,7 @@ export async function createGateApp ({ version, origins, secret, demo, rateProdu
   metrics.gauge('nodes_up', 'Nodes that users are assigned to.', () => rings().up.size)
   const taken = metrics.counter('system_messages_total', 'System messages answered, by status.', ['status'])
   prepareAccess(app)
-  const access = createAccess(tokens)
+  const access = createAccess(tokens, revocations.check)
   const askInTurn = createAskInTurn(dispatch)
   const handOver = createHandOver({ dispatch, rings, clock, askInTurn })
   const rateLimit = rateProducerPerMinute === undefined ? undefined : createRateLimit({ perMinute: rateProducerPerMinute, elapsed: clock.elapsed })
@@ -75,6 +79,7 @@ export async function createGateApp ({ version, origins, secret, demo, rateProdu
   serveMessages(app, { access, askInTurn, handOver, rings, rateLimit, count: status => { taken.inc({ status: String(status) }) } })
   serveNodes(app, { access, dispatch, rings })
   serveUsers(app, { access, dispatch })
+  serveRevocations(app, { access, askInTurn, rings, dispatch, revocations, now: clock.now })
   serveGroups(app, { access, askInTurn, rings })
   if (demo !== undefined) serveLogin(app, { ...demo, now: clock.now })
   await servePages(app, { isDemo: demo !== undefined })

@@ -10,6 +10,7 @@ import type { AuthSettings } from '../../shared/settings/settings.js'
 import type { Bus } from '../dispatch/bus.js'
 import { createDispatch, type DispatchOptions } from '../dispatch/create-dispatch.js'
 import { createGateApp, type GateAppOptions } from './app.js'
+import { followRevocations } from './follow-revocations.js'
 import { createMemberRings } from './member-rings.js'
 
 export interface GateOptions {
@@ -55,11 +56,13 @@ export async function startGate ({ settings, bus, natsPrefix, log, metrics: give
   const metrics = givenMetrics ?? createMetrics()
   const dispatch = createDispatch({ bus, prefix: natsPrefix, secret, acceptedSecrets: acceptSecrets, unsigned: busUnsigned, clock, log, ...intervals !== undefined && { intervals } })
   const rings = createMemberRings(dispatch)
-  const app = await createGateApp({ version, origins: createOrigins(origins ?? ['*']), secret, demo, rateProducerPerMinute, tokens, dispatch, rings, clock, log, metrics, connections, alsoNeeds })
+  const revocations = followRevocations({ dispatch, log })
+  const app = await createGateApp({ version, origins: createOrigins(origins ?? ['*']), secret, demo, rateProducerPerMinute, tokens, revocations, dispatch, rings, clock, log, metrics, connections, alsoNeeds })
 
   let closing: Promise<void> | undefined
   const close = async (): Promise<void> => {
     await app.close()
+    revocations.close()
     await dispatch.close()
     tokens.close()
     metrics.close()
@@ -71,7 +74,7 @@ export async function startGate ({ settings, bus, natsPrefix, log, metrics: give
   try {
     const url = await listenOn(app, { host, port })
     log.info({ event: 'gate-listens', url }, 'Gate listens')
-    while (!dispatch.hasSettled && closing === undefined) await pause(settlePollMs)
+    while (!(dispatch.hasSettled && revocations.isKnown) && closing === undefined) await pause(settlePollMs)
     return { ...gate, url }
   } catch (error) {
     await gate.close()

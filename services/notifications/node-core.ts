@@ -5,6 +5,7 @@
  */
 import type { Clock } from '../../shared/clock.js'
 import { GatepostError } from '../../shared/errors.js'
+import type { Scope } from '../../shared/identity/claims.js'
 import { createTicketVerifier, type Ticket } from '../../shared/identity/ticket.js'
 import { createTokenVerifier, type TokenVerifier } from '../../shared/identity/verify.js'
 import { ownerRange } from '../../shared/keys.js'
@@ -27,6 +28,7 @@ import { createMarks, type Marks } from './mail/marks.js'
 import { createPost, type Outgoing, type Posted, type Sender } from './mail/post.js'
 import { createRecall, type Recall } from './mail/recall.js'
 import { createPersist, type Persist } from './persist.js'
+import { createNodeRevocations, type NodeRevocations } from './revocations.js'
 import { createUnreadCounter, type UnreadCounter } from './state/unread.js'
 import { createUserViews, type UserViews } from './state/user-views.js'
 import { createAppender, type Appender, type AppendRules } from './stream/appender.js'
@@ -53,8 +55,9 @@ export interface NodeCore {
   readonly marks: Marks
   readonly groups: Groups
   readonly recall: Recall
+  readonly revocations: NodeRevocations
   readonly isDraining: () => boolean
-  /** Throws GP_TOKEN_INVALID, GP_TICKET_WRONG_NODE, GP_TICKET_EXPIRED. */
+  /** Throws GP_TOKEN_INVALID, GP_TICKET_WRONG_NODE, GP_TICKET_EXPIRED, GP_TOKEN_REVOKED. */
   readonly verifyTicket: (text: string) => Ticket
   readonly verifyToken: TokenVerifier['verify']
   /** Makes the user a member of the groups that the ticket's token names; once for each ticket. Undefined where nothing is to be done. */
@@ -92,6 +95,8 @@ export interface NodeCoreOptions {
 const lookAgainMs = 15_000
 /** A node whose timers are this late on average refuses new messages. */
 const maxLagMs = 2_000
+
+const ofUsers: readonly Scope[] = ['user']
 
 export function createNodeCore (options: NodeCoreOptions): NodeCore {
   const { nodeId, store, dispatch, clock, log, secret, acceptSecrets, auth, retentionMs, rateUserPerMinute, isDraining, eventLoopLagMs, observeAppend, ownerOf, beforeStoring, rules } = options
@@ -183,7 +188,32 @@ export function createNodeCore (options: NodeCoreOptions): NodeCore {
   const groups = createGroups({ store, clock, heads, views, append, retentionMs, way: (auth.rules ?? noRules).groups })
   const recall = createRecall({ store, clock, views, append, retentionMs })
   const pages = createInboxPages({ store, heads, views, now })
-  const verifyTicket = createTicketVerifier({ secret, acceptSecrets, nodeId, now })
+  const readTicket = createTicketVerifier({ secret, acceptSecrets, nodeId, now })
+  const revocations = createNodeRevocations({
+    store,
+    heads,
+    clock,
+    log,
+    append,
+    onChange: ({ kind, name }) => {
+      if (kind === 'user') closeRevoked(name as UserId)
+      dispatch.announceNow() // Gates hear how far this node has read
+    }
+  })
+  const verifyTicket: NodeCore['verifyTicket'] = text => {
+    const ticket = readTicket(text)
+    revocations.requireKnown()
+    revocations.check(ofUsers, ticket.user, ticket.userTokenIssuedAt)
+    return ticket
+  }
+  const verifyToken: NodeCore['verifyToken'] = async token => {
+    const identity = await tokens.verify(token)
+    revocations.check(identity.scopes, identity.sub, identity.issuedAt)
+    return identity
+  }
+  function closeRevoked (user: UserId): void {
+    for (const session of users.sessionsOf(user)) if (revocations.isRevoked('user', user, session.tokenIssuedAt)) session.socket.disconnect(true)
+  }
   const tokens = createTokenVerifier({ secret, acceptSecrets, auth, now, elapsed: clock.elapsed, log })
   const joined = new WeakSet<Ticket>()
   const rate = rateUserPerMinute === undefined ? undefined : createRateLimit({ perMinute: rateUserPerMinute, elapsed: clock.elapsed })
@@ -198,8 +228,7 @@ export function createNodeCore (options: NodeCoreOptions): NodeCore {
   }
 
   return {
-    nodeId, store, clock, log, heads, appender, handOver, views, hub, look, persist, users, topics, unread, pages, marks, groups, recall, isDraining, verifyTicket, postAll,
-    verifyToken: tokens.verify,
+    nodeId, store, clock, log, heads, appender, handOver, views, hub, look, persist, users, topics, unread, pages, marks, groups, recall, revocations, isDraining, verifyTicket, verifyToken, postAll,
     joinByTicket: ticket => {
       if (ticket.groups === undefined || joined.has(ticket)) return undefined
       const { user, groups: named, userTokenIssuedAt: issuedAt, userTokenAheadMs: aheadMs } = ticket
@@ -218,6 +247,7 @@ export function createNodeCore (options: NodeCoreOptions): NodeCore {
     close: async () => {
       stopArrivals()
       stopTopics()
+      revocations.close()
       await appender.settled()
       users.close()
       look.close()

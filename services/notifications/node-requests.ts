@@ -43,6 +43,11 @@ export function createNodeRequests ({ core, placement, log }: { core: NodeCore, 
     'join-group': async ({ group, user }) => { await core.groups.join(user as UserId, group as GroupId); return {} },
     'leave-group': async ({ group, user }) => { await core.groups.leave(user as UserId, group as GroupId); return {} },
     'list-members': async ({ group, limit, after }) => await core.groups.members(group as GroupId, limit, after),
+    revoke: async ({ kind, name, before }) => { await core.revocations.record(kind, name, before); return {} },
+    'revocations-after': async ({ seq, limit }) => {
+      core.revocations.requireKnown()
+      return core.revocations.changesAfter(seq, limit)
+    },
     drain: async () => { void placement.drain(); return {} },
     undrain: async () => { placement.undrain(); return {} }
   }

@@ -98,6 +98,7 @@ export async function startNode ({ settings, store, bus, natsPrefix, log: parent
       store: storeCheck(store.status()),
       dispatch: made.dispatch === undefined ? 'starting' : made.dispatch.isConnected || 'no link',
       members: made.dispatch?.hasSettled === true || 'waiting for a round of heartbeats',
+      revocations: made.core?.revocations.isKnown === true || 'not read yet',
       clock: !clockWatch.isOff() || `${Math.round(clockWatch.offsetMs() / 1000)} s off the store's`,
       serving: made.placement?.state === 'draining' ? 'draining' : isClosing ? 'closing' : true
     })
@@ -138,6 +139,7 @@ export async function startNode ({ settings, store, bus, natsPrefix, log: parent
       weight: settings.nodeWeight,
       version: settings.version,
       startedAt,
+      revocations: () => made.core?.revocations.seq ?? 0,
       // One whose clock is wrong takes nobody new either, nor one whose store has yet to be prepared.
       state: () => isDraining() || clockWatch.isOff() || !wasPrepared() ? 'draining' : 'up',
       load: () => ({
@@ -175,6 +177,7 @@ export async function startNode ({ settings, store, bus, natsPrefix, log: parent
     for (const session of users.sessions()) if (session.expiresAt <= at) session.socket.disconnect(true)
   }, sweepTokensMs)
   tokenSweep.unref()
+  await core.revocations.looked
   log.info({ event: 'node', url, publicUrl: settings.publicUrl }, 'node started')
 
   let closed: Promise<void> | undefined

@@ -6,6 +6,8 @@
  * nothing of it; Gate then goes on to the next node with the same ids, as it does when no answer came.
  */
 import type { ErrorCode } from '../errors.js'
+import type { Scope } from '../identity/claims.js'
+import type { RevocationChange } from '../identity/revocations.js'
 import type { MessageId, NodeId } from '../names.js'
 import type { MessageDraft, Target } from './message.js'
 
@@ -52,6 +54,10 @@ export interface NodeRequests {
   'leave-group': [{ group: string, user: string }, Record<string, never>]
   /** `next` is the `after` of the following page, null where there is none. */
   'list-members': [{ group: string, limit: number, after?: string }, { members: readonly string[], next: string | null }]
+  /** Durable when answered. `before`: ms since 1970; null lifts it. */
+  revoke: [{ kind: Scope, name: string, before: number | null }, Record<string, never>]
+  /** What has changed after a seq of the log of revocations; `more`: ask again. */
+  'revocations-after': [{ seq: number, limit: number }, { changes: readonly RevocationChange[], more: boolean }]
   /** Answered once begun. */
   drain: [Record<string, never>, Record<string, never>]
   /** Back on the ring, also in the middle of a drain. */

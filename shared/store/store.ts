@@ -46,8 +46,8 @@ export interface ChangeDoc extends EntryBase {
 }
 
 /**
- * For nodes alone, no reader is shown it: a line of a node's own log (`n:NODE`; node-log.ts), or in a group's stream who left it
- * (stream/leave-mark.ts).
+ * For nodes alone, no reader is shown it: a line of a node's own log (`n:NODE`; node-log.ts), in a group's stream who left it
+ * (stream/leave-mark.ts), or a revocation (`r:all`; revocations.ts).
  */
 export interface LogDoc extends EntryBase {
   readonly kind: 'log'

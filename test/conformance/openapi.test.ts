@@ -59,7 +59,7 @@ t.test('documents - name every route of the contract', t => {
   const paths = (document: Document): string[] => Object.entries(document.paths).flatMap(([path, item]) => Object.keys(item).map(method => `${method.toUpperCase()} ${path}`))
   const atGate = paths(gateDocument)
   for (const route of ['GET /gate/assign', 'POST /gate/messages', 'POST /gate/messages/{id}/recall', 'GET /gate/nodes', 'GET /gate/nodes/{id}', 'POST /gate/nodes/{id}/drain', 'DELETE /gate/nodes/{id}/drain',
-    'GET /gate/users/{user}/presence', 'POST /gate/users/{user}/disconnect', 'PUT /gate/groups/{group}/members/{user}', 'DELETE /gate/groups/{group}/members/{user}', 'GET /gate/groups/{group}/members']) t.ok(atGate.includes(route), route)
+    'GET /gate/users/{user}/presence', 'POST /gate/users/{user}/disconnect', 'PUT /gate/groups/{group}/members/{user}', 'DELETE /gate/groups/{group}/members/{user}', 'GET /gate/groups/{group}/members', 'PUT /gate/revocations/{kind}/{name}', 'DELETE /gate/revocations/{kind}/{name}', 'GET /gate/revocations']) t.ok(atGate.includes(route), route)
   const atNode = paths(nodeDocument)
   for (const route of ['POST /messages', 'GET /messages', 'GET /messages/{id}', 'GET /messages/unread', 'PATCH /messages/{id}', 'POST /messages/read', 'DELETE /messages/{id}', 'POST /messages/{id}/recall']) t.ok(atNode.includes(route), route)
   for (const document of [gateDocument, nodeDocument]) {
@@ -108,6 +108,11 @@ t.test('documents - real answers of Gate are as documented', async t => {
   await gate('GET', '/gate/users/{user}/presence', '/gate/users/ada/presence', producer.token)
   await gate('GET', '/gate/users/{user}/presence', '/gate/users/nobody/presence', producer.token)
   await gate('POST', '/gate/users/{user}/disconnect', '/gate/users/ada/disconnect', producer.token)
+  const root = site.adminToken()
+  await gate('PUT', '/gate/revocations/{kind}/{name}', '/gate/revocations/user/zoe', root)
+  await gate('PUT', '/gate/revocations/{kind}/{name}', '/gate/revocations/robot/zoe', root)
+  await gate('GET', '/gate/revocations', '/gate/revocations?limit=1', root)
+  await gate('DELETE', '/gate/revocations/{kind}/{name}', '/gate/revocations/user/zoe', root)
   await gate('PUT', '/gate/groups/{group}/members/{user}', '/gate/groups/staff/members/ada', producer.token)
   await gate('GET', '/gate/groups/{group}/members', '/gate/groups/staff/members?limit=1', producer.token)
   await gate('GET', '/gate/groups/{group}/members', '/gate/groups/staff/members?limit=x', producer.token)

@@ -37,18 +37,19 @@ export interface TestNodeOptions {
   clock?: Clock
   prefix?: string
   weight?: number
+  revocations?: () => number
   secret?: string
   unsigned?: Unsigned
 }
 
-export function startTestNode (t: Test, { id, bus, startedAt = Date.now(), intervals = quickIntervals, clock = createClock(), prefix = 'test', weight = 1, secret = testSecret, unsigned }: TestNodeOptions): TestNode {
+export function startTestNode (t: Test, { id, bus, startedAt = Date.now(), intervals = quickIntervals, clock = createClock(), prefix = 'test', weight = 1, revocations, secret = testSecret, unsigned }: TestNodeOptions): TestNode {
   const node: Omit<TestNode, 'dispatch'> = { id: id as NodeId, arrivals: [], doubts: [], wanted: new Set(), announced: 'up', load: {} }
   const dispatch = createDispatch({
     bus,
     prefix,
     secret,
     unsigned,
-    self: { id: node.id, url: `http://${encodeURIComponent(id)}.test`, weight, version: '1.0.0', startedAt, state: () => node.announced, load: () => ({ ...idleLoad, ...node.load }) },
+    self: { id: node.id, url: `http://${encodeURIComponent(id)}.test`, weight, version: '1.0.0', startedAt, state: () => node.announced, load: () => ({ ...idleLoad, ...node.load }), ...revocations !== undefined && { revocations } },
     clock,
     log: createSilentLog(),
     intervals

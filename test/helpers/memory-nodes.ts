@@ -3,6 +3,7 @@ import type { Test } from 'tap'
 import { createClock, parseMessageId, toMs } from '../../shared/clock.js'
 import { answerNodeRequests, type HandedMessage, type MessageResult, type NodeRequestHandlers } from '../../shared/contract/node-requests.js'
 import { GatepostError } from '../../shared/errors.js'
+import { createRevocations } from '../../shared/identity/revocations.js'
 import { createSilentLog } from '../../shared/log.js'
 import type { NodeId } from '../../shared/names.js'
 import { startGate, type Gate, type GateOptions } from '../../services/gate/start.js'
@@ -29,7 +30,7 @@ export interface MemorySite {
   readonly volatile: HandedMessage[]
   readonly members: Map<string, Set<string>>
   readonly recalls: Array<{ sender: string, id: string, to: unknown }>
-  addNode: (id: string, options?: { weight?: number }) => MemoryNode
+  addNode: (id: string, options?: { weight?: number, isOld?: boolean }) => MemoryNode
   /** A Gate that knows every node added so far. */
   addGate: (name: string, settings?: Partial<GateOptions['settings']>) => Promise<Gate>
   token: (scope: string, sub?: string, claims?: Record<string, unknown>) => string
@@ -44,6 +45,7 @@ export function createMemorySite (t: Test, { maxPayloadBytes }: { maxPayloadByte
   const recalls: MemorySite['recalls'] = []
   const claims = new Map<string, { id: string, json: string }>()
   const nodes: MemoryNode[] = []
+  const revocations = createRevocations()
 
   const append = (sender: string, handed: HandedMessage): MessageResult => {
     const createdAt = (id: string): string => new Date(toMs(parseMessageId(id)!.time)).toISOString()
@@ -91,6 +93,12 @@ export function createMemorySite (t: Test, { maxPayloadBytes }: { maxPayloadByte
         const all = [...members.get(group) ?? []].sort().filter(user => user > after)
         return { members: all.slice(0, limit), next: all.length > limit ? all[limit - 1] ?? null : null }
       },
+      revoke: async ({ kind, name, before }) => {
+        revocations.apply({ seq: revocations.seq + 1, kind, name, before })
+        node.dispatch.announceNow()
+        return {}
+      },
+      'revocations-after': async ({ seq, limit }) => revocations.changesAfter(seq, limit),
       drain: async () => { node.announced = 'draining'; node.dispatch.announceNow(); return {} },
       undrain: async () => { node.announced = 'up'; node.dispatch.announceNow(); return {} }
     }
@@ -108,8 +116,8 @@ export function createMemorySite (t: Test, { maxPayloadBytes }: { maxPayloadByte
     volatile,
     members,
     recalls,
-    addNode (id, { weight = 1 } = {}) {
-      const node: MemoryNode = Object.assign(startTestNode(t, { id, bus: hub.connect(id), weight }), { handed: [], requests: [], sockets: new Map(), fault: undefined })
+    addNode (id, { weight = 1, isOld = false } = {}) {
+      const node: MemoryNode = Object.assign(startTestNode(t, { id, bus: hub.connect(id), weight, ...!isOld && { revocations: () => revocations.seq } }), { handed: [], requests: [], sockets: new Map(), fault: undefined })
       answerNodeRequests(node.dispatch, handlersOf(node))
       nodes.push(node)
       return node

@@ -39,7 +39,7 @@ export function serveAssign (app: App, { access, dispatch, rings, signTicket }: 
       description: '`avoid` names a node that was just found unreachable: the next one on the ring is given.',
       security: needsBearer,
       querystring: Query,
-      response: { 200: Assignment, ...refusals('GP_TOKEN_MISSING', 'GP_TOKEN_INVALID', 'GP_TOKEN_EXPIRED', 'GP_SCOPE', 'GP_NO_NODE', 'GP_OVERLOADED') }
+      response: { 200: Assignment, ...refusals('GP_TOKEN_MISSING', 'GP_TOKEN_INVALID', 'GP_TOKEN_EXPIRED', 'GP_TOKEN_REVOKED', 'GP_SCOPE', 'GP_NO_NODE', 'GP_OVERLOADED') }
     }
   }, request => {
     const { sub: user, groups, expiresAt: userTokenExpiresAt, issuedAt: userTokenIssuedAt, aheadMs: userTokenAheadMs } = identityOf(request)

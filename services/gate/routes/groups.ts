@@ -27,7 +27,7 @@ const Page = Type.Object({
 
 export function serveGroups (app: App, { access, askInTurn, rings }: GroupsOptions): void {
   const common = { tags: ['groups'], security: needsBearer }
-  const refused = refusals('GP_TOKEN_MISSING', 'GP_TOKEN_INVALID', 'GP_TOKEN_EXPIRED', 'GP_SCOPE', 'GP_NO_NODE', 'GP_OVERLOADED', 'GP_STORE_UNAVAILABLE', 'GP_DISPATCH_UNAVAILABLE')
+  const refused = refusals('GP_TOKEN_MISSING', 'GP_TOKEN_INVALID', 'GP_TOKEN_EXPIRED', 'GP_TOKEN_REVOKED', 'GP_SCOPE', 'GP_NO_NODE', 'GP_OVERLOADED', 'GP_STORE_UNAVAILABLE', 'GP_DISPATCH_UNAVAILABLE')
   // Joining and leaving lie in the user's own stream.
   const nodesOfUser = (user: string): ReturnType<typeof nodesInTurn> => nodesInTurn(rings(), ringName(userStream(user)), maxNodesAsked)
 

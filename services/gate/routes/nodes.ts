@@ -35,7 +35,7 @@ const NodeView = Type.Object({
 })
 const NodeParams = Type.Object({ id: Type.String() })
 const Ordered = Type.Object({ id: Type.String() })
-const adminRefusals = ['GP_TOKEN_MISSING', 'GP_TOKEN_INVALID', 'GP_TOKEN_EXPIRED', 'GP_SCOPE'] as const
+const adminRefusals = ['GP_TOKEN_MISSING', 'GP_TOKEN_INVALID', 'GP_TOKEN_EXPIRED', 'GP_TOKEN_REVOKED', 'GP_SCOPE'] as const
 
 export function serveNodes (app: App, { access, dispatch, rings }: NodesOptions): void {
   const view = ({ load, startedAt, lastSeen, ...member }: Member, shares: ReadonlyMap<string, number>): Static<typeof NodeView> => ({

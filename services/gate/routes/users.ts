@@ -22,7 +22,7 @@ const Presence = Type.Object({
 
 export function serveUsers (app: App, { access, dispatch }: UsersOptions): void {
   const common = { tags: ['users'], security: needsBearer, params: UserParams }
-  const refused = refusals('GP_TOKEN_MISSING', 'GP_TOKEN_INVALID', 'GP_TOKEN_EXPIRED', 'GP_SCOPE', 'GP_DISPATCH_UNAVAILABLE')
+  const refused = refusals('GP_TOKEN_MISSING', 'GP_TOKEN_INVALID', 'GP_TOKEN_EXPIRED', 'GP_TOKEN_REVOKED', 'GP_SCOPE', 'GP_DISPATCH_UNAVAILABLE')
   const checkLink = (): void => {
     if (!dispatch.isConnected) throw new GatepostError('GP_DISPATCH_UNAVAILABLE', 'no connection to the nodes')
   }

@@ -72,6 +72,8 @@ export class Session implements StreamReader {
   readonly openedAt: number
   /** Ms since 1970 at which the user's token ends and the socket with it. */
   expiresAt: number
+  /** Ms since 1970 at which that token was issued; undefined where it does not say. */
+  tokenIssuedAt: number | undefined
   /** By `clock.elapsed`, when it was last asked to move. */
   reassignedAt = -Infinity
   /** Its user's, while it is among the users of the node. */
@@ -95,6 +97,7 @@ export class Session implements StreamReader {
     this.user = ticket.user as UserId
     this.openedAt = node.clock.elapsed()
     this.expiresAt = ticket.userTokenExpiresAt
+    this.tokenIssuedAt = ticket.userTokenIssuedAt
     this.#outlet = new Outlet(socket)
   }
 

@@ -177,6 +177,7 @@ export function createSocketServer ({ core, httpServer, origins, log }: SocketSe
       if (!identity.scopes.has('user')) throw new GatepostError('GP_SCOPE', 'token: takes one of scope user')
       if (identity.sub !== session.user) throw new GatepostError('GP_TOKEN_INVALID', 'token: made for another user')
       session.expiresAt = identity.expiresAt
+      session.tokenIssuedAt = identity.issuedAt
       await core.groups.takeToken(session.user, identity)
       return { expiresAt: new Date(identity.expiresAt).toISOString() }
     }

@@ -37,7 +37,7 @@ const ReadTo = Type.Object({
 }, { ...strict, description: '{upTo?, category?}' })
 
 const validateKey = createValidator(IdempotencyKey)
-const perUser = ['GP_TOKEN_MISSING', 'GP_TICKET_EXPIRED', 'GP_TICKET_WRONG_NODE', 'GP_STORE_UNAVAILABLE', 'GP_OVERLOADED'] as const
+const perUser = ['GP_TOKEN_MISSING', 'GP_TOKEN_REVOKED', 'GP_TICKET_EXPIRED', 'GP_TICKET_WRONG_NODE', 'GP_STORE_UNAVAILABLE', 'GP_OVERLOADED'] as const
 
 export function serveMessages (app: App, core: () => NodeCore): void {
   app.decorateRequest('user', '' as UserId)
