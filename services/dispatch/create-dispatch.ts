@@ -91,6 +91,8 @@ export function createDispatch ({ bus, prefix, secret, acceptedSecrets, unsigned
   let listenedMs = 0
   /** The same since it began to receive broadcasts; undefined before. */
   let receivedMs: number | undefined
+  /** How long the link has been proven, since it last was not. */
+  let provenMs = 0
   let toldRevision = 0
   let tellTimer: NodeJS.Timeout | undefined
   let announceTimer: NodeJS.Timeout | undefined
@@ -193,7 +195,9 @@ export function createDispatch ({ bus, prefix, secret, acceptedSecrets, unsigned
     if (receivedMs === undefined) return
     doubt({ kind: 'node', node })
     const publisher = reception.publisher(lifeToken(node, startedAt))
-    if (publisher?.doubted !== undefined) giveUp(node)
+    if (publisher?.doubted === undefined) return
+    reception.wasTold(publisher, Infinity)
+    giveUp(node)
   }
 
   /** Something is known to be lost, and who could name it is gone. */
@@ -283,6 +287,7 @@ export function createDispatch ({ bus, prefix, secret, acceptedSecrets, unsigned
     const elapsedMs = Math.min(nowMs - steppedAtMs, intervals.heartbeatMs / 2)
     steppedAtMs = nowMs
     isLinkProven = linkProof.step(elapsedMs)
+    provenMs = isLinkProven ? provenMs + elapsedMs : 0
     if (isLinkProven) {
       listenedMs += elapsedMs
       if (receivedMs !== undefined) receivedMs += elapsedMs
@@ -292,6 +297,7 @@ export function createDispatch ({ bus, prefix, secret, acceptedSecrets, unsigned
   }
 
   function statusChanged (isConnected: boolean): void {
+    provenMs = 0
     if (isConnected) {
       if (hasSaidHello) announce()
       else sayHello()
@@ -323,6 +329,7 @@ export function createDispatch ({ bus, prefix, secret, acceptedSecrets, unsigned
   return {
     get isConnected () { return state === 'open' && bus.isConnected },
     get isAnswered () { return state === 'open' && bus.isConnected && isLinkProven },
+    get isWhole () { return state === 'open' && bus.isConnected && provenMs >= intervals.settleMs && reception.doubted === 0 && !doubtGroups.isWaiting },
     get maxPayloadBytes () { return bus.maxPayloadBytes },
     get hasSettled () { return listenedMs >= intervals.settleMs },
     members: membership.members,

@@ -73,6 +73,8 @@ export interface Dispatch {
   readonly isConnected: boolean
   /** Connected, and what is at the other end has answered lately: one that hangs keeps its connections for seconds. */
   readonly isAnswered: boolean
+  /** All that others have broadcast until a moment ago has come, as far as can be known: answered for a whole round of heartbeats, and nothing in doubt. */
+  readonly isWhole: boolean
   readonly maxPayloadBytes: number
   /** True after one whole round of heartbeats: the member list can be believed. */
   readonly hasSettled: boolean

@@ -5,6 +5,8 @@ import type { Doubt } from './dispatch.js'
 export interface DoubtGroups {
   addStreams: (streams: readonly StreamId[]) => void
   addEverything: () => void
+  /** Something waits to be told. */
+  readonly isWaiting: boolean
   close: () => void
 }
 
@@ -32,6 +34,7 @@ export function createDoubtGroups ({ waitMs, emit }: { waitMs: number, emit: (do
       isEverything = true
       schedule()
     },
+    get isWaiting () { return timer !== undefined },
     close () { clearTimeout(timer) }
   }
 }

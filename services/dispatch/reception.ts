@@ -29,6 +29,8 @@ export interface Reception {
   publisher: (life: string) => Publisher | undefined
   /** Compares; true when something is in doubt. */
   heardCount: (publisher: Publisher, sent: number, isMetInTheMiddle: boolean) => boolean
+  /** Publishers of whom something is in doubt. */
+  readonly doubted: number
   /** The publisher named all in doubt up to this number. */
   wasTold: (publisher: Publisher, upTo: number) => void
   forget: (life: string) => void
@@ -38,6 +40,7 @@ export interface Reception {
 
 export function createReception (): Reception {
   const publishers = new Map<string, Publisher>()
+  const doubted = new Set<Publisher>()
   let unmet = new Set<string>()
   let unmetBefore = new Set<string>()
 
@@ -60,16 +63,24 @@ export function createReception (): Reception {
       if (publisher.counted !== sent) {
         publisher.doubted = { after: publisher.doubted?.after ?? Math.min(publisher.told, sent), upTo: sent }
         publisher.counted = sent
+        doubted.add(publisher)
       }
       publisher.told = sent
       return publisher.doubted !== undefined
     },
     wasTold (publisher, upTo) {
       if (publisher.doubted === undefined) return
-      if (upTo >= publisher.doubted.upTo) publisher.doubted = undefined
-      else publisher.doubted.after = Math.max(publisher.doubted.after, upTo)
+      if (upTo >= publisher.doubted.upTo) {
+        publisher.doubted = undefined
+        doubted.delete(publisher)
+      } else publisher.doubted.after = Math.max(publisher.doubted.after, upTo)
     },
-    forget (life) { publishers.delete(life) },
+    get doubted () { return doubted.size },
+    forget (life) {
+      const publisher = publishers.get(life)
+      if (publisher !== undefined) doubted.delete(publisher)
+      publishers.delete(life)
+    },
     sweep () {
       for (const life of unmetBefore) if (publishers.get(life)?.isMet === false) publishers.delete(life)
       unmetBefore = unmet

@@ -10,13 +10,13 @@ import { createTicketVerifier, type Ticket } from '../../shared/identity/ticket.
 import { createTokenVerifier, type TokenVerifier } from '../../shared/identity/verify.js'
 import { ownerRange } from '../../shared/keys.js'
 import type { Log } from '../../shared/log.js'
-import type { NodeId, StreamId, UserId } from '../../shared/names.js'
+import { userStream, type NodeId, type StreamId, type UserId } from '../../shared/names.js'
 import { createRateLimit } from '../../shared/rate-limit.js'
 import { noRules, type AuthSettings } from '../../shared/settings/settings.js'
 import { placeOfEntry, type EntryDoc, type Store } from '../../shared/store/store.js'
 import type { Dispatch } from '../dispatch/dispatch.js'
 import { entriesFrame } from './delivery/frame.js'
-import { createHub, type Hub } from './delivery/hub.js'
+import { createHub, type Hub, type LocalStream } from './delivery/hub.js'
 import { createLook, type Look } from './delivery/look.js'
 import { createLocalUsers, type LocalUsers } from './delivery/local-users.js'
 import { createTopics, type Topics } from './delivery/topics.js'
@@ -143,7 +143,7 @@ export function createNodeCore (options: NodeCoreOptions): NodeCore {
 
   const stopArrivals = dispatch.onArrival(hub.wants, ({ token, payload }) => {
     if (payload[0] === volatileMark) {
-      deliverVolatile(hub.byToken(token)?.readers ?? [], wireOf(payload))
+      deliverVolatile(readersNow(hub.byToken(token)), wireOf(payload))
       return
     }
     const doc = decodeEntry(payload)
@@ -160,8 +160,17 @@ export function createNodeCore (options: NodeCoreOptions): NodeCore {
     for (const reader of readers) if (reader instanceof Session) reader.deliverVolatile(frame)
   }
 
-  const requireLink = (): void => {
-    if (!dispatch.isConnected) throw new GatepostError('GP_DISPATCH_UNAVAILABLE', 'this node has no link to the others; a volatile message would not reach everyone')
+  /** A volatile entry lies in no chain that says who has left: one of a group goes only to whose own streams are known here to be up to date. */
+  const knowsLeaves = (): boolean => dispatch.isWhole && look.open === 0
+  function * readersNow (local: LocalStream | undefined): Generator<unknown> {
+    if (local === undefined) return
+    const isGroup = local.id.startsWith('g:')
+    if (isGroup && !knowsLeaves()) return
+    for (const reader of local.readers) if (!isGroup || (reader instanceof Session && hub.get(userStream(reader.user))?.state === 'live')) yield reader
+  }
+
+  const requireLink = (isLinked = dispatch.isConnected): void => {
+    if (!isLinked) throw new GatepostError('GP_DISPATCH_UNAVAILABLE', 'this node has no link to the others, or had none until a moment ago; a volatile message would not reach everyone')
   }
 
   const post = createPost({
@@ -173,8 +182,8 @@ export function createNodeCore (options: NodeCoreOptions): NodeCore {
     areStoredTogether: (one, other) => store.isAtomic === true && ownerOf(one) === nodeId && ownerOf(other) === nodeId,
     claims: createClaims({ store, clock }),
     sendVolatile: (stream, wire) => {
-      requireLink()
-      deliverVolatile(hub.get(stream)?.readers ?? [], wire)
+      requireLink(stream.startsWith('g:') ? knowsLeaves() : dispatch.isConnected)
+      deliverVolatile(readersNow(hub.get(stream)), wire)
       dispatch.broadcastVolatile(stream, volatilePayload(wire))
     },
     sendToTopic: (topic, match, wire) => {

@@ -2,6 +2,7 @@
  * Leaving and joining a group while the node of the open socket has no link, no store, or neither: nothing that is posted after
  * the leave reaches the socket, everything after the join does, on the socket that was open. And whatever fails once on the way.
  */
+import { setTimeout as pause } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import type { NodeId } from '../../../shared/names.js'
 import { startTestWatcher } from '../../helpers/dispatch-nodes.js'
@@ -86,6 +87,30 @@ t.test('leave and join - a leave holds at once on a socket whose node is cut off
     checkChain(t, ofBob.entries, `g:${group}`, ofBob.ready.heads[`g:${group}`] ?? -1, 'the member')
     for (const socket of [ofEve, ofBob]) { t.same(socket.behinds, []); socket.close() }
   }
+})
+
+t.test('leave and join - volatile messages of a group reach nobody who left, and its members again once the node has heard all', async t => {
+  const site = await start(t)
+  const [group, eve] = [site.group('staff '), site.user('eve ')]
+  for (const user of [eve, site.bob]) await site.join(user, group)
+  const [ofEve, ofBob] = [await openSocket(t, site.session(eve, 'n1')), await openSocket(t, site.session(site.bob, 'n1'))]
+  let count = 0
+  const post = async (node: string): Promise<number> =>
+    (await site.session(site.bob, node).call('POST', '/messages', { body: { to: { group }, title: `v${count++}`, volatile: true } })).status
+  await until('both get them', async () => { await post('n2'); return ofEve.titles().length > 0 && ofBob.titles().length > 0 }, 5_000)
+  site.takeAway(['link'])
+  await site.leave(eve, group)
+  const leftAt = count
+  t.equal(await post('n1'), 503, 'refused where nobody knows who has left')
+  for (let n = 0; n < 5; n++) await post('n2')
+  // Back, and told late what it has missed, by a store that is away at first.
+  site.stores['n1']!.isAway = true
+  site.hub.reconnect('n1')
+  for (let n = 0; n < 50; n++) { await post('n2'); await pause(10) }
+  site.giveBack()
+  await until('the member gets them again', async () => { await post('n2'); return ofBob.titles().some(title => Number(title.slice(1)) > leftAt + 56) }, 5_000)
+  await settles('who left is told', () => isTold(ofEve, group, false))
+  t.same(ofEve.titles().filter(title => Number(title.slice(1)) >= leftAt), [])
 })
 
 t.test('leave and join - a join holds on a socket whose node is cut off, with all that came since', async t => {
