@@ -49,8 +49,8 @@ export function createLookout ({ nodeId, dispatch, hub, look, users, persist, pl
   let timer: NodeJS.Timeout | undefined
   let isClosed = false
 
-  async function lookAt (streams: readonly LocalStream[]): Promise<void> {
-    const grown = await look.at(streams)
+  async function lookAt (streams: readonly LocalStream[], by = look.doubt): Promise<void> {
+    const grown = await by(streams)
     healed += grown
     if (grown > 0) log.info({ event: 'healed', streams: grown }, 'streams had grown unnoticed')
   }
@@ -87,7 +87,7 @@ export function createLookout ({ nodeId, dispatch, hub, look, users, persist, pl
     if (at % slicesPerScan === 0) sliceNew()
     const slice = slices[at]!
     for (const stream of slice) if (stream.state === 'closed') slice.delete(stream)
-    await lookAt([...slice])
+    await lookAt([...slice], look.at)
     await checkUsers([...slice])
     at = (at + 1) % slicesPerRound
     schedule()

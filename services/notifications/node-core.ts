@@ -107,7 +107,7 @@ export function createNodeCore (options: NodeCoreOptions): NodeCore {
   const topics = createTopics()
   const persist = createPersist(log)
   const look = createLook({ hub: () => hub, store, heads, persist })
-  const users: LocalUsers = createLocalUsers({ hub: () => hub, views, unread, now, log, lookAt: stream => { void look.at([stream]) } })
+  const users: LocalUsers = createLocalUsers({ hub: () => hub, views, unread, now, log, lookAt: stream => { void look.doubt([stream]) } })
   const hub: Hub = createHub({ store, heads, now: clock.earliest, log, persist, onEntry: users.accept })
 
   /** An entry that is durable, from this node or another: everything in memory that it concerns takes note. */
@@ -132,7 +132,7 @@ export function createNodeCore (options: NodeCoreOptions): NodeCore {
     onUnknown: stream => {
       const timer = setTimeout(() => {
         const local = hub.get(stream)
-        if (local !== undefined) void look.at([local])
+        if (local !== undefined) void look.doubt([local])
       }, lookAgainMs)
       timer.unref()
     }
@@ -161,7 +161,7 @@ export function createNodeCore (options: NodeCoreOptions): NodeCore {
   }
 
   /** A volatile entry lies in no chain that says who has left: one of a group goes only to whose own streams are known here to be up to date. */
-  const knowsLeaves = (): boolean => dispatch.isWhole && look.open === 0
+  const knowsLeaves = (): boolean => dispatch.isWhole && !look.isInDoubt
   function * readersNow (local: LocalStream | undefined): Generator<unknown> {
     if (local === undefined) return
     const isGroup = local.id.startsWith('g:')

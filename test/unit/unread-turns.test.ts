@@ -14,15 +14,16 @@ const unreadOf = ({ packet }: Frame): number => (JSON.parse(packet.slice(1)) as 
 interface Site {
   turns: UnreadTurns
   /** What there is to count, for everybody. */
-  counted: { now: number, readsFirst: boolean, failures: number }
+  counted: { now: number, readsFirst: boolean, failures: number, hanging: number }
   join: (name: string, sockets?: number, refused?: number) => { turn: UnreadTurn, readers: NumberReader[], alone: number[][] }
 }
 
 function start (t: Test): Site {
-  const counted = { now: 0, readsFirst: false, failures: 0 }
+  const counted = { now: 0, readsFirst: false, failures: 0, hanging: 0 }
   const count = (): CountedUnread | Promise<CountedUnread> => {
     const answer = { unread: { unread: counted.now, byCategory: {} }, nextExpiryMs: Infinity }
     if (counted.failures > 0) { counted.failures--; throw new Error('no store') }
+    if (counted.hanging > 0) { counted.hanging--; return new Promise(() => {}) }
     return counted.readsFirst ? Promise.resolve(answer) : answer
   }
   const view = { head: 0 } as UserView
@@ -127,4 +128,19 @@ t.test('unread turns - a socket that could not take its number gets it later', a
   await until('taken', () => told!.length === 3)
   await until('rested', () => turn.phase === 'idle')
   t.same(told, [6, 6, 6])
+})
+
+t.test('unread turns - a number that cannot be read, as its shard is away, holds up no other', async t => {
+  const { turns, counted, join } = start(t)
+  const [away, ann] = [join('away'), join('ann')]
+  counted.now = 1
+  counted.hanging = 1
+  turns.touch(away.turn)
+  await until('being read', () => away.turn.phase === 'reading')
+  for (counted.now = 2; counted.now < 5; counted.now++) {
+    turns.touch(ann.turn)
+    await until(`the other is told ${counted.now}`, () => ann.alone[0]!.at(-1) === counted.now, 2_000)
+    await until('rested', () => ann.turn.phase === 'idle')
+  }
+  t.same(away.alone, [[]])
 })

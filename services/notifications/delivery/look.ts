@@ -13,8 +13,10 @@ import type { Hub, LocalStream } from './hub.js'
 export interface Look {
   /** Resolves when each has been asked after once; how many had grown. Never rejects. */
   at: (streams: readonly LocalStream[]) => Promise<number>
-  /** Streams that may have grown, and of which the store has not told yet. */
-  readonly open: number
+  /** The same for streams of which something is known to be missing, or may be. */
+  doubt: (streams: readonly LocalStream[]) => Promise<number>
+  /** The store has not told yet of all that is in doubt. */
+  readonly isInDoubt: boolean
   close: () => void
 }
 
@@ -30,9 +32,9 @@ const groupSize = 500
 export function createLook ({ hub, store, heads, persist }: LookOptions): Look {
   /** Asked after in vain. */
   let failed = new Set<LocalStream>()
+  const doubted = new Set<LocalStream>()
   let isTryingAgain = false
   let isClosed = false
-  let asking = 0
 
   const placeOf = (stream: StreamId): string => store.placeOf?.('entries', ownerRange(stream).from) ?? ''
 
@@ -49,14 +51,20 @@ export function createLook ({ hub, store, heads, persist }: LookOptions): Look {
     let error: unknown
     await Promise.all([...byPlace.values()].map(async list => {
       for (let i = 0; i < list.length; i += groupSize) {
-        const group = list.slice(i, i + groupSize).filter(isLive)
+        const part = list.slice(i, i + groupSize)
+        // One that is not live is read anyway, or read by nobody.
+        for (const stream of part) if (!isLive(stream)) doubted.delete(stream)
+        const group = part.filter(isLive)
         if (group.length === 0) continue
         try {
           const found = await heads.fresh(group.map(({ id }) => id))
-          for (const [k, stream] of group.entries()) if (hub().reach(stream, found[k]!)) grown++
+          for (const [k, stream] of group.entries()) {
+            if (hub().reach(stream, found[k]!)) grown++
+            doubted.delete(stream)
+          }
         } catch (cause) {
           error = cause
-          for (const stream of list.slice(i).filter(isLive)) failed.add(stream)
+          for (const stream of list.slice(i)) failed.add(stream)
           return
         }
       }
@@ -77,15 +85,19 @@ export function createLook ({ hub, store, heads, persist }: LookOptions): Look {
     isTryingAgain = false
   }
 
+  async function at (streams: readonly LocalStream[]): Promise<number> {
+    const { grown } = await askAll(streams)
+    if (failed.size > 0 && !isTryingAgain) void keepTrying()
+    return grown
+  }
+
   return {
-    at: async streams => {
-      asking++
-      const { grown } = await askAll(streams)
-      asking--
-      if (failed.size > 0 && !isTryingAgain) void keepTrying()
-      return grown
+    at,
+    doubt: async streams => {
+      for (const stream of streams) doubted.add(stream)
+      return await at(streams)
     },
-    get open () { return failed.size + asking },
+    get isInDoubt () { return doubted.size > 0 },
     close: () => { isClosed = true }
   }
 }

@@ -274,7 +274,8 @@ export class Session implements StreamReader {
     for (const [i, { stream, after }] of visible.entries()) {
       const head = found[i]!
       const isLeave = (mark: LogDoc): boolean => this.#isLeave(stream, mark)
-      let cursor = isNew ? head : Math.max(after, ownCursor(cursors, stream))
+      // A group joined while the socket was behind counts from the joining.
+      let cursor = isNew ? (wasBehind ? this.#sent.get(stream) : undefined) ?? head : Math.max(after, ownCursor(cursors, stream))
       let hasLeft = false
       while (cursor < head && !hasLeft) {
         if (wires.length >= limit || chars > syncChars) { more = true; break }

@@ -1,12 +1,16 @@
 /** Joining and leaving: an entry in the user's stream and a document on both sides, whatever comes between. */
 import t from 'tap'
 import { createClock, toMs } from '../../../shared/clock.js'
-import { groupStream, type GroupId, type UserId } from '../../../shared/names.js'
+import { groupStream, userStream, type GroupId, type UserId } from '../../../shared/names.js'
 import type { EntryDoc } from '../../../shared/store/store.js'
 import { createGroups } from '../../../services/notifications/mail/groups.js'
 import { createUserViews, groupsOf } from '../../../services/notifications/state/user-views.js'
+import { appendRules, createAppender } from '../../../services/notifications/stream/appender.js'
 import { createHeads } from '../../../services/notifications/stream/heads.js'
-import { dayMs, draftMessage, plainAppender } from '../../helpers/entry-drafts.js'
+import { leavesIn } from '../../../services/notifications/stream/leave-mark.js'
+import { streamToken } from '../../../services/dispatch/subjects.js'
+import { createSilentLog } from '../../../shared/log.js'
+import { dayMs, draftMessage } from '../../helpers/entry-drafts.js'
 import { createMemoryStore } from '../../helpers/memory-store.js'
 
 const ann = 'ann' as UserId
@@ -17,16 +21,19 @@ const token = (groups: readonly string[] | undefined, issuedAt: number | undefin
 function start (way: 'add' | 'replace' = 'add') {
   const clock = createClock()
   let isRefusing = false
+  /** Inserts fail after so many more. */
+  let insertsLeft = Infinity
   const store = createMemoryStore({
-    before: async ({ kind }) => { await new Promise(resolve => setImmediate(resolve)); return isRefusing && kind === 'replace' ? 'refused' : undefined }
+    before: async ({ kind }) => { await new Promise(resolve => setImmediate(resolve)); return (isRefusing && kind === 'replace') || (kind === 'insertChains' && insertsLeft-- <= 0) ? 'refused' : undefined }
   })
   const node = () => {
     const heads = createHeads({ store, clock })
     const views = createUserViews({ store, heads, clock })
-    const { append } = plainAppender(store, clock)
+    const { append } = createAppender({ store, clock, log: createSilentLog(), onAppended: () => {}, rules: { ...appendRules, giveUpMs: 0 } })
     return { views, append, groups: createGroups({ store, clock, heads, views, append, retentionMs: 30 * dayMs, way }) }
   }
-  return { clock, store, node, refuse: (isOn: boolean) => { isRefusing = isOn }, changes: () => store.all<EntryDoc>('entries').filter(({ kind }) => kind === 'change').length }
+  const marks = (): string[][] => store.all<EntryDoc>('entries').filter(doc => doc.kind === 'log').map(doc => leavesIn(doc).map(({ token }) => token))
+  return { clock, store, node, marks, failInsertsAfter: (count: number) => { insertsLeft = count }, refuse: (isOn: boolean) => { isRefusing = isOn }, changes: () => store.all<EntryDoc>('entries').filter(({ kind }) => kind === 'change').length }
 }
 
 t.test('groups - joining and leaving, listed page by page, and tombstones', async t => {
@@ -141,4 +148,29 @@ t.test('groups - replace: what was cut short is completed by the same token', as
   t.same(groupsOf(await node().views.fresh(ann)).sort(), ['b', 'c'])
   await node().groups.takeToken(ann, token([], issuedAt + 2_000))
   t.same(groupsOf(await node().views.fresh(ann)), [])
+
+t.test('groups - a leave is answered once it is marked in the group, whatever failed on the way; once is enough', async t => {
+  const { node, marks, failInsertsAfter, changes } = start()
+  const { groups } = node()
+  await groups.join(ann, club)
+  failInsertsAfter(1) // the leave itself
+  await t.rejects(groups.leave(ann, club), { code: 'GP_STORE_UNAVAILABLE' })
+  failInsertsAfter(Infinity)
+  t.equal(changes(), 2, 'the leave itself is stored')
+  t.same(marks(), [])
+  await node().groups.leave(ann, club)
+  t.same(marks(), [[streamToken(userStream(ann))]], 'the same again marks it')
+  await groups.leave(ann, club)
+  await node().groups.leave(ann, club)
+  t.equal(marks().length, 1, 'and marks it no more')
+})
+
+t.test('groups - a group that is emptied has few marks, with everybody in them', async t => {
+  const { node, marks } = start()
+  const { groups } = node()
+  const users = Array.from({ length: 60 }, (_, i) => `user ${i}` as UserId)
+  await Promise.all(users.map(async user => { await groups.join(user, club) }))
+  await Promise.all(users.map(async user => { await groups.leave(user, club) }))
+  t.same(marks().flat().sort(), users.map(user => streamToken(userStream(user))).sort())
+  t.ok(marks().length <= 10, `marks: ${marks().length}`)
 })

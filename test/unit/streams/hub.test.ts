@@ -1,12 +1,14 @@
 /** What leaves a local stream, and when. */
 import t from 'tap'
 import { createClock } from '../../../shared/clock.js'
-import { createSilentLog } from '../../../shared/log.js'
+import { createLog, createSilentLog } from '../../../shared/log.js'
+import type { EntryDoc } from '../../../shared/store/store.js'
 import { allStream, type StreamId } from '../../../shared/names.js'
 import { createHub, type StreamReader } from '../../../services/notifications/delivery/hub.js'
 import { createPersist } from '../../../services/notifications/persist.js'
 import { createHeads } from '../../../services/notifications/stream/heads.js'
 import { annStream, draftMessage, plainAppender } from '../../helpers/entry-drafts.js'
+import { createLeaveMarks } from '../../../services/notifications/stream/leave-mark.js'
 import { createMemoryStore } from '../../helpers/memory-store.js'
 import { until } from '../../helpers/until.js'
 
@@ -64,4 +66,79 @@ t.test('hub - what has gathered leaves before the hub closes, and in one turn of
   t.same(told.filter(({ stream }) => stream === annStream).map(({ seqs }) => seqs), own.map(seq => [seq]))
   hub.close()
   t.same(told.filter(({ stream }) => stream === allStream).flatMap(({ seqs }) => seqs), posted)
+})
+
+const entriesOf = (frames: readonly string[]): Array<{ type: string, seq: number, prev: number }> => frames.flatMap(packet => (JSON.parse(packet.slice(1)) as [string, []])[1])
+
+/** One reader of a stream, on a store whose reads a test can make fail. */
+function startOne () {
+  const clock = createClock()
+  let isAway = false
+  const store = createMemoryStore({ before: ({ kind }) => isAway && kind !== 'insertChains' ? 'refused' : undefined })
+  const { append } = plainAppender(store, clock)
+  const lines: string[] = []
+  const log = createLog({ level: 'info', isPretty: false, destination: { write: line => { lines.push(line) } } })
+  const hub = createHub({ store, heads: createHeads({ store, now: clock.now }), now: clock.now, log, persist: createPersist(log), onEntry: () => {} })
+  const frames: string[] = []
+  const reader: StreamReader = { deliver: ({ packet }) => { frames.push(packet) } }
+  return { clock, append, hub, reader, lines, frames, setAway: (away: boolean) => { isAway = away } }
+}
+
+t.test('hub - a head that cannot be read is read again for whoever asks', async t => {
+  const { clock, append, hub, reader, frames, setAway } = startOne()
+  await append(annStream, draftMessage(clock))
+  setAway(true)
+  const local = hub.open(annStream, reader)
+  await t.rejects(local.opened, { code: 'GP_STORE_UNAVAILABLE' })
+  await t.rejects(local.opened, { code: 'GP_STORE_UNAVAILABLE' })
+  t.equal(local.state, 'opening')
+  setAway(false)
+  await local.opened
+  local.goLive(reader)
+  const { doc } = await append(annStream, draftMessage(clock))
+  hub.accept(annStream, doc)
+  await until('the entry', () => frames.length > 0)
+  t.same(entriesOf(frames).map(({ seq }) => seq), [doc.seq])
+  hub.close()
+})
+
+t.test('hub - a gap is read until it can be, what follows is passed on in order, and the log says it once', async t => {
+  const { clock, append, hub, reader, lines, frames, setAway } = startOne()
+  const local = hub.open(annStream, reader)
+  await local.opened
+  local.goLive(reader)
+  const docs = []
+  for (let i = 0; i < 5; i++) docs.push((await append(annStream, draftMessage(clock))).doc)
+  setAway(true)
+  hub.accept(annStream, docs[2]!)
+  hub.accept(annStream, docs[4]!)
+  await until('held up', () => lines.length > 0)
+  setAway(false)
+  await until('all of them', () => entriesOf(frames).length === 5)
+  t.same(entriesOf(frames).map(({ seq }) => seq), docs.map(({ seq }) => seq))
+  await until('told that it is over', () => lines.length > 1)
+  t.same(lines.map(line => (JSON.parse(line) as { event: string }).event), ['delivery-held-up', 'delivery-goes-on'])
+  hub.close()
+})
+
+t.test('hub - who left is marked for the node alone; readers are told with the next entry that something lay between', async t => {
+  const { clock, append, hub, reader, frames } = startOne()
+  const group = 'g:staff' as StreamId
+  const local = hub.open(group, reader)
+  await local.opened
+  local.goLive(reader)
+  const marks: EntryDoc[] = []
+  const markLeave = createLeaveMarks({ clock, append: async (stream, draft) => { marks.push((await append(stream, draft)).doc) } })
+  const first = (await append(group, draftMessage(clock, { home: group }))).doc
+  hub.accept(group, first)
+  await Promise.all([markLeave(group, { token: 'x', seq: 1 }), markLeave(group, { token: 'y', seq: 2 })])
+  for (const mark of marks) hub.accept(group, mark)
+  await until('the first', () => frames.length === 1)
+  const last = (await append(group, draftMessage(clock, { home: group }))).doc
+  hub.accept(group, last)
+  await until('the last', () => frames.length === 2)
+  const [, ...more] = entriesOf(frames)
+  const lastMark = marks.at(-1)!.seq
+  t.same(more.map(({ type, seq, prev }) => [type, prev, seq]), [['gone', first.seq, lastMark], ['message', lastMark, last.seq]])
+  hub.close()
 })

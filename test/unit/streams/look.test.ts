@@ -1,0 +1,49 @@
+/** Streams that may have grown unnoticed are asked after until the store has told of each. */
+import t from 'tap'
+import { createClock } from '../../../shared/clock.js'
+import { createSilentLog } from '../../../shared/log.js'
+import { userStream, type StreamId } from '../../../shared/names.js'
+import { placeOfEntry } from '../../../shared/store/store.js'
+import { createHub } from '../../../services/notifications/delivery/hub.js'
+import { createLook } from '../../../services/notifications/delivery/look.js'
+import { createPersist } from '../../../services/notifications/persist.js'
+import { createHeads } from '../../../services/notifications/stream/heads.js'
+import { draftMessage, plainAppender } from '../../helpers/entry-drafts.js'
+import { createMemoryStore } from '../../helpers/memory-store.js'
+import { until } from '../../helpers/until.js'
+
+const isOnAway = (key: string): boolean => placeOfEntry(key).stream.startsWith('u:away')
+
+t.test('look - a shard that is away holds up no other, and its own streams are found when it is back', async t => {
+  const clock = createClock()
+  const memory = createMemoryStore()
+  let isAway = false
+  const refuse = (keys: readonly string[]): void => { if (isAway && keys.some(isOnAway)) throw new Error('the shard is away') }
+  const store: typeof memory = {
+    ...memory,
+    placeOf: (_, key) => isOnAway(key) ? 'away' : 'there',
+    exist: async (collection, keys) => { refuse(keys); return await memory.exist(collection, keys) },
+    lasts: async (collection, ranges) => { refuse(ranges.map(({ from }) => from)); return await memory.lasts(collection, ranges) }
+  }
+  const [heads, log] = [createHeads({ store, now: clock.now }), createSilentLog()]
+  const persist = createPersist(log)
+  const passed: StreamId[] = []
+  const hub = createHub({ store, heads, now: clock.now, log, persist, onEntry: ({ id }) => { passed.push(id) } })
+  const look = createLook({ hub: () => hub, store, heads, persist })
+  const { append } = plainAppender(memory, clock)
+  const streams = Array.from({ length: 1_200 }, (_, i) => userStream(`${i % 2 === 0 ? 'away' : 'there'} ${i}`))
+  const locals = streams.map(stream => hub.open(stream, { deliver: () => {} }))
+  await Promise.all(locals.map(async ({ opened }) => { await opened }))
+  await Promise.all(streams.map(async stream => { await append(stream, draftMessage(clock)) }))
+  isAway = true
+  t.equal(await look.doubt(locals), 600, 'those of the other shard')
+  await until('passed on', () => passed.length === 600)
+  t.ok(look.isInDoubt)
+  isAway = false
+  await until('all of them', () => passed.length === 1_200)
+  await until('nothing is open', () => !look.isInDoubt)
+  t.equal(new Set(passed).size, 1_200)
+  t.equal(await look.at(locals), 0)
+  look.close()
+  hub.close()
+})
