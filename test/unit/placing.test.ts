@@ -3,7 +3,7 @@ import type { Socket } from 'socket.io'
 import t from 'tap'
 import { createClock } from '../../shared/clock.js'
 import { createSilentLog } from '../../shared/log.js'
-import type { Ticket } from '../../shared/identity/verify.js'
+import type { Ticket } from '../../shared/identity/ticket.js'
 import { allStream, groupStream, userStream, type GroupId, type StreamId, type UserId } from '../../shared/names.js'
 import type { EntryDoc, Store } from '../../shared/store/store.js'
 import { createHub, type Hub } from '../../services/notifications/delivery/hub.js'
@@ -32,8 +32,8 @@ function start (t: { teardown: (work: () => void) => void }) {
   const memory = createMemoryStore()
   const store = createFaultyStore(memory)
   const parts = (reached: Store) => {
-    const heads = createHeads({ store: reached, now })
-    return { heads, views: createUserViews({ store: reached, heads, now }) }
+    const heads = createHeads({ store: reached, clock })
+    return { heads, views: createUserViews({ store: reached, heads, clock }) }
   }
   const { heads, views } = parts(store)
   const persist = createPersist(log)
@@ -42,7 +42,7 @@ function start (t: { teardown: (work: () => void) => void }) {
   const hub: Hub = createHub({ store, heads, now, log, persist, onEntry: users.accept })
   const heard = { isHeard: true }
   const { append } = createAppender({ store: memory, clock, log, onAppended: (stream: StreamId, doc: EntryDoc) => { if (heard.isHeard) hub.accept(stream, doc) } })
-  const groups = createGroups({ store: memory, clock, append, retentionMs: 30 * dayMs, ...parts(memory) })
+  const groups = createGroups({ store: memory, clock, append, retentionMs: 30 * dayMs, way: 'add', ...parts(memory) })
   t.teardown(() => { users.close(); look.close(); hub.close() })
 
   /** A socket of ann's that only notes what it is sent. */
@@ -57,7 +57,7 @@ function start (t: { teardown: (work: () => void) => void }) {
       }
     }
     const socket = { connected: true, conn, emit: (event: string) => { if (event === 'behind') behinds++ } } as unknown as Socket
-    const session = new Session({ node: { hub, store, heads, look, views, now, persist }, socket, ticket: { user: ann } as unknown as Ticket, cursors: undefined })
+    const session = new Session({ node: { hub, store, heads, look, views, clock, persist }, socket, ticket: { user: ann } as unknown as Ticket, cursors: undefined })
     users.add(session)
     for (const stream of [userStream(ann), allStream]) await session.open(stream).opened
     session.start(await session.openAll(), () => {})

@@ -41,7 +41,7 @@ export interface SessionNode {
   readonly hub: Hub
   readonly store: Store
   readonly heads: Heads
-  readonly look: Pick<Look, 'at'>
+  readonly look: Pick<Look, 'doubt'>
   readonly views: Pick<UserViews, 'peek' | 'fresh' | 'noteLeave'>
   readonly clock: Clock
   readonly persist: Persist
@@ -189,7 +189,7 @@ export class Session implements StreamReader {
     const leave = leavesIn(mark).find(({ token }) => token === own?.token)
     if (own === undefined || leave === undefined || own.head >= leave.seq) return false
     this.#node.views.noteLeave(own.id, stream.slice(2) as GroupId, leave.seq)
-    void this.#node.look.at([own])
+    void this.#node.look.doubt([own])
     return true
   }
 

@@ -78,7 +78,7 @@ function startOne () {
   const { append } = plainAppender(store, clock)
   const lines: string[] = []
   const log = createLog({ level: 'info', isPretty: false, destination: { write: line => { lines.push(line) } } })
-  const hub = createHub({ store, heads: createHeads({ store, now: clock.now }), now: clock.now, log, persist: createPersist(log), onEntry: () => {} })
+  const hub = createHub({ store, heads: createHeads({ store, clock }), now: clock.now, log, persist: createPersist(log), onEntry: () => {} })
   const frames: string[] = []
   const reader: StreamReader = { deliver: ({ packet }) => { frames.push(packet) } }
   return { clock, append, hub, reader, lines, frames, setAway: (away: boolean) => { isAway = away } }

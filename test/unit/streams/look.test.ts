@@ -25,7 +25,7 @@ t.test('look - a shard that is away holds up no other, and its own streams are f
     exist: async (collection, keys) => { refuse(keys); return await memory.exist(collection, keys) },
     lasts: async (collection, ranges) => { refuse(ranges.map(({ from }) => from)); return await memory.lasts(collection, ranges) }
   }
-  const [heads, log] = [createHeads({ store, now: clock.now }), createSilentLog()]
+  const [heads, log] = [createHeads({ store, clock }), createSilentLog()]
   const persist = createPersist(log)
   const passed: StreamId[] = []
   const hub = createHub({ store, heads, now: clock.now, log, persist, onEntry: ({ id }) => { passed.push(id) } })
