@@ -35,7 +35,7 @@ async function run (t: Test, command: string[], settings: Settings): Promise<Gat
 }
 
 async function checkPrepared (t: Test, started: GatepostProcess, port: number, go: () => void): Promise<void> {
-  await until('it lives', async () => await live(port) === 200)
+  await until('it lives', async () => await live(port) === 200, 60_000)
   t.notOk(started.stdout().includes('"event":"ready"'))
   t.match(await ready(port), { status: 503, checks: { store: 'preparing the store' } })
   go()
@@ -62,7 +62,7 @@ t.test('preparation - gatepost up too, at Gate\'s port', async t => {
 t.test('preparation - a MongoDB that is not there is named, and the process lives', async t => {
   const [port, nowhere] = [await freePort(), await freePort()]
   const started = await run(t, ['up'], { GATEPOST_MONGODB_URL: `mongodb://127.0.0.1:${nowhere}/x?serverSelectionTimeoutMS=300`, GATEPOST_PORT: String(port) })
-  await until('it lives', async () => await live(port) === 200)
+  await until('it lives', async () => await live(port) === 200, 60_000)
   await until('named', async () => (await ready(port)).checks['store'] === 'not reachable')
   t.equal(await started.end('SIGTERM'), 0)
 })
