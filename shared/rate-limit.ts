@@ -4,8 +4,8 @@ import { performance } from 'node:perf_hooks'
 export interface RateLimit {
   /** Takes `count` and gives 0, or takes nothing and gives the seconds until so many are there. */
   take: (sender: string, count: number) => number
-  /** Gives back what was taken for something that turned out to be no message more. */
-  giveBack: (sender: string, count: number) => void
+  /** Counts what was done already, though there may be no room for it: the next ones wait for that too. */
+  add: (sender: string, count: number) => void
 }
 
 /** Above so many senders those whose minute is whole again are forgotten. */
@@ -36,9 +36,8 @@ export function createRateLimit ({ perMinute, elapsed = () => performance.now() 
       if (lastsUntilMs.size > sweepAt) sweep(nowMs)
       return 0
     },
-    giveBack (sender, count) {
-      const untilMs = lastsUntilMs.get(sender)
-      if (untilMs !== undefined) lastsUntilMs.set(sender, untilMs - count * intervalMs)
+    add (sender, count) {
+      lastsUntilMs.set(sender, Math.max(lastsUntilMs.get(sender) ?? 0, elapsed()) + count * intervalMs)
     }
   }
 }

@@ -14,7 +14,7 @@ import { version } from './version.js'
 
 export async function runNode (argv: readonly string[], terminal: Terminal): Promise<number> {
   const settings = readNodeSettings(argv, terminal.surroundings)
-  const { host, port, natsUrl, natsCreds, natsPrefix, mongodbUrl, publicUrl, nodeId, rateUserPerMinute, logLevel, ...rest } = settings
+  const { host, port, natsUrl, natsCreds, natsPrefix, mongodbUrl, publicUrl, nodeId, logLevel, ...rest } = settings
   const log = createLog({ level: logLevel, secrets: secretsOf(settings) })
   return await runService({
     log,
@@ -30,7 +30,7 @@ export async function runNode (argv: readonly string[], terminal: Terminal): Pro
       const bus = createNatsBus({ url: natsUrl, name: 'gatepost node', role: 'node', log, ...defined({ creds: natsCreds }) })
       lifecycle.add({ name: 'bus', close: async () => { await bus.close() } })
       const start = async (nodePort: number): Promise<RunningNode> => await startNode({
-        settings: { ...rest, host, port: nodePort, version, ...defined({ publicUrl, nodeId, rateUserPerMinute }) },
+        settings: { ...rest, host, port: nodePort, version, ...defined({ publicUrl, nodeId }) },
         store,
         bus,
         natsPrefix,

@@ -111,10 +111,10 @@ function busOpener ({ natsUrl, natsCreds }: UpSettings, log: Log, lifecycle: Lif
 interface OneNode { settings: UpSettings, keys: Keys, log: Log, number: number, nodePort: number, store: Store, bus: Bus, processMetrics: ProcessMetrics, connections: Connections }
 
 async function startOneNode ({ settings, keys, log, number, nodePort, store, bus, processMetrics, connections }: OneNode): Promise<RunningNode> {
-  const { host, origins, nodes, nodeId, nodeWeight, publicUrl, retentionMs, drainMs, rateUserPerMinute, natsPrefix, busUnsigned } = settings
+  const { host, origins, nodes, nodeId, nodeWeight, publicUrl, retentionMs, drainMs, userLimits, natsPrefix, busUnsigned } = settings
   const ownId = nodeId === undefined || nodes === 1 ? nodeId : `${nodeId}-${number}`
   return await startNode({
-    settings: { host, port: nodePort, origins, nodeWeight, ...keys, retentionMs, drainMs, busUnsigned, version, ...defined({ publicUrl, nodeId: ownId, rateUserPerMinute }) },
+    settings: { host, port: nodePort, origins, nodeWeight, ...keys, retentionMs, drainMs, userLimits, busUnsigned, version, ...defined({ publicUrl, nodeId: ownId }) },
     store,
     bus,
     natsPrefix,

@@ -4,15 +4,15 @@
  * → delivery/session.ts, and over dispatch to the other nodes, where `arrived` is the way in.
  */
 import type { Clock } from '../../shared/clock.js'
-import { GatepostError } from '../../shared/errors.js'
+import type { MessageDraft } from '../../shared/contract/message.js'
+import { GatepostError, refusal } from '../../shared/errors.js'
 import type { Scope } from '../../shared/identity/claims.js'
 import { createTicketVerifier, type Ticket } from '../../shared/identity/ticket.js'
 import { createTokenVerifier, type TokenVerifier } from '../../shared/identity/verify.js'
 import { ownerRange } from '../../shared/keys.js'
 import type { Log } from '../../shared/log.js'
 import { userStream, type NodeId, type StreamId, type UserId } from '../../shared/names.js'
-import { createRateLimit } from '../../shared/rate-limit.js'
-import { noRules, type AuthSettings } from '../../shared/settings/settings.js'
+import { noRules, type AuthSettings, type UserLimits } from '../../shared/settings/settings.js'
 import { placeOfEntry, type EntryDoc, type Store } from '../../shared/store/store.js'
 import type { Dispatch } from '../dispatch/dispatch.js'
 import { entriesFrame } from './delivery/frame.js'
@@ -35,6 +35,7 @@ import { createAppender, type Appender, type AppendRules } from './stream/append
 import { decodeEntry, encodeEntry } from './stream/entry.js'
 import { createHandOver, type HandOver } from './stream/hand-over.js'
 import { createHeads, type Heads } from './stream/heads.js'
+import { createUserBudget, type UserBudget } from './user-budget.js'
 
 export interface NodeCore {
   readonly nodeId: NodeId
@@ -55,6 +56,8 @@ export interface NodeCore {
   readonly marks: Marks
   readonly groups: Groups
   readonly recall: Recall
+  readonly budget: UserBudget
+  readonly userLimits: UserLimits
   readonly revocations: NodeRevocations
   readonly isDraining: () => boolean
   /** Throws GP_TOKEN_INVALID, GP_TICKET_WRONG_NODE, GP_TICKET_EXPIRED, GP_TOKEN_REVOKED. */
@@ -80,7 +83,7 @@ export interface NodeCoreOptions {
   readonly acceptSecrets?: readonly string[] | undefined
   readonly auth: AuthSettings
   readonly retentionMs: number
-  readonly rateUserPerMinute: number | undefined
+  readonly userLimits: UserLimits
   readonly isDraining: () => boolean
   readonly eventLoopLagMs: () => number
   readonly observeAppend?: (seconds: number) => void
@@ -99,7 +102,7 @@ const maxLagMs = 2_000
 const ofUsers: readonly Scope[] = ['user']
 
 export function createNodeCore (options: NodeCoreOptions): NodeCore {
-  const { nodeId, store, dispatch, clock, log, secret, acceptSecrets, auth, retentionMs, rateUserPerMinute, isDraining, eventLoopLagMs, observeAppend, ownerOf, beforeStoring, rules } = options
+  const { nodeId, store, dispatch, clock, log, secret, acceptSecrets, auth, retentionMs, userLimits, isDraining, eventLoopLagMs, observeAppend, ownerOf, beforeStoring, rules } = options
   const { now } = clock
   const heads = createHeads({ store, clock })
   const views = createUserViews({ store, heads, clock })
@@ -225,7 +228,7 @@ export function createNodeCore (options: NodeCoreOptions): NodeCore {
   }
   const tokens = createTokenVerifier({ secret, acceptSecrets, auth, now, elapsed: clock.elapsed, log })
   const joined = new WeakSet<Ticket>()
-  const rate = rateUserPerMinute === undefined ? undefined : createRateLimit({ perMinute: rateUserPerMinute, elapsed: clock.elapsed })
+  const budget = createUserBudget({ nodeId, perMinute: userLimits.perMinute, dispatch, ownerOf, elapsed: clock.elapsed })
   let messages = 0
 
   const postAll: NodeCore['postAll'] = (sender, outgoing) => {
@@ -237,20 +240,25 @@ export function createNodeCore (options: NodeCoreOptions): NodeCore {
   }
 
   return {
-    nodeId, store, clock, log, heads, appender, handOver, views, hub, look, persist, users, topics, unread, pages, marks, groups, recall, revocations, isDraining, verifyTicket, verifyToken, postAll,
+    nodeId, store, clock, log, heads, appender, handOver, views, hub, look, persist, users, topics, unread, pages, marks, groups, recall, budget, userLimits, revocations, isDraining, verifyTicket, verifyToken, postAll,
     joinByTicket: ticket => {
       if (ticket.groups === undefined || joined.has(ticket)) return undefined
       const { user, groups: named, userTokenIssuedAt: issuedAt, userTokenAheadMs: aheadMs } = ticket
       return groups.takeToken(user as UserId, { groups: named, issuedAt, aheadMs }).then(() => { joined.add(ticket) })
     },
     postByUser: (user, outgoing) => {
-      if (rate === undefined) return postAll(`u:${user}`, outgoing)
-      const waits = outgoing.map(() => rate.take(user, 1))
-      const posted = postAll(`u:${user}`, outgoing.filter((_, i) => waits[i] === 0))
-      let next = 0
-      return waits.map(seconds => seconds === 0
-        ? posted[next++]!
-        : Promise.reject(new GatepostError('GP_RATE_LIMIT', `more than ${rateUserPerMinute} messages a minute`, { retryAfterSeconds: seconds })))
+      const refusals = outgoing.map(({ draft }) => refusalOf(draft, userLimits))
+      const costs = outgoing.map(({ draft: { to } }, i) => refusals[i] === undefined ? receiversOfUser(to) : 0)
+      const postTaken = (waits: readonly number[]): Array<Promise<Posted>> => {
+        for (const [i, seconds] of waits.entries()) if (seconds > 0) refusals[i] ??= budget.refusal(costs[i]!, seconds)
+        const posted = postAll(`u:${user}`, outgoing.filter((_, i) => refusals[i] === undefined))
+        let next = 0
+        return refusals.map(refused => refused === undefined ? posted[next++]! : Promise.reject(refused))
+      }
+      const waits = budget.takeEach(user, 'work', costs)
+      if (Array.isArray(waits)) return postTaken(waits)
+      const posted = waits.then(postTaken)
+      return outgoing.map(async (_, i) => await (await posted)[i]!)
     },
     messageCount: () => messages,
     close: async () => {
@@ -265,6 +273,18 @@ export function createNodeCore (options: NodeCoreOptions): NodeCore {
     }
   }
 }
+
+/** Why a user's message is one for a producer only; undefined where it is not. */
+function refusalOf ({ to, ttlSeconds }: MessageDraft, { maxReceivers, maxTtlMs }: UserLimits): GatepostError | undefined {
+  const receivers = receiversOfUser(to)
+  if (receivers > maxReceivers) return refusal('to.users', `${receivers} receivers`, `at most ${maxReceivers} (GATEPOST_MAX_RECEIVERS)`)
+  const maxTtlSeconds = Math.floor(maxTtlMs / 1000)
+  if (ttlSeconds !== undefined && ttlSeconds > maxTtlSeconds) return refusal('ttl', ttlSeconds, `whole seconds, 1 to ${maxTtlSeconds} (GATEPOST_MAX_TTL)`)
+  return undefined
+}
+
+/** Each once; a group is one. */
+const receiversOfUser = (to: MessageDraft['to']): number => 'users' in to ? new Set(to.users).size : 1
 
 /** An entry's head begins with `{`: this tells a volatile one apart. */
 const volatileMark = 0x76 // 'v'

@@ -12,7 +12,7 @@ import { serveProbes } from '../../shared/http/probes.js'
 import type { Log } from '../../shared/log.js'
 import { createMetrics, type Metrics } from '../../shared/metrics.js'
 import type { NodeId, StreamId } from '../../shared/names.js'
-import type { AuthSettings } from '../../shared/settings/settings.js'
+import type { AuthSettings, UserLimits } from '../../shared/settings/settings.js'
 import { storeCheck, type Store } from '../../shared/store/store.js'
 import { createValidator } from '../../shared/validate.js'
 import type { Bus } from '../dispatch/bus.js'
@@ -29,6 +29,7 @@ import { createPlacement, type Placement } from './placement.js'
 import { serveMessages } from './routes/messages.js'
 import type { AppendRules } from './stream/appender.js'
 import { handOverKind, type HandedEntries } from './stream/hand-over.js'
+import { budgetKind, type BudgetRequest } from './user-budget.js'
 
 export interface NodeOptions {
   readonly settings: {
@@ -45,7 +46,8 @@ export interface NodeOptions {
     readonly auth: AuthSettings
     readonly retentionMs: number
     readonly drainMs: number
-    readonly rateUserPerMinute?: number | undefined
+    /** What is not given: no rate, and the defaults of the settings. */
+    readonly userLimits?: Partial<UserLimits> | undefined
     readonly version: string
   }
   readonly store: Store
@@ -155,7 +157,7 @@ export async function startNode ({ settings, store, bus, natsPrefix, log: parent
   })
   made.dispatch = dispatch
   const core = createNodeCore({
-    nodeId: id, store, dispatch, clock, log, secret: settings.secret, acceptSecrets: settings.acceptSecrets, auth: settings.auth, retentionMs: settings.retentionMs, rateUserPerMinute: settings.rateUserPerMinute, isDraining, eventLoopLagMs: () => metrics.eventLoopLagMs, observeAppend: createAppendObserver(metrics), ownerOf: stream => made.placement?.ownerOf(stream), beforeStoring: nodeLog.beforeStoring, rules
+    nodeId: id, store, dispatch, clock, log, secret: settings.secret, acceptSecrets: settings.acceptSecrets, auth: settings.auth, retentionMs: settings.retentionMs, userLimits: { perMinute: undefined, maxReceivers: 50, maxTtlMs: settings.retentionMs, maxSockets: 50, ...settings.userLimits }, isDraining, eventLoopLagMs: () => metrics.eventLoopLagMs, observeAppend: createAppendObserver(metrics), ownerOf: stream => made.placement?.ownerOf(stream), beforeStoring: nodeLog.beforeStoring, rules
   })
   made.core = core
   const { users, hub, look, persist } = core
@@ -166,6 +168,7 @@ export async function startNode ({ settings, store, bus, natsPrefix, log: parent
   const { handOver } = core
   // From a node of the same cluster and the same package: the shape is believed.
   dispatch.answer(handOverKind, async body => await handOver.serve(body as HandedEntries))
+  dispatch.answer(budgetKind, async body => core.budget.serve(body as BudgetRequest))
   const validateLookAt = createValidator(Type.Object({ streams: Type.Array(Type.String()) }))
   dispatch.answer('look-at', async body => { await lookout.lookAt(validateLookAt(body).streams as StreamId[]); return {} })
   const sockets = createSocketServer({ core, httpServer: app.server, origins, log })

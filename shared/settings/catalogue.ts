@@ -1,6 +1,7 @@
 /** Every setting that the environment may hold, and the settings and flags that each command takes. */
 import { accessSync, constants } from 'node:fs'
 import { Type } from 'typebox'
+import { maxReceivers } from '../contract/message.js'
 import { logLevels } from '../log.js'
 import { isName, isUserName, nameTakes, userNameTakes } from '../names.js'
 import { isHost, isOrigin, isUrl } from './addresses.js'
@@ -106,9 +107,26 @@ const GATEPOST_RETENTION = duration({
 const GATEPOST_DRAIN = decimalNumber({
   description: 'How long a drain takes: its sockets are handed over evenly within it.', valueName: 'SECONDS', unit: 'seconds', minimum: 0, maximum: 3600, default: 10
 })
-const rate = { valueName: 'NUMBER', unit: 'messages a minute', minimum: 1, maximum: 1_000_000_000, defaultText: 'none' }
-const GATEPOST_RATE_USER = Type.Optional(wholeNumber({ ...rate, description: 'What each user may send; above it, 429 GP_RATE_LIMIT.' }))
-const GATEPOST_RATE_PRODUCER = Type.Optional(wholeNumber({ ...rate, description: 'What each producer may send; above it, 429 GP_RATE_LIMIT.' }))
+const GATEPOST_MAX_RECEIVERS = wholeNumber({
+  description: 'How many receivers one message of a user may name; a producer\'s may name 1,000.', valueName: 'NUMBER', unit: 'receivers', minimum: 1, maximum: maxReceivers, default: 50
+})
+const GATEPOST_MAX_TTL = Type.Optional(duration({
+  description: 'The longest `ttl` that a user may choose; a producer may choose ten years.', valueName: 'DURATION', minimum: 1000, maximum: maxDurationMs, defaultText: 'GATEPOST_RETENTION'
+}))
+const rate = { valueName: 'NUMBER', maximum: 1_000_000_000 }
+const GATEPOST_RATE_USER = wholeNumber({
+  ...rate,
+  description: 'What each user may cause over all nodes: receivers of messages, marks, lists and what else docs/protocol.md prices; above it, 429 GP_RATE_LIMIT. 0 = no limit.',
+  unit: 'receivers, marks and lists a minute',
+  minimum: 0,
+  default: 600
+})
+const GATEPOST_RATE_PRODUCER = Type.Optional(wholeNumber({ ...rate, description: 'What each producer may send; above it, 429 GP_RATE_LIMIT.', unit: 'messages a minute', minimum: 1, defaultText: 'none' }))
+const GATEPOST_SOCKETS_PER_USER = wholeNumber({
+  description: 'How many sockets of one user a node keeps open; a further one is refused with GP_RATE_LIMIT.', valueName: 'NUMBER', unit: 'sockets', minimum: 1, maximum: 100_000, default: 50
+})
+/** What one user may do to a node. */
+const userLimits = { GATEPOST_MAX_RECEIVERS, GATEPOST_MAX_TTL, GATEPOST_RATE_USER, GATEPOST_SOCKETS_PER_USER }
 const GATEPOST_LOG_LEVEL = oneOf(logLevels, {
   description: 'The least that is logged: JSON lines on stdout, pretty on a terminal.', valueName: 'LEVEL', default: 'info'
 })
@@ -133,7 +151,7 @@ export const upSchema = Type.Object({
   GATEPOST_DEMO: upDemo,
   GATEPOST_RETENTION,
   GATEPOST_DRAIN,
-  GATEPOST_RATE_USER,
+  ...userLimits,
   GATEPOST_RATE_PRODUCER,
   GATEPOST_LOG_LEVEL
 })
@@ -173,7 +191,7 @@ export const nodeSchema = Type.Object({
   GATEPOST_DEMO,
   GATEPOST_RETENTION,
   GATEPOST_DRAIN,
-  GATEPOST_RATE_USER,
+  ...userLimits,
   GATEPOST_LOG_LEVEL
 })
 
@@ -230,7 +248,7 @@ export const doctorSchema = Type.Object({
   GATEPOST_DEMO: upDemo,
   GATEPOST_RETENTION,
   GATEPOST_DRAIN,
-  GATEPOST_RATE_USER,
+  ...userLimits,
   GATEPOST_RATE_PRODUCER,
   GATEPOST_LOG_LEVEL
 })

@@ -9,7 +9,7 @@ import { isLoopback } from './addresses.js'
 import { gotText, SettingsError, type Fault } from './fault.js'
 import { usablePublicKey } from './public-key.js'
 import { readSettings, type Reading } from './read.js'
-import { noRules, plainType, type AuthKey, type BenchSettings, type DoctorSettings, type GateSettings, type NodeSettings, type TokenRules, type TokenSettings, type UpSettings } from './settings.js'
+import { noRules, plainType, type AuthKey, type BenchSettings, type DoctorSettings, type GateSettings, type NodeSettings, type TokenRules, type TokenSettings, type UpSettings, type UserLimits } from './settings.js'
 import { infoOf } from './setting.js'
 import type { Surroundings } from './sources.js'
 
@@ -56,7 +56,7 @@ export const readNodeSettings: ReadCommand<NodeSettings> = (argv, surroundings) 
     isDemo: values.GATEPOST_DEMO,
     retentionMs: values.GATEPOST_RETENTION,
     drainMs: toMs(values.GATEPOST_DRAIN),
-    rateUserPerMinute: values.GATEPOST_RATE_USER,
+    userLimits: userLimitsOf(values),
     logLevel: values.GATEPOST_LOG_LEVEL
   })
 }
@@ -85,7 +85,7 @@ export const readUpSettings: ReadCommand<UpSettings> = (argv, surroundings) => {
     isDemo: isDemo(reading),
     retentionMs: values.GATEPOST_RETENTION,
     drainMs: toMs(values.GATEPOST_DRAIN),
-    rateUserPerMinute: values.GATEPOST_RATE_USER,
+    userLimits: userLimitsOf(values),
     rateProducerPerMinute: values.GATEPOST_RATE_PRODUCER,
     logLevel: values.GATEPOST_LOG_LEVEL
   })
@@ -186,6 +186,17 @@ function tokensOfBench ({ values, given }: Reading<typeof benchSchema>): Fault[]
 function wayOfBench ({ values, given }: Reading<typeof benchSchema>): Fault[] {
   if (values['--to'] !== 'all' || values['--via'] !== 'socket') return []
   return [{ setting: '--via', origin: given.get('--via')?.origin, got: '"socket" for messages to all', takes: 'rest or batch there: a user may not send to all' }]
+}
+
+interface UserLimitValues { GATEPOST_RATE_USER: number, GATEPOST_MAX_RECEIVERS: number, GATEPOST_MAX_TTL?: number, GATEPOST_RETENTION: number, GATEPOST_SOCKETS_PER_USER: number }
+
+function userLimitsOf (values: UserLimitValues): UserLimits {
+  return {
+    perMinute: values.GATEPOST_RATE_USER === 0 ? undefined : values.GATEPOST_RATE_USER,
+    maxReceivers: values.GATEPOST_MAX_RECEIVERS,
+    maxTtlMs: values.GATEPOST_MAX_TTL ?? values.GATEPOST_RETENTION,
+    maxSockets: values.GATEPOST_SOCKETS_PER_USER
+  }
 }
 
 interface KeyValues { GATEPOST_AUTH_SECRET?: string, GATEPOST_AUTH_PUBLIC_KEY?: string, GATEPOST_AUTH_JWKS_URL?: string }

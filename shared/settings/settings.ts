@@ -33,6 +33,18 @@ interface SecretSettings {
   readonly acceptSecrets: readonly string[]
 }
 
+/** What one user may do. */
+export interface UserLimits {
+  /** Receivers, marks and lists a minute, over all nodes; undefined: as many as come. */
+  readonly perMinute: number | undefined
+  /** Receivers of one message. */
+  readonly maxReceivers: number
+  /** The longest ttl. */
+  readonly maxTtlMs: number
+  /** Open sockets at one node. */
+  readonly maxSockets: number
+}
+
 interface ListenSettings {
   readonly host: string
   /** 0 = any free port. */
@@ -69,8 +81,7 @@ export interface NodeSettings extends Omit<ListenSettings, 'port'>, SecretSettin
   readonly isDemo: boolean
   readonly retentionMs: number
   readonly drainMs: number
-  /** Messages a minute for each user. */
-  readonly rateUserPerMinute: number | undefined
+  readonly userLimits: UserLimits
   readonly logLevel: LogLevel
 }
 
@@ -96,7 +107,7 @@ export interface UpSettings extends ListenSettings, Pick<SecretSettings, 'accept
   readonly isDemo: boolean
   readonly retentionMs: number
   readonly drainMs: number
-  readonly rateUserPerMinute: number | undefined
+  readonly userLimits: UserLimits
   readonly rateProducerPerMinute: number | undefined
   readonly logLevel: LogLevel
 }

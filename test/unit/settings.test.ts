@@ -51,7 +51,7 @@ t.test('settings - up needs nothing: the defaults of the contract', async t => {
     isDemo: true,
     retentionMs: 30 * 86_400_000,
     drainMs: 10_000,
-    rateUserPerMinute: undefined,
+    userLimits: { perMinute: 600, maxReceivers: 50, maxTtlMs: 30 * 86_400_000, maxSockets: 50 },
     rateProducerPerMinute: undefined,
     logLevel: 'info'
   })
@@ -99,8 +99,11 @@ t.test('settings - numbers are taken as they stand or not at all', async t => {
   t.equal(gate({ ...forGate, GATEPOST_DRAIN: '0.5' }).drainMs, 500)
   t.equal(node({ ...forNode, GATEPOST_NODE_WEIGHT: '0.5' }).nodeWeight, 0.5)
   t.match(faults(() => node({ ...forNode, GATEPOST_NODE_WEIGHT: '0' })), [/^GATEPOST_NODE_WEIGHT: got "0"/])
-  t.equal(node({ ...forNode, GATEPOST_RATE_USER: '60' }).rateUserPerMinute, 60)
-  t.match(faults(() => node({ ...forNode, GATEPOST_RATE_USER: '0' })), [/^GATEPOST_RATE_USER: got "0"/])
+  t.same(node(forNode).userLimits, { perMinute: 600, maxReceivers: 50, maxTtlMs: 30 * 86_400_000, maxSockets: 50 })
+  t.same(node({ ...forNode, GATEPOST_RATE_USER: '0', GATEPOST_MAX_RECEIVERS: '7', GATEPOST_RETENTION: '2d', GATEPOST_SOCKETS_PER_USER: '3' }).userLimits, { perMinute: undefined, maxReceivers: 7, maxTtlMs: 2 * 86_400_000, maxSockets: 3 })
+  t.equal(node({ ...forNode, GATEPOST_RETENTION: '2d', GATEPOST_MAX_TTL: '9d' }).userLimits.maxTtlMs, 9 * 86_400_000)
+  t.match(faults(() => node({ ...forNode, GATEPOST_RATE_USER: '-1' })), [/^GATEPOST_RATE_USER: got "-1"/])
+  t.match(faults(() => node({ ...forNode, GATEPOST_MAX_RECEIVERS: '1001' })), [/^GATEPOST_MAX_RECEIVERS: got "1001"/])
 })
 
 t.test('settings - durations have a unit', async t => {

@@ -14,6 +14,7 @@ import type { Origins } from '../../../shared/http/origins.js'
 import { createValidator, Name } from '../../../shared/validate.js'
 import type { Outgoing } from '../mail/post.js'
 import { answerPosted, type NodeCore } from '../node-core.js'
+import { priceOfMany } from '../user-budget.js'
 import { createInlets } from './connection-guard.js'
 import { EventQueue, type EventRules } from './event-queue.js'
 import { maxEventBytes, openEngine } from './open-engine.js'
@@ -105,6 +106,8 @@ export function createSocketServer ({ core, httpServer, origins, log }: SocketSe
     }
     socket.conn.once('close', end)
     try {
+      await core.budget.charge(session.user, 'reading')
+      requirePlace(session)
       const unreadJson = await load(session, ticket)
       core.topics.add(session, wanted)
       opening.set(socket, { session, unreadJson })
@@ -117,6 +120,14 @@ export function createSocketServer ({ core, httpServer, origins, log }: SocketSe
       end()
       throw error
     }
+  }
+
+  /** In the turn in which the session takes it: of many that come at once no more than there are places. */
+  function requirePlace ({ state, user }: Session): void {
+    if (state === 'closed') throw new GatepostError('GP_OVERLOADED', 'connect: who asked has gone')
+    const { maxSockets } = core.userLimits
+    if (core.users.sessionsOf(user).length < maxSockets) return
+    throw new GatepostError('GP_RATE_LIMIT', `sockets: got one more than ${maxSockets} of this user; takes that many at a node (GATEPOST_SOCKETS_PER_USER)`, { retryAfterSeconds: 5 })
   }
 
   async function load (session: Session, ticket: Ticket): Promise<string> {
@@ -148,6 +159,7 @@ export function createSocketServer ({ core, httpServer, origins, log }: SocketSe
   const works: Readonly<Record<string, (session: Session, payload: unknown) => Promise<unknown>>> = {
     sync: async (session, payload) => {
       const { cursors, limit } = validateSync(payload)
+      await core.budget.charge(session.user, 'reading')
       const before = session.state
       const answer = await session.sync(checkCursors(cursors, 'cursors') ?? {}, limit ?? 200)
       if (before === 'behind' && session.state === 'live') core.users.told(session.user, undefined)
@@ -156,23 +168,28 @@ export function createSocketServer ({ core, httpServer, origins, log }: SocketSe
     read: async ({ user }, payload) => {
       const { ids, upTo } = validateRead(payload === undefined ? {} : payload)
       if (ids !== undefined && upTo !== undefined) throw refusal('ids, upTo', 'both', 'one of them')
+      await core.budget.charge(user, 'work', priceOfMany(ids?.length ?? 1))
       if (ids !== undefined) await core.marks.read(user, ids)
       else await core.marks.readTo(user, checkCursors(upTo, 'upTo'), undefined)
       return await core.unread.of(user)
     },
     subscribe: async (session, payload) => {
       const { topics } = validateSubscribe(payload)
+      await core.budget.charge(session.user, 'reading', priceOfMany(topics.length))
       const added = new Set([...session.topics, ...topics])
       if (added.size > maxTopics) throw refusal('topics', `${added.size} in all`, `at most ${maxTopics} for a socket`)
       core.topics.add(session, topics)
       return { topics: [...session.topics] }
     },
     unsubscribe: async (session, payload) => {
-      core.topics.remove(session, validateSubscribe(payload).topics)
+      const { topics } = validateSubscribe(payload)
+      await core.budget.charge(session.user, 'reading', priceOfMany(topics.length))
+      core.topics.remove(session, topics)
       return { topics: [...session.topics] }
     },
     refresh: async (session, payload) => {
       const { token } = validateRefresh(payload)
+      await core.budget.charge(session.user, 'reading')
       const identity = await core.verifyToken(token)
       if (!identity.scopes.has('user')) throw new GatepostError('GP_SCOPE', 'token: takes one of scope user')
       if (identity.sub !== session.user) throw new GatepostError('GP_TOKEN_INVALID', 'token: made for another user')

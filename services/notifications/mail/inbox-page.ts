@@ -26,6 +26,8 @@ export interface PageQuery {
   readonly with: string | undefined
   /** Told the length of each message that the page has; may throw, which ends the page. */
   readonly count?: ((chars: number) => void) | undefined
+  /** Told how many entries were looked at. */
+  readonly looked?: ((entries: number) => void) | undefined
 }
 
 /** A place in the merge: by seq, ties by stream. */
@@ -84,7 +86,7 @@ export function createInboxPages ({ store, heads, views, now, maxLooked = defaul
       let looked = 0
       while (wires.length < query.limit && looked < maxLooked) {
         const source = newest(sources)
-        if (source === undefined) return answer(wires, undefined)
+        if (source === undefined) break
         const doc = source.docs.shift()
         if (doc === undefined) { await readOn(source); continue }
         looked++
@@ -95,6 +97,7 @@ export function createInboxPages ({ store, heads, views, now, maxLooked = defaul
           wires.push(wire)
         }
       }
+      query.looked?.(looked)
       return answer(wires, newest(sources) === undefined ? undefined : last)
     }
   }

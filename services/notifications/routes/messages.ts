@@ -12,6 +12,7 @@ import { createValidator, Name, UserName } from '../../../shared/validate.js'
 import { decodePosition } from '../mail/inbox-page.js'
 import { answerPosted, type NodeCore } from '../node-core.js'
 import { createAnswerBudget } from './answer-budget.js'
+import { entriesPerPrice, type Purpose } from '../user-budget.js'
 import { MessageEntry, Page, PostedAnswer, UnreadAnswer, VolatileAnswer } from './schemas.js'
 
 const strict = { additionalProperties: false } as const
@@ -37,7 +38,7 @@ const ReadTo = Type.Object({
 }, { ...strict, description: '{upTo?, category?}' })
 
 const validateKey = createValidator(IdempotencyKey)
-const perUser = ['GP_TOKEN_MISSING', 'GP_TOKEN_REVOKED', 'GP_TICKET_EXPIRED', 'GP_TICKET_WRONG_NODE', 'GP_STORE_UNAVAILABLE', 'GP_OVERLOADED'] as const
+const perUser = ['GP_TOKEN_MISSING', 'GP_TOKEN_REVOKED', 'GP_TICKET_EXPIRED', 'GP_TICKET_WRONG_NODE', 'GP_RATE_LIMIT', 'GP_STORE_UNAVAILABLE', 'GP_OVERLOADED'] as const
 
 export function serveMessages (app: App, core: () => NodeCore): void {
   app.decorateRequest('user', '' as UserId)
@@ -49,7 +50,15 @@ export function serveMessages (app: App, core: () => NodeCore): void {
     if (joining === undefined) done()
     else joining.then(() => { done() }, done)
   }
-  const budget = createAnswerBudget()
+  /** After the request was found right: what is refused for its form is not counted. */
+  const priced = (purpose: Purpose) => (request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void): void => {
+    const charging = core().budget.charge(request.user, purpose)
+    if (charging === undefined) done()
+    else charging.then(() => { done() }, done)
+  }
+  const works = { onRequest: authenticate, preHandler: priced('work') }
+  const reads = { onRequest: authenticate, preHandler: priced('reading') }
+  const answers = createAnswerBudget()
   const asJson = (reply: FastifyReply, text: string): FastifyReply => reply.header('content-type', json).send(text)
   const common = { tags: ['messages'], security: needsBearer }
 
@@ -62,7 +71,7 @@ export function serveMessages (app: App, core: () => NodeCore): void {
       summary: 'Sends mail to users or to a group of one\'s own',
       headers: Type.Object({ 'idempotency-key': Type.Optional(IdempotencyKey) }),
       body: Message,
-      response: { 201: PostedAnswer, 200: PostedAnswer, 202: VolatileAnswer, ...refusals(...perUser, 'GP_SCOPE', 'GP_NOT_MEMBER', 'GP_IDEMPOTENCY_CONFLICT', 'GP_TOO_LARGE', 'GP_RATE_LIMIT', 'GP_DISPATCH_UNAVAILABLE') }
+      response: { 201: PostedAnswer, 200: PostedAnswer, 202: VolatileAnswer, ...refusals(...perUser, 'GP_SCOPE', 'GP_NOT_MEMBER', 'GP_IDEMPOTENCY_CONFLICT', 'GP_TOO_LARGE', 'GP_DISPATCH_UNAVAILABLE') }
     }
   }, (request, reply) => {
     const key = request.headers['idempotency-key']
@@ -74,8 +83,8 @@ export function serveMessages (app: App, core: () => NodeCore): void {
   })
 
   app.get('/messages', {
-    onRequest: authenticate,
-    schema: { ...common, summary: 'Newest first, over all that the user may see', querystring: PageParameters, response: { 200: Page, ...refusals(...perUser, 'GP_RATE_LIMIT') } }
+    ...reads,
+    schema: { ...common, summary: 'Newest first, over all that the user may see', querystring: PageParameters, response: { 200: Page, ...refusals(...perUser) } }
   }, async (request, reply) => {
     const { limit, before, box, unread, category, with: other } = request.query
     return asJson(reply, await core().pages.page(request.user, {
@@ -85,17 +94,18 @@ export function serveMessages (app: App, core: () => NodeCore): void {
       onlyUnread: unread === 'true',
       category,
       with: other,
-      count: budget.hold(request.user, reply.raw)
+      count: answers.hold(request.user, reply.raw),
+      looked: entries => { core().budget.add(request.user, 'reading', Math.floor(entries / entriesPerPrice)) }
     }))
   })
 
   app.get('/messages/unread', {
-    onRequest: authenticate,
+    ...reads,
     schema: { ...common, summary: 'Unread messages, exact, in all and by category', response: { 200: UnreadAnswer, ...refusals(...perUser) } }
   }, async (request, reply) => asJson(reply, JSON.stringify(await core().unread.of(request.user))))
 
   app.post('/messages/read', {
-    onRequest: authenticate,
+    ...works,
     // No body at all is everything, as `{}` is.
     preValidation: async request => { if (request.body === undefined) request.body = {} },
     schema: { ...common, summary: 'Marks everything read up to now, or up to these seqs, or in one category', body: ReadTo, response: { 200: UnreadAnswer, ...refusals(...perUser) } }
@@ -106,12 +116,12 @@ export function serveMessages (app: App, core: () => NodeCore): void {
   })
 
   app.get('/messages/:id', {
-    onRequest: authenticate,
+    ...reads,
     schema: { ...common, summary: 'One message', params: Id, response: { 200: MessageEntry, ...refusals(...perUser, 'GP_NOT_FOUND') } }
   }, async (request, reply) => asJson(reply, await core().marks.show(request.user, request.params.id)))
 
   app.patch('/messages/:id', {
-    onRequest: authenticate,
+    ...works,
     schema: { ...common, summary: 'Marks one message read or unread, archived or not', params: Id, body: Marks, response: { 200: MessageEntry, ...refusals(...perUser, 'GP_NOT_FOUND') } }
   }, async (request, reply) => {
     const { read, archived } = request.body
@@ -120,7 +130,7 @@ export function serveMessages (app: App, core: () => NodeCore): void {
   })
 
   app.delete('/messages/:id', {
-    onRequest: authenticate,
+    ...works,
     schema: { ...common, summary: 'Removes one message for this user', params: Id, response: { 204: Type.Null(), ...refusals(...perUser, 'GP_NOT_FOUND') } }
   }, async (request, reply) => {
     await core().marks.remove(request.user, request.params.id)
@@ -128,7 +138,7 @@ export function serveMessages (app: App, core: () => NodeCore): void {
   })
 
   app.post('/messages/:id/recall', {
-    onRequest: authenticate,
+    ...works,
     schema: { ...common, summary: 'Takes one\'s own message back, within 2 minutes', params: Id, response: { 200: MessageEntry, ...refusals(...perUser, 'GP_NOT_FOUND', 'GP_NOT_SENDER', 'GP_RECALL_EXPIRED') } }
   }, async (request, reply) => asJson(reply, await core().recall.byUser(request.user, request.params.id)))
 }

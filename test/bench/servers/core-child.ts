@@ -74,7 +74,7 @@ serveParent({
     })
     dispatch.onArrival(() => { arrived++; return false }, () => {})
     core = createNodeCore({
-      nodeId: nodeId as NodeId, store, dispatch, clock, log, secret, auth: { kind: 'secret', secret }, retentionMs: 30 * 86_400_000, rateUserPerMinute: undefined,
+      nodeId: nodeId as NodeId, store, dispatch, clock, log, secret, auth: { kind: 'secret', secret }, retentionMs: 30 * 86_400_000, userLimits: { perMinute: undefined, maxReceivers: 50, maxTtlMs: 30 * 86_400_000, maxSockets: 50 },
       isDraining: () => false, eventLoopLagMs: () => 0, ownerOf: () => undefined, beforeStoring: () => undefined
     })
     createSocketServer({ core, origins: createOrigins(['*']), httpServer, log })
