@@ -33,6 +33,7 @@ import { createUnreadCounter, type UnreadCounter } from './state/unread.js'
 import { createUserViews, type UserViews } from './state/user-views.js'
 import { createAppender, type Appender, type AppendRules } from './stream/appender.js'
 import { decodeEntry, encodeEntry } from './stream/entry.js'
+import { createMessageFinder } from './stream/find-messages.js'
 import { createHandOver, type HandOver } from './stream/hand-over.js'
 import { createHeads, type Heads } from './stream/heads.js'
 import { createUserBudget, type UserBudget } from './user-budget.js'
@@ -196,9 +197,10 @@ export function createNodeCore (options: NodeCoreOptions): NodeCore {
     }
   })
 
-  const marks = createMarks({ store, clock, heads, views, append, retentionMs })
+  const finder = createMessageFinder({ store })
+  const marks = createMarks({ finder, clock, heads, views, append, retentionMs })
   const groups = createGroups({ store, clock, heads, views, append, retentionMs, way: (auth.rules ?? noRules).groups })
-  const recall = createRecall({ store, clock, views, append, retentionMs })
+  const recall = createRecall({ store, finder, clock, views, append, retentionMs })
   const pages = createInboxPages({ store, heads, views, now })
   const readTicket = createTicketVerifier({ secret, acceptSecrets, nodeId, now })
   const revocations = createNodeRevocations({

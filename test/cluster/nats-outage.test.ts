@@ -23,7 +23,7 @@ const timeOf = (line: string): string => /"time":"([^"]+)"/.exec(line)?.[1] ?? '
 interface Sent { readonly streams: readonly string[], readonly id: string, readonly atMs: number, readonly tookMs: number, readonly by: string }
 
 t.test('NATS away - frozen, then killed, under load: 201 all along, everything everywhere within 3 s of its return', { skip: missing }, async t => {
-  const site = await startCluster(t)
+  const site = await startCluster(t, { settings: { GATEPOST_RATE_USER: '0' } })
   const users = Array.from({ length: 24 }, (_, i) => `user ${i}`)
   const groups = ['red', 'green', 'blue']
   const producer = producerOf(site)

@@ -78,7 +78,7 @@ async function writeAll (t: Test, site: Cluster, stream: string, readers: readon
 }
 
 t.test('one stream - fifty writers on three nodes: one unbroken chain, polled without a hole', { skip: missing }, async t => {
-  const site = await startCluster(t)
+  const site = await startCluster(t, { settings: { GATEPOST_RATE_USER: '0' } })
   const producer = producerOf(site)
   const users = Array.from({ length: writerCount }, (_, i) => `writer ${i}`)
   await Promise.all([...users, 'reader'].map(async user => { await producer.join('busy', user) }))

@@ -13,7 +13,7 @@ t.setTimeout(60_000 + steps * 100)
 const random = (below: number): number => { state = (state * 1_103_515_245 + 12_345) % 2_147_483_648; return Math.floor(state / 65_536) % below }
 const pick = <T>(list: readonly T[]): T => list[random(list.length)] as T
 
-const site = await startDeployment(t)
+const site = await startDeployment(t, { settings: { GATEPOST_RATE_USER: '0' } })
 let producer = producerOf(site)
 const users = ['ada', 'grace', 'linus']
 const groups = ['red', 'blue']

@@ -3,7 +3,7 @@ import { startDeployment } from '../helpers/deployment.js'
 import { assignBoth, checkChain, openSocket, producerOf, type RawSocket, type Session } from '../helpers/raw-client.js'
 import { until } from '../helpers/until.js'
 
-const site = await startDeployment(t)
+const site = await startDeployment(t, { settings: { GATEPOST_RATE_USER: '0' } })
 const producer = producerOf(site)
 const users = Array.from({ length: 50 }, (_, i) => `user ${i}`)
 const groups = ['red', 'green', 'blue', 'big.group', '>']

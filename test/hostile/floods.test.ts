@@ -19,7 +19,7 @@ const clientsAtOnce = isLong ? 10_000 : 1000
 t.setTimeout(isLong ? 600_000 : 240_000)
 
 // One node: the bystander is on the one that is flooded.
-const site = await startEmbedded(t, { nodes: 1 })
+const site = await startEmbedded(t, { nodes: 1, settings: { GATEPOST_RATE_USER: '0', GATEPOST_SOCKETS_PER_USER: '100000' } })
 const producer = producerOf(site)
 const bystanderSession = await assign(site, 'bystander')
 const { url } = bystanderSession.node

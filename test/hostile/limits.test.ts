@@ -3,7 +3,7 @@ import t from 'tap'
 import { startDeployment } from '../helpers/deployment.js'
 import { assign, openSocket, refusedAck, refusedSocket } from '../helpers/raw-client.js'
 
-const site = await startDeployment(t)
+const site = await startDeployment(t, { settings: { GATEPOST_RATE_USER: '0' } })
 const names = (count: number, from = 0): string[] => Array.from({ length: count }, (_, i) => `topic-${from + i}`)
 const cursorsOf = (count: number): Record<string, number> => Object.fromEntries(Array.from({ length: count }, (_, i) => [`g:group-${i}`, i]))
 

@@ -47,7 +47,7 @@ export async function startHostileSite (t: Test, kind: StoreKind): Promise<Hosti
     settings['GATEPOST_MONGODB_URL'] = server.url
     countStored = async () => await countMongodb(server.url)
   }
-  const site = await startEmbedded(t, { settings })
+  const site = await startEmbedded(t, { settings: { GATEPOST_RATE_USER: '0', ...settings } })
   const producer = producerOf(site)
   const ids: string[] = []
   for (const victim of victims) {

@@ -53,7 +53,7 @@ t.test('budget - refused elsewhere: says when, and does not ask for each', async
 
 t.test('budget - many at once at another node take no more than there is, and lose nothing', async t => {
   const { budgets, asked } = nodes(60)
-  const answers = await Promise.allSettled(Array.from({ length: 100 }, () => budgets['b']!.charge(ann, 'work')))
+  const answers = await Promise.allSettled(Array.from({ length: 100 }, async () => { await budgets['b']!.charge(ann, 'work') }))
   t.equal(answers.filter(({ status }) => status === 'fulfilled').length, 60)
   t.ok(asked() <= 25, 'in portions', { asked: asked() })
 })

@@ -4,14 +4,15 @@
  */
 import { createMessageId, type Clock } from '../../../shared/clock.js'
 import { parseStream, type StreamId, type UserId } from '../../../shared/names.js'
-import type { EntryDoc, Store } from '../../../shared/store/store.js'
+import type { EntryDoc } from '../../../shared/store/store.js'
 import type { StoredChange } from '../stream/change.js'
 import type { EntryDraft } from '../stream/entry.js'
+import type { MessageFinder } from '../stream/find-messages.js'
 import type { Heads } from '../stream/heads.js'
 import { flagsOf } from '../state/user-state.js'
 import { afterIn, visibleStreams } from '../state/unread.js'
 import type { UserViews } from '../state/user-views.js'
-import { changedMessage, requireVisible, shownTo, type Found } from './find.js'
+import { changedMessage, findAllVisible, notFound, requireVisible, shownTo, type Found } from './find.js'
 import { refusal } from '../../../shared/errors.js'
 
 export interface Marks {
@@ -27,7 +28,7 @@ export interface Marks {
 }
 
 export interface MarksOptions {
-  readonly store: Store
+  readonly finder: MessageFinder
   readonly clock: Clock
   readonly heads: Heads
   readonly views: UserViews
@@ -40,8 +41,8 @@ export function changeDraft (clock: Clock, retentionMs: number, change: StoredCh
   return { kind: 'change', id: createMessageId(clock.tick(), undefined), expiresAt: clock.latest() + retentionMs, text: JSON.stringify(change) }
 }
 
-export function createMarks ({ store, clock, heads, views, append, retentionMs }: MarksOptions): Marks {
-  const sources = { store, now: clock.now }
+export function createMarks ({ finder, clock, heads, views, append, retentionMs }: MarksOptions): Marks {
+  const sources = { finder, now: clock.now }
 
   async function record (user: UserId, change: StoredChange): Promise<void> {
     const view = await views.fresh(user)
@@ -74,8 +75,10 @@ export function createMarks ({ store, clock, heads, views, append, retentionMs }
     },
     read: async (user, ids) => {
       const view = await views.fresh(user)
-      const found = await Promise.all([...new Set(ids)].map(id => requireVisible(sources, view, id)))
-      const unread = found.filter(one => needs(view, one, { read: true }))
+      const wanted = [...new Set(ids)]
+      const found = await findAllVisible(sources, view, wanted)
+      if (found.size < wanted.length) throw notFound()
+      const unread = [...found.values()].filter(one => needs(view, one, { read: true }))
       if (unread.length > 0) await record(user, { type: 'mark', messages: unread.map(changedMessage), read: true })
     },
     readTo: async (user, upTo, category) => {

@@ -10,9 +10,9 @@ import type { EntryDoc, MessageDoc, Store } from '../../../shared/store/store.js
 import type { RecallChange } from '../stream/change.js'
 import { messageContent, type EntryDraft } from '../stream/entry.js'
 import { erase } from '../stream/erase.js'
-import { findMessage } from '../stream/read.js'
+import type { MessageFinder } from '../stream/find-messages.js'
 import type { UserViews } from '../state/user-views.js'
-import { changedMessage, findVisible, shownTo } from './find.js'
+import { changedMessage, findVisible, notFound, shownTo } from './find.js'
 import { changeDraft } from './marks.js'
 import { receiversOf, type Sender } from './post.js'
 
@@ -27,13 +27,14 @@ export interface Recall {
 
 export interface RecallOptions {
   readonly store: Store
+  readonly finder: MessageFinder
   readonly clock: Clock
   readonly views: UserViews
   readonly append: (stream: StreamId, draft: EntryDraft) => Promise<{ doc: EntryDoc }>
   readonly retentionMs: number
 }
 
-export function createRecall ({ store, clock, views, append, retentionMs }: RecallOptions): Recall {
+export function createRecall ({ store, finder, clock, views, append, retentionMs }: RecallOptions): Recall {
   async function recallIn (stream: StreamId, doc: MessageDoc): Promise<void> {
     if (doc.recalled > 0) return
     const change: RecallChange = { type: 'recall', message: changedMessage({ stream, doc }), sender: doc.sender }
@@ -43,7 +44,7 @@ export function createRecall ({ store, clock, views, append, retentionMs }: Reca
 
   /** Every receiver's copy that is still there. Throws GP_NOT_SENDER. */
   async function copiesIn (streams: readonly StreamId[], sender: Sender, id: string): Promise<Array<{ stream: StreamId, doc: MessageDoc }>> {
-    const docs = await Promise.all(streams.map(async stream => ({ stream, doc: await findMessage(store, stream, id) })))
+    const docs = await Promise.all(streams.map(async stream => ({ stream, doc: (await finder.find(stream, [id])).get(id) })))
     const own = docs.filter((found): found is { stream: StreamId, doc: MessageDoc } => found.doc?.sender === sender)
     if (own.length === 0 && docs.some(({ doc }) => doc !== undefined)) throw new GatepostError('GP_NOT_SENDER', 'id: another one sent it')
     return own
@@ -52,8 +53,8 @@ export function createRecall ({ store, clock, views, append, retentionMs }: Reca
   return {
     byUser: async (user, id) => {
       const view = await views.fresh(user)
-      const found = await findVisible({ store, now: clock.now }, view, id)
-      if (found === undefined) throw new GatepostError('GP_NOT_FOUND', 'id: no message of this user has it')
+      const found = await findVisible({ finder, now: clock.now }, view, id)
+      if (found === undefined) throw notFound()
       const { stream, doc } = found
       if (doc.sender !== view.stream) throw new GatepostError('GP_NOT_SENDER', 'id: another one sent it')
       if (doc.recalled === 0) {

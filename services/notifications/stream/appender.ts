@@ -46,7 +46,7 @@ export interface AppendRules {
   readonly keepMs: number
   /** Ids are kept in memory for so long, to recognise a retry without reading. */
   readonly recentMs: number
-  /** An entry that lands later than this after its id's time gets a locator. */
+  /** An entry that lands later than this after its id's time gets a locator; so does one behind more others than `RecentIds` keeps. */
   readonly locateWithinMs: number
   /** How long an append is tried before it is refused. */
   readonly giveUpMs: number
@@ -303,7 +303,9 @@ export function createAppender (options: AppenderOptions): Appender {
   }
 
   async function storePlaced (group: readonly Batch[]): Promise<void> {
-    const late = group.flatMap(({ placed, docs }) => docs.filter(({ seq }, at) => seq > placed[at]!.time + landsWithin))
+    // Those that find-messages.ts would not come upon: later than it looks, or behind more others than are known by heart.
+    const late = group.flatMap(({ chain: { recent }, placed, docs }) =>
+      docs.filter(({ seq }, at) => seq > placed[at]!.time + landsWithin || recent.from > placed[at]!.time))
     if (late.length > 0) await writeLocators(late)
     const outcomes = await store.insertChains('entries', group.map(({ docs }) => docs))
     for (let i = 0; i < group.length; i++) {

@@ -15,6 +15,7 @@ import { flagsOf } from '../../../services/notifications/state/user-state.js'
 import { createUserViews } from '../../../services/notifications/state/user-views.js'
 import { parseChange } from '../../../services/notifications/stream/change.js'
 import { erase } from '../../../services/notifications/stream/erase.js'
+import { createMessageFinder } from '../../../services/notifications/stream/find-messages.js'
 import { createHeads } from '../../../services/notifications/stream/heads.js'
 import { annStream, dayMs, draftChange, draftMessage, plainAppender } from '../../helpers/entry-drafts.js'
 import { createMemoryStore, type MemoryStore } from '../../helpers/memory-store.js'
@@ -147,7 +148,7 @@ async function run (steps: readonly Step[], seed: number): Promise<void> {
       arrive(stream, doc)
       return { doc }
     }
-    const options = { store, clock, heads, views, append, retentionMs: 30 * dayMs, way: 'add' as const }
+    const options = { store, finder: createMessageFinder({ store }), clock, heads, views, append, retentionMs: 30 * dayMs, way: 'add' as const }
     return Object.assign(memory, { views, unread, heads, marks: createMarks(options), groups: createGroups(options) })
   }
   const nodes = [startOne(), startOne()]

@@ -5,7 +5,7 @@ import { createSilentLog } from '../../../shared/log.js'
 import { userStream } from '../../../shared/names.js'
 import { placeOfEntry, type EntryDoc } from '../../../shared/store/store.js'
 import { appendRules, createAppender } from '../../../services/notifications/stream/appender.js'
-import { findMessage } from '../../../services/notifications/stream/read.js'
+import { createMessageFinder } from '../../../services/notifications/stream/find-messages.js'
 import { annStream, dayMs, draftMessage, plainAppender } from '../../helpers/entry-drafts.js'
 import { createMemoryStore } from '../../helpers/memory-store.js'
 
@@ -85,9 +85,10 @@ t.test('appender - a retry after a minute is found by its id, where it landed la
   t.match(again, { isNew: false, doc: { key: doc.key, seq: doc.seq } })
   const { doc: landed } = await appender.append(annStream, late)
   t.ok(landed.seq > decodeTime(late.id.slice(0, 11)) + 60_000 * 4096)
-  t.equal((await findMessage(store, annStream, late.id))?.seq, landed.seq)
-  t.equal((await findMessage(store, annStream, draft.id))?.seq, doc.seq)
-  t.equal(await findMessage(store, userStream('bob'), draft.id), undefined)
+  const { find } = createMessageFinder({ store })
+  t.equal((await find(annStream, [late.id])).get(late.id)?.seq, landed.seq)
+  t.equal((await find(annStream, [draft.id])).get(draft.id)?.seq, doc.seq)
+  t.equal((await find(userStream('bob'), [draft.id])).size, 0)
   t.equal(placeOfEntry(landed.key).prev, store.all<EntryDoc>('entries').at(-2)?.seq)
 })
 
@@ -96,6 +97,7 @@ const skewsMs = [15_000, 2 * hourMs, 40 * dayMs, -15_000, -2 * hourMs, -40 * day
 t.test('appender - an id from a clock that is ahead or behind is stored, found by it, and stored once', async t => {
   for (const skewMs of skewsMs) {
     const store = createMemoryStore()
+    const { find } = createMessageFinder({ store })
     const [wrong, right] = [createClock(() => Date.now() + skewMs), createClock()]
     const draft = draftMessage(wrong)
     const { doc } = await plainAppender(store, right).append(annStream, draft)
@@ -104,8 +106,8 @@ t.test('appender - an id from a clock that is ahead or behind is stored, found b
     t.ok(after.seq > doc.seq)
     t.match(await plainAppender(store, right).append(annStream, draft), { isNew: false, doc: { key: doc.key } })
     t.match(await plainAppender(store, wrong).append(annStream, next), { isNew: false, doc: { key: after.key } })
-    t.equal((await findMessage(store, annStream, draft.id))?.seq, doc.seq, `${skewMs}`)
-    t.equal((await findMessage(store, annStream, next.id))?.seq, after.seq)
+    t.equal((await find(annStream, [draft.id])).get(draft.id)?.seq, doc.seq, `${skewMs}`)
+    t.equal((await find(annStream, [next.id])).get(next.id)?.seq, after.seq)
   }
 })
 
