@@ -11,7 +11,7 @@ import { version } from './version.js'
 
 export async function runGate (argv: readonly string[], terminal: Terminal): Promise<number> {
   const settings = readGateSettings(argv, terminal.surroundings)
-  const { host, port, origins, secret, acceptSecrets, auth, isDemo, natsUrl, natsCreds, natsPrefix, busUnsigned, rateProducerPerMinute, drainMs, logLevel } = settings
+  const { host, port, metricsPort, origins, secret, acceptSecrets, auth, isDemo, natsUrl, natsCreds, natsPrefix, busUnsigned, rateProducerPerMinute, drainMs, logLevel } = settings
   const log = createLog({ level: logLevel, secrets: secretsOf(settings) })
   return await runService({
     log,
@@ -24,7 +24,7 @@ export async function runGate (argv: readonly string[], terminal: Terminal): Pro
       const bus = createNatsBus({ url: natsUrl, name: 'gatepost gate', role: 'gate', log, ...defined({ creds: natsCreds }) })
       lifecycle.add({ name: 'bus', close: async () => { await bus.close() } })
       const gate = await startGate({
-        settings: { host, port, origins, secret, acceptSecrets, auth, isDemo, busUnsigned, version, ...defined({ rateProducerPerMinute }) },
+        settings: { host, port, metricsPort, origins, secret, acceptSecrets, auth, isDemo, busUnsigned, version, ...defined({ rateProducerPerMinute }) },
         bus,
         natsPrefix,
         log,

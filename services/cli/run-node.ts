@@ -39,7 +39,7 @@ export async function runNode (argv: readonly string[], terminal: Terminal): Pro
       })
       const node = port === undefined ? await startOnFreePort(host, firstNodePort, start) : await start(port)
       lifecycle.add({ name: 'node', drain: node.drain, close: node.close })
-      await untilReady(node.url)
+      await untilReady(node.probeUrl)
       return { url: node.url, node: node.id }
     }
   })

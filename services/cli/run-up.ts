@@ -72,7 +72,7 @@ async function startAll ({ settings, keys, log, lifecycle }: StartOptions): Prom
   const bus = openBus('gate', 'gate')
   const metrics = createMetrics({ processMetrics })
   const gate = await startGate({
-    settings: { host, port, origins, ...keys, isDemo, busUnsigned: settings.busUnsigned, version, ...defined({ rateProducerPerMinute: settings.rateProducerPerMinute }) },
+    settings: { host, port, metricsPort: metricsPortOf(settings, 0), origins, ...keys, isDemo, busUnsigned: settings.busUnsigned, version, ...defined({ rateProducerPerMinute: settings.rateProducerPerMinute }) },
     bus,
     natsPrefix,
     log: log.child({ part: 'gate' }),
@@ -81,7 +81,7 @@ async function startAll ({ settings, keys, log, lifecycle }: StartOptions): Prom
     alsoNeeds: () => ({ store: storeCheck(store.status()) })
   })
   lifecycle.add({ name: 'gate', close: gate.close })
-  await Promise.all(started.map(async node => { await untilReady(node.url) }))
+  await Promise.all(started.map(async node => { await untilReady(node.probeUrl) }))
   return gate
 }
 
@@ -108,13 +108,17 @@ function busOpener ({ natsUrl, natsCreds }: UpSettings, log: Log, lifecycle: Lif
   }
 }
 
+/** Gate's is the one that is set, its nodes have those after it; 0 = any free port for each. */
+const metricsPortOf = ({ metricsPort }: UpSettings, number: number): number | undefined =>
+  metricsPort === undefined || metricsPort === 0 ? metricsPort : metricsPort + number
+
 interface OneNode { settings: UpSettings, keys: Keys, log: Log, number: number, nodePort: number, store: Store, bus: Bus, processMetrics: ProcessMetrics, connections: Connections }
 
 async function startOneNode ({ settings, keys, log, number, nodePort, store, bus, processMetrics, connections }: OneNode): Promise<RunningNode> {
   const { host, origins, nodes, nodeId, nodeWeight, publicUrl, retentionMs, drainMs, userLimits, natsPrefix, busUnsigned } = settings
   const ownId = nodeId === undefined || nodes === 1 ? nodeId : `${nodeId}-${number}`
   return await startNode({
-    settings: { host, port: nodePort, origins, nodeWeight, ...keys, retentionMs, drainMs, userLimits, busUnsigned, version, ...defined({ publicUrl, nodeId: ownId }) },
+    settings: { host, port: nodePort, metricsPort: metricsPortOf(settings, number), origins, nodeWeight, ...keys, retentionMs, drainMs, userLimits, busUnsigned, version, ...defined({ publicUrl, nodeId: ownId }) },
     store,
     bus,
     natsPrefix,

@@ -2,9 +2,9 @@
 import type { Clock } from '../../shared/clock.js'
 import type { Connections } from '../../shared/http/connections.js'
 import { createApp, type App } from '../../shared/http/create-app.js'
-import { documentApi } from '../../shared/http/document-api.js'
+import { prepareOperations, type Operations, type OperationsOptions } from '../../shared/http/operations.js'
 import type { Origins } from '../../shared/http/origins.js'
-import { serveProbes, type ProbeOptions } from '../../shared/http/probes.js'
+import type { ProbeOptions } from '../../shared/http/probes.js'
 import { createTicketSigner } from '../../shared/identity/sign.js'
 import type { TokenVerifier } from '../../shared/identity/verify.js'
 import type { Log } from '../../shared/log.js'
@@ -26,6 +26,7 @@ import { serveRevocations } from './routes/revocations.js'
 import { serveUsers } from './routes/users.js'
 
 export interface GateAppOptions {
+  readonly ownPort: Pick<OperationsOptions, 'host' | 'metricsPort'>
   readonly version: string
   readonly origins: Origins
   /** Signs tickets. */
@@ -47,18 +48,21 @@ export interface GateAppOptions {
 
 const bodyLimitBytes = 256 * 1024
 
-export async function createGateApp ({ version, origins, secret, demo, rateProducerPerMinute, tokens, revocations, dispatch, rings, clock, log, metrics, connections, alsoNeeds = () => ({}) }: GateAppOptions): Promise<App> {
+export async function createGateApp ({ version, origins, secret, demo, rateProducerPerMinute, tokens, revocations, dispatch, rings, clock, log, metrics, connections, ownPort, alsoNeeds = () => ({}) }: GateAppOptions): Promise<{ app: App, operations: Operations }> {
   const app = await createApp({ log, metrics, bodyLimitBytes, connections, origins })
-  await documentApi(app, {
-    title: 'Gatepost Gate',
-    version,
-    description: 'Assigns users to nodes, takes system messages, shows how the nodes are.',
-    jsonPath: '/gate/openapi.json',
-    uiPath: '/gate/docs',
-    bearer: 'The token of a user, a producer or an admin.'
-  })
-  serveProbes(app, {
+  const operations = await prepareOperations(app, {
+    api: {
+      title: 'Gatepost Gate',
+      version,
+      description: 'Assigns users to nodes, takes system messages, shows how the nodes are.',
+      jsonPath: '/gate/openapi.json',
+      uiPath: '/gate/docs',
+      bearer: 'The token of a user, a producer or an admin.'
+    },
+    ...ownPort,
     metrics,
+    log,
+    connections,
     checks: async () => ({
       dispatch: dispatch.isConnected || 'not connected',
       members: dispatch.hasSettled || 'has not heard a whole round of heartbeats yet',
@@ -83,5 +87,5 @@ export async function createGateApp ({ version, origins, secret, demo, rateProdu
   serveGroups(app, { access, askInTurn, rings })
   if (demo !== undefined) serveLogin(app, { ...demo, now: clock.now })
   await servePages(app, { isDemo: demo !== undefined })
-  return app
+  return { app, operations }
 }

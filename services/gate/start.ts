@@ -17,6 +17,8 @@ export interface GateOptions {
   readonly settings: {
     readonly host: string
     readonly port: number
+    /** Undefined: probes and metrics are served on `port`. */
+    readonly metricsPort?: number | undefined
     /** As GATEPOST_ORIGINS has them; all where it is missing. */
     readonly origins?: readonly string[] | undefined
     readonly secret: string
@@ -48,7 +50,7 @@ const settlePollMs = 20
 
 /** Listens at once, so that `/readyz` can say what is missing; resolves when it knows the members. */
 export async function startGate ({ settings, bus, natsPrefix, log, metrics: givenMetrics, connections, clock = createClock(), intervals, alsoNeeds }: GateOptions): Promise<Gate> {
-  const { host, port, origins, secret, acceptSecrets, auth, isDemo, rateProducerPerMinute, version, busUnsigned } = settings
+  const { host, port, metricsPort, origins, secret, acceptSecrets, auth, isDemo, rateProducerPerMinute, version, busUnsigned } = settings
   const tokens = createTokenVerifier({ secret, acceptSecrets, auth, now: clock.now, elapsed: clock.elapsed, log })
   const demo = isDemo && auth.kind === 'secret' ? { secret: auth.secret, rules: auth.rules } : undefined
   if (demo !== undefined) log.warn({ event: 'demo-on' }, 'GATEPOST_DEMO: on, so whoever reaches this Gate can be any user; not for a site that others reach')
@@ -57,11 +59,12 @@ export async function startGate ({ settings, bus, natsPrefix, log, metrics: give
   const dispatch = createDispatch({ bus, prefix: natsPrefix, secret, acceptedSecrets: acceptSecrets, unsigned: busUnsigned, clock, log, ...intervals !== undefined && { intervals } })
   const rings = createMemberRings(dispatch)
   const revocations = followRevocations({ dispatch, log })
-  const app = await createGateApp({ version, origins: createOrigins(origins ?? ['*']), secret, demo, rateProducerPerMinute, tokens, revocations, dispatch, rings, clock, log, metrics, connections, alsoNeeds })
+  const { app, operations } = await createGateApp({ ownPort: { host, metricsPort }, version, origins: createOrigins(origins ?? ['*']), secret, demo, rateProducerPerMinute, tokens, revocations, dispatch, rings, clock, log, metrics, connections, alsoNeeds })
 
   let closing: Promise<void> | undefined
   const close = async (): Promise<void> => {
     await app.close()
+    await operations.close()
     revocations.close()
     await dispatch.close()
     tokens.close()
@@ -73,6 +76,7 @@ export async function startGate ({ settings, bus, natsPrefix, log, metrics: give
   }
   try {
     const url = await listenOn(app, { host, port })
+    await operations.start()
     log.info({ event: 'gate-listens', url }, 'Gate listens')
     while (!(dispatch.hasSettled && revocations.isKnown) && closing === undefined) await pause(settlePollMs)
     return { ...gate, url }

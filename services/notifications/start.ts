@@ -5,10 +5,9 @@ import { createClock } from '../../shared/clock.js'
 import { answerNodeRequests } from '../../shared/contract/node-requests.js'
 import type { Connections } from '../../shared/http/connections.js'
 import { createApp } from '../../shared/http/create-app.js'
-import { documentApi } from '../../shared/http/document-api.js'
 import { createOrigins } from '../../shared/http/origins.js'
 import { listenOn } from '../../shared/http/listen.js'
-import { serveProbes } from '../../shared/http/probes.js'
+import { prepareOperations } from '../../shared/http/operations.js'
 import type { Log } from '../../shared/log.js'
 import { createMetrics, type Metrics } from '../../shared/metrics.js'
 import type { NodeId, StreamId } from '../../shared/names.js'
@@ -35,6 +34,8 @@ export interface NodeOptions {
   readonly settings: {
     readonly host: string
     readonly port: number
+    /** Undefined: probes and metrics are served on `port`. */
+    readonly metricsPort?: number | undefined
     readonly publicUrl?: string | undefined
     readonly nodeId?: string | undefined
     readonly nodeWeight: number
@@ -66,6 +67,8 @@ export interface NodeOptions {
 export interface RunningNode {
   readonly id: NodeId
   readonly url: string
+  /** Where its probes are. */
+  readonly probeUrl: string
   readonly drain: () => Promise<void>
   readonly close: () => Promise<void>
 }
@@ -84,18 +87,21 @@ export async function startNode ({ settings, store, bus, natsPrefix, log: parent
 
   const origins = createOrigins(settings.origins ?? ['*'])
   const app = await createApp({ log, metrics, bodyLimitBytes, connections, origins })
-  await documentApi(app, {
-    title: 'Gatepost node',
-    version: settings.version,
-    description: 'Mail of the user whose ticket is sent. Ask Gate for the node and the ticket: GET /gate/assign.',
-    jsonPath: '/openapi.json',
-    uiPath: '/docs',
-    bearer: 'The ticket that Gate gave with the assignment.'
-  })
-
   const clockWatch = watchClock({ store, now: clock.now, log })
-  serveProbes(app, {
+  const operations = await prepareOperations(app, {
+    api: {
+      title: 'Gatepost node',
+      version: settings.version,
+      description: 'Mail of the user whose ticket is sent. Ask Gate for the node and the ticket: GET /gate/assign.',
+      jsonPath: '/openapi.json',
+      uiPath: '/docs',
+      bearer: 'The ticket that Gate gave with the assignment.'
+    },
+    host: settings.host,
+    metricsPort: settings.metricsPort,
     metrics,
+    log,
+    connections,
     checks: () => ({
       store: storeCheck(store.status()),
       dispatch: made.dispatch === undefined ? 'starting' : made.dispatch.isConnected || 'no link',
@@ -126,6 +132,7 @@ export async function startNode ({ settings, store, bus, natsPrefix, log: parent
   // the same turn of the event loop, before the first request can be read.
   serveMessages(app, () => made.core!)
   const url = await listenOn(app, settings)
+  const probeUrl = await operations.start() ?? url
   const dispatch = createDispatch({
     bus,
     prefix: natsPrefix,
@@ -187,6 +194,7 @@ export async function startNode ({ settings, store, bus, natsPrefix, log: parent
   return {
     id,
     url,
+    probeUrl,
     drain: placement.drain,
     close: async () => {
       closed ??= (async () => {
@@ -198,6 +206,7 @@ export async function startNode ({ settings, store, bus, natsPrefix, log: parent
         placement.close()
         sockets.close()
         await app.close()
+        await operations.close()
         await core.close()
         await dispatch.close()
         if (given === undefined) metrics.close()

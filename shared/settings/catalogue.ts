@@ -36,6 +36,12 @@ const gatePort = wholeNumber({ ...port, default: 8080 })
 const nodePort = Type.Optional(wholeNumber({ ...port, defaultText: 'the first free one from 9101' }))
 const upPort = wholeNumber({ ...port, description: "Gate's port; its nodes take free ones from 9101. 0 = any free port for all of them.", default: 8080 })
 
+const GATEPOST_METRICS_PORT = Type.Optional(wholeNumber({
+  ...port,
+  description: 'Where it is set, /metrics, /livez, /readyz, the OpenAPI document and its page are served on this port only. Under `up` it is that of Gate, and its nodes have those after it. 0 = any free port.',
+  defaultText: 'none: on the port of the service'
+}))
+
 const GATEPOST_PUBLIC_URL = Type.Optional(text({
   description: 'The address that clients are given for this node, where it is not the one it listens on (a proxy, a container). Under `up` with one node only.',
   valueName: 'URL',
@@ -135,6 +141,7 @@ export const upSchema = Type.Object({
   '--nodes': wholeNumber({ description: 'How many Notifications nodes run beside the Gate.', valueName: 'N', minimum: 1, maximum: 64, default: 2 }),
   GATEPOST_HOST,
   GATEPOST_PORT: upPort,
+  GATEPOST_METRICS_PORT,
   GATEPOST_PUBLIC_URL,
   GATEPOST_NODE_ID,
   GATEPOST_NODE_WEIGHT,
@@ -159,6 +166,7 @@ export const upSchema = Type.Object({
 export const gateSchema = Type.Object({
   GATEPOST_HOST,
   GATEPOST_PORT: gatePort,
+  GATEPOST_METRICS_PORT,
   GATEPOST_SECRET: requiredSecret,
   GATEPOST_SECRET_ACCEPT,
   ...auth,
@@ -176,6 +184,7 @@ export const gateSchema = Type.Object({
 export const nodeSchema = Type.Object({
   GATEPOST_HOST,
   GATEPOST_PORT: nodePort,
+  GATEPOST_METRICS_PORT,
   GATEPOST_PUBLIC_URL,
   GATEPOST_NODE_ID,
   GATEPOST_NODE_WEIGHT,
@@ -232,6 +241,7 @@ export const benchSchema = Type.Object({
 export const doctorSchema = Type.Object({
   GATEPOST_HOST,
   GATEPOST_PORT: nodePort,
+  GATEPOST_METRICS_PORT,
   GATEPOST_PUBLIC_URL,
   GATEPOST_NODE_ID,
   GATEPOST_NODE_WEIGHT,

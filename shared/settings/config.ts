@@ -21,6 +21,7 @@ export const readGateSettings: ReadCommand<GateSettings> = (argv, surroundings) 
   return frozen({
     host: values.GATEPOST_HOST,
     port: values.GATEPOST_PORT,
+    metricsPort: values.GATEPOST_METRICS_PORT,
     origins: originsOf(values.GATEPOST_ORIGINS),
     secret: values.GATEPOST_SECRET,
     acceptSecrets: values.GATEPOST_SECRET_ACCEPT ?? [],
@@ -41,6 +42,7 @@ export const readNodeSettings: ReadCommand<NodeSettings> = (argv, surroundings) 
   return frozen({
     host: values.GATEPOST_HOST,
     port: values.GATEPOST_PORT,
+    metricsPort: values.GATEPOST_METRICS_PORT,
     publicUrl: originOf(values.GATEPOST_PUBLIC_URL),
     nodeId: values.GATEPOST_NODE_ID,
     nodeWeight: values.GATEPOST_NODE_WEIGHT,
@@ -68,6 +70,7 @@ export const readUpSettings: ReadCommand<UpSettings> = (argv, surroundings) => {
     nodes: values['--nodes'],
     host: values.GATEPOST_HOST,
     port: values.GATEPOST_PORT,
+    metricsPort: values.GATEPOST_METRICS_PORT,
     publicUrl: originOf(values.GATEPOST_PUBLIC_URL),
     nodeId: values.GATEPOST_NODE_ID,
     nodeWeight: values.GATEPOST_NODE_WEIGHT,

@@ -49,6 +49,8 @@ interface ListenSettings {
   readonly host: string
   /** 0 = any free port. */
   readonly port: number
+  /** Undefined: probes and metrics are served on `port`. */
+  readonly metricsPort: number | undefined
   /** `*` = all. */
   readonly origins: readonly string[]
 }

@@ -53,7 +53,28 @@ t.test('demo login - hands out a user token where it is on', async t => {
   t.equal(answer.status, 200)
   t.equal((await assign(demo, 'ada', { token: answer.body.token })).user, 'ada')
   refused(t, await request(demo.gate, 'GET', '/gate/nodes', { token: answer.body.token }), 403, 'GP_SCOPE', 'no admin')
-  for (const body of [{}, { user: '' }, { user: 5 }, { user: 'a\nb' }, { user: 'x'.repeat(129) }, { user: 'ada', scope: 'admin' }, []]) {
+  for (const body of [{}, { user: '' }, { user: 5 }, { user: 'a\nb' }, { user: 'x'.repeat(256) }, { user: 'ada', scope: 'admin' }, []]) {
     refused(t, await request(demo.gate, 'POST', '/gate/login', { body }), 400, 'GP_VALIDATION', JSON.stringify(body).slice(0, 40))
+  }
+})
+
+t.test('probes - with GATEPOST_METRICS_PORT they, the metrics and the documents are on a port of their own, and no page of another origin reads them', async t => {
+  const own = await startDeployment(t, { settings: { GATEPOST_METRICS_PORT: '0' }, nodes: 1 })
+  const ports = own.log().split('\n').filter(line => line.includes('"operations-listen"')).map(line => JSON.parse(line) as { url: string, part?: string, node?: string })
+  t.equal(ports.length, 2, 'Gate and the node')
+  const session = await assign(own, 'zebedee')
+  for (const { url, node } of ports) {
+    const service = node === undefined ? own.gate : session.node.url
+    const documents = node === undefined ? ['/gate/openapi.json', '/gate/docs/'] : ['/openapi.json', '/docs/']
+    for (const path of ['/livez', '/readyz', '/metrics', ...documents]) {
+      const answer = await request(url, 'GET', path)
+      t.equal(answer.status, 200, path)
+      t.equal(answer.headers.get('access-control-allow-origin'), null, path)
+      t.equal((await request(service, 'GET', path)).status, 404, `${path} at the service`)
+    }
+    const document = (await request(url, 'GET', documents[0]!)).body as { paths: Record<string, unknown> }
+    t.ok(document.paths[node === undefined ? '/gate/assign' : '/messages'], 'the document is of the service')
+    t.equal((await request(url, 'GET', '/gate/assign')).status, 404)
+    t.match((await request(url, 'GET', '/metrics')).text, /route="/, 'it counts the service')
   }
 })

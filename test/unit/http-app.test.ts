@@ -6,11 +6,11 @@ import t, { type Test } from 'tap'
 import { Type } from 'typebox'
 import { GatepostError } from '../../shared/errors.js'
 import { createApp, type App } from '../../shared/http/create-app.js'
-import { documentApi, needsBearer } from '../../shared/http/document-api.js'
+import { needsBearer } from '../../shared/http/document-api.js'
 import { refusals } from '../../shared/http/error-response.js'
 import { listenOn } from '../../shared/http/listen.js'
 import { parseJson } from '../../shared/http/parse-json.js'
-import { serveProbes } from '../../shared/http/probes.js'
+import { prepareOperations } from '../../shared/http/operations.js'
 import { createLog } from '../../shared/log.js'
 import { createMetrics } from '../../shared/metrics.js'
 import { Name } from '../../shared/validate.js'
@@ -26,8 +26,7 @@ async function testApp (test: Test, { missing = {} }: { missing?: Record<string,
   const log = createLog({ level: 'info', isPretty: false, destination: { write: line => { lines.push(line) } } })
   const metrics = createMetrics()
   const app = await createApp({ log, metrics, bodyLimitBytes: 1000 })
-  await documentApi(app, { title: 'Test', version: '1', description: 'a test', jsonPath: '/openapi.json', uiPath: '/docs', bearer: 'a token' })
-  serveProbes(app, { metrics, checks: () => missing })
+  await prepareOperations(app, { api: { title: 'Test', version: '1', description: 'a test', jsonPath: '/openapi.json', uiPath: '/docs', bearer: 'a token' }, checks: () => missing, metrics, log, host: '127.0.0.1', metricsPort: undefined })
   app.post('/things', { schema: { body: Thing, response: { 200: Thing, ...refusals('GP_SCOPE') }, security: needsBearer } }, async request => request.body)
   app.post('/data', async request => ({ keys: Object.keys(request.body as object), polluted: ({} as { x?: unknown }).x ?? null }))
   app.post('/empty', async request => ({ body: request.body ?? null }))

@@ -35,6 +35,7 @@ t.test('settings - up needs nothing: the defaults of the contract', async t => {
     nodes: 2,
     host: '127.0.0.1',
     port: 8080,
+    metricsPort: undefined,
     origins: ['*'],
     publicUrl: undefined,
     nodeId: undefined,
