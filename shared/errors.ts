@@ -21,7 +21,7 @@ export const errorCatalogue = {
   GP_TOO_LARGE: { status: 413, retry: 'never', remedy: 'Send less at once.' },
   GP_RATE_LIMIT: { status: 429, retry: 'later', remedy: 'Wait for Retry-After seconds.' },
   GP_NO_NODE: { status: 503, retry: 'later', remedy: 'Start a Notifications node, or wait for one.' },
-  GP_OVERLOADED: { status: 503, retry: 'later', remedy: 'Wait for Retry-After seconds; add nodes.' },
+  GP_OVERLOADED: { status: 503, retry: 'later', remedy: 'Wait for Retry-After seconds; the text says what is short.' },
   GP_STORE_UNAVAILABLE: { status: 503, retry: 'later', remedy: 'Wait; check the store.' },
   GP_DISPATCH_UNAVAILABLE: { status: 503, retry: 'later', remedy: 'Wait; check NATS.' },
   GP_DRAINING: { status: 503, retry: 'elsewhere', remedy: 'Ask Gate for another node.' },

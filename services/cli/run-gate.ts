@@ -1,3 +1,4 @@
+import { authWarnings } from '../../shared/identity/auth-warnings.js'
 import { createLog } from '../../shared/log.js'
 import { createMetrics, createProcessMetrics } from '../../shared/metrics.js'
 import { readGateSettings } from '../../shared/settings/config.js'
@@ -19,6 +20,7 @@ export async function runGate (argv: readonly string[], terminal: Terminal): Pro
     hasEcho: terminal.surroundings.env.npm_lifecycle_event !== undefined,
     start: async lifecycle => {
       log.info({ event: 'starting', version, settings: redacted(settings) }, 'starting')
+      for (const { event, text } of authWarnings(settings.auth)) log.warn({ event }, text)
       const processMetrics = createProcessMetrics()
       lifecycle.add({ name: 'process metrics', close: () => { processMetrics.close() } })
       const bus = createNatsBus({ url: natsUrl, name: 'gatepost gate', role: 'gate', log, ...defined({ creds: natsCreds }) })

@@ -6,6 +6,7 @@ import { startGate } from '../gate/start.js'
 import { startNode, type RunningNode } from '../notifications/start.js'
 import { createConnections, type Connections } from '../../shared/http/connections.js'
 import type { Lifecycle } from '../../shared/lifecycle.js'
+import { authWarnings } from '../../shared/identity/auth-warnings.js'
 import { createLog, type Log } from '../../shared/log.js'
 import { createMetrics, createProcessMetrics, type ProcessMetrics } from '../../shared/metrics.js'
 import { readUpSettings } from '../../shared/settings/config.js'
@@ -34,6 +35,7 @@ export async function runUp (argv: readonly string[], terminal: Terminal): Promi
     hasEcho: terminal.surroundings.env.npm_lifecycle_event !== undefined,
     start: async lifecycle => {
       log.info({ event: 'starting', version, settings: redacted(settings) }, 'starting')
+      for (const { event, text } of authWarnings(keys.auth)) log.warn({ event }, text)
       const { url } = await startAll({ settings, keys, log, lifecycle })
       const admin = `${url}/gate/admin`
       const demo = settings.isDemo ? `${url}/gate/demo` : undefined

@@ -20,7 +20,7 @@ export const tokenSecret = Type.Optional(text({ ...secret, defaultText: 'the one
 export const benchSecret = Type.Optional(text({ ...secret, defaultText: 'made for the servers that it starts' }))
 
 export const GATEPOST_SECRET_ACCEPT = Type.Optional(list(Type.Refine(Type.String(), isSecret), {
-  description: 'Further secrets that verify tickets and tokens but never sign. To change GATEPOST_SECRET without an interruption: accept the new one everywhere, then sign with it and accept the old one, then drop the old one.',
+  description: 'Further secrets that verify tickets and tokens but never sign; none of them may contain a comma. To change GATEPOST_SECRET without an interruption: accept the new one everywhere, then sign with it and accept the old one, then drop the old one.',
   valueName: 'TEXTS',
   isSecret: true,
   defaultText: 'none',

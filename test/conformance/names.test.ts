@@ -12,7 +12,7 @@ const hostile = [
   '🦉', '👩‍👩‍👧‍👦', 'é', 'e\u0301', 'ﬀ', '\u202egnp', '\ufeffbom', ' leading', 'trailing ', '日本語', '𝒳'.repeat(128), 'x'.repeat(128), '[a]', '{a:1}', '~', '^.*$', '\u2028'
 ]
 const illegal: Array<[string, string]> = [
-  ['empty', ''], ['129 characters', 'x'.repeat(129)], ['129 astral characters', '𝒳'.repeat(129)], ['a null', 'a\0b'], ['a line end', 'a\nb'],
+  ['empty', ''], ['256 characters', 'x'.repeat(256)], ['256 astral characters', '𝒳'.repeat(256)], ['a null', 'a\0b'], ['a line end', 'a\nb'],
   ['a tab', '\t'], ['delete', '\x7f'], ['a C1 control', 'a\x85b'], ['a lone surrogate', 'a\ud800b'], ['the other lone surrogate', '\udc00']
 ]
 
@@ -40,6 +40,23 @@ t.test('names - each legal one is a user that gets, sends, reads and marks mail'
     t.same(presence.body, { user: name, online: true, sockets: 1, nodes: [second.node.id] })
     device.close()
   }
+})
+
+t.test('names - of a user up to 255 characters, of all else up to 128', async t => {
+  for (const name of ['x'.repeat(255), '𝒳'.repeat(255)]) {
+    const session = await assign(site, name)
+    const device = await openSocket(t, session)
+    t.same(Object.keys(device.ready.heads).sort(), ['all', `u:${name}`].sort())
+    await producer.join('𝒳'.repeat(128), name)
+    await producer.send({ to: { users: [name, 'ada'] }, title: 'long', category: '𝒳'.repeat(128) }, `key ${name.length}`)
+    await device.message('long')
+    t.same((await producer.call('GET', `/gate/groups/${encodeURIComponent('𝒳'.repeat(128))}/members`)).body.members, [name])
+    t.equal((await session.call('POST', '/messages', { body: { to: { user: name }, title: 'to myself' } })).status, 201)
+    t.equal((await session.list(`with=${encodeURIComponent(name)}`)).length, 1)
+    await producer.leave('𝒳'.repeat(128), name)
+    device.close()
+  }
+  refused(t, await producer.call('PUT', `/gate/groups/${'x'.repeat(129)}/members/ada`), 400, 'GP_VALIDATION', 'a group of 129')
 })
 
 t.test('names - two that look alike are two', async t => {

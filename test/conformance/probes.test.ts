@@ -56,6 +56,12 @@ t.test('demo login - hands out a user token where it is on', async t => {
   for (const body of [{}, { user: '' }, { user: 5 }, { user: 'a\nb' }, { user: 'x'.repeat(256) }, { user: 'ada', scope: 'admin' }, []]) {
     refused(t, await request(demo.gate, 'POST', '/gate/login', { body }), 400, 'GP_VALIDATION', JSON.stringify(body).slice(0, 40))
   }
+  t.match(demo.log(), /"event":"demo-on"/, 'and says so')
+  const loginFrom = async (headers: Record<string, string>): Promise<number> =>
+    (await fetch(`${demo.gate}/gate/login`, { method: 'POST', body: '{"user":"ada"}', headers: { 'content-type': 'application/json', ...headers } })).status
+  const own = demo.gate
+  for (const headers of [{ origin: own }, { 'sec-fetch-site': 'same-origin', origin: own }, { 'sec-fetch-site': 'none' }]) t.equal(await loginFrom(headers as never), 200, JSON.stringify(headers))
+  for (const headers of [{ origin: 'https://evil.example' }, { origin: 'null' }, { origin: `${own}0` }, { 'sec-fetch-site': 'cross-site' }, { 'sec-fetch-site': 'same-site', origin: own }]) t.equal(await loginFrom(headers as never), 403, JSON.stringify(headers))
 })
 
 t.test('probes - with GATEPOST_METRICS_PORT they, the metrics and the documents are on a port of their own, and no page of another origin reads them', async t => {

@@ -29,15 +29,17 @@ export class RawNumber {
 }
 export const toJson = (value: unknown): string => (JSON.stringify(value) ?? '').replace(/"@@([^"]*)@@"/g, '$1')
 
-const nameText = /1 to 128 Unicode characters, none of them a control character/
+const nameText = /1 to (128|255) Unicode characters, none of them a control character/
+/** How long a name may be by its description; undefined for what is no name. */
+const longestOf = ({ description = '' }: Schema): number | undefined => { const length = nameText.exec(description)?.[1]; return length === undefined ? undefined : Number(length) }
 const streamsText = /^\{stream: seq\}$/
 const isText = (value: unknown): value is string => typeof value === 'string'
 
-function isGoodName (text: string): boolean {
+function isGoodName (text: string, longest = 128): boolean {
   const length = [...text].length
-  return length >= 1 && length <= 128 && !/\p{Cc}/u.test(text) && !/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/.test(text)
+  return length >= 1 && length <= longest && !/\p{Cc}/u.test(text) && !/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/.test(text)
 }
-const isGoodStream = (text: string): boolean => text === 'all' || (/^[ug]:/.test(text) && isGoodName(text.slice(2)))
+const isGoodStream = (text: string): boolean => text === 'all' || (/^[ug]:/.test(text) && isGoodName(text.slice(2), text.startsWith('u:') ? 255 : 128))
 
 /** Whether the documents allow it. Names, and the names of streams in cursors, are known by their descriptions. */
 export function fits (schema: Schema, value: unknown): boolean {
@@ -46,7 +48,7 @@ export function fits (schema: Schema, value: unknown): boolean {
   switch (schema.type) {
     case undefined: return true
     case 'string': return isText(value) && [...value].length >= (schema.minLength ?? 0) && [...value].length <= (schema.maxLength ?? Infinity) &&
-      (schema.pattern === undefined || new RegExp(schema.pattern, 'u').test(value)) && (!nameText.test(schema.description ?? '') || isGoodName(value))
+      (schema.pattern === undefined || new RegExp(schema.pattern, 'u').test(value)) && (longestOf(schema) === undefined || isGoodName(value, longestOf(schema)))
     case 'integer': return Number.isInteger(value) && (value as number) >= (schema.minimum ?? -Infinity) && (value as number) <= (schema.maximum ?? Infinity)
     case 'boolean': return typeof value === 'boolean'
     case 'array': return Array.isArray(value) && value.length >= (schema.minItems ?? 0) && value.length <= (schema.maxItems ?? Infinity) && value.every(item => fits(schema.items ?? {}, item))
@@ -64,7 +66,7 @@ function fitsObject ({ required = [], properties = {}, additionalProperties = tr
   })
 }
 
-const goodName = fc.oneof(fc.constantFrom('mallory', 'nobody', 'a', '🦆', 'x'.repeat(128)), fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20 }).filter(isGoodName))
+const goodName = fc.oneof(fc.constantFrom('mallory', 'nobody', 'a', '🦆', 'x'.repeat(128)), fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20 }).filter(text => isGoodName(text)))
 
 /** What fits; short, and never more than a few members. */
 export function fitting (schema: Schema): fc.Arbitrary<unknown> {
@@ -73,7 +75,7 @@ export function fitting (schema: Schema): fc.Arbitrary<unknown> {
   switch (schema.type) {
     case undefined: return fc.jsonValue({ maxDepth: 3 })
     case 'string':
-      if (nameText.test(schema.description ?? '')) return goodName
+      if (longestOf(schema) !== undefined) return goodName
       if (schema.pattern !== undefined) return fc.stringMatching(new RegExp(schema.pattern))
       return fc.string({ minLength: schema.minLength ?? 0, maxLength: Math.min(schema.maxLength ?? 20, 20) })
     case 'integer': return fc.integer({ min: schema.minimum ?? -1000, max: Math.min(schema.maximum ?? 1000, 1_000_000) })
@@ -88,7 +90,7 @@ export function fitting (schema: Schema): fc.Arbitrary<unknown> {
 }
 
 const badName = fc.oneof(
-  fc.constantFrom('', 'x'.repeat(129), '🦆'.repeat(129), 'a\u0000b', 'tab\there', 'line\nbreak', '\u007f', '\u0085', '\ud800', 'a\udfffb', '\udc00\ud800', '\r\nset-cookie: a=b', 'x'.repeat(5000)),
+  fc.constantFrom('', 'x'.repeat(256), '🦆'.repeat(256), 'a\u0000b', 'tab\there', 'line\nbreak', '\u007f', '\u0085', '\ud800', 'a\udfffb', '\udc00\ud800', '\r\nset-cookie: a=b', 'x'.repeat(5000)),
   fc.tuple(goodName, fc.constantFrom('\u0001', '\n', '\u009f', '\ud83e')).map(([name, bad]) => bad + name + bad)
 )
 
@@ -135,7 +137,7 @@ function brokenInside (schema: Schema, path: string): fc.Arbitrary<Broken> {
   if (schema.enum !== undefined) return wholly(path, junk)
   switch (schema.type) {
     case undefined: return wholly(path, junk)
-    case 'string': return wholly(path, fc.oneof(badName, fc.integer({ min: 1, max: 300 }).map(more => 'y'.repeat((schema.maxLength ?? 128) + more)), fc.string({ unit: 'binary' })))
+    case 'string': return wholly(path, fc.oneof(badName, fc.integer({ min: 1, max: 300 }).map(more => 'y'.repeat((schema.maxLength ?? 255) + more)), fc.string({ unit: 'binary' })))
     case 'integer': return wholly(path, fc.oneof(
       fc.integer({ min: 1, max: 1000 }).map(by => (schema.minimum ?? 0) - by), fc.double().map(value => (schema.maximum ?? 2 ** 53) + Math.abs(value)), fc.double(), fc.integer().map(String)))
     case 'array': return brokenArray(schema, path)

@@ -1,5 +1,7 @@
 /** What `gatepost doctor` says of servers that answer, of one that has nothing, and of one that hangs. */
 import { once } from 'node:events'
+import { generateKeyPairSync } from 'node:crypto'
+import { createServer as createHttpServer } from 'node:http'
 import { createServer, type AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
 import { MongoClient } from 'mongodb'
@@ -69,4 +71,31 @@ t.test('doctor - a MongoDB that takes connections and says nothing', async t => 
   t.match(lines(out, 'mongodb'), [/^FAIL +mongodb +not reached: .*\. Check GATEPOST_MONGODB_URL/])
   t.notMatch(out, /hunter2/)
   t.ok(ms < 15_000, 'within seconds', { ms })
+})
+
+t.test('doctor - the keys of users\' tokens: fetched and counted, a discovery document is known', async t => {
+  const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const answers: Record<string, object> = { '/keys': { keys: [{ ...publicKey.export({ format: 'jwk' }), kid: '1' }, null] }, '/.well-known/openid-configuration': { issuer: 'https://id', jwks_uri: 'https://id/keys' } }
+  const server = createHttpServer((request, response) => { const answer = answers[request.url ?? '']; response.writeHead(answer === undefined ? 404 : 200).end(JSON.stringify(answer)) })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => { server.close() })
+  const base = `127.0.0.1:${(server.address() as AddressInfo).port}`
+  const fine = await doctor(t, { GATEPOST_AUTH_JWKS_URL: `http://joe:hunter2@${base}/keys` })
+  t.equal(fine.code, 0)
+  t.match(lines(fine.out, 'user tokens'), [new RegExp(`^ok +user tokens +1 usable keys at http://${base}/keys, 1 others passed over$`), /^warn +user tokens +.*GATEPOST_AUTH_AUDIENCE is not/])
+  t.notMatch(fine.out, /hunter2/)
+  const asked = await doctor(t, { GATEPOST_AUTH_JWKS_URL: `http://${base}/keys`, GATEPOST_AUTH_AUDIENCE: 'app' })
+  t.equal(lines(asked.out, 'user tokens').length, 1)
+  const discovery = await doctor(t, { GATEPOST_AUTH_JWKS_URL: `http://${base}/.well-known/openid-configuration` })
+  t.equal(discovery.code, 1)
+  t.match(lines(discovery.out, 'user tokens')[0], /^FAIL +user tokens +.*discovery document; its jwks_uri is https:\/\/id\/keys/)
+  const missing = await doctor(t, { GATEPOST_AUTH_JWKS_URL: `http://${base}/none` })
+  t.match(lines(missing.out, 'user tokens')[0], /^FAIL +user tokens +the keys at .*\/none: answered with status 404/)
+})
+
+t.test('doctor - a demo that is on', async t => {
+  const { code, out } = await doctor(t, { GATEPOST_DEMO: 'true' })
+  t.equal(code, 0)
+  t.match(lines(out, 'demo'), [/^warn +demo /])
 })

@@ -7,8 +7,7 @@ export function checkSettings (settings: DoctorSettings, faults: readonly Fault[
   if (faults.length > 0) return faults.map(fault => fail('settings', faultLine(fault), 'docs/configuration.md lists them all'))
   return [
     ok('settings', 'all that are set are known and well-formed'),
-    checkSecret(settings),
-    ok('user tokens', authText(settings))
+    checkSecret(settings)
   ]
 }
 
@@ -21,10 +20,4 @@ function checkSecret ({ secret, dataDir }: DoctorSettings): Finding {
     return fail('secret', error.message, 'See above')
   }
   return warn('secret', 'none is set', '`gatepost up` makes one; for `gatepost gate` and `gatepost node` set GATEPOST_SECRET, the same everywhere')
-}
-
-function authText ({ auth }: DoctorSettings): string {
-  if (auth === undefined) return 'HS256 with the secret'
-  if (auth.kind === 'secret') return 'HS256 with GATEPOST_AUTH_SECRET'
-  return auth.kind === 'jwks' ? `by the keys at ${auth.url}` : 'by the public key in GATEPOST_AUTH_PUBLIC_KEY'
 }
