@@ -48,6 +48,22 @@ export class GatepostError extends Error {
   get statusCode (): number { return errorCatalogue[this.code].status }
 }
 
+/** A message that may be stored or not. `reason`: why nobody can tell. */
+export const outcomeUnknown = (reason: string, cause?: unknown): GatepostError =>
+  new GatepostError('GP_OUTCOME_UNKNOWN', `${reason}: it may be stored or not. The same again under the same Idempotency-Key is safe; without a key it could be stored twice, so use one`, { cause })
+
+/** Something that may be done any number of times may be done, or in part. */
+export const halfDone = (cause: unknown): GatepostError =>
+  new GatepostError('GP_OUTCOME_UNKNOWN', 'it may be done, in part, or not at all: the same again completes it', { cause })
+
+export const isInDoubt = (error: unknown): boolean => error instanceof GatepostError && error.code === 'GP_OUTCOME_UNKNOWN'
+
+/** A refusal of something that, as far as the one who refused it knows, was not stored. */
+export const isSurelyNotStored = (error: unknown): boolean => error instanceof GatepostError && error.statusCode === 503
+
+/** A later version may have more of them. */
+export const isErrorCode = (code: unknown): code is ErrorCode => typeof code === 'string' && Object.hasOwn(errorCatalogue, code)
+
 /** A one-line, bounded rendering of a value that somebody sent, for the text of an error. */
 export function shown (value: unknown): string {
   if (value === undefined) return 'nothing'

@@ -3,7 +3,9 @@ import { GatepostError } from '../../shared/errors.js'
 
 export const noLink = (cause?: unknown): GatepostError => unavailable('dispatch has no link', cause)
 export const nobodyListens = (cause?: unknown): GatepostError => unavailable('nobody listens on dispatch for this', cause)
-export const noAnswer = (timeoutMs: number, cause?: unknown): GatepostError => unavailable(`the node asked did not answer within ${Math.round(timeoutMs)} ms; try again`, cause)
+/** The question may have arrived. */
+export const noAnswer = (timeoutMs: number, cause?: unknown): GatepostError => unknown(`the node asked did not answer within ${Math.round(timeoutMs)} ms; what it did is not known`, cause)
+export const lostLink = (cause?: unknown): GatepostError => unknown('dispatch lost its link before the answer came; what the node asked did is not known', cause)
 
 export function checkPayload (payload: Uint8Array, maxPayloadBytes: number): void {
   if (payload.byteLength <= maxPayloadBytes) return
@@ -11,3 +13,4 @@ export function checkPayload (payload: Uint8Array, maxPayloadBytes: number): voi
 }
 
 const unavailable = (text: string, cause: unknown): GatepostError => new GatepostError('GP_DISPATCH_UNAVAILABLE', text, { cause })
+const unknown = (text: string, cause: unknown): GatepostError => new GatepostError('GP_OUTCOME_UNKNOWN', text, { cause })

@@ -16,7 +16,10 @@ export interface Bus {
   publish: (subject: string, payload: Uint8Array) => void
   /** Subjects are dot-separated tokens; `*` stands for one, a last `>` for one or more. Returns what ends it. */
   subscribe: (subject: string, handler: BusHandler) => () => void
-  /** The first answer; rejects with GatepostError GP_DISPATCH_UNAVAILABLE when there is no link, nobody listens or nobody answers in time. */
+  /**
+   * The first answer. Rejects with GatepostError GP_DISPATCH_UNAVAILABLE where surely nobody got it (no link, nobody listens), and with
+   * GP_OUTCOME_UNKNOWN where somebody may have (no answer in time, a link that broke meanwhile).
+   */
   request: (subject: string, payload: Uint8Array, timeoutMs: number) => Promise<Uint8Array>
   /** Resolves when the link's other end has answered, so that all it sent before has been handled; rejects when there is no link. */
   roundTrip: () => Promise<void>

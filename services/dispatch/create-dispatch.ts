@@ -87,6 +87,8 @@ export function createDispatch ({ bus, prefix, secret, acceptedSecrets, unsigned
   /** The start of another process under this node's id that has been warned of. */
   let warnedOfStart: number | undefined
   let isReceivingTopics = false
+  /** The bus's limit of which it has been said that it is too low. */
+  let withheldAbove: number | undefined
   /** How long this process has listened; what `hasSettled` goes by. */
   let listenedMs = 0
   /** The same since it began to receive broadcasts; undefined before. */
@@ -280,6 +282,14 @@ export function createDispatch ({ bus, prefix, secret, acceptedSecrets, unsigned
     }
   }
 
+  /** It is stored, and counted: the others notice by the number, and read it. */
+  function withhold (bytes: number): void {
+    const { maxPayloadBytes } = bus
+    if (withheldAbove === maxPayloadBytes) return
+    withheldAbove = maxPayloadBytes
+    log.error({ event: 'broadcast-too-large', bytes, maxPayloadBytes }, 'NATS takes less than a message needs, so other nodes read such messages from the store, a second late: set its max_payload to 1 MiB (1048576)')
+  }
+
   // ---- time and the link
 
   function step (): void {
@@ -345,9 +355,9 @@ export function createDispatch ({ bus, prefix, secret, acceptedSecrets, unsigned
         return
       }
       const payload = typeof given === 'function' ? given() : given
-      checkPayload(payload, bus.maxPayloadBytes)
       sentLog.add(stream)
-      bus.publish(pushStem + streamToken(stream), payload)
+      if (payload.byteLength > bus.maxPayloadBytes) withhold(payload.byteLength)
+      else bus.publish(pushStem + streamToken(stream), payload)
     },
     broadcastVolatile (stream, payload) {
       if (volatileStem === undefined) throw new Error('only a node broadcasts')

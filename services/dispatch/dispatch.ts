@@ -84,7 +84,10 @@ export interface Dispatch {
   onMembers: (handler: (members: readonly Member[]) => void) => () => void
   onConnected: (handler: (isConnected: boolean) => void) => () => void
 
-  /** To every other node, numbered: what is lost is noticed. While cut off or alone, the stream is remembered and nothing encoded. */
+  /**
+   * To every other node, numbered: what is lost is noticed. While cut off or alone, the stream is remembered and nothing encoded; the same
+   * becomes of what is larger than the bus takes. Never throws for what is stored already.
+   */
   broadcast: (stream: StreamId, payload: Uint8Array | (() => Uint8Array)) => void
   /** To every other node, numbered by nobody: for volatile entries of a stream. */
   broadcastVolatile: (stream: StreamId, payload: Uint8Array) => void
@@ -96,8 +99,8 @@ export interface Dispatch {
   onDoubt: (handler: (doubt: Doubt) => void) => () => void
 
   /**
-   * One question to one node. Rejects with the GatepostError that the answering node threw, or
-   * GP_DISPATCH_UNAVAILABLE when no answer came (then the outcome is unknown).
+   * One question to one node. Rejects with the GatepostError that the answering node threw, GP_DISPATCH_UNAVAILABLE where it
+   * surely was not asked, or GP_OUTCOME_UNKNOWN where it may have been and no answer came.
    */
   ask: (node: NodeId, kind: string, body: unknown, timeoutMs?: number) => Promise<unknown>
   /** The same question to every member that is not down: answers by node; who does not answer in time is left out. */

@@ -6,7 +6,7 @@
  * Payloads are handed through as they are; nobody may change them.
  */
 import type { Bus, BusHandler } from './bus.js'
-import { checkPayload, noAnswer, nobodyListens, noLink } from './bus-errors.js'
+import { checkPayload, lostLink, noAnswer, nobodyListens, noLink } from './bus-errors.js'
 import { createSubjectMatcher } from './subject-pattern.js'
 
 export interface InProcessBus {
@@ -92,7 +92,7 @@ export function createInProcessBus ({ maxPayloadBytes = defaultMaxPayloadBytes }
     if (participant.isConnected === isConnected) return
     participant.isConnected = isConnected
     if (isConnected) participant.linkedAt = ++links
-    if (!isConnected) for (const end of [...participant.waiting]) end(noLink())
+    if (!isConnected) for (const end of [...participant.waiting]) end(lostLink())
     for (const handler of [...participant.statusHandlers]) handler(isConnected)
   }
 
@@ -154,7 +154,7 @@ export function createInProcessBus ({ maxPayloadBytes = defaultMaxPayloadBytes }
               self.subscriptions.clear()
               if (participants.get(name) === self) participants.delete(name)
               self.isConnected = false
-              for (const end of [...self.waiting]) end(noLink())
+              for (const end of [...self.waiting]) end(lostLink())
               for (const handler of [...self.statusHandlers]) handler(false)
               self.statusHandlers.clear()
               resolve()

@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { connect, credsAuthenticator, ErrorCode, Events, NatsError, type ConnectionOptions, type NatsConnection, type Subscription } from 'nats'
 import type { Log } from '../../shared/log.js'
 import type { Bus, BusHandler } from './bus.js'
-import { checkPayload, noAnswer, nobodyListens, noLink } from './bus-errors.js'
+import { checkPayload, lostLink, noAnswer, nobodyListens, noLink } from './bus-errors.js'
 import { readNatsAddress } from './nats-address.js'
 
 export interface NatsBusOptions {
@@ -73,7 +73,7 @@ export function createNatsBus ({ url, creds, name, role, log }: NatsBusOptions):
   }
 
   function endWaiting (): void {
-    for (const end of [...waiting]) end(noLink())
+    for (const end of [...waiting]) end(lostLink())
   }
 
   function tellStatus (isConnected: boolean): void {
@@ -223,7 +223,7 @@ export function createNatsBus ({ url, creds, name, role, log }: NatsBusOptions):
     }, () => undefined) // The link is lost, and the account with it (`become`).
   }
 
-  /** What the promise gives, or GP_DISPATCH_UNAVAILABLE as soon as the link is lost. */
+  /** What the promise gives, or GP_OUTCOME_UNKNOWN as soon as the link is lost. */
   async function whileLinked<T> (promise: Promise<T>): Promise<T> {
     return await new Promise((resolve, reject) => {
       const end = (settle: () => void): void => {
@@ -280,7 +280,7 @@ export function createNatsBus ({ url, creds, name, role, log }: NatsBusOptions):
       } catch (error) {
         if (!(error instanceof NatsError)) throw error
         if (error.code === ErrorCode.NoResponders) throw nobodyListens(error)
-        throw error.code === ErrorCode.Timeout ? noAnswer(timeoutMs, error) : noLink(error)
+        throw error.code === ErrorCode.Timeout ? noAnswer(timeoutMs, error) : lostLink(error)
       }
     },
     async roundTrip () {

@@ -2,7 +2,7 @@
  * Questions from one process to one node, as JSON. Errors cross as code and text and come back as GatepostError;
  * the cause of an unforeseen one stays in the log of the node that was asked.
  */
-import { errorCatalogue, GatepostError, type ErrorCode } from '../../shared/errors.js'
+import { GatepostError, isErrorCode } from '../../shared/errors.js'
 import type { NodeId } from '../../shared/names.js'
 import type { Log } from '../../shared/log.js'
 import type { Bus } from './bus.js'
@@ -95,8 +95,6 @@ function readAnswer (payload: Uint8Array, node: NodeId): unknown {
   const { code, message, retryAfterSeconds } = answer.error
   throw new GatepostError(isErrorCode(code) ? code : 'GP_INTERNAL', String(message), typeof retryAfterSeconds === 'number' ? { retryAfterSeconds } : {})
 }
-
-const isErrorCode = (code: unknown): code is ErrorCode => typeof code === 'string' && Object.hasOwn(errorCatalogue, code)
 
 async function within<T> (promise: Promise<T>, timeoutMs: number): Promise<T> {
   let timer: NodeJS.Timeout | undefined

@@ -1,16 +1,17 @@
 /**
  * System messages on their way to the nodes. Each goes to the node of its target's stream, and keeps the id that it was
  * given here over all tries. Those to one node travel together, as many as dispatch takes at once, one request after the
- * other, so that messages to one target arrive in the order of the batch; different nodes work at the same time.
+ * other, so that messages to one target arrive in the order of the batch; different nodes work at the same time. What a node does not
+ * know the outcome of the next one is asked for, under the same ids, before anybody is told that it is not known.
  */
 import { createMessageId, type Clock } from '../../shared/clock.js'
-import { GatepostError } from '../../shared/errors.js'
+import { GatepostError, isErrorCode, isInDoubt, outcomeUnknown } from '../../shared/errors.js'
 import type { MessageDraft } from '../../shared/contract/message.js'
-import { isAppended, type AppendedMessage, type HandedMessage, type MessageResult } from '../../shared/contract/node-requests.js'
+import { isAppended, mayBeStored, type AppendedMessage, type HandedMessage, type MessageResult, type NodeAnswer } from '../../shared/contract/node-requests.js'
 import type { NodeId } from '../../shared/names.js'
 import { ringName } from '../../shared/ring.js'
 import { nodesInTurn, type Rings } from './assignment.js'
-import { maxNodesAsked, type AskInTurn } from './ask-in-turn.js'
+import { maxNodesAsked, type Asked, type AskInTurn } from './ask-in-turn.js'
 import { placeOfTarget } from './target-stream.js'
 
 export interface Draft {
@@ -19,7 +20,7 @@ export interface Draft {
 }
 
 export interface HandOver {
-  /** Rejects with the refusal, or GP_DISPATCH_UNAVAILABLE, GP_NO_NODE. */
+  /** Rejects with the refusal, or GP_DISPATCH_UNAVAILABLE, GP_NO_NODE, GP_OUTCOME_UNKNOWN. */
   one: (sender: string, draft: Draft) => Promise<AppendedMessage>
   /** One result for each draft, in their order. Rejects only where nothing was handed over: GP_DISPATCH_UNAVAILABLE, GP_NO_NODE. */
   many: (sender: string, drafts: readonly Draft[]) => Promise<MessageResult[]>
@@ -46,6 +47,23 @@ export function createHandOver ({ dispatch, rings, clock, askInTurn }: HandOverO
     const handed = { id: createMessageId(clock.tick(), home), message, ...idempotencyKey !== undefined && { idempotencyKey } }
     return { nodes: nodesInTurn(current, ringName(stream), maxNodesAsked), handed }
   }
+  /** Rejects where no node answered. */
+  async function store (nodes: readonly NodeId[], sender: string, messages: readonly HandedMessage[]): Promise<MessageResult[]> {
+    const first = await ask(nodes, sender, messages)
+    const results = messages.map((_, i) => toldInDoubt(first.answer.results[i] ?? unanswered, first.isInDoubt))
+    const open = [...messages.keys()].filter(i => mayBeStored(results[i]!))
+    if (open.length === 0 || first.others.length === 0) return results
+    const again = await ask(first.others, sender, open.map(i => messages[i]!)).catch((error: unknown) => { if (!(error instanceof GatepostError)) throw error })
+    if (again !== undefined) for (const [n, i] of open.entries()) results[i] = toldInDoubt(again.answer.results[n] ?? unanswered, true)
+    return results
+  }
+
+  async function ask (nodes: readonly NodeId[], sender: string, messages: readonly HandedMessage[]): Promise<Asked<NodeAnswer<'append-messages'>>> {
+    try {
+      return await askInTurn(nodes, 'append-messages', { sender, messages }, workMs(messages))
+    } catch (error) { throw isInDoubt(error) ? outcomeUnknown('the nodes that were asked did not say what became of it', error) : error }
+  }
+
   const checkLink = (): void => {
     if (!dispatch.isConnected) throw new GatepostError('GP_DISPATCH_UNAVAILABLE', 'no connection to the nodes')
   }
@@ -54,10 +72,9 @@ export function createHandOver ({ dispatch, rings, clock, askInTurn }: HandOverO
     async one (sender, draft) {
       checkLink()
       const { nodes, handed } = prepare(rings(), draft)
-      const { results: [result] } = await askInTurn(nodes, 'append-messages', { sender, messages: [handed] }, workMs([handed]))
-      if (result === undefined) throw new GatepostError('GP_INTERNAL', 'the node gave no result')
-      if (!isAppended(result)) throw new GatepostError(result.code, result.message)
-      return result
+      const [result = unanswered] = await store(nodes, sender, [handed])
+      if (isAppended(result)) return result
+      throw new GatepostError(isErrorCode(result.code) ? result.code : 'GP_INTERNAL', result.message)
     },
 
     async many (sender, drafts) {
@@ -80,18 +97,18 @@ export function createHandOver ({ dispatch, rings, clock, askInTurn }: HandOverO
       await Promise.all([...routes.values()].map(async ({ nodes, parcels }) => {
         let refusal: MessageResult | undefined
         for (const load of splitLoads(parcels, limitBytes)) {
-          // One that failed has used up its time: what comes after it in this line would only wait as long again.
+          let found: readonly MessageResult[] = []
           if (refusal === undefined) {
             try {
-              const messages = load.map(({ handed }) => handed)
-              const answer = await askInTurn(nodes, 'append-messages', { sender, messages }, workMs(messages))
-              load.forEach(({ at }, i) => { results[at] = answer.results[i] ?? unanswered })
-              continue
+              found = await store(nodes, sender, load.map(({ handed }) => handed))
             } catch (error) {
-              refusal = toResult(error)
+              const failed = toResult(error)
+              found = load.map(() => failed)
+              // It has used up its time: what comes after it in this line would only wait as long again, and is not asked for.
+              refusal = isInDoubt(error) ? notAsked : failed
             }
           }
-          for (const { at } of load) results[at] = refusal
+          load.forEach(({ at }, i) => { results[at] = found[i] ?? refusal ?? unanswered })
         }
       }))
       return results
@@ -118,6 +135,13 @@ function * splitLoads (parcels: readonly Parcel[], limitBytes: number): Generato
   if (load.length > 0) yield load
 }
 
+/** `isInDoubt`: a node that was asked before may have stored it, whatever another one says that it did not. */
+function toldInDoubt (result: MessageResult, isInDoubt: boolean): MessageResult {
+  if (!mayBeStored(result) && !(isInDoubt && result.status === 503)) return result
+  return toResult(outcomeUnknown('the nodes that were asked did not say what became of it'))
+}
+
+const notAsked: MessageResult = { status: 503, code: 'GP_DISPATCH_UNAVAILABLE', message: 'not handed over: the nodes did not answer what came before it' }
 const unanswered: MessageResult = { status: 500, code: 'GP_INTERNAL', message: 'the node gave no result' }
 
 function toResult (error: unknown): MessageResult {

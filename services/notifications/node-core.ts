@@ -187,13 +187,13 @@ export function createNodeCore (options: NodeCoreOptions): NodeCore {
     claims: createClaims({ store, clock }),
     sendVolatile: (stream, wire) => {
       requireLink(stream.startsWith('g:') ? knowsLeaves() : dispatch.isConnected)
-      deliverVolatile(readersNow(hub.get(stream)), wire)
       dispatch.broadcastVolatile(stream, volatilePayload(wire))
+      deliverVolatile(readersNow(hub.get(stream)), wire)
     },
     sendToTopic: (topic, match, wire) => {
       requireLink()
-      deliverVolatile(topics.match(topic, match), wire)
       dispatch.broadcastTopic(topic, match, volatilePayload(wire))
+      deliverVolatile(topics.match(topic, match), wire)
     }
   })
 

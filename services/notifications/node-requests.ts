@@ -8,6 +8,9 @@ import { answerPosted, type NodeCore } from './node-core.js'
 import type { Placement } from './placement.js'
 import { createOnceAsked } from './stream/once-asked.js'
 
+/** What takes longer may be asked again. */
+const slowMs = 2_000
+
 export function createNodeRequests ({ core, placement, log }: { core: NodeCore, placement: Placement, log: Log }): NodeRequestHandlers {
   const refused = (error: unknown): MessageResult => {
     if (error instanceof GatepostError) return { status: error.statusCode, code: error.code, message: error.message }
@@ -16,7 +19,9 @@ export function createNodeRequests ({ core, placement, log }: { core: NodeCore, 
   }
 
   // Gate gave the ids for this one request: they name it.
-  const onceAsked = createOnceAsked<NodeAnswer<'append-messages'>>({ slowMs: 2_000 })
+  const onceAsked = createOnceAsked<NodeAnswer<'append-messages'>>({ slowMs })
+  const doneOnce = createOnceAsked<unknown>({ slowMs })
+  const once = async (question: string | undefined, work: () => Promise<unknown>): Promise<void> => { await (question === undefined ? work() : doneOnce(question, work)) }
 
   return {
     'append-messages': async ({ sender, messages }) => await onceAsked(messages[0]?.id ?? '', async () => {
@@ -30,8 +35,8 @@ export function createNodeRequests ({ core, placement, log }: { core: NodeCore, 
       }))
       return { results }
     }),
-    recall: async ({ sender, id, to }) => {
-      await core.recall.byProducer(sender as Sender, id, to)
+    recall: async ({ sender, id, to, question }) => {
+      await once(question, async () => { await core.recall.byProducer(sender as Sender, id, to) })
       return { id }
     },
     presence: async ({ user }) => ({ sockets: core.users.sessionsOf(user as UserId).filter(({ state }) => state !== 'opening').length }),
@@ -40,8 +45,8 @@ export function createNodeRequests ({ core, placement, log }: { core: NodeCore, 
       for (const session of sessions) session.socket.disconnect(true)
       return { sockets: sessions.length }
     },
-    'join-group': async ({ group, user }) => { await core.groups.join(user as UserId, group as GroupId); return {} },
-    'leave-group': async ({ group, user }) => { await core.groups.leave(user as UserId, group as GroupId); return {} },
+    'join-group': async ({ group, user, question }) => { await once(question, async () => { await core.groups.join(user as UserId, group as GroupId) }); return {} },
+    'leave-group': async ({ group, user, question }) => { await once(question, async () => { await core.groups.leave(user as UserId, group as GroupId) }); return {} },
     'list-members': async ({ group, limit, after }) => await core.groups.members(group as GroupId, limit, after),
     revoke: async ({ kind, name, before }) => { await core.revocations.record(kind, name, before); return {} },
     'revocations-after': async ({ seq, limit }) => {

@@ -2,8 +2,11 @@
  * What a Gate asks a node over `dispatch.ask(node, kind, body)`: Gate has no store of its own. The node registers one
  * `dispatch.answer(kind, ...)` for each kind; `askNode` and `askNodes` are the typed way to ask.
  *
- * A node answers a request as a whole with a GatepostError (GP_DRAINING, GP_STORE_UNAVAILABLE, ...) only where it did
- * nothing of it; Gate then goes on to the next node with the same ids, as it does when no answer came.
+ * A node answers a request as a whole with a 503 (GP_DRAINING, GP_STORE_UNAVAILABLE, ...) only where it did nothing of it, and with
+ * GP_OUTCOME_UNKNOWN where it may have; Gate then goes on to the next node with the same ids, as it does when no answer came.
+ *
+ * Gate may put a question to a node again before that one has answered it. The node does it once: `append-messages` is named by its
+ * first id, the other writes by `question`, which Gate makes for each of its requests (those of the version before send none).
  */
 import type { ErrorCode } from '../errors.js'
 import type { Scope } from '../identity/claims.js'
@@ -37,6 +40,12 @@ export interface RefusedMessage {
 
 export type MessageResult = AppendedMessage | RefusedMessage
 
+/** Refused by a node that does not know whether it is stored. */
+export const mayBeStored = (result: MessageResult): boolean => !isAppended(result) && (result.code === 'GP_OUTCOME_UNKNOWN' || isDoubtOfOld(result))
+
+/** The version before this one had no code for it, only words. */
+const isDoubtOfOld = ({ code, message }: RefusedMessage): boolean => code === 'GP_STORE_UNAVAILABLE' && message.startsWith('the store did not say')
+
 export const isAppended = (result: MessageResult): result is AppendedMessage => 'id' in result
 
 /** One line for each kind: what is asked, what is answered. `sender` is `p:NAME`, a producer. */
@@ -44,14 +53,14 @@ export interface NodeRequests {
   /** Stores the messages, those to one target in their order; results in the order asked. */
   'append-messages': [{ sender: string, messages: readonly HandedMessage[] }, { results: readonly MessageResult[] }]
   /** Takes a producer's own message back; GP_NOT_FOUND, GP_NOT_SENDER. `to` as it was sent. */
-  recall: [{ sender: string, id: string, to: Target }, { id: string }]
+  recall: [{ sender: string, id: string, to: Target, question?: string }, { id: string }]
   /** This node's own open sockets of a user. */
   presence: [{ user: string }, { sockets: number }]
   /** Closes them; how many there were. */
   disconnect: [{ user: string }, { sockets: number }]
   /** Durable when answered; idempotent. */
-  'join-group': [{ group: string, user: string }, Record<string, never>]
-  'leave-group': [{ group: string, user: string }, Record<string, never>]
+  'join-group': [{ group: string, user: string, question?: string }, Record<string, never>]
+  'leave-group': [{ group: string, user: string, question?: string }, Record<string, never>]
   /** `next` is the `after` of the following page, null where there is none. */
   'list-members': [{ group: string, limit: number, after?: string }, { members: readonly string[], next: string | null }]
   /** Durable when answered. `before`: ms since 1970; null lifts it. */
@@ -65,6 +74,8 @@ export interface NodeRequests {
 }
 
 export type NodeRequestKind = keyof NodeRequests
+/** What changes nothing: its outcome is never unknown. */
+export const readKinds: ReadonlySet<NodeRequestKind> = new Set<NodeRequestKind>(['presence', 'list-members'])
 export type NodeRequest<K extends NodeRequestKind> = NodeRequests[K][0]
 export type NodeAnswer<K extends NodeRequestKind> = NodeRequests[K][1]
 

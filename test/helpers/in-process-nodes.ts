@@ -5,6 +5,7 @@ import { signTicket } from '../../shared/identity/sign.js'
 import { groupStream, type NodeId } from '../../shared/names.js'
 import { createRing, ringName } from '../../shared/ring.js'
 import type { LmdbStore } from '../../shared/store/lmdb-store.js'
+import type { Store } from '../../shared/store/store.js'
 import { createInProcessBus, type InProcessBus } from '../../services/dispatch/in-process-bus.js'
 import { startNode, type NodeOptions, type RunningNode } from '../../services/notifications/start.js'
 import { quickIntervals } from './dispatch-nodes.js'
@@ -31,7 +32,7 @@ export interface NodesOnOneStore {
 
 const secret = 'a secret of at least 32 bytes, for tests'
 
-export async function startNodes (t: Test, names: readonly string[], options: Partial<Pick<NodeOptions, 'lookRoundMs' | 'rules' | 'intervals'>> = {}): Promise<NodesOnOneStore> {
+export async function startNodes (t: Test, names: readonly string[], { through = store => store, ...options }: Partial<Pick<NodeOptions, 'lookRoundMs' | 'rules' | 'intervals'>> & { /** What the nodes see of the store. */ through?: (store: Store) => Store } = {}): Promise<NodesOnOneStore> {
   const hub = createInProcessBus()
   const store = await openTestLmdb(t)
   const stores: Record<string, FaultyStore> = {}
@@ -40,7 +41,7 @@ export async function startNodes (t: Test, names: readonly string[], options: Pa
     const reached = stores[name] = createFaultyStore(store)
     const node = await startNode({
       settings: { host: '127.0.0.1', port: 0, nodeId: name, nodeWeight: 1, secret, auth: { kind: 'secret', secret }, retentionMs: 30 * 24 * 3_600_000, drainMs: 200, version: '1.0.0' },
-      store: reached, bus: hub.connect(name), natsPrefix: 'test', log: createSilentLog(), intervals: quickIntervals, ...options
+      store: through(reached), bus: hub.connect(name), natsPrefix: 'test', log: createSilentLog(), intervals: quickIntervals, ...options
     })
     t.teardown(node.close)
     nodes[name] = node

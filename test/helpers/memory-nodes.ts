@@ -20,6 +20,8 @@ export interface MemoryNode extends TestNode {
   readonly sockets: Map<string, number>
   /** Called before an answer is made; what it throws is the answer. */
   fault: ((kind: string) => void | Promise<void>) | undefined
+  /** What is said of a message, whatever was done. */
+  result: ((handed: HandedMessage, result: MessageResult) => MessageResult) | undefined
 }
 
 export interface MemorySite {
@@ -66,7 +68,7 @@ export function createMemorySite (t: Test, { maxPayloadBytes }: { maxPayloadByte
     const handlers: NodeRequestHandlers = {
       'append-messages': async ({ sender, messages }) => {
         node.handed.push(...messages.map(({ id }) => id))
-        return { results: messages.map(handed => append(sender, handed)) }
+        return { results: messages.map(handed => { const result = append(sender, handed); return node.result?.(handed, result) ?? result }) }
       },
       recall: async ({ sender, id, to }) => {
         const message = stored.find(message => message.id === id)
@@ -117,7 +119,7 @@ export function createMemorySite (t: Test, { maxPayloadBytes }: { maxPayloadByte
     members,
     recalls,
     addNode (id, { weight = 1, isOld = false } = {}) {
-      const node: MemoryNode = Object.assign(startTestNode(t, { id, bus: hub.connect(id), weight, ...!isOld && { revocations: () => revocations.seq } }), { handed: [], requests: [], sockets: new Map(), fault: undefined })
+      const node: MemoryNode = Object.assign(startTestNode(t, { id, bus: hub.connect(id), weight, ...!isOld && { revocations: () => revocations.seq } }), { handed: [], requests: [], sockets: new Map(), fault: undefined, result: undefined })
       answerNodeRequests(node.dispatch, handlersOf(node))
       nodes.push(node)
       return node

@@ -179,6 +179,68 @@ t.test('messages - the store is away: said by the node that is at work on it, ho
   t.equal(new Set(asked).size, 1)
 })
 
+t.test('messages - a node that does not know the outcome: the next one under the same id; 504 only where no node knows', async t => {
+  const site = createMemorySite(t)
+  const nodes = ['a', 'b', 'c'].map(id => site.addNode(id))
+  const gate = await site.addGate('gate')
+  const token = site.token('producer')
+  const doubt = (): never => { throw new GatepostError('GP_OUTCOME_UNKNOWN', 'the store did not say') }
+  const refuse = (): never => { throw new GatepostError('GP_STORE_UNAVAILABLE', 'nothing was stored') }
+  const one = async (): Promise<{ status: number, headers: Headers, body: any }> => await call(gate, 'POST', '/gate/messages', { token, body: { to: { user: 'ann' }, title: 'x' } })
+  const usual = await one()
+  const home = nodes.find(node => node.handed.includes(usual.body.id))!
+  const others = nodes.filter(node => node !== home)
+
+  home.fault = doubt
+  t.equal((await one()).status, 201, 'the next one finds out')
+  for (const node of others) node.fault = refuse
+  const unknown = await one()
+  t.match(unknown, { status: 504, body: { statusCode: 504, code: 'GP_OUTCOME_UNKNOWN', error: 'Gateway Timeout', message: /Idempotency-Key/ } }, 'what the others did not store the first may have')
+  for (const node of others) node.fault = () => { throw new GatepostError('GP_OVERLOADED', 'too much') }
+  t.match(await one(), { status: 504, body: { code: 'GP_OUTCOME_UNKNOWN' } })
+  for (const node of others) node.fault = () => { throw new GatepostError('GP_NOT_SENDER', 'no') }
+  t.match(await one(), { status: 403 }, 'what has nothing to do with storing stands')
+  home.fault = refuse
+  for (const node of others) node.fault = refuse
+  t.match(await one(), { status: 503, body: { code: 'GP_STORE_UNAVAILABLE' } })
+
+  for (const node of nodes) node.fault = doubt
+  const batch = await call(gate, 'POST', '/gate/messages', { token, body: [{ to: { user: 'ann' }, title: 'x' }, { to: {} }] })
+  t.match(batch, { status: 207, body: { results: [{ status: 504, code: 'GP_OUTCOME_UNKNOWN' }, { status: 400 }] } })
+  t.match(await call(gate, 'PUT', '/gate/groups/staff/members/ann', { token }), { status: 504, body: { code: 'GP_OUTCOME_UNKNOWN', message: /completes/ } })
+  t.match(await call(gate, 'POST', `/gate/messages/${usual.body.id}/recall`, { token, body: { to: { user: 'ann' } } }), { status: 504, body: { code: 'GP_OUTCOME_UNKNOWN' } })
+  t.match(await call(gate, 'GET', '/gate/groups/staff/members', { token }), { status: 503, body: { code: 'GP_DISPATCH_UNAVAILABLE' } }, 'never for a read')
+})
+
+t.test('messages - a result that says that it may be stored is asked for again, alone, at the next node', async t => {
+  const site = createMemorySite(t)
+  const nodes = ['a', 'b'].map(id => site.addNode(id))
+  const gate = await site.addGate('gate')
+  const token = site.token('producer')
+  const unsaid = new Set<string>()
+  // A node of this version says so by the code, one of the version before by its words.
+  const codes = ['GP_OUTCOME_UNKNOWN', 'GP_STORE_UNAVAILABLE'] as const
+  for (const node of nodes) {
+    node.result = ({ message: { title }, id }, result) => {
+      const code = codes[Number(title) % 3 - 1]
+      if (code === undefined || unsaid.has(id)) return result
+      unsaid.add(id)
+      return { status: 504, code, message: 'the store did not say whether it took all of it' }
+    }
+  }
+  const body = Array.from({ length: 30 }, (_, i) => ({ to: { user: `user ${i}` }, title: String(i) }))
+  const { body: { results } } = await call(gate, 'POST', '/gate/messages', { token, body })
+  t.same(results.map(({ status }: { status: number }) => status), body.map(() => 201))
+  t.equal(site.stored.length, 30)
+  t.equal(nodes.reduce((sum, { handed }) => sum + handed.length, 0), 50, 'those alone')
+  for (const node of nodes) node.result = () => ({ status: 503, code: 'GP_STORE_UNAVAILABLE', message: 'the store did not say whether it took all of it' })
+  t.match(await call(gate, 'POST', '/gate/messages', { token, body: body[0] }), { status: 504, body: { code: 'GP_OUTCOME_UNKNOWN' } })
+  for (const node of nodes) node.result = () => ({ status: 503, code: 'GP_STORE_UNAVAILABLE', message: 'nothing was stored' })
+  t.match(await call(gate, 'POST', '/gate/messages', { token, body: body[0] }), { status: 503, body: { code: 'GP_STORE_UNAVAILABLE' } })
+  for (const node of nodes) node.result = () => ({ status: 418, code: 'GP_OF_A_LATER_VERSION' as 'GP_INTERNAL', message: 'new' })
+  t.match(await call(gate, 'POST', '/gate/messages', { token, body: body[0] }), { status: 500, body: { code: 'GP_INTERNAL' } })
+})
+
 t.test('batch - results in order, bad ones between good ones', async t => {
   const site = createMemorySite(t)
   for (const id of ['a', 'b', 'c']) site.addNode(id)

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { Type } from 'typebox'
 import { refusal } from '../../../shared/errors.js'
 import type { App } from '../../../shared/http/create-app.js'
@@ -27,7 +28,8 @@ const Page = Type.Object({
 
 export function serveGroups (app: App, { access, askInTurn, rings }: GroupsOptions): void {
   const common = { tags: ['groups'], security: needsBearer }
-  const refused = refusals('GP_TOKEN_MISSING', 'GP_TOKEN_INVALID', 'GP_TOKEN_EXPIRED', 'GP_TOKEN_REVOKED', 'GP_SCOPE', 'GP_NO_NODE', 'GP_OVERLOADED', 'GP_STORE_UNAVAILABLE', 'GP_DISPATCH_UNAVAILABLE')
+  const codes = ['GP_TOKEN_MISSING', 'GP_TOKEN_INVALID', 'GP_TOKEN_EXPIRED', 'GP_TOKEN_REVOKED', 'GP_SCOPE', 'GP_NO_NODE', 'GP_OVERLOADED', 'GP_STORE_UNAVAILABLE', 'GP_DISPATCH_UNAVAILABLE'] as const
+  const refused = refusals(...codes, 'GP_OUTCOME_UNKNOWN')
   // Joining and leaving lie in the user's own stream.
   const nodesOfUser = (user: string): ReturnType<typeof nodesInTurn> => nodesInTurn(rings(), ringName(userStream(user)), maxNodesAsked)
 
@@ -36,7 +38,7 @@ export function serveGroups (app: App, { access, askInTurn, rings }: GroupsOptio
     schema: { ...common, summary: 'Make a user a member', params: MemberParams, response: { 200: Type.Object({ group: Type.String(), user: Type.String() }), ...refused } }
   }, async request => {
     const { group, user } = request.params
-    await askInTurn(nodesOfUser(user), 'join-group', { group, user })
+    await askInTurn(nodesOfUser(user), 'join-group', { group, user, question: randomUUID() })
     return { group, user }
   })
 
@@ -45,7 +47,7 @@ export function serveGroups (app: App, { access, askInTurn, rings }: GroupsOptio
     schema: { ...common, summary: 'Take a user out', params: MemberParams, response: { 204: Type.Null({ description: 'Is no member.' }), ...refused } }
   }, async (request, reply) => {
     const { group, user } = request.params
-    await askInTurn(nodesOfUser(user), 'leave-group', { group, user })
+    await askInTurn(nodesOfUser(user), 'leave-group', { group, user, question: randomUUID() })
     return await reply.code(204).send(null)
   })
 
@@ -56,7 +58,7 @@ export function serveGroups (app: App, { access, askInTurn, rings }: GroupsOptio
       summary: 'The members, page by page',
       params: GroupParams,
       querystring: Page,
-      response: { 200: Type.Object({ members: Type.Array(Type.String()), next: Type.Union([Type.String(), Type.Null()], { description: '`after` of the next page; null where there is none.' }) }), ...refused }
+      response: { 200: Type.Object({ members: Type.Array(Type.String()), next: Type.Union([Type.String(), Type.Null()], { description: '`after` of the next page; null where there is none.' }) }), ...refusals(...codes) }
     }
   }, async request => {
     const { group } = request.params
@@ -64,7 +66,7 @@ export function serveGroups (app: App, { access, askInTurn, rings }: GroupsOptio
     const limit = limitText === undefined ? defaultLimit : Number(limitText)
     if (limit < 1 || limit > maxLimit) throw refusal('query.limit', limitText, takesLimit)
     const nodes = nodesInTurn(rings(), ringName(groupStream(group)), maxNodesAsked)
-    const { members, next } = await askInTurn(nodes, 'list-members', { group, limit, ...after !== undefined && { after } })
+    const { answer: { members, next } } = await askInTurn(nodes, 'list-members', { group, limit, ...after !== undefined && { after } })
     return { members: [...members], next }
   })
 }

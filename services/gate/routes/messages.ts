@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { Type } from 'typebox'
 import { Message, parseMessage, parseTarget, Target, IdempotencyKey } from '../../../shared/contract/message.js'
 import type { MessageResult, RefusedMessage } from '../../../shared/contract/node-requests.js'
@@ -61,7 +62,7 @@ export function serveMessages (app: App, { access, askInTurn, handOver, rings, r
         201: { ...Stored, description: 'Stored.' },
         202: { ...HandedOn, description: 'Volatile: handed to dispatch.' },
         207: { ...Results, description: 'A batch.' },
-        ...refusals('GP_TOKEN_MISSING', 'GP_TOKEN_INVALID', 'GP_TOKEN_EXPIRED', 'GP_TOKEN_REVOKED', 'GP_SCOPE', 'GP_IDEMPOTENCY_CONFLICT', 'GP_TOO_LARGE', 'GP_RATE_LIMIT', 'GP_NO_NODE', 'GP_OVERLOADED', 'GP_STORE_UNAVAILABLE', 'GP_DISPATCH_UNAVAILABLE')
+        ...refusals('GP_TOKEN_MISSING', 'GP_TOKEN_INVALID', 'GP_TOKEN_EXPIRED', 'GP_TOKEN_REVOKED', 'GP_SCOPE', 'GP_IDEMPOTENCY_CONFLICT', 'GP_TOO_LARGE', 'GP_RATE_LIMIT', 'GP_NO_NODE', 'GP_OVERLOADED', 'GP_STORE_UNAVAILABLE', 'GP_DISPATCH_UNAVAILABLE', 'GP_OUTCOME_UNKNOWN')
       }
     }
   }, async (request, reply) => {
@@ -100,14 +101,14 @@ export function serveMessages (app: App, { access, askInTurn, handOver, rings, r
       body: Type.Object({ to: Target }, strict),
       response: {
         200: Type.Object({ id: Type.String(), recalled: Type.Literal(true) }),
-        ...refusals('GP_TOKEN_MISSING', 'GP_TOKEN_INVALID', 'GP_TOKEN_EXPIRED', 'GP_TOKEN_REVOKED', 'GP_SCOPE', 'GP_NOT_SENDER', 'GP_NOT_FOUND', 'GP_NO_NODE', 'GP_OVERLOADED', 'GP_STORE_UNAVAILABLE', 'GP_DISPATCH_UNAVAILABLE')
+        ...refusals('GP_TOKEN_MISSING', 'GP_TOKEN_INVALID', 'GP_TOKEN_EXPIRED', 'GP_TOKEN_REVOKED', 'GP_SCOPE', 'GP_NOT_SENDER', 'GP_NOT_FOUND', 'GP_NO_NODE', 'GP_OVERLOADED', 'GP_STORE_UNAVAILABLE', 'GP_DISPATCH_UNAVAILABLE', 'GP_OUTCOME_UNKNOWN')
       }
     }
   }, async request => {
     const { id } = request.params
     const { to } = request.body
     const nodes = nodesInTurn(rings(), ringName(placeOfTarget(to).stream), maxNodesAsked)
-    await askInTurn(nodes, 'recall', { sender: `p:${identityOf(request).sub}`, id, to })
+    await askInTurn(nodes, 'recall', { sender: `p:${identityOf(request).sub}`, id, to, question: randomUUID() })
     return { id, recalled: true as const }
   })
 

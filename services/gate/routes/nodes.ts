@@ -82,7 +82,7 @@ export function serveNodes (app: App, { access, dispatch, rings }: NodesOptions)
         summary,
         security: needsBearer,
         params: NodeParams,
-        response: { 202: { ...Ordered, description: 'The node has been told.' }, ...refusals(...adminRefusals, 'GP_NOT_FOUND', 'GP_DISPATCH_UNAVAILABLE') }
+        response: { 202: { ...Ordered, description: 'The node has been told.' }, ...refusals(...adminRefusals, 'GP_NOT_FOUND', 'GP_DISPATCH_UNAVAILABLE', 'GP_OUTCOME_UNKNOWN') }
       },
       handler: async (request, reply) => {
         const { id } = find(request.params.id)

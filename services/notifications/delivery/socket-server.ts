@@ -14,6 +14,7 @@ import type { Origins } from '../../../shared/http/origins.js'
 import { createValidator, Name } from '../../../shared/validate.js'
 import type { Outgoing } from '../mail/post.js'
 import { answerPosted, type NodeCore } from '../node-core.js'
+import { afterWriting } from '../stream/half-done.js'
 import { priceOfMany } from '../user-budget.js'
 import { createInlets } from './connection-guard.js'
 import { EventQueue, type EventRules } from './event-queue.js'
@@ -171,7 +172,7 @@ export function createSocketServer ({ core, httpServer, origins, log }: SocketSe
       await core.budget.charge(user, 'work', priceOfMany(ids?.length ?? 1))
       if (ids !== undefined) await core.marks.read(user, ids)
       else await core.marks.readTo(user, checkCursors(upTo, 'upTo'), undefined)
-      return await core.unread.of(user)
+      return await afterWriting(async () => await core.unread.of(user))
     },
     subscribe: async (session, payload) => {
       const { topics } = validateSubscribe(payload)

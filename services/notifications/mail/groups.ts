@@ -3,11 +3,13 @@
  * last the two documents that others look it up in.
  */
 import { timeOfId, toMs, type Clock } from '../../../shared/clock.js'
+import { GatepostError, isInDoubt } from '../../../shared/errors.js'
 import { membershipKey, membershipRange, ownerPrefix } from '../../../shared/keys.js'
 import { groupStream, userStream, type GroupId, type StreamId, type UserId } from '../../../shared/names.js'
 import { placeOfEntry, type EntryDoc, type Store } from '../../../shared/store/store.js'
 import type { MembershipChange } from '../stream/change.js'
 import type { EntryDraft } from '../stream/entry.js'
+import { afterWriting } from '../stream/half-done.js'
 import type { Heads } from '../stream/heads.js'
 import { streamToken } from '../../dispatch/subjects.js'
 import { createLeaveMarks } from '../stream/leave-mark.js'
@@ -17,6 +19,7 @@ import { createClaimedGroups, isBroughtBy } from './claimed-groups.js'
 import { changeDraft } from './marks.js'
 
 export interface Groups {
+  /** Durable when they resolve; GP_OUTCOME_UNKNOWN where the same again completes it. */
   join: (user: UserId, group: GroupId) => Promise<void>
   leave: (user: UserId, group: GroupId) => Promise<void>
   members: (group: GroupId, limit: number, after: string | undefined) => Promise<{ members: string[], next: string | null }>
@@ -63,7 +66,7 @@ export function createGroups ({ store, clock, heads, views, append, retentionMs,
     const wasMember = known?.isMember ?? false
     if (known !== undefined && wasMember === isMember) {
       // Perhaps said, and cut short before all of it was stored.
-      await complete(user, group, await storedMembership(store, user, group, known.seq) ?? known)
+      await afterWriting(async () => { await complete(user, group, await storedMembership(store, user, group, known.seq) ?? known) })
       if (isMember) return known
     }
     // Who is no member leaves too: a token issued until now must not bring the user in.
@@ -75,9 +78,11 @@ export function createGroups ({ store, clock, heads, views, append, retentionMs,
     const membership = { isMember, seq: doc.seq, after: after!, at: toMs(timeOfId(doc.id)) }
     // Of the leave of who was no member no socket has to hear, unless a join came in between.
     const hasNothingToMark = !isMember && !wasMember && placeOfEntry(doc.key).prev === head
-    await complete(user, group, hasNothingToMark ? { ...membership, isMarked: true } : membership)
-    await views.fresh(user)
-    return membership
+    return await afterWriting(async () => {
+      await complete(user, group, hasNothingToMark ? { ...membership, isMarked: true } : membership)
+      await views.fresh(user)
+      return membership
+    })
   }
 
   async function complete (user: UserId, group: GroupId, membership: Membership): Promise<void> {
@@ -115,11 +120,16 @@ export function createGroups ({ store, clock, heads, views, append, retentionMs,
       if (groups === undefined) return
       const named = [...new Set(groups)] as GroupId[]
       const issued = issuedAt === undefined ? undefined : { atMs: issuedAt, aheadMs }
-      // Which of two tokens is the newer one, only `iat` tells: without it a token takes nobody out.
-      if (claimed !== undefined && issued !== undefined) { await claimed.replace(user, named, issued); return }
-      if (named.length === 0) return
-      const { memberships } = await views.fresh(user)
-      await Promise.all(named.filter(group => isBroughtBy(issued, memberships.get(group))).map(group => record(user, group, true)))
+      try {
+        // Which of two tokens is the newer one, only `iat` tells: without it a token takes nobody out.
+        if (claimed !== undefined && issued !== undefined) { await claimed.replace(user, named, issued); return }
+        if (named.length === 0) return
+        const { memberships } = await views.fresh(user)
+        await Promise.all(named.filter(group => isBroughtBy(issued, memberships.get(group))).map(group => record(user, group, true)))
+      } catch (error) {
+        // Whoever brings the token asks for something else, which is not begun.
+        throw isInDoubt(error) ? new GatepostError('GP_STORE_UNAVAILABLE', 'the groups of the token could not be stored; nothing else was begun', { cause: error }) : error
+      }
     }
   }
 }

@@ -1,6 +1,6 @@
 /**
  * What a user does to messages: read, archive, delete. Each is a change in the user's own stream, answered once the
- * change and the fold that it leads to are stored, so that the change itself may expire.
+ * change and the fold that it leads to are stored, so that the change itself may expire. GP_OUTCOME_UNKNOWN where that is not known.
  */
 import { createMessageId, type Clock } from '../../../shared/clock.js'
 import { parseStream, type StreamId, type UserId } from '../../../shared/names.js'
@@ -8,6 +8,7 @@ import type { EntryDoc } from '../../../shared/store/store.js'
 import type { StoredChange } from '../stream/change.js'
 import type { EntryDraft } from '../stream/entry.js'
 import type { MessageFinder } from '../stream/find-messages.js'
+import { afterWriting } from '../stream/half-done.js'
 import type { Heads } from '../stream/heads.js'
 import { flagsOf } from '../state/user-state.js'
 import { afterIn, visibleStreams } from '../state/unread.js'
@@ -47,7 +48,7 @@ export function createMarks ({ finder, clock, heads, views, append, retentionMs 
   async function record (user: UserId, change: StoredChange): Promise<void> {
     const view = await views.fresh(user)
     const { doc } = await append(view.stream, changeDraft(clock, retentionMs, change))
-    await views.storeFold(user, doc.seq)
+    await afterWriting(async () => { await views.storeFold(user, doc.seq) })
   }
 
   const needs = (view: Awaited<ReturnType<UserViews['fresh']>>, { stream, doc }: Found, marks: { read?: boolean | undefined, archived?: boolean | undefined }): boolean => {

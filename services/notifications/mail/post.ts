@@ -4,7 +4,7 @@
  */
 import { createIsoTime, createMessageId, timeOfId, toMs, type Clock } from '../../../shared/clock.js'
 import type { MessageDraft, Target } from '../../../shared/contract/message.js'
-import { GatepostError } from '../../../shared/errors.js'
+import { GatepostError, isSurelyNotStored, outcomeUnknown } from '../../../shared/errors.js'
 import { allStream, groupStream, userStream, type GroupId, type MessageId, type StreamId, type UserId } from '../../../shared/names.js'
 import type { EntryDoc, MessageDoc } from '../../../shared/store/store.js'
 import type { UserViews } from '../state/user-views.js'
@@ -33,7 +33,7 @@ export interface Posted {
 }
 
 export interface Post {
-  /** Each message by itself, those to one target in their order. */
+  /** Each message by itself, those to one target in their order. GP_OUTCOME_UNKNOWN: it may be stored; every other refusal: surely not. */
   readonly all: (sender: Sender, outgoing: readonly Outgoing[]) => Array<Promise<Posted>>
 }
 
@@ -94,11 +94,12 @@ export function createPost ({ clock, claims, views, append, hasRoom, sendVolatil
     const from = sender.startsWith('u:') ? { user: sender.slice(2) } : { producer: sender.slice(2) }
     const { to, title, body, data, category, ttlSeconds } = draft
     if (draft.isVolatile) {
-      if (!duplicate) {
-        const texts = messageTexts({ from, title, body, data, category, createdAt, expiresAtMs: ttlSeconds === undefined ? undefined : createdAtMs + ttlSeconds * 1000 })
-        handOn(to, to => volatileWire(id, texts.of(to, 'inbox')))
-      }
-      return Promise.resolve({ id, createdAt, duplicate, isVolatile: true, copy: undefined })
+      const texts = messageTexts({ from, title, body, data, category, createdAt, expiresAtMs: ttlSeconds === undefined ? undefined : createdAtMs + ttlSeconds * 1000 })
+      return new Promise(resolve => {
+        // What is thrown refuses this message, and none of those that came with it.
+        if (!duplicate) handOn(to, to => volatileWire(id, texts.of(to, 'inbox')))
+        resolve({ id, createdAt, duplicate, isVolatile: true, copy: undefined })
+      })
     }
     // Nobody tries again later than that: an id from before was made by a clock that is behind, and its message may not be
     // over before it is stored.
@@ -146,7 +147,11 @@ export function createPost ({ clock, claims, views, append, hasRoom, sendVolatil
       const everyone = Promise.allSettled(admitted)
       return outgoing.map(async (one, i) => {
         await everyone
-        return await store(sender, one.draft, await admitted[i]!)
+        const admission = await admitted[i]!
+        try { return await store(sender, one.draft, admission) } catch (error) {
+          // The first one under this key may have stored it.
+          throw admission.duplicate && isSurelyNotStored(error) ? outcomeUnknown('it was sent before, and the store cannot be asked for it', error) : error
+        }
       })
     }
   }

@@ -11,6 +11,7 @@ import type { RecallChange } from '../stream/change.js'
 import { messageContent, type EntryDraft } from '../stream/entry.js'
 import { erase } from '../stream/erase.js'
 import type { MessageFinder } from '../stream/find-messages.js'
+import { afterWriting, allWritten } from '../stream/half-done.js'
 import type { UserViews } from '../state/user-views.js'
 import { changedMessage, findVisible, notFound, shownTo } from './find.js'
 import { changeDraft } from './marks.js'
@@ -19,9 +20,9 @@ import { receiversOf, type Sender } from './post.js'
 export const recallWithinMs = 2 * 60_000
 
 export interface Recall {
-  /** The message as its sender is shown it then, as JSON text. GP_NOT_FOUND, GP_NOT_SENDER, GP_RECALL_EXPIRED. */
+  /** The message as its sender is shown it then, as JSON text. GP_NOT_FOUND, GP_NOT_SENDER, GP_RECALL_EXPIRED, GP_OUTCOME_UNKNOWN. */
   byUser: (user: UserId, id: string) => Promise<string>
-  /** GP_NOT_FOUND, GP_NOT_SENDER. `to` as it was sent. */
+  /** GP_NOT_FOUND, GP_NOT_SENDER, GP_OUTCOME_UNKNOWN. `to` as it was sent. */
   byProducer: (sender: Sender, id: string, to: Target) => Promise<void>
 }
 
@@ -39,7 +40,7 @@ export function createRecall ({ store, finder, clock, views, append, retentionMs
     if (doc.recalled > 0) return
     const change: RecallChange = { type: 'recall', message: changedMessage({ stream, doc }), sender: doc.sender }
     const { doc: stored } = await append(stream, changeDraft(clock, retentionMs, change))
-    await erase(store, stream, doc.seq, stored.seq)
+    await afterWriting(async () => { await erase(store, stream, doc.seq, stored.seq) })
   }
 
   /** Every receiver's copy that is still there. Throws GP_NOT_SENDER. */
@@ -64,17 +65,18 @@ export function createRecall ({ store, finder, clock, views, append, retentionMs
         // One that was begun in time is completed whenever it is asked for again.
         const isBegun = copies.some(copy => copy.doc.recalled > 0)
         if (!isBegun && clock.earliest() - sentAt > recallWithinMs) throw new GatepostError('GP_RECALL_EXPIRED', `id: sent at ${new Date(sentAt).toISOString()}; a recall takes at most 2 minutes`)
-        await Promise.all(copies.map(async copy => { await recallIn(copy.stream, copy.doc) }))
-        await recallIn(stream, doc)
+        await allWritten(copies.map(async copy => { await recallIn(copy.stream, copy.doc) }))
+        const recallOwn = async (): Promise<void> => { await recallIn(stream, doc) }
+        await (copies.length === 0 ? recallOwn() : afterWriting(recallOwn))
       }
-      const [after] = await store.get('entries', [doc.key])
+      const [after] = await afterWriting(async () => await store.get('entries', [doc.key]))
       return shownTo(view, { stream, doc: after?.kind === 'message' ? after : doc })
     },
     byProducer: async (sender, id, to) => {
       if (parseMessageId(id) === undefined) throw new GatepostError('GP_NOT_FOUND', 'id: no message has it')
       const copies = await copiesIn(receiversOf(to).map(({ stream }) => stream), sender, id)
       if (copies.length === 0) throw new GatepostError('GP_NOT_FOUND', 'id: no message to this target has it')
-      await Promise.all(copies.map(async copy => { await recallIn(copy.stream, copy.doc) }))
+      await allWritten(copies.map(async copy => { await recallIn(copy.stream, copy.doc) }))
     }
   }
 }

@@ -11,6 +11,7 @@ import type { UserId } from '../../../shared/names.js'
 import { createValidator, Name, UserName } from '../../../shared/validate.js'
 import { decodePosition } from '../mail/inbox-page.js'
 import { answerPosted, type NodeCore } from '../node-core.js'
+import { afterWriting } from '../stream/half-done.js'
 import { createAnswerBudget } from './answer-budget.js'
 import { entriesPerPrice, type Purpose } from '../user-budget.js'
 import { MessageEntry, Page, PostedAnswer, UnreadAnswer, VolatileAnswer } from './schemas.js'
@@ -39,6 +40,7 @@ const ReadTo = Type.Object({
 
 const validateKey = createValidator(IdempotencyKey)
 const perUser = ['GP_TOKEN_MISSING', 'GP_TOKEN_REVOKED', 'GP_TICKET_EXPIRED', 'GP_TICKET_WRONG_NODE', 'GP_RATE_LIMIT', 'GP_STORE_UNAVAILABLE', 'GP_OVERLOADED'] as const
+const perWriter = [...perUser, 'GP_OUTCOME_UNKNOWN'] as const
 
 export function serveMessages (app: App, core: () => NodeCore): void {
   app.decorateRequest('user', '' as UserId)
@@ -71,7 +73,7 @@ export function serveMessages (app: App, core: () => NodeCore): void {
       summary: 'Sends mail to users or to a group of one\'s own',
       headers: Type.Object({ 'idempotency-key': Type.Optional(IdempotencyKey) }),
       body: Message,
-      response: { 201: PostedAnswer, 200: PostedAnswer, 202: VolatileAnswer, ...refusals(...perUser, 'GP_SCOPE', 'GP_NOT_MEMBER', 'GP_IDEMPOTENCY_CONFLICT', 'GP_TOO_LARGE', 'GP_DISPATCH_UNAVAILABLE') }
+      response: { 201: PostedAnswer, 200: PostedAnswer, 202: VolatileAnswer, ...refusals(...perWriter, 'GP_SCOPE', 'GP_NOT_MEMBER', 'GP_IDEMPOTENCY_CONFLICT', 'GP_TOO_LARGE', 'GP_DISPATCH_UNAVAILABLE') }
     }
   }, (request, reply) => {
     const key = request.headers['idempotency-key']
@@ -108,11 +110,11 @@ export function serveMessages (app: App, core: () => NodeCore): void {
     ...works,
     // No body at all is everything, as `{}` is.
     preValidation: async request => { if (request.body === undefined) request.body = {} },
-    schema: { ...common, summary: 'Marks everything read up to now, or up to these seqs, or in one category', body: ReadTo, response: { 200: UnreadAnswer, ...refusals(...perUser) } }
+    schema: { ...common, summary: 'Marks everything read up to now, or up to these seqs, or in one category', body: ReadTo, response: { 200: UnreadAnswer, ...refusals(...perWriter) } }
   }, async (request, reply) => {
     const { upTo, category } = request.body
     await core().marks.readTo(request.user, upTo, category)
-    return asJson(reply, JSON.stringify(await core().unread.of(request.user)))
+    return asJson(reply, JSON.stringify(await afterWriting(async () => await core().unread.of(request.user))))
   })
 
   app.get('/messages/:id', {
@@ -122,7 +124,7 @@ export function serveMessages (app: App, core: () => NodeCore): void {
 
   app.patch('/messages/:id', {
     ...works,
-    schema: { ...common, summary: 'Marks one message read or unread, archived or not', params: Id, body: Marks, response: { 200: MessageEntry, ...refusals(...perUser, 'GP_NOT_FOUND') } }
+    schema: { ...common, summary: 'Marks one message read or unread, archived or not', params: Id, body: Marks, response: { 200: MessageEntry, ...refusals(...perWriter, 'GP_NOT_FOUND') } }
   }, async (request, reply) => {
     const { read, archived } = request.body
     if (read === undefined && archived === undefined) throw refusal('read, archived', undefined, 'at least one of them')
@@ -131,7 +133,7 @@ export function serveMessages (app: App, core: () => NodeCore): void {
 
   app.delete('/messages/:id', {
     ...works,
-    schema: { ...common, summary: 'Removes one message for this user', params: Id, response: { 204: Type.Null(), ...refusals(...perUser, 'GP_NOT_FOUND') } }
+    schema: { ...common, summary: 'Removes one message for this user', params: Id, response: { 204: Type.Null(), ...refusals(...perWriter, 'GP_NOT_FOUND') } }
   }, async (request, reply) => {
     await core().marks.remove(request.user, request.params.id)
     return await reply.code(204).send(null)
@@ -139,7 +141,7 @@ export function serveMessages (app: App, core: () => NodeCore): void {
 
   app.post('/messages/:id/recall', {
     ...works,
-    schema: { ...common, summary: 'Takes one\'s own message back, within 2 minutes', params: Id, response: { 200: MessageEntry, ...refusals(...perUser, 'GP_NOT_FOUND', 'GP_NOT_SENDER', 'GP_RECALL_EXPIRED') } }
+    schema: { ...common, summary: 'Takes one\'s own message back, within 2 minutes', params: Id, response: { 200: MessageEntry, ...refusals(...perWriter, 'GP_NOT_FOUND', 'GP_NOT_SENDER', 'GP_RECALL_EXPIRED') } }
   }, async (request, reply) => asJson(reply, await core().recall.byUser(request.user, request.params.id)))
 }
 

@@ -29,7 +29,7 @@
  */
 import type { Log } from '../../../shared/log.js'
 import { decodeTime, encodeTime, fromMs, timeOfId, toMs, ticksPerMs, type Clock } from '../../../shared/clock.js'
-import { GatepostError } from '../../../shared/errors.js'
+import { GatepostError, outcomeUnknown } from '../../../shared/errors.js'
 import { entriesAfter, entriesBefore, entryKey, locatorKey, ownerRange } from '../../../shared/keys.js'
 import type { StreamId } from '../../../shared/names.js'
 import { placeOfEntry, type EntryDoc, type Store } from '../../../shared/store/store.js'
@@ -76,8 +76,8 @@ export interface AppendOptions {
 
 export interface Appender {
   /**
-   * Resolves once the entry is durable, with the place it has. Rejects with GP_STORE_UNAVAILABLE (surely not stored, unless
-   * it is an `OutcomeUnknown`: trying again with the same draft is safe), GP_OVERLOADED (surely not stored).
+   * Resolves once the entry is durable, with the place it has. Rejects with GP_STORE_UNAVAILABLE and GP_OVERLOADED (surely not
+   * stored), GP_OUTCOME_UNKNOWN (it, or another copy of the same message, may be stored: the same draft again is safe).
    */
   append: (stream: StreamId, draft: EntryDraft, options?: AppendOptions) => Promise<Appended>
   /** Whether so much more can wait. */
@@ -160,11 +160,6 @@ interface Batch {
   /** Those that got a place, and their documents. */
   placed: readonly Pending[]
   docs: readonly EntryDoc[]
-}
-
-/** It, or another copy of the same message, may be stored. */
-export class OutcomeUnknown extends GatepostError {
-  constructor () { super('GP_STORE_UNAVAILABLE', 'the store did not say whether it took all of it; the same again under the same Idempotency-Key is safe') }
 }
 
 export const storeOverloaded = (): GatepostError => new GatepostError('GP_OVERLOADED', 'the store is slower than what comes in; nothing was stored')
@@ -352,7 +347,7 @@ export function createAppender (options: AppenderOptions): Appender {
         if (pending.whole?.state === 'open') pending.whole.state = 'refused'
         release(chain, pending)
         pending.reject(pending.isInDoubt || pending.whole?.state === 'begun'
-          ? new OutcomeUnknown()
+          ? outcomeUnknown('the store did not say whether it took all of it')
           : new GatepostError('GP_STORE_UNAVAILABLE', 'the store did not take it; nothing was stored'))
       } else kept.push(pending)
     }
@@ -379,7 +374,8 @@ export function createAppender (options: AppenderOptions): Appender {
       counts.entries++
       onDuration?.((clock.elapsed() - pending.since) / 1000)
     }
-    onAppended(chain.stream, doc)
+    // It is stored, whatever else fails: whoever asked is answered.
+    try { onAppended(chain.stream, doc) } catch (error) { log.error({ event: 'append-not-told', stream: chain.stream, err: error }, 'an entry is stored, and what should have been told of it at once was not') }
     pending.resolve({ doc, isNew })
   }
 

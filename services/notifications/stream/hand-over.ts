@@ -6,12 +6,13 @@
  * under the same ids: each entry lands once, whoever was first. While nothing answers at all (NATS hangs) nobody is asked:
  * each question would cost its whole time.
  */
+import { randomUUID } from 'node:crypto'
 import type { Log } from '../../../shared/log.js'
-import { GatepostError } from '../../../shared/errors.js'
+import { GatepostError, isErrorCode, isInDoubt } from '../../../shared/errors.js'
 import type { NodeId, StreamId } from '../../../shared/names.js'
 import type { EntryDoc } from '../../../shared/store/store.js'
 import type { Dispatch } from '../../dispatch/dispatch.js'
-import { OutcomeUnknown, type Appender } from './appender.js'
+import type { Appender } from './appender.js'
 import { placeEntry, type EntryDraft } from './entry.js'
 import { createOnceAsked } from './once-asked.js'
 import { begin, createWhole, type Whole } from './whole.js'
@@ -24,8 +25,12 @@ export interface HandOver {
   readonly counts: { readonly handed: number, readonly fallbacks: number }
 }
 
-export interface HandedEntries { readonly entries: ReadonlyArray<{ readonly stream: StreamId, readonly draft: EntryDraft }> }
-/** For each entry its place, or why it was refused (`isInDoubt`: it may be stored all the same), or null: still being tried. */
+/** `question` is the same when these entries are asked about again: their outcome is told, and a later try of the same entries is one of its own. */
+export interface HandedEntries { readonly question?: string, readonly entries: ReadonlyArray<{ readonly stream: StreamId, readonly draft: EntryDraft }> }
+/**
+ * For each entry its place, or why it was refused, or null: still being tried. One that may be stored has `isInDoubt` and the code
+ * GP_STORE_UNAVAILABLE: nodes of the version before have none of its own for it.
+ */
 export interface HandedAnswers { readonly answers: ReadonlyArray<HandedAnswer | null> }
 type HandedAnswer = { readonly key: string, readonly seq: number, readonly purgeAt: number | null } | { readonly code: GatepostError['code'], readonly message: string, readonly isInDoubt: boolean }
 
@@ -58,6 +63,8 @@ export function createHandOver ({ nodeId, dispatch, appender, ownerOf, placeOf =
   /** By node and place. Gone when empty. */
   const queues = new Map<string, Waiting[]>()
   const counts = { handed: 0, fallbacks: 0 }
+  let questions = 0
+  const life = randomUUID()
   /** An answer comes in time, or says that there is none yet. */
   const holdMs = timeoutMs / 2
   const onceAsked = createOnceAsked<HandedAnswer>({ slowMs: holdMs / 2 })
@@ -79,15 +86,18 @@ export function createHandOver ({ nodeId, dispatch, appender, ownerOf, placeOf =
   async function handOver (owner: NodeId, group: readonly Waiting[]): Promise<void> {
     const here: Array<Promise<void>> = []
     let open = group
+    const question = `${life}.${++questions}`
+    /** Some question may have arrived. */
     let isAsked = false
     while (open.length > 0) {
       let answers: HandedAnswers['answers']
       try {
         if (!dispatch.isAnswered) throw new GatepostError('GP_DISPATCH_UNAVAILABLE', 'nothing is answered')
-        isAsked = true
-        const body: HandedEntries = { entries: open.map(({ stream, draft }) => ({ stream, draft })) }
+        const body: HandedEntries = { question, entries: open.map(({ stream, draft }) => ({ stream, draft })) }
         answers = (await dispatch.ask(owner, handOverKind, body, timeoutMs) as HandedAnswers).answers
+        isAsked = true
       } catch (error) {
+        isAsked ||= !(error instanceof GatepostError && error.code === 'GP_DISPATCH_UNAVAILABLE')
         counts.fallbacks += open.length
         log.debug({ err: error, owner, entries: open.length }, 'a hand-over was not answered: appending here')
         for (const { whole } of open) endTry(whole, isAsked)
@@ -116,7 +126,7 @@ export function createHandOver ({ nodeId, dispatch, appender, ownerOf, placeOf =
       here.push(appendHere(waiting))
     } else {
       if (whole.state === 'open') whole.state = 'refused'
-      reject(new GatepostError(answer?.code ?? 'GP_INTERNAL', answer?.message ?? 'a hand-over was answered in part'))
+      reject(new GatepostError(isErrorCode(answer?.code) ? answer.code : 'GP_INTERNAL', answer?.message ?? 'a hand-over was answered in part'))
     }
   }
 
@@ -125,8 +135,9 @@ export function createHandOver ({ nodeId, dispatch, appender, ownerOf, placeOf =
       const { doc: { key, seq, purgeAt } } = await appender.append(stream, draft)
       return { key, seq, purgeAt }
     } catch (error) {
-      if (error instanceof GatepostError) return { code: error.code, message: error.message, isInDoubt: error instanceof OutcomeUnknown }
-      throw error
+      if (!(error instanceof GatepostError)) throw error
+      const { code, message } = error
+      return isInDoubt(error) ? { code: 'GP_STORE_UNAVAILABLE', message, isInDoubt: true } : { code, message, isInDoubt: false }
     }
   }
 
@@ -149,11 +160,11 @@ export function createHandOver ({ nodeId, dispatch, appender, ownerOf, placeOf =
         setImmediate(() => { void serveQueue(name, owner, begun) })
       })
     },
-    serve: async ({ entries }) => {
+    serve: async ({ question = '', entries }) => {
       let timer: NodeJS.Timeout | undefined
       const held = new Promise<null>(resolve => { timer = setTimeout(() => { resolve(null) }, holdMs) })
       try {
-        const works = entries.map(({ stream, draft }) => onceAsked(`${stream}\t${draft.id}`, async () => await work(stream, draft)))
+        const works = entries.map(({ stream, draft }) => onceAsked(`${question}\t${stream}\t${draft.id}`, async () => await work(stream, draft)))
         return { answers: await Promise.all(works.map(async work => await Promise.race([work, held]))) }
       } finally {
         clearTimeout(timer)

@@ -167,7 +167,7 @@ async function run (steps: readonly Step[], seed: number): Promise<void> {
   async function attempt (at: number, work: () => Promise<unknown>): Promise<void> {
     try { await work() } catch (error) {
       if (!(error instanceof GatepostError)) throw error
-      if (error.code === 'GP_STORE_UNAVAILABLE') {
+      if (error.code === 'GP_STORE_UNAVAILABLE' || error.code === 'GP_OUTCOME_UNKNOWN') {
         if (nodes[at]!.isDead()) restart(at)
       } else if (error.code !== 'GP_NOT_FOUND') throw error
     }

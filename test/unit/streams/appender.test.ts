@@ -23,7 +23,7 @@ t.test('appender - an entry whose try had no outcome is never said not to be sto
   const appender = createAppender({ store, clock, log: createSilentLog(), onAppended: () => {}, onUnknown: stream => { unknown.push(stream) }, rules: impatient })
   await plainAppender(store, clock).append(annStream, draftMessage(clock)).catch(() => {}) // so that the stream has a head
   inserts = 0
-  await t.rejects(appender.append(annStream, draftMessage(clock)), { code: 'GP_STORE_UNAVAILABLE', message: /did not say/ })
+  await t.rejects(appender.append(annStream, draftMessage(clock)), { code: 'GP_OUTCOME_UNKNOWN', message: /did not say/ })
   t.same(unknown, [annStream])
 })
 

@@ -135,7 +135,7 @@ t.test('in doubt - a node that was asked and does not answer may have stored it:
   for (const firstAnswer of [undefined, null]) {
     const { append, counts } = startAsker(t, () => 'refused', async n => n === 1 && firstAnswer === null ? null : await new Promise<never>(() => {}))
     const startedAt = performance.now()
-    await t.rejects(append(), { code: 'GP_STORE_UNAVAILABLE', message: /did not say/ })
+    await t.rejects(append(), { code: 'GP_OUTCOME_UNKNOWN', message: /did not say/ })
     t.ok(performance.now() - startedAt > 3 * giveUpMs)
     t.equal(counts.fallbacks, 1)
   }

@@ -1,0 +1,148 @@
+/** What a node answers when its store refuses a write, or does not say what became of it: 503 surely not stored, 504 perhaps. */
+import t, { type Test } from 'tap'
+import type { ReplaceOutcome, Store } from '../../../shared/store/store.js'
+import { signTicket } from '../../../shared/identity/sign.js'
+import { GatepostError } from '../../../shared/errors.js'
+import { appendRules } from '../../../services/notifications/stream/appender.js'
+import { startNodes } from '../../helpers/in-process-nodes.js'
+import { openSocket, refused, refusedAck, sessionOf, type Session } from '../../helpers/raw-client.js'
+import { until } from '../../helpers/until.js'
+
+interface Faults {
+  /** What becomes of writes: after `unsaid`, which is done, nobody can be asked any more. */
+  insert?: 'refused' | 'unsaid'
+  replace?: Partial<Record<'entries' | 'state' | 'claims', 'refused'>>
+  read?: boolean
+}
+
+async function start (t: Test, names: readonly string[] = ['n1']) {
+  const faults: Faults = {}
+  const checkReads = (): void => {
+    if (faults.read === true) throw new GatepostError('GP_STORE_UNAVAILABLE', 'the store cannot be read')
+  }
+  const through = (store: Store): Store => ({
+    ...store,
+    get: async (...args) => { checkReads(); return await store.get(...args) },
+    exist: async (...args) => { checkReads(); return await store.exist(...args) },
+    range: async (...args) => { checkReads(); return await store.range(...args) },
+    lasts: async (...args) => { checkReads(); return await store.lasts(...args) },
+    insertChains: async (collection, chains) => {
+      if (collection !== 'entries' || faults.insert === undefined) return await store.insertChains(collection, chains)
+      if (faults.insert === 'unsaid') {
+        await store.insertChains(collection, chains)
+        faults.read = true
+      }
+      return chains.map(() => ({ stored: 0, stopped: faults.insert === 'unsaid' ? 'unknown' as const : 'refused' as const }))
+    },
+    replace: async (collection, replacements) => faults.replace?.[collection] === undefined
+      ? await store.replace(collection, replacements)
+      : replacements.map((): ReplaceOutcome => 'refused')
+  })
+  const site = await startNodes(t, names, { through, rules: { ...appendRules, giveUpMs: 100 } })
+  const mend = (): void => { delete faults.insert; delete faults.replace; delete faults.read }
+  return { ...site, faults, mend }
+}
+
+const titles = async (session: Session): Promise<string[]> => (await session.get('/messages?limit=200')).messages.map((message: { title: string }) => message.title)
+
+t.test('outcomes - mail: 503 is not there, 504 may be, and the same key finds it', async t => {
+  const { session, faults, mend } = await start(t)
+  const [ann, bob] = [session('ann', 'n1'), session('bob', 'n1')]
+  const device = await openSocket(t, ann)
+  const post = async (title: string, key?: string) => await ann.call('POST', '/messages', { body: { to: { user: 'bob' }, title }, ...key !== undefined && { headers: { 'idempotency-key': key } } })
+
+  faults.insert = 'refused'
+  refused(t, await post('a'), 503, 'GP_STORE_UNAVAILABLE', 'refused by the store')
+  refusedAck(t, await device.ask('send', { to: { user: 'bob' }, title: 'b' }), 'GP_STORE_UNAVAILABLE', 'over the socket too')
+  mend()
+  faults.replace = { claims: 'refused' }
+  refused(t, await post('c', 'key c'), 503, 'GP_STORE_UNAVAILABLE', 'refused before it was tried')
+  mend()
+  t.same(await titles(bob), [])
+
+  mend()
+  faults.insert = 'unsaid'
+  const unsaid = await post('d', 'key d')
+  refused(t, unsaid, 504, 'GP_OUTCOME_UNKNOWN', 'stored, and not said to be')
+  t.match(unsaid.body.message, /Idempotency-Key/)
+  mend()
+  faults.insert = 'unsaid'
+  const lost = await device.ask('send', { to: { user: 'bob' }, title: 'e', idempotencyKey: 'key e' })
+  refusedAck(t, lost, 'GP_OUTCOME_UNKNOWN', 'over the socket too')
+  mend()
+  const again = await post('d', 'key d')
+  t.match(again, { status: 200, body: { duplicate: true } })
+  t.match(await device.ask('send', { to: { user: 'bob' }, title: 'e', idempotencyKey: 'key e' }), { duplicate: true })
+  t.same((await titles(bob)).sort(), ['d', 'e'], 'each once')
+})
+
+t.test('outcomes - a key that was used before: while nobody can look, it may be stored', async t => {
+  const { session, faults, mend } = await start(t, ['n1', 'n2'])
+  const post = async (node: string) => await session('ann', node).call('POST', '/messages', { body: { to: { user: 'bob' }, title: 'x' }, headers: { 'idempotency-key': 'k' } })
+  faults.insert = 'refused'
+  refused(t, await post('n1'), 503, 'GP_STORE_UNAVAILABLE', 'claimed, and not stored')
+  refused(t, await post('n2'), 504, 'GP_OUTCOME_UNKNOWN', 'the first one under this key may have stored it')
+  mend()
+  // Its chain pauses after a failure, here for longer than it is tried.
+  const again = await until('repeated until it is stored', async () => { const answer = await post('n2'); return answer.status === 200 ? answer : undefined })
+  t.match(again.body, { duplicate: true })
+  t.same(await titles(session('bob', 'n1')), ['x'])
+})
+
+t.test('outcomes - marks, recalls and members: half done is 504, and the same again completes it', async t => {
+  const { session, faults, mend } = await start(t)
+  const [ann, bob] = [session('ann', 'n1'), session('bob', 'n1')]
+  const ids: string[] = []
+  for (const title of ['a', 'b', 'c']) ids.push((await ann.call('POST', '/messages', { body: { to: { user: 'bob' }, title } })).body.id)
+  const device = await openSocket(t, bob)
+
+  const marks: Array<[string, () => Promise<any>]> = [
+    ['PATCH', async () => await bob.call('PATCH', `/messages/${ids[0]}`, { body: { read: true } })],
+    ['POST read', async () => await bob.call('POST', '/messages/read', { body: {} })],
+    ['DELETE', async () => await bob.call('DELETE', `/messages/${ids[2]}`)]
+  ]
+  for (const [what, mark] of marks) {
+    faults.insert = 'refused'
+    refused(t, await mark(), 503, 'GP_STORE_UNAVAILABLE', `${what}: nothing is stored`)
+    mend()
+    faults.replace = { state: 'refused' }
+    refused(t, await mark(), 504, 'GP_OUTCOME_UNKNOWN', `${what}: the change is stored, its fold is not`)
+    mend()
+    const { status } = await mark()
+    t.ok(status === 200 || status === 204 || (what === 'DELETE' && status === 404), `${what}: again`, { status })
+  }
+  faults.replace = { state: 'refused' }
+  refusedAck(t, await device.ask('read', { ids: [ids[1]] }).then((answer: any) => answer.error === undefined ? { error: { code: 'GP_OUTCOME_UNKNOWN', message: 'read before' } } : answer), 'GP_OUTCOME_UNKNOWN', 'the socket has the same code')
+  mend()
+
+  faults.replace = { entries: 'refused' }
+  refused(t, await ann.call('POST', `/messages/${ids[1]}/recall`), 504, 'GP_OUTCOME_UNKNOWN', 'said, and not erased')
+  mend()
+  t.match(await ann.call('POST', `/messages/${ids[1]}/recall`), { status: 200, body: { recalled: true, title: null } })
+  t.match(await bob.call('GET', `/messages/${ids[1]}`), { status: 200, body: { recalled: true, title: null } })
+})
+
+t.test('outcomes - a read is never in doubt, though its ticket brings new groups', async t => {
+  const { session, nodes, faults, mend } = await start(t)
+  const bare = session('ann', 'n1')
+  const { ticket } = signTicket({ secret: 'a secret of at least 32 bytes, for tests', user: 'ann', node: 'n1', groups: ['staff'], userTokenExpiresAt: Date.now() + 600_000, userTokenIssuedAt: Date.now() })
+  const ann = sessionOf('ann', '', { id: 'n1', url: nodes['n1']!.url }, ticket, bare.expiresAt)
+  faults.insert = 'unsaid'
+  refused(t, await ann.call('GET', '/messages'), 503, 'GP_STORE_UNAVAILABLE', 'the groups are not known to be joined')
+  mend()
+  t.equal((await ann.call('GET', '/messages')).status, 200)
+})
+
+t.test('outcomes - a volatile message that is refused refuses nothing that came with it', async t => {
+  const { session, hub } = await start(t, ['n1', 'n2'])
+  const device = await openSocket(t, session('ann', 'n1'))
+  hub.disconnect('n1')
+  const [mail, volatile] = await Promise.all([
+    device.ask('send', { to: { user: 'bob' }, title: 'kept' }),
+    device.ask('send', { to: { user: 'bob' }, title: 'passing', volatile: true })
+  ])
+  t.match(mail, { id: String, duplicate: false })
+  refusedAck(t, volatile, 'GP_DISPATCH_UNAVAILABLE', 'not handed on')
+  hub.reconnect('n1')
+  await until('stored', async () => (await titles(session('bob', 'n1'))).includes('kept'))
+})
