@@ -13,8 +13,22 @@ export type Validate<S extends TSchema> = (value: unknown, field?: string) => St
 export function createValidator<S extends TSchema> (schema: S): Validate<S> {
   const compiled = Compile(schema)
   return (value, field = '') => {
+    refuseTooMany(schema, value, field)
     if (compiled.Check(value)) return value
     throw explain(schema, compiled.Errors(value), value, field)
+  }
+}
+
+/** Before each member is looked at, and each one's fault is written down: there may be a hundred thousand. */
+function refuseTooMany (schema: TSchema, value: unknown, prefix: string): void {
+  const { properties = {} } = schema as { properties?: Record<string, TSchema & { maxItems?: number, maxProperties?: number }> }
+  for (const [name, property] of Object.entries(properties)) {
+    if (property.maxItems === undefined && property.maxProperties === undefined) continue
+    const given = valueAt(value, [name])
+    if (typeof given !== 'object' || given === null) continue
+    const count = Array.isArray(given) ? given.length : Object.keys(given).length
+    const most = Array.isArray(given) ? property.maxItems : property.maxProperties
+    if (most !== undefined && count > most) throw refusal(prefix === '' ? name : `${prefix}.${name}`, `${count} of them`, takes(property))
   }
 }
 

@@ -198,7 +198,7 @@ export function createNodeCore (options: NodeCoreOptions): NodeCore {
   })
 
   const finder = createMessageFinder({ store })
-  const marks = createMarks({ finder, clock, heads, views, append, retentionMs })
+  const marks = createMarks({ finder, clock, heads, views, unread, append, retentionMs })
   const groups = createGroups({ store, clock, heads, views, append, retentionMs, way: (auth.rules ?? noRules).groups })
   const recall = createRecall({ store, finder, clock, views, append, retentionMs })
   const pages = createInboxPages({ store, heads, views, now })

@@ -39,7 +39,7 @@ const maxCursors = 10_000
 const maxIds = 1_000
 const strict = { additionalProperties: false } as const
 
-const Cursors = Type.Record(Type.String(), Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'a seq: a whole number below 2^53, 0 or more' }), { description: '{stream: seq}' })
+const Cursors = Type.Record(Type.String(), Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'a seq: a whole number below 2^53, 0 or more' }), { maxProperties: maxCursors, description: '{stream: seq}, at most 10,000 streams' })
 const Topics = Type.Array(Name('a topic'), { maxItems: maxTopics, description: 'an array of at most 1,000 topics' })
 
 const validateCursors = createValidator(Type.Object({ cursors: Type.Optional(Cursors) }))

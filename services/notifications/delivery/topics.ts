@@ -1,5 +1,5 @@
 /** Which sockets have which topics, for exact matches and for all topics that begin with a text. */
-import { firstIndex } from '../../../shared/sorted.js'
+import { createSortedTexts } from '../../../shared/sorted-texts.js'
 import type { Session } from './session.js'
 
 export interface Topics {
@@ -13,8 +13,7 @@ const none: ReadonlySet<Session> = new Set()
 
 export function createTopics (): Topics {
   const byTopic = new Map<string, Set<Session>>()
-  /** All topics in order, made again after the set of topics changed, when a prefix is asked for. */
-  let sorted: string[] | undefined
+  const sorted = createSortedTexts()
 
   return {
     add: (session, topics) => {
@@ -22,7 +21,7 @@ export function createTopics (): Topics {
         let sessions = byTopic.get(topic)
         if (sessions === undefined) {
           byTopic.set(topic, sessions = new Set())
-          sorted = undefined
+          sorted.add(topic)
         }
         sessions.add(session)
         session.addTopic(topic)
@@ -34,16 +33,13 @@ export function createTopics (): Topics {
         const sessions = byTopic.get(topic)
         if (sessions?.delete(session) !== true || sessions.size > 0) continue
         byTopic.delete(topic)
-        sorted = undefined
+        sorted.remove(topic)
       }
     },
     match: (topic, match) => {
       if (match === 'exact') return byTopic.get(topic) ?? none
-      const topics = sorted ??= [...byTopic.keys()].sort()
       const matching = new Set<Session>()
-      for (let i = firstIndex(topics.length, at => topics[at]! < topic); topics[i]?.startsWith(topic) === true; i++) {
-        for (const session of byTopic.get(topics[i]!)!) matching.add(session)
-      }
+      for (const known of sorted.beginningWith(topic)) for (const session of byTopic.get(known)!) matching.add(session)
       return matching
     }
   }

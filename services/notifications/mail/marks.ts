@@ -11,7 +11,7 @@ import type { MessageFinder } from '../stream/find-messages.js'
 import { afterWriting } from '../stream/half-done.js'
 import type { Heads } from '../stream/heads.js'
 import { flagsOf } from '../state/user-state.js'
-import { afterIn, visibleStreams } from '../state/unread.js'
+import { afterIn, visibleStreams, type UnreadCounter } from '../state/unread.js'
 import type { UserViews } from '../state/user-views.js'
 import { changedMessage, findAllVisible, notFound, requireVisible, shownTo, type Found } from './find.js'
 import { refusal } from '../../../shared/errors.js'
@@ -33,6 +33,7 @@ export interface MarksOptions {
   readonly clock: Clock
   readonly heads: Heads
   readonly views: UserViews
+  readonly unread: Pick<UnreadCounter, 'holding'>
   readonly append: (stream: StreamId, draft: EntryDraft) => Promise<{ doc: EntryDoc }>
   readonly retentionMs: number
 }
@@ -42,7 +43,7 @@ export function changeDraft (clock: Clock, retentionMs: number, change: StoredCh
   return { kind: 'change', id: createMessageId(clock.tick(), undefined), expiresAt: clock.latest() + retentionMs, text: JSON.stringify(change) }
 }
 
-export function createMarks ({ finder, clock, heads, views, append, retentionMs }: MarksOptions): Marks {
+export function createMarks ({ finder, clock, heads, views, unread, append, retentionMs }: MarksOptions): Marks {
   const sources = { finder, now: clock.now }
 
   async function record (user: UserId, change: StoredChange): Promise<void> {
@@ -79,12 +80,15 @@ export function createMarks ({ finder, clock, heads, views, append, retentionMs 
       const wanted = [...new Set(ids)]
       const found = await findAllVisible(sources, view, wanted)
       if (found.size < wanted.length) throw notFound()
-      const unread = [...found.values()].filter(one => needs(view, one, { read: true }))
-      if (unread.length > 0) await record(user, { type: 'mark', messages: unread.map(changedMessage), read: true })
+      const due = [...found.values()].filter(one => needs(view, one, { read: true }))
+      if (due.length > 0) await record(user, { type: 'mark', messages: due.map(changedMessage), read: true })
     },
     readTo: async (user, upTo, category) => {
       const view = await views.fresh(user)
-      const asked = upTo === undefined ? visibleStreams(view).map(({ stream }) => stream) : seenStreams(view, upTo)
+      const named = upTo === undefined ? visibleStreams(view).map(({ stream }) => stream) : seenStreams(view, upTo)
+      // A watermark of a category is kept for good: only where it says something.
+      const holding = category === undefined ? undefined : await unread.holding(view, category)
+      const asked = holding === undefined ? named : named.filter(stream => holding.has(stream))
       const found = await heads.fresh(asked)
       const readTo: Record<string, number> = {}
       for (const [i, stream] of asked.entries()) {

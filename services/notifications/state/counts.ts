@@ -9,13 +9,32 @@ export function add (counts: Counts, category: string, n: number): void {
 
 export interface Unread { readonly unread: number, readonly byCategory: Readonly<Record<string, number>> }
 
-/** The form of the wire. A category may be called `__proto__`: the object has no prototype to harm. */
+/** So many categories are counted by their names, and no more than fits into so many bytes of an event; the rest under `rest`. */
+const mostCategories = 100
+const mostBytes = 30 * 1024
+export const rest = 'other'
+
+/**
+ * The form of the wire. Those whose unread messages came first have their names: the counts are in that order, so every
+ * node says the same, nobody takes a name's place by sending more of others, and one that is read makes room.
+ * A category may be called `__proto__`: the object has no prototype to harm.
+ */
 export function toUnread (counts: Counts): Unread {
   let unread = 0
-  const byCategory: Record<string, number> = Object.create(null) as Record<string, number>
-  for (const [category, n] of [...counts].sort(([a], [b]) => a < b ? -1 : 1)) {
-    byCategory[category] = n
+  let bytes = 0
+  const named = new Map<string, number>()
+  let others = 0
+  for (const [category, n] of counts) {
     unread += n
+    const size = Buffer.byteLength(JSON.stringify(category)) + 20
+    if (category === rest || named.size >= mostCategories || bytes + size > mostBytes) others += n
+    else {
+      named.set(category, n)
+      bytes += size
+    }
   }
+  if (others > 0) named.set(rest, others)
+  const byCategory: Record<string, number> = Object.create(null) as Record<string, number>
+  for (const [category, n] of [...named].sort(([a], [b]) => a < b ? -1 : 1)) byCategory[category] = n
   return { unread, byCategory }
 }

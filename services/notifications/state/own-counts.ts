@@ -4,7 +4,7 @@
  * that a mark, a recall or an expiry may have changed is read again when a count is asked for, it alone. What came
  * after the last segment, the tail, is in memory.
  */
-import { flagsOf, untouchedAbove, type UserState } from './user-state.js'
+import { flagsOf, marksIn, untouchedAbove, type UserState } from './user-state.js'
 import type { StreamId } from '../../../shared/names.js'
 import { firstIndex } from '../../../shared/sorted.js'
 import type { EntryDoc, MessageDoc } from '../../../shared/store/store.js'
@@ -209,6 +209,13 @@ export function refreshCounts (counts: OwnCounts, stateOf: () => UserState, stor
 }
 
 const nextDue = (counts: OwnCounts, now: number): Segment | undefined => counts.segments.find(segment => segment.isStale || isDue(segment, now))
+
+/** Whether the own stream may hold a message of this category that is not read; `refreshCounts` goes before. */
+export function mayHold ({ segments, tail }: OwnCounts, state: UserState, category: string): boolean {
+  return tail.categories.includes(category) || segments.some(({ counts, isStale }) => isStale || counts.has(category)) ||
+    // An archived one is not counted, and may not be read.
+    marksIn(state, state.stream).some(mark => mark.category === category)
+}
 
 /** The counts now; `refreshCounts` goes before. */
 export function ownUnread (counts: OwnCounts, state: UserState, now: number): Counts {

@@ -86,6 +86,8 @@ export class StreamDigest {
     for (const item of this.#items) this.#index(item)
   }
 
+  holds (category: string): boolean { return this.#byCategory.has(category) }
+
   /** Whether every message above `from` is in the list, up to `head`. */
   covers (head: number, from: number, now: number): boolean {
     return this.head >= head && this.#coveredFrom <= from && !this.#wasAhead(now)

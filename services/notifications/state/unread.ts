@@ -3,7 +3,7 @@ import { allStream, groupStream, type GroupId, type StreamId, type UserId } from
 import type { Store } from '../../../shared/store/store.js'
 import type { Heads } from '../stream/heads.js'
 import { toUnread, type Unread } from './counts.js'
-import { nextOwnExpiry, ownUnread, refreshCounts } from './own-counts.js'
+import { mayHold, nextOwnExpiry, ownUnread, refreshCounts } from './own-counts.js'
 import { StreamDigest, unreadFloor } from './stream-digest.js'
 import { groupsOf, type UserView, type UserViews } from './user-views.js'
 import type { EntryDoc } from '../../../shared/store/store.js'
@@ -35,6 +35,8 @@ export interface UnreadCounter {
   of: (user: UserId) => Promise<Unread>
   /** The counts of a view as of these heads; a promise only where something must be read. */
   count: (view: UserView, headOf: (stream: StreamId) => number) => CountedUnread | Promise<CountedUnread>
+  /** Those of the user's streams that may hold a message of this category that the user has not read. */
+  holding: (view: UserView, category: string) => Promise<Set<StreamId>>
   /** Takes an entry of a group or of all as it comes live. */
   accept: (stream: StreamId, doc: EntryDoc) => void
   /** Streams in whose lists something has expired since the last call. */
@@ -91,14 +93,20 @@ export function createUnreadCounter ({ store, views, heads, now, page }: UnreadC
     return reads.length === 0 ? addUp() : Promise.all(reads).then(addUp)
   }
 
+  async function countFresh (view: UserView): Promise<CountedUnread> {
+    const streams = visibleStreams(view).slice(1).map(({ stream }) => stream)
+    const found = await heads.fresh(streams)
+    const byStream = new Map(streams.map((stream, i) => [stream, found[i]!]))
+    return await count(view, stream => byStream.get(stream) ?? 0)
+  }
+
   return {
     count,
-    of: async user => {
-      const view = await views.fresh(user)
-      const streams = visibleStreams(view).slice(1).map(({ stream }) => stream)
-      const found = await heads.fresh(streams)
-      const byStream = new Map(streams.map((stream, i) => [stream, found[i]!]))
-      return (await count(view, stream => byStream.get(stream) ?? 0)).unread
+    of: async user => (await countFresh(await views.fresh(user))).unread,
+    holding: async (view, category) => {
+      await countFresh(view) // every digest covers what the user has not read
+      return new Set(visibleStreams(view).map(({ stream }) => stream).filter(stream =>
+        stream === view.stream ? mayHold(view.counts, view.state, category) : digests.get(stream)?.holds(category) !== false))
     },
     accept: (stream, doc) => { digests.get(stream)?.accept(doc) },
     expire: () => [...digests.values()].filter(digest => digest.expire(now())).map(({ stream }) => stream)

@@ -1,0 +1,63 @@
+/** Work that grows with what a user sends: it ends early, or moves little. */
+import fc from 'fast-check'
+import t from 'tap'
+import { Type } from 'typebox'
+import { createSortedTexts } from '../../shared/sorted-texts.js'
+import { createValidator } from '../../shared/validate.js'
+import { toUnread } from '../../services/notifications/state/counts.js'
+
+t.test('bounds - at most a hundred categories by name, those first that came first; the rest is other, and the sum is exact', async t => {
+  const counts = new Map([['invoices', 3], ['other', 1], ...Array.from({ length: 5_000 }, (_, i): [string, number] => [`${i}`, 2])])
+  const { unread, byCategory } = toUnread(counts)
+  t.equal(unread, 10_004)
+  t.equal(Object.keys(byCategory).length, 101)
+  t.equal(byCategory['invoices'], 3)
+  t.equal(byCategory['98'], 2)
+  t.equal(byCategory['other'], 1 + 2 * (5_000 - 99), 'one of that name is one of the rest')
+  t.equal(Object.values(byCategory).reduce((sum, n) => sum + n), unread)
+  counts.delete('invoices')
+  t.equal(toUnread(counts).byCategory['99'], 2, 'one that is read makes room')
+  t.same(toUnread(new Map([['b', 1], ['a', 2]])), { unread: 3, byCategory: { a: 2, b: 1 } })
+  t.same(Object.keys(toUnread(new Map([['a', 1]])).byCategory), ['a'], 'and no rest where there is none')
+})
+
+t.test('bounds - long names of categories: an event stays below 32 KiB', async t => {
+  const counts = new Map(Array.from({ length: 100 }, (_, i): [string, number] => ['😀'.repeat(125) + String(i), 1]))
+  const unread = toUnread(counts)
+  t.ok(Buffer.byteLength(JSON.stringify(unread)) < 32 * 1024)
+  t.equal(Object.values(unread.byCategory).reduce((sum, n) => sum + n), 100)
+})
+
+t.test('bounds - an array or an object with too many members is refused before one of them is looked at', async t => {
+  let looked = 0
+  const member = Type.Refine(Type.String(), () => { looked++; return false })
+  const validate = createValidator(Type.Object({
+    topics: Type.Optional(Type.Array(member, { maxItems: 3, description: 'at most 3' })),
+    cursors: Type.Optional(Type.Record(Type.String(), member, { maxProperties: 2, description: 'at most 2' }))
+  }))
+  t.throws(() => validate({ topics: Array.from({ length: 300_000 }, () => 'x') }, 'auth'), { code: 'GP_VALIDATION', message: /^auth\.topics: got .*300000.*; takes at most 3/ })
+  t.throws(() => validate({ cursors: { a: 'x', b: 'x', c: 'x' } }), { code: 'GP_VALIDATION', message: /^cursors: got .*3 .*; takes at most 2/ })
+  t.equal(looked, 0)
+  t.throws(() => validate({ topics: ['x'] }), { code: 'GP_VALIDATION' })
+  t.ok(looked > 0)
+})
+
+t.test('bounds - texts in order, whatever is added and removed', async t => {
+  fc.assert(fc.property(fc.array(fc.record({ isAdded: fc.boolean(), n: fc.nat(3_000) }), { minLength: 100, maxLength: 3_000 }), fc.nat(300), (steps, prefix) => {
+    const texts = createSortedTexts()
+    const there = new Set<string>()
+    for (const { isAdded, n } of [...Array.from({ length: 1_500 }, (_, i) => ({ isAdded: true, n: i * 2 })), ...steps]) {
+      const text = `${n}`
+      if (isAdded && !there.has(text)) texts.add(text)
+      if (!isAdded) texts.remove(text)
+      if (isAdded) there.add(text)
+      else there.delete(text)
+    }
+    for (const start of ['', `${prefix}`, '9999']) {
+      const found = [...texts.beginningWith(start)]
+      const right = [...there].filter(text => text.startsWith(start)).sort()
+      if (JSON.stringify(found) !== JSON.stringify(right)) throw new Error(`${start}: ${found.length} of ${right.length}`)
+    }
+  }), { numRuns: 50 })
+  t.pass()
+})
