@@ -8,6 +8,7 @@
  *   lived     how long something in memory may be trusted
  *   latest    what is stored must live beyond it (purgeAt)
  *   earliest  what is over by it is over for good (a claim, a mark's message)
+ *   byStore   what Gates and nodes on different machines must see alike (tickets)
  * Nothing that is read moves a process's clock: an order within a stream comes from what is stored there (appender.ts).
  */
 import { hash, randomFillSync } from 'node:crypto'
@@ -35,6 +36,8 @@ export interface Clock {
   latest: () => number
   /** The earlier of them. */
   earliest: () => number
+  /** The store's time; the wall time before it was heard of. */
+  byStore: () => number
   /** By how many ms the wall clock has jumped ahead (below 0: back) since the process started, by its monotonic clock. */
   jumpedMs: () => number
 }
@@ -72,6 +75,7 @@ export function createClock (now: () => number = Date.now, elapsed: () => number
     heardOf: ms => { storeLead = ms - elapsed() },
     latest: () => Math.max(now(), storeMs() ?? -Infinity),
     earliest: () => Math.min(now(), storeMs() ?? Infinity),
+    byStore: () => storeMs() ?? now(),
     jumpedMs: () => now() - elapsed() - startLead
   }
 }

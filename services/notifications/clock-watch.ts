@@ -23,12 +23,14 @@ export interface ClockWatchOptions {
   /** Wall time in ms since 1970. */
   readonly now: () => number
   readonly log: Pick<Log, 'debug' | 'info' | 'error'>
+  /** Told the store's time, ms since 1970, as it is at this moment. */
+  readonly onMeasured?: (theirs: number) => void
   readonly intervalMs?: number
   /** Time that no clock change touches, in ms. */
   readonly elapsed?: () => number
 }
 
-export function watchClock ({ store, now, log, intervalMs = everyMs, elapsed = () => performance.now() }: ClockWatchOptions): ClockWatch {
+export function watchClock ({ store, now, log, onMeasured, intervalMs = everyMs, elapsed = () => performance.now() }: ClockWatchOptions): ClockWatch {
   let offsetMs = 0
   let isOff = false
   let isMeasuring = false
@@ -42,7 +44,9 @@ export function watchClock ({ store, now, log, intervalMs = everyMs, elapsed = (
       const measured = now() - theirs
       const errorMs = (elapsed() - asked) / 2
       const isSurelyOff = Math.abs(measured) - errorMs > maxOffsetMs
-      if (errorMs <= maxErrorMs || isSurelyOff) take(measured, isSurelyOff)
+      if (errorMs > maxErrorMs && !isSurelyOff) return
+      onMeasured?.(theirs)
+      take(measured, isSurelyOff)
     } catch (error) {
       log.debug({ err: error }, 'the store\'s clock could not be asked')
     } finally {

@@ -42,6 +42,8 @@ export interface NodeCore {
   readonly nodeId: NodeId
   readonly store: Store
   readonly clock: Clock
+  /** By what tickets and users' tokens end, in ms since 1970. */
+  readonly tokenNow: () => number
   readonly log: Log
   readonly heads: Heads
   readonly appender: Appender
@@ -105,6 +107,8 @@ const ofUsers: readonly Scope[] = ['user']
 export function createNodeCore (options: NodeCoreOptions): NodeCore {
   const { nodeId, store, dispatch, clock, log, secret, acceptSecrets, auth, retentionMs, userLimits, isDraining, eventLoopLagMs, observeAppend, ownerOf, beforeStoring, rules } = options
   const { now } = clock
+  // Gate signs on another machine: a node whose clock is wrong goes by the store's. An embedded store has this process's clock.
+  const tokenNow = store.purgesByMs === undefined ? clock.byStore : now
   const heads = createHeads({ store, clock })
   const views = createUserViews({ store, heads, clock })
   const unread = createUnreadCounter({ store, views, heads, now })
@@ -202,7 +206,7 @@ export function createNodeCore (options: NodeCoreOptions): NodeCore {
   const groups = createGroups({ store, clock, heads, views, append, retentionMs, way: (auth.rules ?? noRules).groups })
   const recall = createRecall({ store, finder, clock, views, append, retentionMs })
   const pages = createInboxPages({ store, heads, views, now })
-  const readTicket = createTicketVerifier({ secret, acceptSecrets, nodeId, now })
+  const readTicket = createTicketVerifier({ secret, acceptSecrets, nodeId, now: tokenNow })
   const revocations = createNodeRevocations({
     store,
     heads,
@@ -228,7 +232,7 @@ export function createNodeCore (options: NodeCoreOptions): NodeCore {
   function closeRevoked (user: UserId): void {
     for (const session of users.sessionsOf(user)) if (revocations.isRevoked('user', user, session.tokenIssuedAt)) session.socket.disconnect(true)
   }
-  const tokens = createTokenVerifier({ secret, acceptSecrets, auth, now, elapsed: clock.elapsed, log })
+  const tokens = createTokenVerifier({ secret, acceptSecrets, auth, now: tokenNow, elapsed: clock.elapsed, log })
   const joined = new WeakSet<Ticket>()
   const budget = createUserBudget({ nodeId, perMinute: userLimits.perMinute, dispatch, ownerOf, elapsed: clock.elapsed })
   let messages = 0
@@ -242,7 +246,7 @@ export function createNodeCore (options: NodeCoreOptions): NodeCore {
   }
 
   return {
-    nodeId, store, clock, log, heads, appender, handOver, views, hub, look, persist, users, topics, unread, pages, marks, groups, recall, budget, userLimits, revocations, isDraining, verifyTicket, verifyToken, postAll,
+    nodeId, store, clock, tokenNow, log, heads, appender, handOver, views, hub, look, persist, users, topics, unread, pages, marks, groups, recall, budget, userLimits, revocations, isDraining, verifyTicket, verifyToken, postAll,
     joinByTicket: ticket => {
       if (ticket.groups === undefined || joined.has(ticket)) return undefined
       const { user, groups: named, userTokenIssuedAt: issuedAt, userTokenAheadMs: aheadMs } = ticket

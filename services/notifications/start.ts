@@ -75,6 +75,7 @@ export interface RunningNode {
 
 const bodyLimitBytes = 1 << 20
 const sweepTokensMs = 500
+const hourMs = 3_600_000
 
 export async function startNode ({ settings, store, bus, natsPrefix, log: parent, metrics: given, connections, now, rules, intervals, lookRoundMs }: NodeOptions): Promise<RunningNode> {
   const id = (settings.nodeId ?? `node-${randomBytes(4).toString('hex')}`) as NodeId
@@ -87,7 +88,12 @@ export async function startNode ({ settings, store, bus, natsPrefix, log: parent
 
   const origins = createOrigins(settings.origins ?? ['*'])
   const app = await createApp({ log, metrics, bodyLimitBytes, connections, origins })
-  const clockWatch = watchClock({ store, now: clock.now, log })
+  const clockWatch = watchClock({ store, now: clock.now, log, onMeasured: ms => { clock.heardOf(store.purgesByMs?.() ?? ms) } })
+  /** How far the clock is ahead of the time by which an embedded store deletes; 0 within an hour. */
+  const purgeLagMs = (): number => {
+    const lagMs = store.purgesByMs === undefined ? 0 : clock.now() - store.purgesByMs()
+    return Math.abs(lagMs) < hourMs ? 0 : lagMs
+  }
   const operations = await prepareOperations(app, {
     api: {
       title: 'Gatepost node',
@@ -107,7 +113,7 @@ export async function startNode ({ settings, store, bus, natsPrefix, log: parent
       dispatch: made.dispatch === undefined ? 'starting' : made.dispatch.isConnected || 'no link',
       members: made.dispatch?.hasSettled === true || 'waiting for a round of heartbeats',
       revocations: made.core?.revocations.isKnown === true || 'not read yet',
-      clock: !clockWatch.isOff() || `${Math.round(clockWatch.offsetMs() / 1000)} s off the store's`,
+      clock: clockWatch.isOff() ? `${Math.round(clockWatch.offsetMs() / 1000)} s off the store's` : purgeLagMs() === 0 || { ok: `nothing is purged for now: the clock is ${Math.round(purgeLagMs() / hourMs)} h ahead of the time that the store has seen pass` },
       serving: made.placement?.state === 'draining' ? 'draining' : isClosing ? 'closing' : true
     })
   })
@@ -116,6 +122,8 @@ export async function startNode ({ settings, store, bus, natsPrefix, log: parent
   metrics.gauge('store_writable', '1 where the store takes writes, as far as was seen; 0 where its disk is full.', () => store.status().refusesWrites === undefined ? 1 : 0)
   metrics.gauge('dispatch_connected', '1 where the link to the other nodes is there, else 0.', () => made.dispatch?.isConnected === true ? 1 : 0)
   metrics.gauge('clock_offset_seconds', 'How far this clock is ahead of the store\'s; beyond 5 either way the node is not ready.', () => clockWatch.offsetMs() / 1000)
+  metrics.gauge('clock_jumped_seconds', 'How far this clock has jumped ahead (below 0: back) since the start, by the machine\'s steady clock.', () => clock.jumpedMs() / 1000)
+  metrics.gauge('purge_lag_seconds', 'Embedded store: how far the clock is ahead of the time by which is purged; 0 within an hour. Purging waits until the clock has stood for a day.', () => purgeLagMs() / 1000)
   metrics.gauge('draining', '1 while sockets are handed over to other nodes, else 0.', () => isDraining() ? 1 : 0)
 
   let isPrepared = false
@@ -183,7 +191,7 @@ export async function startNode ({ settings, store, bus, natsPrefix, log: parent
 
   // A user's token ends and the user's socket with it.
   const tokenSweep = setInterval(() => {
-    const at = clock.now()
+    const at = core.tokenNow()
     for (const session of users.sessions()) if (session.expiresAt <= at) session.socket.disconnect(true)
   }, sweepTokensMs)
   tokenSweep.unref()

@@ -3,15 +3,18 @@ import { Type } from 'typebox'
 import type { Metrics } from '../metrics.js'
 import type { App } from './create-app.js'
 
+/** True, or what is missing in a few words; `ok`: nothing is, and this should be known. */
+export type Check = true | string | { readonly ok: string }
+
 export interface ProbeOptions {
   readonly metrics: Pick<Metrics, 'text' | 'contentType'>
-  /** By what is needed: true, or what is missing in a few words. Ready when all are true. */
-  readonly checks: () => Record<string, true | string> | Promise<Record<string, true | string>>
+  /** By what is needed. Ready when nothing is missing. */
+  readonly checks: () => Record<string, Check> | Promise<Record<string, Check>>
 }
 
 const Readiness = Type.Object({
   status: Type.Union([Type.Literal('ready'), Type.Literal('not ready')]),
-  checks: Type.Record(Type.String(), Type.String(), { description: '"ok", or what is missing' })
+  checks: Type.Record(Type.String(), Type.String(), { description: '"ok", "ok: " and what should be known, or what is missing' })
 })
 
 export function serveProbes (app: App, { metrics, checks }: ProbeOptions): void {
@@ -23,12 +26,12 @@ export function serveProbes (app: App, { metrics, checks }: ProbeOptions): void 
     schema: { tags: ['operations'], summary: 'Can it serve, and if not, what is missing?', response: { 200: Readiness, 503: Readiness } }
   }, async (_request, reply) => {
     const found = Object.entries(await checks())
-    const isReady = found.every(([, check]) => check === true)
+    const isReady = found.every(([, check]) => typeof check !== 'string')
     void reply.code(isReady ? 200 : 503)
     if (!isReady) void reply.header('retry-after', '1')
     return {
       status: isReady ? 'ready' as const : 'not ready' as const,
-      checks: Object.fromEntries(found.map(([name, check]) => [name, check === true ? 'ok' : check]))
+      checks: Object.fromEntries(found.map(([name, check]) => [name, check === true ? 'ok' : typeof check === 'string' ? check : `ok: ${check.ok}`]))
     }
   })
 

@@ -3,9 +3,11 @@
  * when its documents may go. Reads are synchronous look-ups in mapped memory; writes are grouped (lmdb-writer.ts).
  */
 import { mkdirSync } from 'node:fs'
+import { performance } from 'node:perf_hooks'
 import { join } from 'node:path'
 import { open } from 'lmdb'
 import { GatepostError } from '../errors.js'
+import { openLmdbClock, type LmdbClock } from './lmdb-clock.js'
 import { isStorableKey, purgeAtOf, unpackDoc, versionOf, type PackedDoc } from './lmdb-encoding.js'
 import { checkLmdbFile } from './lmdb-file.js'
 import { lockDataDir } from './lmdb-lock.js'
@@ -17,9 +19,11 @@ interface LmdbStoreOptions {
   /** The data folder; made if it is missing. */
   readonly dir: string
   readonly now?: () => number
+  /** Ms of a clock that never jumps; `now` where that alone is given. */
+  readonly elapsed?: () => number
   /** How often documents past their `purgeAt` are looked for; 0 = only when `sweep` is called. */
   readonly sweepIntervalMs?: number
-  readonly log?: { error: (fields: object, text: string) => void }
+  readonly log?: Record<'error' | 'warn' | 'info', (fields: object, text: string) => void>
 }
 
 export interface LmdbStore extends Store {
@@ -31,15 +35,17 @@ const sweepBatch = 500
 const defaultSweepIntervalMs = 60_000
 
 /** Rejects with DataDirLockedError where another process (or store) has the folder. */
-export async function openLmdbStore ({ dir, now = Date.now, sweepIntervalMs = defaultSweepIntervalMs, log }: LmdbStoreOptions): Promise<LmdbStore> {
+export async function openLmdbStore ({ dir, now = Date.now, elapsed = now === Date.now ? () => performance.now() : now, sweepIntervalMs = defaultSweepIntervalMs, log }: LmdbStoreOptions): Promise<LmdbStore> {
   mkdirSync(dir, { recursive: true })
   const lock = await lockDataDir(dir)
   let root: ReturnType<typeof open> | undefined
   try {
     const path = join(dir, 'store')
-    await checkLmdbFile(join(path, 'data.mdb'))
+    const dataFile = join(path, 'data.mdb')
+    await checkLmdbFile(dataFile)
+    const clock = await openLmdbClock({ dir, dataFile, now, elapsed })
     root = open({ path, noSubdir: false, overlappingSync: false, eventTurnBatching: false, maxDbs: 2 * collectionNames.length })
-    return createStore({ root, tables: openTables(root), lock, now, sweepIntervalMs, log })
+    return createStore({ root, tables: openTables(root), lock, clock, now, sweepIntervalMs, log })
   } catch (error) {
     await root?.close()
     await lock.release()
@@ -51,12 +57,13 @@ interface Parts {
   readonly root: ReturnType<typeof open>
   readonly tables: ReturnType<typeof openTables>
   readonly lock: { release: () => Promise<void> }
+  readonly clock: LmdbClock
   readonly now: () => number
   readonly sweepIntervalMs: number
   readonly log: LmdbStoreOptions['log']
 }
 
-function createStore ({ root, tables, lock, now, sweepIntervalMs, log }: Parts): LmdbStore {
+function createStore ({ root, tables, lock, clock, now, sweepIntervalMs, log }: Parts): LmdbStore {
   const writer = createLmdbWriter({ root, tables })
   let closing: Promise<void> | undefined
   let readsWork = true
@@ -91,13 +98,27 @@ function createStore ({ root, tables, lock, now, sweepIntervalMs, log }: Parts):
     try { return wasStored() ? 'unknown' : 'refused' } catch { return 'unknown' }
   }
 
+  let isWaiting = false
+  /** Says once when purging begins to wait for the wall clock, and when it goes by it again. */
+  function tellWaiting (): void {
+    const leadMs = clock.leadMs()
+    if ((leadMs !== 0) === isWaiting) return
+    isWaiting = leadMs !== 0
+    if (isWaiting) log?.warn({ event: 'purge-clock', leadMs: Math.round(leadMs) }, `${purgingWaits(leadMs)}; nothing to do where it is right: it is believed after a day; else set it`)
+    else log?.info({ event: 'purge-clock', leadMs: 0 }, 'purging goes by the clock again')
+  }
+
   async function sweep (): Promise<number> {
     let removed = 0
+    tellWaiting()
+    // Without it the next start believes less of the clock, and purges later.
+    await clock.write().catch((err: unknown) => { if (closing === undefined) log?.warn({ event: 'purge-clock', err }, 'the time could not be written to clock.json') })
+    const dueMs = clock.timeMs()
     for (const collection of collectionNames) {
       for (;;) {
-        const due = await reading(() => duePurges(tables[collection], now(), sweepBatch))
+        const due = await reading(() => duePurges(tables[collection], dueMs, sweepBatch))
         if (due.length === 0) break
-        const result = await writer.write(view => sweepInto(view, collection, due, now()))
+        const result = await writer.write(view => sweepInto(view, collection, due, dueMs))
         if ('refused' in result || result.commit.state !== 'committed') return removed
         removed += result.decided
       }
@@ -154,10 +175,11 @@ function createStore ({ root, tables, lock, now, sweepIntervalMs, log }: Parts):
       if (result.commit.state !== 'committed') throw new GatepostError('GP_STORE_UNAVAILABLE', 'the store cannot be written', { cause: result.commit.cause })
     },
     timeMs: async () => now(),
+    purgesByMs: clock.timeMs,
     status: () => ({
       kind: 'lmdb',
       reachable: closing === undefined && readsWork && writer.isHealthy,
-      notes: [...(readsWork ? [] : ['the last read failed']), ...(writer.isHealthy ? [] : ['the last write failed: is the disk full?'])]
+      notes: [...(readsWork ? [] : ['the last read failed']), ...(writer.isHealthy ? [] : ['the last write failed: is the disk full?']), ...(clock.leadMs() === 0 ? [] : [purgingWaits(clock.leadMs())])]
     }),
     sweep,
     close: () => {
@@ -165,12 +187,19 @@ function createStore ({ root, tables, lock, now, sweepIntervalMs, log }: Parts):
         clearInterval(timer)
         await writer.close()
         await sweeping
+        await clock.write().catch(() => {}) // a full disk does not keep it from ending
         await root.close()
         await lock.release()
       })()
       return closing
     }
   }
+}
+
+/** `leadMs` is not 0. */
+function purgingWaits (leadMs: number): string {
+  const hours = Math.round(Math.abs(leadMs) / 3_600_000)
+  return `purging waits: the clock is ${hours} h ${leadMs > 0 ? 'ahead of' : 'behind'} the time that this store has seen pass`
 }
 
 function insertInto<C extends CollectionName> (view: WriteView, collection: C, chain: ReadonlyArray<Collections[C]>): ChainOutcome {

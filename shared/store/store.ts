@@ -127,6 +127,8 @@ export interface Store {
   remove: (collection: CollectionName, keys: readonly string[]) => Promise<void>
   /** The store's own wall time, ms since 1970, as of when it resolves: off by half of the time that it took, at most. */
   timeMs: () => Promise<number>
+  /** Ms since 1970 by which it deletes, where that is not its wall time. */
+  readonly purgesByMs?: () => number
   status: () => StoreStatus
   /** Idempotent; waits for what is under way. */
   close: () => Promise<void>

@@ -40,3 +40,28 @@ t.test('purges that share an index entry - one that is indexed again for the sam
   t.equal(await sweepAt(at), 4)
   t.same(await left(), [])
 })
+
+t.test('purges - a clock that is weeks ahead for a while, with a restart in between, deletes nothing; said once', async t => {
+  const time = { wallMs: Date.now(), steadyMs: 7 }
+  const said: string[] = []
+  const say = (fields: object, text: string): void => { said.push(text) }
+  const options = { now: () => time.wallMs, elapsed: () => time.steadyMs, log: { error: say, warn: say, info: say } }
+  const first = await openTestLmdb(t, options)
+  await first.insertChains('state', [[docOf('x')], [docOf('y', 0, at + 30 * 86_400_000)]])
+  t.equal(await first.sweep(), 0)
+  time.wallMs += 40 * 86_400_000
+  t.equal(await first.sweep(), 0)
+  t.equal(await first.sweep(), 0)
+  t.match(first.status().notes, [/purging waits: the clock is 960 h ahead/])
+  await first.close()
+  time.steadyMs = 3
+  const second = await openTestLmdb(t, { ...options, dir: first.dir })
+  t.equal(await second.sweep(), 0)
+  time.wallMs -= 40 * 86_400_000
+  t.equal(await second.sweep(), 0)
+  t.same(second.status().notes, [])
+  t.match(said, [/^purging waits/, /^purging waits/, /^purging goes by the clock again/], 'once for each process, and its end')
+  time.wallMs += 3_600_000
+  time.steadyMs += 3_600_000
+  t.equal(await second.sweep(), 1, 'what is over goes')
+})
