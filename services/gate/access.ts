@@ -1,5 +1,6 @@
 /** Who may use a route: a hook that runs before the body is read. */
 import type { FastifyRequest, onRequestHookHandler } from 'fastify'
+import { isAudited, type Audit } from '../../shared/audit.js'
 import { GatepostError } from '../../shared/errors.js'
 import { bearerToken, type Scope } from '../../shared/identity/claims.js'
 import type { Revocations } from '../../shared/identity/revocations.js'
@@ -11,23 +12,41 @@ const decoration = 'identity'
 /** Call it once, before the routes. */
 export const prepareAccess = (app: App): void => { app.decorateRequest(decoration) }
 
+/** Who asks; undefined where nobody was let in. */
+export const identityIfAny = (request: FastifyRequest): Identity | undefined => request.getDecorator<Identity | undefined>(decoration)
+
 /** Who asks, behind `access(...)`. */
 export const identityOf = (request: FastifyRequest): Identity => request.getDecorator<Identity>(decoration)
 
 export type Access = (...scopes: Scope[]) => onRequestHookHandler
 
+export interface AccessOptions {
+  readonly verify: TokenVerifier['verify']
+  readonly checkRevoked: Revocations['check']
+  readonly audit: Pick<Audit, 'refused'>
+}
+
 /** `access('producer', 'admin')`: a token with one of these scopes. GP_TOKEN_*, GP_SCOPE. */
-export function createAccess ({ verify }: Pick<TokenVerifier, 'verify'>, checkRevoked: Revocations['check']): Access {
+export function createAccess ({ verify, checkRevoked, audit }: AccessOptions): Access {
   return (...scopes) => (request, _reply, done) => {
-    const admit = (identity: Identity): void => {
-      if (!scopes.some(scope => identity.scopes.has(scope))) {
-        done(new GatepostError('GP_SCOPE', `scope: got ${[...identity.scopes].join(' ') || 'none'}; takes ${scopes.join(' or ')}`))
-        return
+    const refuse = (error: unknown, identity?: Identity): void => {
+      if (error instanceof GatepostError && isAudited(error.code)) {
+        audit.refused({
+          actor: identity?.sub,
+          scope: identity === undefined ? undefined : [...identity.scopes].join(' '),
+          action: 'token.use',
+          target: `${request.method} ${request.routeOptions.url ?? 'unknown'}`,
+          result: error.code
+        })
       }
+      done(error as Error)
+    }
+    const admit = (identity: Identity): void => {
       try {
+        if (!scopes.some(scope => identity.scopes.has(scope))) throw new GatepostError('GP_SCOPE', `scope: got ${[...identity.scopes].join(' ') || 'none'}; takes ${scopes.join(' or ')}`)
         checkRevoked(identity.scopes, identity.sub, identity.issuedAt)
       } catch (error) {
-        done(error as Error)
+        refuse(error, identity)
         return
       }
       request.setDecorator(decoration, identity)
@@ -37,11 +56,11 @@ export function createAccess ({ verify }: Pick<TokenVerifier, 'verify'>, checkRe
     try {
       identity = verify(bearerToken(request.headers.authorization))
     } catch (error) {
-      done(error as Error)
+      refuse(error)
       return
     }
     // Waiting for nothing costs a turn of the loop: most tokens are known at once.
-    if (identity instanceof Promise) identity.then(admit, done)
+    if (identity instanceof Promise) identity.then(admit, refuse)
     else admit(identity)
   }
 }

@@ -1,4 +1,5 @@
 /** Gate's routes over what they need; listening and the connection to the nodes are start.ts's. */
+import { createAudit } from '../../shared/audit.js'
 import type { Clock } from '../../shared/clock.js'
 import type { Connections } from '../../shared/http/connections.js'
 import { createApp, type App } from '../../shared/http/create-app.js'
@@ -74,17 +75,18 @@ export async function createGateApp ({ version, origins, secret, demo, rateProdu
   metrics.gauge('nodes_up', 'Nodes that users are assigned to.', () => rings().up.size)
   const taken = metrics.counter('system_messages_total', 'System messages answered, by status.', ['status'])
   prepareAccess(app)
-  const access = createAccess(tokens, revocations.check)
+  const audit = createAudit({ log, elapsed: clock.elapsed })
+  const access = createAccess({ verify: tokens.verify, checkRevoked: revocations.check, audit })
   const askInTurn = createAskInTurn(dispatch)
   const handOver = createHandOver({ dispatch, rings, clock, askInTurn })
   const rateLimit = rateProducerPerMinute === undefined ? undefined : createRateLimit({ perMinute: rateProducerPerMinute, elapsed: clock.elapsed })
 
   serveAssign(app, { access, dispatch, rings, signTicket: createTicketSigner({ secret, now: clock.now }) })
   serveMessages(app, { access, askInTurn, handOver, rings, rateLimit, count: status => { taken.inc({ status: String(status) }) } })
-  serveNodes(app, { access, dispatch, rings })
-  serveUsers(app, { access, dispatch })
-  serveRevocations(app, { access, askInTurn, rings, dispatch, revocations, now: clock.now })
-  serveGroups(app, { access, askInTurn, rings })
+  serveNodes(app, { access, audit, dispatch, rings })
+  serveUsers(app, { access, audit, dispatch })
+  serveRevocations(app, { access, audit, askInTurn, rings, dispatch, revocations, now: clock.now })
+  serveGroups(app, { access, audit, askInTurn, rings })
   if (demo !== undefined) serveLogin(app, { ...demo, now: clock.now })
   await servePages(app, { isDemo: demo !== undefined })
   return { app, operations }

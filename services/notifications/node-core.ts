@@ -3,6 +3,7 @@
  * routes/ or delivery/socket-server.ts → mail/post.ts → stream/appender.ts → (stored) → `arrived` here → delivery/hub.ts
  * → delivery/session.ts, and over dispatch to the other nodes, where `arrived` is the way in.
  */
+import { createAudit, isAudited } from '../../shared/audit.js'
 import type { Clock } from '../../shared/clock.js'
 import type { MessageDraft } from '../../shared/contract/message.js'
 import { GatepostError, refusal } from '../../shared/errors.js'
@@ -109,6 +110,7 @@ export function createNodeCore (options: NodeCoreOptions): NodeCore {
   const { now } = clock
   // Gate signs on another machine: a node whose clock is wrong goes by the store's. An embedded store has this process's clock.
   const tokenNow = store.purgesByMs === undefined ? clock.byStore : now
+  const audit = createAudit({ log, elapsed: clock.elapsed })
   const heads = createHeads({ store, clock })
   const views = createUserViews({ store, heads, clock })
   const unread = createUnreadCounter({ store, views, heads, now })
@@ -203,7 +205,7 @@ export function createNodeCore (options: NodeCoreOptions): NodeCore {
 
   const finder = createMessageFinder({ store })
   const marks = createMarks({ finder, clock, heads, views, unread, append, retentionMs })
-  const groups = createGroups({ store, clock, heads, views, append, retentionMs, way: (auth.rules ?? noRules).groups })
+  const groups = createGroups({ store, clock, heads, views, append, retentionMs, way: (auth.rules ?? noRules).groups, audit })
   const recall = createRecall({ store, finder, clock, views, append, retentionMs })
   const pages = createInboxPages({ store, heads, views, now })
   const readTicket = createTicketVerifier({ secret, acceptSecrets, nodeId, now: tokenNow })
@@ -219,10 +221,16 @@ export function createNodeCore (options: NodeCoreOptions): NodeCore {
     }
   })
   const verifyTicket: NodeCore['verifyTicket'] = text => {
-    const ticket = readTicket(text)
-    revocations.requireKnown()
-    revocations.check(ofUsers, ticket.user, ticket.userTokenIssuedAt)
-    return ticket
+    let ticket: Ticket | undefined
+    try {
+      ticket = readTicket(text)
+      revocations.requireKnown()
+      revocations.check(ofUsers, ticket.user, ticket.userTokenIssuedAt)
+      return ticket
+    } catch (error) {
+      if (error instanceof GatepostError && isAudited(error.code)) audit.refused({ actor: ticket?.user, scope: 'user', action: 'ticket.use', target: nodeId, result: error.code })
+      throw error
+    }
   }
   const verifyToken: NodeCore['verifyToken'] = async token => {
     const identity = await tokens.verify(token)

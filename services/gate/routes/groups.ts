@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { Type } from 'typebox'
+import type { Audit } from '../../../shared/audit.js'
 import { refusal } from '../../../shared/errors.js'
 import type { App } from '../../../shared/http/create-app.js'
 import { needsBearer } from '../../../shared/http/document-api.js'
@@ -8,12 +9,14 @@ import { groupStream, userStream } from '../../../shared/names.js'
 import { ringName } from '../../../shared/ring.js'
 import { UserName } from '../../../shared/validate.js'
 import type { Access } from '../access.js'
+import { audited } from '../audited.js'
 import { maxNodesAsked, type AskInTurn } from '../ask-in-turn.js'
 import { nodesInTurn, type Rings } from '../assignment.js'
 import { GroupParams, MemberParams, strict } from './schemas.js'
 
 export interface GroupsOptions {
   readonly access: Access
+  readonly audit: Audit
   readonly askInTurn: AskInTurn
   readonly rings: () => Rings
 }
@@ -26,7 +29,10 @@ const Page = Type.Object({
   after: Type.Optional(UserName('`next` of the page before'))
 }, strict)
 
-export function serveGroups (app: App, { access, askInTurn, rings }: GroupsOptions): void {
+/** A user in a group, as an audit line names it. */
+const memberOf = ({ group, user }: { group: string, user: string }): string => `${group}: ${user}`
+
+export function serveGroups (app: App, { access, audit, askInTurn, rings }: GroupsOptions): void {
   const common = { tags: ['groups'], security: needsBearer }
   const codes = ['GP_TOKEN_MISSING', 'GP_TOKEN_INVALID', 'GP_TOKEN_EXPIRED', 'GP_TOKEN_REVOKED', 'GP_SCOPE', 'GP_NO_NODE', 'GP_OVERLOADED', 'GP_STORE_UNAVAILABLE', 'GP_DISPATCH_UNAVAILABLE'] as const
   const refused = refusals(...codes, 'GP_OUTCOME_UNKNOWN')
@@ -35,6 +41,7 @@ export function serveGroups (app: App, { access, askInTurn, rings }: GroupsOptio
 
   app.put('/gate/groups/:group/members/:user', {
     onRequest: access('producer', 'admin'),
+    ...audited(audit, 'group.join', memberOf),
     schema: { ...common, summary: 'Make a user a member', params: MemberParams, response: { 200: Type.Object({ group: Type.String(), user: Type.String() }), ...refused } }
   }, async request => {
     const { group, user } = request.params
@@ -44,6 +51,7 @@ export function serveGroups (app: App, { access, askInTurn, rings }: GroupsOptio
 
   app.delete('/gate/groups/:group/members/:user', {
     onRequest: access('producer', 'admin'),
+    ...audited(audit, 'group.leave', memberOf),
     schema: { ...common, summary: 'Take a user out', params: MemberParams, response: { 204: Type.Null({ description: 'Is no member.' }), ...refused } }
   }, async (request, reply) => {
     const { group, user } = request.params

@@ -1,4 +1,5 @@
 import { Type, type Static } from 'typebox'
+import type { Audit } from '../../../shared/audit.js'
 import { askNode } from '../../../shared/contract/node-requests.js'
 import { GatepostError, shown } from '../../../shared/errors.js'
 import type { App } from '../../../shared/http/create-app.js'
@@ -6,11 +7,13 @@ import { needsBearer } from '../../../shared/http/document-api.js'
 import { refusals } from '../../../shared/http/error-response.js'
 import type { Dispatch, Member } from '../../dispatch/dispatch.js'
 import type { Access } from '../access.js'
+import { audited } from '../audited.js'
 import type { Rings } from '../assignment.js'
 import { Time } from './schemas.js'
 
 export interface NodesOptions {
   readonly access: Access
+  readonly audit: Audit
   readonly dispatch: Pick<Dispatch, 'members' | 'ask'>
   readonly rings: () => Rings
 }
@@ -37,7 +40,7 @@ const NodeParams = Type.Object({ id: Type.String() })
 const Ordered = Type.Object({ id: Type.String() })
 const adminRefusals = ['GP_TOKEN_MISSING', 'GP_TOKEN_INVALID', 'GP_TOKEN_EXPIRED', 'GP_TOKEN_REVOKED', 'GP_SCOPE'] as const
 
-export function serveNodes (app: App, { access, dispatch, rings }: NodesOptions): void {
+export function serveNodes (app: App, { access, audit, dispatch, rings }: NodesOptions): void {
   const view = ({ load, startedAt, lastSeen, ...member }: Member, shares: ReadonlyMap<string, number>): Static<typeof NodeView> => ({
     ...member,
     ...load,
@@ -77,6 +80,7 @@ export function serveNodes (app: App, { access, dispatch, rings }: NodesOptions)
       method,
       url: '/gate/nodes/:id/drain',
       onRequest: access('admin'),
+      ...audited<{ id: string }>(audit, `node.${kind}`, ({ id }) => id),
       schema: {
         tags: ['nodes'],
         summary,

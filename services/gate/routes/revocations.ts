@@ -1,4 +1,5 @@
 import { Type } from 'typebox'
+import type { Audit } from '../../../shared/audit.js'
 import { refusal } from '../../../shared/errors.js'
 import type { App } from '../../../shared/http/create-app.js'
 import { needsBearer } from '../../../shared/http/document-api.js'
@@ -9,6 +10,7 @@ import { ringName } from '../../../shared/ring.js'
 import { Name } from '../../../shared/validate.js'
 import type { Dispatch } from '../../dispatch/dispatch.js'
 import type { Access } from '../access.js'
+import { audited } from '../audited.js'
 import { maxNodesAsked, type AskInTurn } from '../ask-in-turn.js'
 import { nodesInTurn, type Rings } from '../assignment.js'
 import type { FollowedRevocations } from '../follow-revocations.js'
@@ -16,6 +18,7 @@ import { strict, Time } from './schemas.js'
 
 export interface RevocationsOptions {
   readonly access: Access
+  readonly audit: Audit
   readonly askInTurn: AskInTurn
   readonly rings: () => Rings
   readonly dispatch: Pick<Dispatch, 'members'>
@@ -40,7 +43,9 @@ const Page = Type.Object({
 
 const viewOf = ({ kind, name, before }: Revocation): { kind: string, name: string, before: string } => ({ kind, name, before: new Date(before).toISOString() })
 
-export function serveRevocations (app: App, { access, askInTurn, rings, dispatch, revocations, now }: RevocationsOptions): void {
+const revokedOf = ({ kind, name }: { kind: string, name: string }): string => `${kind} ${name}`
+
+export function serveRevocations (app: App, { access, audit, askInTurn, rings, dispatch, revocations, now }: RevocationsOptions): void {
   const common = { tags: ['revocations'], security: needsBearer }
   const read = ['GP_TOKEN_MISSING', 'GP_TOKEN_INVALID', 'GP_TOKEN_EXPIRED', 'GP_TOKEN_REVOKED', 'GP_SCOPE'] as const
   const written = [...read, 'GP_NO_NODE', 'GP_STORE_UNAVAILABLE', 'GP_DISPATCH_UNAVAILABLE', 'GP_OUTCOME_UNKNOWN'] as const
@@ -66,6 +71,7 @@ export function serveRevocations (app: App, { access, askInTurn, rings, dispatch
 
   app.put('/gate/revocations/:kind/:name', {
     onRequest: access('admin'),
+    ...audited(audit, 'revocation.set', revokedOf),
     preValidation: async request => { if (request.body === undefined) request.body = {} },
     schema: {
       ...common,
@@ -85,6 +91,7 @@ export function serveRevocations (app: App, { access, askInTurn, rings, dispatch
 
   app.delete('/gate/revocations/:kind/:name', {
     onRequest: access('admin'),
+    ...audited(audit, 'revocation.lift', revokedOf),
     schema: { ...common, summary: 'Lift a revocation', params: Params, response: { 204: Type.Null({ description: 'None is in force.' }), ...refusals(...written) } }
   }, async (request, reply) => {
     const { kind, name } = request.params

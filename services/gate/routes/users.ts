@@ -1,4 +1,5 @@
 import { Type } from 'typebox'
+import type { Audit } from '../../../shared/audit.js'
 import { askNodes } from '../../../shared/contract/node-requests.js'
 import { GatepostError } from '../../../shared/errors.js'
 import type { App } from '../../../shared/http/create-app.js'
@@ -6,10 +7,12 @@ import { needsBearer } from '../../../shared/http/document-api.js'
 import { refusals } from '../../../shared/http/error-response.js'
 import type { Dispatch } from '../../dispatch/dispatch.js'
 import type { Access } from '../access.js'
+import { audited } from '../audited.js'
 import { UserParams } from './schemas.js'
 
 export interface UsersOptions {
   readonly access: Access
+  readonly audit: Audit
   readonly dispatch: Pick<Dispatch, 'askAll' | 'isConnected'>
 }
 
@@ -20,7 +23,7 @@ const Presence = Type.Object({
   nodes: Type.Array(Type.String(), { description: 'Ids of the nodes with a socket of this user.' })
 })
 
-export function serveUsers (app: App, { access, dispatch }: UsersOptions): void {
+export function serveUsers (app: App, { access, audit, dispatch }: UsersOptions): void {
   const common = { tags: ['users'], security: needsBearer, params: UserParams }
   const refused = refusals('GP_TOKEN_MISSING', 'GP_TOKEN_INVALID', 'GP_TOKEN_EXPIRED', 'GP_TOKEN_REVOKED', 'GP_SCOPE', 'GP_DISPATCH_UNAVAILABLE')
   const checkLink = (): void => {
@@ -40,6 +43,7 @@ export function serveUsers (app: App, { access, dispatch }: UsersOptions): void 
 
   app.post('/gate/users/:user/disconnect', {
     onRequest: access('producer', 'admin'),
+    ...audited<{ user: string }>(audit, 'user.disconnect', ({ user }) => user),
     schema: { ...common, summary: 'Close all sockets of a user everywhere', response: { 200: Type.Object({ sockets: Type.Integer({ description: 'How many were closed.' }) }), ...refused } }
   }, async request => {
     checkLink()

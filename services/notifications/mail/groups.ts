@@ -2,6 +2,7 @@
  * Joining and leaving groups: an entry in the user's stream first, a leave then marked in the group's (stream/leave-mark.ts), at
  * last the two documents that others look it up in.
  */
+import type { Audit } from '../../../shared/audit.js'
 import { timeOfId, toMs, type Clock } from '../../../shared/clock.js'
 import { GatepostError, isInDoubt } from '../../../shared/errors.js'
 import { membershipKey, membershipRange, ownerPrefix } from '../../../shared/keys.js'
@@ -44,9 +45,11 @@ export interface GroupsOptions {
   readonly retentionMs: number
   /** What the groups in tokens do: GATEPOST_AUTH_GROUPS. */
   readonly way: 'add' | 'replace'
+  /** Where changes by tokens are written; those by a producer or an admin Gate writes. */
+  readonly audit?: Pick<Audit, 'record'> | undefined
 }
 
-export function createGroups ({ store, clock, heads, views, append, retentionMs, way }: GroupsOptions): Groups {
+export function createGroups ({ store, clock, heads, views, append, retentionMs, way, audit }: GroupsOptions): Groups {
   /** The last one under way for each user and group. */
   const turns = new Map<string, Promise<unknown>>()
   const markLeave = createLeaveMarks({ clock, append })
@@ -92,7 +95,13 @@ export function createGroups ({ store, clock, heads, views, append, retentionMs,
     await storeMembership(store, user, group, { ...membership, isMarked: true })
   }
 
-  const claimed = way === 'replace' ? createClaimedGroups({ store, views, record }) : undefined
+  async function recordByToken (user: UserId, group: GroupId, isMember: boolean): Promise<Membership> {
+    const membership = await record(user, group, isMember)
+    audit?.record({ actor: user, scope: 'user', action: isMember ? 'group.join' : 'group.leave', target: `${group}: ${user}`, result: 'done' })
+    return membership
+  }
+
+  const claimed = way === 'replace' ? createClaimedGroups({ store, views, record: recordByToken }) : undefined
 
   return {
     join: async (user, group) => {
@@ -125,7 +134,7 @@ export function createGroups ({ store, clock, heads, views, append, retentionMs,
         if (claimed !== undefined && issued !== undefined) { await claimed.replace(user, named, issued); return }
         if (named.length === 0) return
         const { memberships } = await views.fresh(user)
-        await Promise.all(named.filter(group => isBroughtBy(issued, memberships.get(group))).map(group => record(user, group, true)))
+        await Promise.all(named.filter(group => isBroughtBy(issued, memberships.get(group))).map(group => recordByToken(user, group, true)))
       } catch (error) {
         // Whoever brings the token asks for something else, which is not begun.
         throw isInDoubt(error) ? new GatepostError('GP_STORE_UNAVAILABLE', 'the groups of the token could not be stored; nothing else was begun', { cause: error }) : error
