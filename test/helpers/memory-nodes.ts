@@ -138,7 +138,7 @@ export function createMemorySite (t: Test, { maxPayloadBytes }: { maxPayloadByte
         await gate.close()
         await bus.close()
       })
-      const token = signHs256({ sub: 'test', scope: 'admin' }, secret)
+      const token = signHs256({ sub: 'test', scope: 'admin', exp: Math.floor(Date.now() / 1000) + 600 }, secret)
       await until('all nodes are known', async () => {
         const { nodes: found } = await (await fetch(`${gate.url}/gate/nodes`, { headers: { authorization: `Bearer ${token}` } })).json() as { nodes: Array<{ id: NodeId }> }
         return nodes.every(node => found.some(({ id }) => id === node.id))
