@@ -165,9 +165,9 @@ t.test('documents - every route with its security, its answers and refusals', as
   t.equal(document.info.version, '1.2.3')
   const routes = Object.entries(document.paths as Record<string, Record<string, any>>).flatMap(([path, methods]) => Object.entries(methods).map(([method, route]) => ({ name: `${method.toUpperCase()} ${path}`, route })))
   t.same(routes.map(({ name }) => name).sort(), [
-    'DELETE /gate/groups/{group}/members/{user}', 'DELETE /gate/nodes/{id}/drain', 'GET /gate/assign', 'GET /gate/groups/{group}/members', 'GET /gate/nodes', 'GET /gate/nodes/{id}',
+    'DELETE /gate/groups/{group}/members/{user}', 'DELETE /gate/nodes/{id}/drain', 'DELETE /gate/revocations/{kind}/{name}', 'GET /gate/assign', 'GET /gate/groups/{group}/members', 'GET /gate/nodes', 'GET /gate/nodes/{id}', 'GET /gate/revocations',
     'GET /gate/users/{user}/presence', 'GET /livez', 'GET /metrics', 'GET /readyz', 'POST /gate/login', 'POST /gate/messages', 'POST /gate/messages/{id}/recall', 'POST /gate/nodes/{id}/drain',
-    'POST /gate/users/{user}/disconnect', 'PUT /gate/groups/{group}/members/{user}'
+    'POST /gate/users/{user}/disconnect', 'PUT /gate/groups/{group}/members/{user}', 'PUT /gate/revocations/{kind}/{name}'
   ])
   for (const { name, route } of routes) {
     const isOpen = /livez|readyz|metrics|login/.test(name)
