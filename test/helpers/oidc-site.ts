@@ -1,0 +1,90 @@
+/** A real OpenID provider (npm oidc-provider) in front of a site, with logins by plain HTTP requests, as a browser makes them. */
+import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import Provider from 'oidc-provider'
+import type { Test } from 'tap'
+
+export interface OidcSite {
+  readonly issuer: string
+  readonly jwksUrl: string
+  /** Signs with a new key from now on, and publishes it beside those before. */
+  rotate: () => void
+  /** An authorization code login of this user: both tokens. */
+  logIn: (user: string) => Promise<{ accessToken: string, idToken: string }>
+}
+
+const clientId = 'web'
+const redirectUri = 'https://www.example.com/callback'
+const resource = 'https://gatepost.example.com'
+
+export async function startOidcSite (t: Test, { accessTokenTtlSeconds, alg = 'RS256' }: { accessTokenTtlSeconds: number, alg?: string }): Promise<OidcSite> {
+  let serve: ReturnType<Provider['callback']> = (_request, response) => { response.writeHead(503).end() }
+  const server = createServer((request, response) => { serve(request, response) })
+  await new Promise<void>(resolve => { server.listen(0, '127.0.0.1', resolve) })
+  t.teardown(() => { server.closeAllConnections(); server.close() })
+  const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const keys: object[] = []
+
+  const rotate = (): void => {
+    const { privateKey } = alg.startsWith('ES') ? generateKeyPairSync('ec', { namedCurve: 'P-256' }) : generateKeyPairSync('rsa', { modulusLength: 2048 })
+    // The first one signs.
+    keys.unshift({ ...privateKey.export({ format: 'jwk' }), kid: randomBytes(6).toString('hex'), alg, use: 'sig' })
+    serve = new Provider(issuer, {
+      jwks: { keys },
+      cookies: { keys: ['for the tests only'] },
+      clients: [{ client_id: clientId, redirect_uris: [redirectUri], grant_types: ['authorization_code'], response_types: ['code'], token_endpoint_auth_method: 'none', id_token_signed_response_alg: alg }],
+      findAccount: (_context: unknown, accountId: string) => ({ accountId, claims: () => ({ sub: accountId }) }),
+      features: {
+        resourceIndicators: {
+          enabled: true,
+          defaultResource: () => resource,
+          useGrantedResource: () => true,
+          getResourceServerInfo: () => ({ scope: 'mail', audience: resource, accessTokenTTL: accessTokenTtlSeconds, accessTokenFormat: 'jwt', jwt: { sign: { alg } } })
+        }
+      }
+    }).callback()
+  }
+  rotate()
+
+  return { issuer, jwksUrl: `${issuer}/jwks`, rotate, logIn: async user => await logIn(issuer, user) }
+}
+
+async function logIn (issuer: string, user: string): Promise<{ accessToken: string, idToken: string }> {
+  const cookies = new Map<string, string>()
+  const visit = async (url: string, form?: Record<string, string>): Promise<Response> => {
+    const response = await fetch(url, {
+      redirect: 'manual',
+      headers: { cookie: [...cookies].map(([name, value]) => `${name}=${value}`).join('; ') },
+      ...form !== undefined && { method: 'POST', body: new URLSearchParams(form) }
+    })
+    for (const line of response.headers.getSetCookie()) {
+      const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(line) ?? []
+      if (value === '') cookies.delete(name)
+      else cookies.set(name, value)
+    }
+    return response
+  }
+  const verifier = randomBytes(32).toString('base64url')
+  const query = new URLSearchParams({ client_id: clientId, redirect_uri: redirectUri, response_type: 'code', scope: 'openid mail', resource, code_challenge: createHash('sha256').update(verifier).digest('base64url'), code_challenge_method: 'S256' })
+  let url = `${issuer}/auth?${query.toString()}`
+  let response = await visit(url)
+  for (let steps = 0; steps < 12; steps++) {
+    const location = response.headers.get('location')
+    if (location?.startsWith(redirectUri) === true) {
+      const code = new URL(location).searchParams.get('code')
+      if (code === null) throw new Error(`no login: ${location}`)
+      const body = await (await visit(`${issuer}/token`, { client_id: clientId, grant_type: 'authorization_code', code, redirect_uri: redirectUri, code_verifier: verifier })).json() as { access_token: string, id_token: string }
+      return { accessToken: body.access_token, idToken: body.id_token }
+    }
+    if (location !== null) {
+      url = new URL(location, issuer).href
+      response = await visit(url)
+      continue
+    }
+    const prompt = /name="prompt" value="(\w+)"/.exec(await response.text())?.[1]
+    if (prompt === undefined) throw new Error(`no login: ${url} answered ${response.status}`)
+    response = await visit(url, { prompt, login: user, password: 'any' })
+  }
+  throw new Error('no login: too many steps')
+}
