@@ -28,8 +28,7 @@ export interface WebSocketPart {
   readonly readyState: number
   /** Bytes that the operating system has not taken yet. */
   readonly bufferedAmount: number
-  /** Node's, with the handle that knows the file descriptor. */
-  readonly _socket: { readonly _handle?: { readonly fd?: number } | null } | null
+  /** Writes one buffer, or two in one go, as they are. */
   readonly _sender: { readonly sendFrame: (buffers: readonly Buffer[]) => void }
   readonly on: (event: 'ping', listener: () => void) => void
   readonly pause: () => void

@@ -2,9 +2,8 @@
  * The way out to one socket, bounded: what waits for a slow reader is counted in bytes, and over the bound the socket
  * is told that it is `behind` instead of being given more.
  */
-import { writeSync } from 'node:fs'
 import type { Socket } from 'socket.io'
-import { engineOf, type EngineConnection, type EngineTransport, type WebSocketPart } from './engine-connection.js'
+import { engineOf, type EngineConnection, type EngineTransport } from './engine-connection.js'
 import type { Frame } from './frame.js'
 
 export const maxWaitingBytes = 1 << 20
@@ -16,16 +15,6 @@ const lookAgainMs = 20
 const openState = 1
 
 const bytesOf = ({ options: { wsPreEncodedFrame: [bytes] } }: Frame): Buffer => bytes
-
-/**
- * How many bytes the operating system took at once, without the requests, ticks and callbacks that Node's stream makes for
- * each write. 0 where it takes none now, or there is no such socket any more: the stream waits for it, or meets the error itself.
- */
-function writeNow ({ _socket: socket }: WebSocketPart, bytes: Buffer): number {
-  const fd = socket?._handle?.fd
-  if (fd === undefined || fd < 0) return 0
-  try { return writeSync(fd, bytes) } catch { return 0 }
-}
 
 export class Outlet {
   readonly #socket: Socket
@@ -61,9 +50,7 @@ export class Outlet {
       // Nothing waits in Engine.IO, so nothing is overtaken: past its buffer and events, with the one buffer that all sockets share.
       const waiting = webSocket.bufferedAmount
       if (waiting > 0 && waiting + frame.bytes > maxWaitingBytes) return false
-      const bytes = next === undefined ? bytesOf(frame) : Buffer.concat([bytesOf(frame), bytesOf(next)])
-      const written = waiting === 0 ? writeNow(webSocket, bytes) : 0
-      if (written < bytes.length) webSocket._sender.sendFrame([written === 0 ? bytes : bytes.subarray(written)])
+      webSocket._sender.sendFrame(next === undefined ? [bytesOf(frame)] : [bytesOf(frame), bytesOf(next)])
       return true
     }
     if (!this.isOpen()) return true
