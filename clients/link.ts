@@ -4,6 +4,9 @@ import type { Given } from './assignments.js'
 import { GatepostError, unreachable } from './errors.js'
 import type { Cursors, Entry, Reassign, Ready, UnreadCount, VolatileMessage } from './protocol.js'
 
+/** Of what `auth` holds; a node that does not know it refuses the handshake. */
+const handshakeForm = 1
+
 export interface Link {
   readonly given: Given
   readonly isOpen: boolean
@@ -38,7 +41,7 @@ export function openLink ({ given, cursors, topics, events, signal, readyTimeout
   const socket = io(url.origin, {
     // Behind a proxy a node may live under a path; in Socket.IO's own address a path would name a namespace.
     path: `${url.pathname.replace(/\/+$/, '')}/socket.io`,
-    auth: { ticket: given.ticket, ...(cursors === undefined ? {} : { cursors }), ...(topics.length === 0 ? {} : { topics }) },
+    auth: { form: handshakeForm, ticket: given.ticket, ...(cursors === undefined ? {} : { cursors }), ...(topics.length === 0 ? {} : { topics }) },
     transports: ['websocket', 'polling'],
     tryAllTransports: true,
     reconnection: false,

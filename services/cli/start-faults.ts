@@ -1,5 +1,7 @@
 import { GatepostError } from '../../shared/errors.js'
 import { withoutCredentials, type Fault } from '../../shared/settings/fault.js'
+import { currentForm } from '../../shared/form.js'
+import { NewerDataError } from '../../shared/store/lmdb-form.js'
 import { DataDirLockedError } from '../../shared/store/lmdb-lock.js'
 
 /** What a start failed on, where a setting is to blame; undefined for everything else. */
@@ -7,6 +9,9 @@ export function faultOfStart (error: unknown): Fault | undefined {
   if (!(error instanceof Error)) return undefined
   if (error instanceof DataDirLockedError) {
     return { setting: 'GATEPOST_DATA_DIR', origin: undefined, got: `${JSON.stringify(error.dir)}, which process ${error.pid} is using`, takes: 'a folder that no other process uses' }
+  }
+  if (error instanceof NewerDataError) {
+    return { setting: 'GATEPOST_DATA_DIR', origin: undefined, got: `${JSON.stringify(error.dir)}, which a newer build wrote (form ${JSON.stringify(error.form)})`, takes: `a folder of form ${currentForm} at most: start the newer build, or put a backup in its place` }
   }
   // What an adapter finds wrong with its own setting is told in the same form.
   const refused = error instanceof GatepostError && error.code === 'GP_VALIDATION' ? /^(GATEPOST_\w+): got (.*); takes (.*)$/s.exec(error.message) : null

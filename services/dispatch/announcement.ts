@@ -4,6 +4,7 @@
  */
 import { Type, type Static } from 'typebox'
 import { Compile } from 'typebox/compile'
+import { currentForm, isKnownForm } from '../../shared/form.js'
 import { isName } from '../../shared/names.js'
 
 const text = (maxLength: number): ReturnType<typeof Type.String> => Type.String({ maxLength })
@@ -39,11 +40,17 @@ export type Announcement = Static<typeof Announcement>
 
 const compiled = Compile(Announcement)
 
-export const writeAnnouncement = (announcement: Announcement): Uint8Array => Buffer.from(JSON.stringify(announcement), 'utf8')
+export const writeAnnouncement = (announcement: Announcement): Uint8Array => Buffer.from(JSON.stringify({ form: currentForm, ...announcement }), 'utf8')
+
+/** Whose it is and its form, where that is newer than those known here. */
+export interface NewerAnnouncement { readonly id: string, readonly newerForm: unknown }
 
 /** Undefined for what is no announcement. Unknown fields are left alone: a newer version may send more. */
-export function readAnnouncement (payload: Uint8Array): Announcement | undefined {
+export function readAnnouncement (payload: Uint8Array): Announcement | NewerAnnouncement | undefined {
   let value: unknown
   try { value = JSON.parse(Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString('utf8')) } catch { return undefined }
-  return compiled.Check(value) && isName(value.id) ? value : undefined
+  const { id, form } = Object(value) as { id?: unknown, form?: unknown }
+  if (!isName(id)) return undefined
+  if (!isKnownForm(form)) return { id, newerForm: form }
+  return compiled.Check(value) ? value : undefined
 }

@@ -17,6 +17,7 @@
 import { performance } from 'node:perf_hooks'
 import type { Clock } from '../../shared/clock.js'
 import { GatepostError } from '../../shared/errors.js'
+import { createNewerFormLog } from '../../shared/form.js'
 import type { Log } from '../../shared/log.js'
 import type { NodeId } from '../../shared/names.js'
 import { readAnnouncement, writeAnnouncement, type Announcement } from './announcement.js'
@@ -74,6 +75,7 @@ export function createDispatch ({ bus, prefix, secret, acceptedSecrets, unsigned
   const trust = createBusTrust({ unsigned, log })
   const questions = createQuestions({ bus, subjects, signer, trust, self: self?.id, log })
   const createdAtMs = clock.now()
+  const logNewerForm = createNewerFormLog(log)
 
   const memberHandlers = new Set<(members: readonly Member[]) => void>()
   const connectedHandlers = new Set<(isConnected: boolean) => void>()
@@ -216,6 +218,10 @@ export function createDispatch ({ bus, prefix, secret, acceptedSecrets, unsigned
       return undefined
     }
     const signature = signer.check(subject, payload)
+    if ('newerForm' in announcement) {
+      if (signature !== 'forged') logNewerForm(announcement.id, 'announcement', announcement.newerForm)
+      return undefined
+    }
     if (!trust.believesAnnouncement(signature, announcement.id)) return undefined
     if (signature === 'signed' && announcement.unsignedAgoMs !== undefined) trust.heardOfUnsigned(announcement.unsignedAgoMs)
     if (announcement.id !== self?.id) return announcement

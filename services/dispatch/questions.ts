@@ -3,6 +3,7 @@
  * the cause of an unforeseen one stays in the log of the node that was asked.
  */
 import { GatepostError, isErrorCode } from '../../shared/errors.js'
+import { currentForm, isKnownForm } from '../../shared/form.js'
 import type { NodeId } from '../../shared/names.js'
 import type { Log } from '../../shared/log.js'
 import type { Bus } from './bus.js'
@@ -50,14 +51,15 @@ export function createQuestions ({ bus, subjects, signer, trust, self, log }: Qu
   async function reply (subject: string, payload: Uint8Array, respond: (payload: Uint8Array) => void): Promise<void> {
     let answer: Uint8Array
     try {
-      const question = readJson(payload) as { kind?: unknown, from?: unknown, body?: unknown } | null
+      const question = readJson(payload) as { form?: unknown, kind?: unknown, from?: unknown, body?: unknown } | null
       if (typeof question?.kind !== 'string' || typeof question.from !== 'string') throw new GatepostError('GP_VALIDATION', 'a question has a kind and says who asks')
       if (!trust.believesQuestion(signer.check(subject, payload), question.from)) throw new GatepostError('GP_DISPATCH_UNAVAILABLE', `node ${self} answers only to processes that have its GATEPOST_SECRET`)
-      answer = writeJson({ body: await serve(question.kind, question.body, question.from) })
+      if (!isKnownForm(question.form)) throw unknownForm('question', question.form, `node ${self}`)
+      answer = writeJson({ form: currentForm, body: await serve(question.kind, question.body, question.from) })
       if (answer.byteLength > bus.maxPayloadBytes) throw new GatepostError('GP_TOO_LARGE', `answer to ${question.kind}: got ${answer.byteLength} bytes; dispatch takes at most ${bus.maxPayloadBytes}`)
     } catch (error) {
       const refused = error instanceof GatepostError ? error : new GatepostError('GP_VALIDATION', 'a question is JSON')
-      answer = writeJson({ error: { code: refused.code, message: refused.message, retryAfterSeconds: refused.retryAfterSeconds } })
+      answer = writeJson({ form: currentForm, error: { code: refused.code, message: refused.message, retryAfterSeconds: refused.retryAfterSeconds } })
     }
     respond(answer)
   }
@@ -73,7 +75,7 @@ export function createQuestions ({ bus, subjects, signer, trust, self, log }: Qu
     async ask (node, kind, body, timeoutMs) {
       if (node === self) return await within(serve(kind, body, from), timeoutMs)
       const subject = subjects.ask(node)
-      const answer = await bus.request(subject, signer.sign(subject, writeJson({ kind, from, body })), timeoutMs)
+      const answer = await bus.request(subject, signer.sign(subject, writeJson({ form: currentForm, kind, from, body })), timeoutMs)
       return readAnswer(answer, node)
     },
     answer (kind, answerer) {
@@ -89,12 +91,17 @@ const writeJson = (value: unknown): Uint8Array => Buffer.from(JSON.stringify(val
 const readJson = (payload: Uint8Array): unknown => JSON.parse(Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString('utf8'))
 
 function readAnswer (payload: Uint8Array, node: NodeId): unknown {
-  let answer: { body?: unknown, error?: { code?: unknown, message?: unknown, retryAfterSeconds?: unknown } } | null
+  let answer: { form?: unknown, body?: unknown, error?: { code?: unknown, message?: unknown, retryAfterSeconds?: unknown } } | null
   try { answer = readJson(payload) as typeof answer } catch (cause) { throw new GatepostError('GP_INTERNAL', `node ${node} gave no readable answer`, { cause }) }
+  if (!isKnownForm(answer?.form)) throw unknownForm(`answer of node ${node}`, answer?.form, 'this process')
   if (answer?.error === undefined) return answer?.body
   const { code, message, retryAfterSeconds } = answer.error
   throw new GatepostError(isErrorCode(code) ? code : 'GP_INTERNAL', String(message), typeof retryAfterSeconds === 'number' ? { retryAfterSeconds } : {})
 }
+
+/** As no answer: whoever asks goes on by itself or asks another node, and an outcome is unknown. */
+const unknownForm = (what: string, form: unknown, reader: string): GatepostError =>
+  new GatepostError('GP_DISPATCH_UNAVAILABLE', `${what}: has form ${JSON.stringify(form)}; ${reader} reads forms up to ${currentForm}`)
 
 async function within<T> (promise: Promise<T>, timeoutMs: number): Promise<T> {
   let timer: NodeJS.Timeout | undefined

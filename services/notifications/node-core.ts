@@ -7,6 +7,7 @@ import { createAudit, isAudited } from '../../shared/audit.js'
 import type { Clock } from '../../shared/clock.js'
 import type { MessageDraft } from '../../shared/contract/message.js'
 import { GatepostError, refusal } from '../../shared/errors.js'
+import { createNewerFormLog } from '../../shared/form.js'
 import type { Scope } from '../../shared/identity/claims.js'
 import { createTicketVerifier, type Ticket } from '../../shared/identity/ticket.js'
 import { createTokenVerifier, type TokenVerifier } from '../../shared/identity/verify.js'
@@ -151,9 +152,17 @@ export function createNodeCore (options: NodeCoreOptions): NodeCore {
   const handOver = createHandOver({ nodeId, dispatch, appender, ownerOf, placeOf, onStored: arrived, log })
   const { append } = handOver
 
-  const stopArrivals = dispatch.onArrival(hub.wants, ({ token, payload }) => {
+  const logNewerForm = createNewerFormLog(log)
+  const firstCharacter = (payload: Uint8Array): string => String.fromCharCode(payload[0] ?? 0x20)
+  const stopArrivals = dispatch.onArrival(hub.wants, ({ from, token, payload }) => {
     if (payload[0] === volatileMark) {
       deliverVolatile(readersNow(hub.byToken(token)), wireOf(payload))
+      return
+    }
+    if (payload[0] !== entryMark) {
+      logNewerForm(from, 'push', firstCharacter(payload))
+      const local = hub.byToken(token)
+      if (local !== undefined) void look.at([local])
       return
     }
     const doc = decodeEntry(payload)
@@ -161,7 +170,11 @@ export function createNodeCore (options: NodeCoreOptions): NodeCore {
     appender.observe(stream, doc)
     arrived(stream, doc)
   })
-  const stopTopics = dispatch.onTopic(({ topic, match, payload }) => {
+  const stopTopics = dispatch.onTopic(({ from, topic, match, payload }) => {
+    if (payload[0] !== volatileMark) {
+      logNewerForm(from, 'volatile message', firstCharacter(payload))
+      return
+    }
     deliverVolatile(topics.match(topic, match), wireOf(payload))
   })
 
@@ -300,7 +313,8 @@ function refusalOf ({ to, ttlSeconds }: MessageDraft, { maxReceivers, maxTtlMs }
 /** Each once; a group is one. */
 const receiversOfUser = (to: MessageDraft['to']): number => 'users' in to ? new Set(to.users).size : 1
 
-/** An entry's head begins with `{`: this tells a volatile one apart. */
+/** The first byte of what is pushed says what it is, and in which form: one of a later form begins with another. */
+const entryMark = 0x5b // '[', where the head of an entry begins
 const volatileMark = 0x76 // 'v'
 const volatilePayload = (wire: string): Buffer => Buffer.from(`v${wire}`)
 const wireOf = (payload: Uint8Array): string => Buffer.from(payload.buffer, payload.byteOffset + 1, payload.byteLength - 1).toString('utf8')

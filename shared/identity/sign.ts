@@ -1,4 +1,5 @@
 /** Signs what Gatepost itself gives out: tokens of the command line and the demo, and Gate's tickets. HS256 always. */
+import { currentForm } from '../form.js'
 import { noRules, type TokenRules } from '../settings/settings.js'
 import { serviceAudience, ticketAudience, type Scope } from './claims.js'
 import { createHs256Signer } from './hs256.js'
@@ -57,6 +58,7 @@ export function createTicketSigner ({ secret, now = Date.now }: { secret: string
     const exp = Math.floor(Math.min(issuedAt + ticketTtlMs, userTokenExpiresAt) / 1000)
     const ticket = sign({
       aud: ticketAudience,
+      form: currentForm,
       sub: user,
       node,
       groups,

@@ -1,5 +1,6 @@
 /** Tickets: Gate signs them (sign.ts), the node that they name takes them. */
 import { GatepostError } from '../errors.js'
+import { currentForm, isKnownForm } from '../form.js'
 import { invalidToken, maxTicketLength, namesAudience, readCommonClaims, readNodeName, ticketAudience, type Payload } from './claims.js'
 import { createExpiringCache } from './expiring-cache.js'
 import { createHeaderReader } from './header.js'
@@ -48,6 +49,8 @@ export function createTicketVerifier ({ secret, acceptSecrets = [], nodeId, now 
 
 function readTicket (payload: Payload, nowMs: number): Ticket {
   if (!namesAudience(payload, ticketAudience)) throw invalidToken('ticket: got another token; takes the ticket of an assignment')
+  // A newer node takes it: the user asks Gate again.
+  if (!isKnownForm(payload.form)) throw new GatepostError('GP_TICKET_WRONG_NODE', `ticket: has form ${JSON.stringify(payload.form)}; this node reads forms up to ${currentForm}`)
   const { sub: user, issuedAt, expiresAt } = readCommonClaims(payload, nowMs)
   const { tokenExp, tokenIat, tokenAhead, groups } = payload
   if (issuedAt === undefined || expiresAt === undefined || typeof tokenExp !== 'number') throw invalidToken('ticket: not one of ours')

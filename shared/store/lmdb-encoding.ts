@@ -1,5 +1,6 @@
 /** How keys and documents lie in LMDB. */
 import { randomBytes } from 'node:crypto'
+import { newerForm } from '../form.js'
 import type { StoredDoc } from './store.js'
 
 /** LMDB's limit for a page of 4 KiB, less the 8 bytes of time before a key in the purge index. */
@@ -22,7 +23,8 @@ export const docEncoding = { encoding: 'msgpack', encoder: { useRecords: false }
 
 /**
  * Documents lie as arrays, the number of their shape first and no names of fields: a sixth smaller and read in less
- * than half the time. The numbers and the order of fields are what old data folders are read by: only add to them.
+ * than half the time. The numbers and the order of fields are what old data folders are read by: only add to them. All shapes here
+ * are of form 1, and a later form takes shapes of its own; `v` and `purgeAt` stand first in every one, so that both are read of any.
  */
 const shapes = [
   [],
@@ -54,11 +56,12 @@ function packAs (shape: number, doc: StoredDoc): PackedDoc | undefined {
   return packed
 }
 
+/** Throws GP_STORE_UNAVAILABLE for a newer form. */
 export function unpackDoc<D extends StoredDoc> (key: string, packed: PackedDoc): D {
   const shape = packed[0]
   if (shape === anyShape) return { key, ...packed[1] as object } as unknown as D
   const names = shapes[shape]
-  if (names === undefined) throw new Error(`a document of shape ${shape}, which this version does not know`)
+  if (names === undefined) throw newerForm(`the document ${JSON.stringify(key)}`, `unknown (shape ${shape})`)
   const doc: Record<string, unknown> = { key }
   for (let at = 0; at < names.length; at++) doc[names[at] as string] = packed[at + 1]
   return doc as unknown as D

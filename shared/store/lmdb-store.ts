@@ -10,6 +10,7 @@ import { GatepostError } from '../errors.js'
 import { openLmdbClock, type LmdbClock } from './lmdb-clock.js'
 import { isStorableKey, purgeAtOf, unpackDoc, versionOf, type PackedDoc } from './lmdb-encoding.js'
 import { checkLmdbFile } from './lmdb-file.js'
+import { checkFolderForm } from './lmdb-form.js'
 import { lockDataDir } from './lmdb-lock.js'
 import { createLmdbWriter, duePurges, openTables, type DuePurge, type WriteView } from './lmdb-writer.js'
 import { isEmptyRange, sortRanges } from './store-keys.js'
@@ -34,7 +35,7 @@ export interface LmdbStore extends Store {
 const sweepBatch = 500
 const defaultSweepIntervalMs = 60_000
 
-/** Rejects with DataDirLockedError where another process (or store) has the folder. */
+/** Rejects with DataDirLockedError where another process (or store) has the folder, NewerDataError where a newer build wrote it. */
 export async function openLmdbStore ({ dir, now = Date.now, elapsed = now === Date.now ? () => performance.now() : now, sweepIntervalMs = defaultSweepIntervalMs, log }: LmdbStoreOptions): Promise<LmdbStore> {
   mkdirSync(dir, { recursive: true })
   const lock = await lockDataDir(dir)
@@ -45,6 +46,7 @@ export async function openLmdbStore ({ dir, now = Date.now, elapsed = now === Da
     await checkLmdbFile(dataFile)
     const clock = await openLmdbClock({ dir, dataFile, now, elapsed })
     root = open({ path, noSubdir: false, overlappingSync: false, eventTurnBatching: false, maxDbs: 2 * collectionNames.length })
+    await checkFolderForm(root, dir)
     return createStore({ root, tables: openTables(root), lock, clock, now, sweepIntervalMs, log })
   } catch (error) {
     await root?.close()
@@ -76,6 +78,8 @@ function createStore ({ root, tables, lock, clock, now, sweepIntervalMs, log }: 
       readsWork = true
       return result
     } catch (cause) {
+      // A document of a newer form: the others can be read.
+      if (cause instanceof GatepostError) throw cause
       readsWork = false
       throw new GatepostError('GP_STORE_UNAVAILABLE', 'the store cannot be read', { cause })
     }

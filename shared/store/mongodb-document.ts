@@ -1,5 +1,6 @@
 /** How documents lie in MongoDB: the key is `_id`, `purgeAt` a date under a TTL index, the rest as in the port. */
 import type { Document } from 'mongodb'
+import { checkForm, currentForm } from '../form.js'
 import type { CollectionName, StoredDoc } from './store.js'
 
 export interface BsonDoc extends Document {
@@ -8,14 +9,18 @@ export interface BsonDoc extends Document {
   purgeAt: Date | null
   /** A random text of this one write: tells after a broken connection whose document it is. Entries have their `id` for that. */
   w?: string
+  /** The document's form; absent = 1. */
+  f?: number
 }
 
 /** Without `w` where the document has an `id` of its own and is new. */
 export function toBson ({ key, purgeAt, ...fields }: StoredDoc, w?: string): BsonDoc {
-  return { _id: key, ...fields, purgeAt: purgeAt === null ? null : new Date(purgeAt), ...(w === undefined ? {} : { w }) }
+  return { _id: key, ...fields, purgeAt: purgeAt === null ? null : new Date(purgeAt), f: currentForm, ...(w === undefined ? {} : { w }) }
 }
 
-export function fromBson<D extends StoredDoc> ({ _id, purgeAt, w, ...fields }: BsonDoc): D {
+/** Throws GP_STORE_UNAVAILABLE for a newer form. */
+export function fromBson<D extends StoredDoc> ({ _id, purgeAt, w, f, ...fields }: BsonDoc): D {
+  checkForm(`the document ${JSON.stringify(_id)}`, f)
   return { key: _id, ...fields, purgeAt: purgeAt === null ? null : purgeAt.getTime() } as unknown as D
 }
 

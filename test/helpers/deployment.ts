@@ -127,7 +127,7 @@ export async function startDeployment (t: Test, options: DeploymentOptions = {})
   return process.env['GATEPOST_TEST_DEPLOYMENT'] === 'cluster' ? await startCluster(t, options) : await startEmbedded(t, options)
 }
 
-function tokensOf (secret: string): Pick<Deployment, 'userToken' | 'producerToken' | 'adminToken'> {
+export function tokensOf (secret: string): Pick<Deployment, 'userToken' | 'producerToken' | 'adminToken'> {
   const token = (sub: string, scope: string | undefined, claims: Claims): string =>
     signHs256({ sub, ...(scope === undefined ? {} : { scope }), iat: nowSeconds(), exp: nowSeconds() + 3600, ...claims }, secret)
   return {

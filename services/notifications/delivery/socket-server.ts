@@ -8,6 +8,7 @@ import type { Socket } from 'socket.io'
 import { Type } from 'typebox'
 import { IdempotencyKey, parseMessage } from '../../../shared/contract/message.js'
 import { GatepostError, refusal } from '../../../shared/errors.js'
+import { currentForm, isKnownForm } from '../../../shared/form.js'
 import type { Ticket } from '../../../shared/identity/ticket.js'
 import { allStream, parseStream, userStream, type UserId } from '../../../shared/names.js'
 import type { Origins } from '../../../shared/http/origins.js'
@@ -89,10 +90,11 @@ export function createSocketServer ({ core, httpServer, origins, log }: SocketSe
   /** Checks the handshake and loads everything that `ready` needs; what it opened closes with the connection. */
   async function admit (socket: Socket): Promise<void> {
     const auth: unknown = socket.handshake.auth
-    const { ticket: text, cursors, topics } = Object(auth) as { ticket?: unknown, cursors?: unknown, topics?: unknown }
+    const { form, ticket: text, cursors, topics } = Object(auth) as { form?: unknown, ticket?: unknown, cursors?: unknown, topics?: unknown }
     if (core.isDraining()) throw new GatepostError('GP_DRAINING', 'this node is draining; ask Gate for another')
     if (isUnset(text) || text === '') throw new GatepostError('GP_TOKEN_MISSING', 'auth.ticket: got nothing; takes the ticket that Gate assigned')
     if (typeof text !== 'string') throw new GatepostError('GP_TOKEN_INVALID', 'auth.ticket: not text')
+    if (!isUnset(form) && !isKnownForm(form)) throw refusal('auth.form', form, `a number up to ${currentForm}`)
     const ticket = core.verifyTicket(text)
     // Typed clients send null for what is not set.
     const checked = checkCursors(validateCursors(isUnset(cursors) ? {} : { cursors }, 'auth').cursors, 'auth.cursors')
