@@ -4,6 +4,7 @@ import t from 'tap'
 import { Type } from 'typebox'
 import { createSortedTexts } from '../../shared/sorted-texts.js'
 import { createValidator } from '../../shared/validate.js'
+import { createSenderShares } from '../../services/notifications/mail/sender-shares.js'
 import { toUnread } from '../../services/notifications/state/counts.js'
 
 t.test('bounds - at most a hundred categories by name, those first that came first; the rest is other, and the sum is exact', async t => {
@@ -60,4 +61,18 @@ t.test('bounds - texts in order, whatever is added and removed', async t => {
     }
   }), { numRuns: 50 })
   t.pass()
+})
+
+t.test('bounds - what one user has under way to the store is a share of the queue, and never less than one message', async t => {
+  const shares = createSenderShares()
+  const [large] = [shares.take('u:ann', 1_001, 64 << 20)]
+  t.type(large, 'function', 'the first, whatever its size')
+  t.equal(shares.take('u:ann', 2, 100), undefined)
+  t.type(shares.take('u:bob', 2, 100), 'function', 'another user is another one')
+  large!()
+  const ends = Array.from({ length: 1_000 }, () => shares.take('u:ann', 2, 100))
+  t.notOk(ends.includes(undefined))
+  t.equal(shares.take('u:ann', 2, 100), undefined)
+  ends[0]!()
+  t.type(shares.take('u:ann', 2, 100), 'function')
 })

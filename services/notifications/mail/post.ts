@@ -12,6 +12,7 @@ import { storeOverloaded } from '../stream/appender.js'
 import { messageTexts, volatileWire, type EntryDraft } from '../stream/entry.js'
 import { createWhole, type Whole } from '../stream/whole.js'
 import { claimLifeMs, type Claims } from './claims.js'
+import { createSenderShares } from './sender-shares.js'
 
 /** `u:USER` or `p:PRODUCER`. */
 export type Sender = `u:${string}` | `p:${string}`
@@ -70,6 +71,7 @@ export function receiversOf (to: Target): Array<{ stream: StreamId, to: Target }
 const isoOfCreation = createIsoTime()
 
 export function createPost ({ clock, claims, views, append, hasRoom, sendVolatile, sendToTopic, retentionMs, areStoredTogether }: PostOptions): Post {
+  const shares = createSenderShares()
   /** Throws GP_SCOPE, GP_NOT_MEMBER. */
   async function allow (sender: Sender, to: Target): Promise<void> {
     if ('topic' in to || 'all' in to) throw new GatepostError('GP_SCOPE', 'to: users send to {user}, {users} and their own groups; the rest takes a producer\'s token')
@@ -124,12 +126,19 @@ export function createPost ({ clock, claims, views, append, hasRoom, sendVolatil
     const entries = others.length + (ownStream === undefined ? 0 : 1)
     const whole = entries > 1 ? createWhole() : undefined
     if (whole !== undefined && !hasRoom(entries, entries * texts.chars)) return Promise.reject(storeOverloaded())
+    const end = ownStream === undefined ? undefined : shares.take(sender, entries, entries * texts.chars)
+    if (ownStream !== undefined && end === undefined) return Promise.reject(new GatepostError('GP_OVERLOADED', 'what this user sent before still waits for the store; nothing was stored'))
     const posted = (copy: EntryDoc | undefined): Posted => ({ id, createdAt, duplicate, isVolatile: false, copy })
-    const copies = others.map(({ stream, to }) => append(stream, draftOf('inbox', to), whole))
-    if (ownStream === undefined) return Promise.all(copies).then(() => posted(undefined))
-    const appendOwn = (): Promise<{ doc: EntryDoc }> => append(ownStream, draftOf(isToSelf ? 'both' : 'sent', to), whole)
-    if (others.length === 1 && areStoredTogether(ownStream, others[0]!.stream)) return Promise.all([appendOwn(), ...copies]).then(([own]) => posted(own.doc))
-    return Promise.all(copies).then(appendOwn).then(own => posted(own.doc))
+    const storeAll = async (): Promise<Posted> => {
+      const copies = others.map(({ stream, to }) => append(stream, draftOf('inbox', to), whole))
+      if (ownStream === undefined) return await Promise.all(copies).then(() => posted(undefined))
+      const appendOwn = (): Promise<{ doc: EntryDoc }> => append(ownStream, draftOf(isToSelf ? 'both' : 'sent', to), whole)
+      if (others.length === 1 && areStoredTogether(ownStream, others[0]!.stream)) return await Promise.all([appendOwn(), ...copies]).then(([own]) => posted(own.doc))
+      return await Promise.all(copies).then(appendOwn).then(own => posted(own.doc))
+    }
+    const storing = storeAll()
+    if (end !== undefined) storing.then(end, end)
+    return storing
   }
 
   function handOn (to: Target, wireTo: (to: Target) => string): void {
