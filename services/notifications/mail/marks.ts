@@ -10,7 +10,7 @@ import type { EntryDraft } from '../stream/entry.js'
 import type { MessageFinder } from '../stream/find-messages.js'
 import { afterWriting } from '../stream/half-done.js'
 import type { Heads } from '../stream/heads.js'
-import { flagsOf } from '../state/user-state.js'
+import { flagsOf, marksByStream } from '../state/user-state.js'
 import { afterIn, visibleStreams, type UnreadCounter } from '../state/unread.js'
 import type { UserViews } from '../state/user-views.js'
 import { changedMessage, findAllVisible, notFound, requireVisible, shownTo, type Found } from './find.js'
@@ -91,20 +91,17 @@ export function createMarks ({ finder, clock, heads, views, unread, append, rete
       const asked = holding === undefined ? named : named.filter(stream => holding.has(stream))
       const found = await heads.fresh(asked)
       const readTo: Record<string, number> = {}
+      const marks = marksByStream(view.state)
       for (const [i, stream] of asked.entries()) {
         const to = Math.min(found[i]!, upTo?.[stream] ?? Infinity)
         const mark = view.state.readTo.get(stream)
         const known = Math.max(mark?.seq ?? 0, category === undefined ? 0 : mark?.byCategory.get(category) ?? 0)
         // Marks of single messages below the watermark may say otherwise: the watermark is laid again.
-        if (to > 0 && (to > known || hasUnreadMark(view, stream))) readTo[stream] = to
+        if (to > 0 && (to > known || marks.get(stream)?.some(({ read }) => read === false) === true)) readTo[stream] = to
       }
       if (Object.keys(readTo).length === 0) return
       await record(user, { type: 'readTo', readTo, ...category !== undefined && { category } })
     }
-  }
-
-  function hasUnreadMark (view: Awaited<ReturnType<UserViews['fresh']>>, stream: StreamId): boolean {
-    return view.state.pieces.some(piece => [...piece.marks.values()].some(mark => mark.stream === stream && mark.read === false))
   }
 
   /** The streams named that the user sees; one that the user sees no longer is passed over, one that cannot be is refused. */

@@ -10,7 +10,7 @@ import { parseChange } from '../stream/change.js'
 import { readAfter, readBefore } from '../stream/read.js'
 import { add, type Counts } from './counts.js'
 import { clocksDifferMs } from './own-counts.js'
-import { isBelowWatermark, marksIn, type UserState } from './user-state.js'
+import { isBelowWatermark, marksIn, type Mark, type UserState } from './user-state.js'
 
 interface Item { readonly seq: number, readonly category: string, readonly expiresAt: number, readonly sender: string }
 
@@ -163,7 +163,7 @@ export class StreamDigest {
    * Adds to `total` what this user has unread here: above `after` (where the user joined), above the watermarks, not
    * the user's own, corrected by the marks of single messages. Call `expire` and `cover(unreadFloor(...))` first.
    */
-  addUnread (total: Counts, state: UserState, sender: string, after: number): void {
+  addUnread (total: Counts, state: UserState, sender: string, after: number, marks: readonly Mark[] = marksIn(state, this.stream)): void {
     const readTo = state.readTo.get(this.stream)
     const floor = Math.max(after, readTo?.seq ?? 0)
     for (const [category, seqs] of this.#byCategory) {
@@ -176,7 +176,7 @@ export class StreamDigest {
       const { seq, category } = this.#items[this.#indexAfter(own[i]!) - 1]!
       if (!isBelowWatermark(state, this.stream, seq, category)) add(total, category, -1)
     }
-    for (const mark of marksIn(state, this.stream)) {
+    for (const mark of marks) {
       const item = this.#items[this.#indexAfter(mark.seq) - 1]
       if (item?.seq !== mark.seq || item.seq <= after || item.sender === sender) continue
       const isUnread = !mark.archived && !mark.deleted && !(mark.read ?? isBelowWatermark(state, this.stream, item.seq, item.category))
@@ -186,9 +186,9 @@ export class StreamDigest {
 }
 
 /** From which seq on a digest must cover its stream for this user's count. */
-export function unreadFloor (state: UserState, stream: StreamId, after: number): number {
+export function unreadFloor (state: UserState, stream: StreamId, after: number, marks: readonly Mark[]): number {
   let floor = Math.max(after, state.readTo.get(stream)?.seq ?? 0)
-  for (const mark of marksIn(state, stream)) if (mark.read === false) floor = Math.min(floor, mark.seq - 1)
+  for (const mark of marks) if (mark.read === false) floor = Math.min(floor, mark.seq - 1)
   return floor
 }
 

@@ -5,6 +5,7 @@ import type { Heads } from '../stream/heads.js'
 import { toUnread, type Unread } from './counts.js'
 import { mayHold, nextOwnExpiry, ownUnread, refreshCounts } from './own-counts.js'
 import { StreamDigest, unreadFloor } from './stream-digest.js'
+import { marksByStream, noMarks } from './user-state.js'
 import { groupsOf, type UserView, type UserViews } from './user-views.js'
 import type { EntryDoc } from '../../../shared/store/store.js'
 
@@ -68,6 +69,7 @@ export function createUnreadCounter ({ store, views, heads, now, page }: UnreadC
 
   const count: UnreadCounter['count'] = (view, headOf) => {
     const { state } = view
+    const marks = marksByStream(state)
     const shared: Array<{ after: number, digest: StreamDigest }> = []
     const reads: Array<Promise<void>> = []
     for (const { stream, after } of visibleStreams(view)) {
@@ -75,17 +77,18 @@ export function createUnreadCounter ({ store, views, heads, now, page }: UnreadC
       const head = headOf(stream)
       const digest = digestOf(stream, head)
       shared.push({ after, digest })
-      const from = unreadFloor(state, stream, after)
+      const from = unreadFloor(state, stream, after, marks.get(stream) ?? noMarks)
       if (!digest.covers(head, from, now())) reads.push(digest.cover(store, head, from, now()))
     }
     const refreshing = refreshCounts(view.counts, () => view.state, store, now)
     if (refreshing !== undefined) reads.push(refreshing)
     const addUp = (): CountedUnread => {
+      const marks = marksByStream(view.state) // as it is by now
       const total = ownUnread(view.counts, view.state, now())
       let nextExpiryMs = nextOwnExpiry(view.counts, view.state, now())
       for (const { after, digest } of shared) {
         digest.expire(now())
-        digest.addUnread(total, view.state, view.stream, after) // `u:NAME`, as a message names its sender
+        digest.addUnread(total, view.state, view.stream, after, marks.get(digest.stream) ?? noMarks) // `u:NAME`, as a message names its sender
         nextExpiryMs = Math.min(nextExpiryMs, digest.nextExpiryMs)
       }
       return { unread: toUnread(total), nextExpiryMs }
