@@ -1,5 +1,5 @@
 /**
- * Time as this process knows it, and the logical time that ids and seqs are made of: (milliseconds since the epoch below) *
+ * Time as this process knows it, and the logical time that ids and sequences are made of: (milliseconds since the epoch below) *
  * 4096. A logical time stays below 2^53 until 2093 and sorts the merge of several streams.
  *
  * A wall clock may be wrong by years and may jump either way. So each question has the time that suits it:

@@ -105,7 +105,7 @@ const GATEPOST_DATA_DIR = text({
 
 const demo = { description: 'Whether `POST /gate/login` hands a token to whoever asks, and the demo page is served. Not for a site that anyone can reach.' }
 const GATEPOST_DEMO = yesOrNo({ ...demo, default: false })
-const upDemo = Type.Optional(yesOrNo({ ...demo, defaultText: 'true where the host is a loopback address and neither GATEPOST_SECRET nor any GATEPOST_AUTH_* is set, else false' }))
+const upDemo = Type.Optional(yesOrNo({ ...demo, description: `${demo.description} On by itself only where the host is a loopback address and neither GATEPOST_SECRET nor any GATEPOST_AUTH_* is set.`, defaultText: 'true for this machine alone and without a secret' }))
 
 const GATEPOST_RETENTION = duration({
   description: 'How long a message is kept that sets no `ttl`.', valueName: 'DURATION', minimum: 1000, maximum: maxDurationMs, default: 30 * dayMs

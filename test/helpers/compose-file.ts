@@ -50,7 +50,7 @@ export function readCompose (variables: Readonly<Record<string, string | undefin
 /** `.env.example` filled in as it says. */
 export function exampleVariables (secrets: Readonly<Record<string, string>> = {}): Record<string, string> {
   const given = Object.entries(parseEnv(readFileSync(`${composeFolder}.env.example`, 'utf8')))
-  return Object.fromEntries(given.map(([name, value]) => [name, value !== undefined && value !== '' ? value : secrets[name] ?? 'for tests: 48 characters of some variety, 0123456']))
+  return Object.fromEntries(given.map(([name, value]) => [name, value !== undefined && value !== '' ? value : secrets[name] ?? 'standIn0123456789abcdefghijklmnopqrstuvwxyzABCDEF']))
 }
 
 const durationUnits: Readonly<Record<string, number>> = { s: 1, m: 60 }

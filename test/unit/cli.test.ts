@@ -46,7 +46,7 @@ t.test('doctor - says what it finds, line by line', async t => {
   const cwd = t.testdir()
   const fresh = await run(['doctor'], { cwd })
   t.equal(fresh.code, 0)
-  t.match(fresh.out, /^ok +settings .*\nwarn +secret +none is set.*`gatepost up` makes one[^]*ok +data folder .*made at the first start[^]*\d+ ok, 1 to look at, 0 failed\n$/)
+  t.match(fresh.out, /^ok +settings .*\nwarn +secret +none is set.*`gatepost up` makes one[^]*ok +data folder .*made at the first start[^]*\d+ ok, 2 to look at, 0 failed\n$/)
 
   keepSecret(join(cwd, 'data'))
   t.match((await run(['doctor'], { cwd })).out, /ok +secret +kept by `gatepost up`[^]*ok +data folder +.* is free/)
