@@ -12,11 +12,13 @@ export interface ComposeService {
   readonly command?: readonly string[]
   readonly environment?: Readonly<Record<string, string>>
   readonly ports?: readonly string[]
-  readonly volumes?: readonly string[]
+  readonly volumes?: ReadonlyArray<string | { readonly source: string, readonly target: string }>
   readonly networks?: readonly string[]
   readonly depends_on?: readonly string[] | Readonly<Record<string, { condition: string }>>
   readonly stop_grace_period?: string
   readonly healthcheck?: { readonly test?: readonly string[], readonly disable?: boolean }
+  readonly user?: string
+  readonly security_opt?: readonly string[]
   readonly read_only?: boolean
   readonly cap_drop?: readonly string[]
   readonly ulimits?: { readonly nofile: { readonly soft: number, readonly hard: number } }
@@ -66,7 +68,19 @@ export function nginxOn (text: string, dir: string, addresses: Readonly<Record<s
     .replace(/listen (\d+);/g, (_, port: string) => `listen ${listen[port] ?? `127.0.0.1:${port}`};`)
 }
 
+/** NATS's configuration for Compose and Kubernetes alike, with logins.conf beside it. */
+export const natsFolder = `${deployFolder}kubernetes/nats/`
+
+/** Its certificates are in `/etc/nats-tls`, in a container. */
+export const natsConfOn = (tls: string): string => readFileSync(`${natsFolder}nats.conf`, 'utf8').replaceAll('/etc/nats-tls', tls).replace('include "logins.conf"', () => readFileSync(`${natsFolder}logins.conf`, 'utf8'))
+
 const run = promisify(execFile)
+
+/** Makes the certificates of deploy/ in a folder; undefined where there is no openssl. */
+export async function makeCertificates (folder: string): Promise<string | undefined> {
+  if (await findProgram('openssl', 'version') === undefined) return undefined
+  return (await run('sh', [`${deployFolder}make-certificates.sh`, folder])).stdout
+}
 
 /** The path of a program of this name that runs here; undefined where there is none. */
 export async function findProgram (name: string, ...args: string[]): Promise<string | undefined> {
