@@ -7,11 +7,15 @@ import { deployFolder } from '../helpers/compose-file.js'
 
 type Run = (url: string, command: Record<string, unknown>) => Promise<Record<string, unknown>>
 interface Sets { name: string, hosts: string[] }
-const { readSet, initiateSet, addShards, listShards } = await import(`${deployFolder}init-mongodb.js`) as {
+type User = Readonly<Record<string, unknown>>
+const { readSet, initiateSet, addShards, listShards, usersOf, createUsers, memberLogin } = await import(`${deployFolder}init-mongodb.js`) as {
   readSet: (text: string | undefined) => Sets
   initiateSet: (run: Run, set: Sets, options?: { isConfig?: boolean }) => Promise<boolean>
   addShards: (run: Run, url: string, sets: Sets[]) => Promise<string[]>
   listShards: (run: Run, url: string) => Promise<string[]>
+  usersOf: (env: Readonly<Record<string, string>>) => User[]
+  createUsers: (run: Run, url: string, users: User[]) => Promise<string[]>
+  memberLogin: (keyFileText: string) => Record<string, unknown>
 }
 
 /** As much of a cluster as the script asks for; no server that can be a replica set or a mongos is at hand everywhere. */
@@ -92,4 +96,33 @@ t.test('init-mongodb - gives up at its deadline, naming what did not answer', as
   const env = { ...process.env, MONGODB_CONFIG_SET: 'config/127.0.0.1:1', MONGODB_SHARD_SETS: 's/127.0.0.1:1', MONGODB_DEADLINE: '0' }
   const failed = await promisify(execFile)(process.execPath, [script], { env }).catch((error: unknown) => error as { code: number, stderr: string })
   t.match(failed, { code: 1, stderr: /ECONNREFUSED/ })
+})
+
+t.test('init-mongodb - makes the logins once, with no more than nodes need, and leaves those that are there', async t => {
+  const sent: Array<Record<string, unknown>> = []
+  const run: Run = async (url, command) => {
+    t.equal(url, 'mongodb://mongos', 'mongos keeps them for the whole cluster')
+    if (sent.some(({ createUser }) => createUser === command.createUser)) throw Object.assign(new Error(`User "${String(command.createUser)}@admin" already exists`), { code: 51003 })
+    sent.push(command)
+    return { ok: 1 }
+  }
+  const users = usersOf({ MONGODB_ADMIN_PASSWORD: 'a1', MONGODB_PASSWORD: 'b1' })
+  t.strictSame(await createUsers(run, 'mongodb://mongos', users), ['admin', 'gatepost'])
+  t.strictSame(sent, [
+    { createUser: 'admin', pwd: 'a1', roles: [{ role: 'root', db: 'admin' }] },
+    { createUser: 'gatepost', pwd: 'b1', roles: [{ role: 'readWrite', db: 'gatepost' }, { role: 'clusterManager', db: 'admin' }, { role: 'clusterMonitor', db: 'admin' }] }
+  ])
+  t.strictSame(await createUsers(run, 'mongodb://mongos', users), [])
+  // A second login beside the first is how its password is changed.
+  t.strictSame(await createUsers(run, 'mongodb://mongos', usersOf({ MONGODB_ADMIN_PASSWORD: 'a1', MONGODB_PASSWORD: 'b2', MONGODB_USER: 'gatepost2' })), ['gatepost2'])
+  await t.rejects(createUsers(async () => { throw Object.assign(new Error('not authorized'), { code: 13 }) }, 'mongodb://mongos', users), /not authorized/)
+})
+
+t.test('init-mongodb - a password that is missing is named', async t => {
+  t.throws(() => usersOf({ MONGODB_PASSWORD: 'b1' }), /^MONGODB_ADMIN_PASSWORD: got nothing/)
+  t.throws(() => usersOf({ MONGODB_ADMIN_PASSWORD: 'a1', MONGODB_PASSWORD: '' }), /^MONGODB_PASSWORD: got nothing/)
+})
+
+t.test('init-mongodb - logs in as the members do, whose key file may have lines', async t => {
+  t.match(memberLogin('abc+/\ndef=\r\n'), { tls: true, auth: { username: '__system', password: 'abc+/def=' }, authSource: 'local' })
 })
