@@ -10,7 +10,7 @@ import { writeFile } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { composeFolder, exampleVariables, findProgram, nginxOn, readCompose } from '../helpers/compose-file.js'
+import { composeFolder, exampleVariables, findProgram, makeCertificates, natsConfOn, nginxOn, readCompose } from '../helpers/compose-file.js'
 import { runGatepost, tempDir, type GatepostProcess } from '../helpers/deployment.js'
 import { bodies, faultsOfOrder, probeInbox } from '../helpers/inbox-probe.js'
 import { findMongodb, mongodbMissing, startMongodbServer } from '../helpers/mongodb-server.js'
@@ -19,8 +19,8 @@ import { nowSeconds, signHs256 } from '../helpers/tokens.js'
 import { until } from '../helpers/until.js'
 
 const secret = randomBytes(32).toString('hex')
-const password = randomBytes(24).toString('hex')
-const { services } = readCompose(exampleVariables({ GATEPOST_SECRET: secret, NATS_PASSWORD: password }))
+const password = (): string => randomBytes(24).toString('hex')
+const { services } = readCompose(exampleVariables({ GATEPOST_SECRET: secret, NATS_GATE_PASSWORD: password(), NATS_NODE_PASSWORD: password(), NATS_ROUTE_PASSWORD: password() }))
 const names = (command: string): string[] => Object.keys(services).filter(name => services[name]?.command?.[0] === command)
 const token = (sub: string, scope = 'user'): string => signHs256({ sub, scope, exp: nowSeconds() + 3600 }, secret)
 
@@ -33,35 +33,50 @@ async function freePort (): Promise<number> {
   return port
 }
 
-/** Three servers with the configuration of the Compose file, as one cluster on other ports; the address of Gates and nodes for them. */
-async function startNats (t: Test): Promise<{ url: string, servers: Array<Awaited<ReturnType<typeof startNatsServer>>> }> {
+/** Three servers with the configuration and the environment of the Compose file, as one cluster on other ports; the address of Gates and nodes for them. */
+async function startNats (t: Test, tls: string): Promise<{ urlOf: (name: string) => string, servers: Array<Awaited<ReturnType<typeof startNatsServer>>> }> {
   const routes = await Promise.all([freePort(), freePort(), freePort()])
+  const here = (text: string): string => text.replace(/nats(\d):6222/g, (_, at: string) => `localhost:${routes[Number(at) - 1] ?? 0}`)
   const servers: Array<Awaited<ReturnType<typeof startNatsServer>>> = []
-  for (const own of routes) {
-    const config = readFileSync(`${composeFolder}nats.conf`, 'utf8')
-      .replace(/^listen: .*$/m, '').replace(/^http: .*$/m, '')
+  for (const [at, own] of routes.entries()) {
+    const environment = services[`nats${at + 1}`]?.environment ?? {}
+    const config = natsConfOn(tls)
+      .replace(/^(?:listen|http|pid_file): .*$/gm, '')
       .replace('"0.0.0.0:6222"', `"127.0.0.1:${own}"`)
-      .replace(/nats-route:\/\/nats(\d):6222/g, (_, at: string) => `nats-route://127.0.0.1:${routes[Number(at) - 1] ?? 0}`)
-    servers.push(await startNatsServer(t, { config: `${config}\nauthorization { user: gatepost, password: "${password}" }\n` }))
+      .replace(/\$(NATS_\w+)/g, (_, name: string) => name === 'NATS_ROUTES' ? here(environment[name] ?? '') : JSON.stringify(here(environment[name] ?? '')))
+    servers.push(await startNatsServer(t, { config }))
   }
-  const given = services.gate1?.environment?.GATEPOST_NATS_URL ?? ''
-  return { url: given.replace(/nats(\d):4222/g, (_, at: string) => `127.0.0.1:${servers[Number(at) - 1]?.port ?? 0}`), servers }
+  return {
+    urlOf: name => (services[name]?.environment?.GATEPOST_NATS_URL ?? '').replace(/nats(\d):4222/g, (_, at: string) => `localhost:${servers[Number(at) - 1]?.port ?? 0}`),
+    servers
+  }
 }
 
-const missing = await findNatsServer() === undefined ? natsMissing : await findMongodb() === undefined ? mongodbMissing : false
+const processNames = [...names('gate'), ...names('node')]
+const countsOf = (name: string): string => `${name}-metrics`
+
+const missing = await findNatsServer() === undefined ? natsMissing : await findMongodb() === undefined ? mongodbMissing : await findProgram('openssl', 'version') === undefined && 'needs openssl'
 const nginx = await findProgram('nginx', '-v')
 
 t.test('compose - its processes with its settings: assigned, delivered across nodes, drained', { skip: missing }, async t => {
   const dir = await tempDir(t)
-  const nats = await startNats(t)
+  await makeCertificates(join(dir, 'tls'))
+  const nats = await startNats(t, join(dir, 'tls'))
   const mongodb = await startMongodbServer(t)
-  const ports = Object.fromEntries(await Promise.all([...names('gate'), ...names('node'), 'proxy', 'proxy-node3'].map(async name => [name, await freePort()] as const)))
+  const ports = Object.fromEntries(await Promise.all([...processNames, ...processNames.map(countsOf), 'proxy', 'proxy-operator', 'proxy-node3'].map(async name => [name, await freePort()] as const)))
   const processes = new Map<string, GatepostProcess>()
   t.teardown(async () => { await Promise.all([...processes.values()].filter(one => one.isAlive()).map(async one => await one.end('SIGKILL'))) })
 
   const start = (command: string, name: string): void => {
     const environment = { ...services[name]?.environment }
-    const settings: Record<string, string> = { ...environment, GATEPOST_NATS_URL: nats.url, GATEPOST_HOST: '127.0.0.1', GATEPOST_PORT: String(ports[name]) }
+    const settings: Record<string, string> = {
+      ...environment,
+      NODE_EXTRA_CA_CERTS: join(dir, 'tls/ca.crt'),
+      GATEPOST_NATS_URL: nats.urlOf(name),
+      GATEPOST_HOST: '127.0.0.1',
+      GATEPOST_PORT: String(ports[name]),
+      GATEPOST_METRICS_PORT: String(ports[countsOf(name)])
+    }
     if (command === 'node') {
       settings.GATEPOST_MONGODB_URL = mongodb?.url ?? ''
       settings.GATEPOST_PUBLIC_URL = `http://127.0.0.1:${name === 'node3' && nginx !== undefined ? ports['proxy-node3'] ?? 0 : ports[name] ?? 0}`
@@ -76,7 +91,7 @@ t.test('compose - its processes with its settings: assigned, delivered across no
   let entrance = gates[0] ?? ''
   if (nginx !== undefined) {
     const addresses = Object.fromEntries([...names('gate'), ...names('node')].map(name => [`${name}:${services[name]?.environment?.GATEPOST_PORT ?? ''}`, `127.0.0.1:${ports[name] ?? 0}`]))
-    const listen = { 8080: `127.0.0.1:${ports.proxy ?? 0}`, 9103: `127.0.0.1:${ports['proxy-node3'] ?? 0}` }
+    const listen = { 8080: `127.0.0.1:${ports.proxy ?? 0}`, 8081: `127.0.0.1:${ports['proxy-operator'] ?? 0}`, 9103: `127.0.0.1:${ports['proxy-node3'] ?? 0}` }
     await writeFile(join(dir, 'nginx.conf'), nginxOn(readFileSync(`${composeFolder}nginx.conf`, 'utf8'), dir, addresses, listen))
     // Started by root its workers would be somebody else, who may not write into this test's folder.
     const directives = `daemon off;${process.getuid?.() === 0 ? ' user root;' : ''}`
@@ -86,7 +101,7 @@ t.test('compose - its processes with its settings: assigned, delivered across no
       if (proxy.exitCode === null && proxy.kill('SIGTERM')) await ended
     })
     entrance = `http://127.0.0.1:${ports.proxy ?? 0}`
-    await until('the proxy answers', async () => await fetch(`${entrance}/readyz`).then(answer => answer.ok, () => false))
+    await until('the proxy answers', async () => await fetch(`${entrance}/gate/assign`).then(answer => answer.status === 401, () => false))
   } else t.comment('without nginx: clients go to a Gate and to node3 themselves')
 
   const assign = async (gate: string, user: string): Promise<{ node: { id: string, url: string }, ticket: string }> => {
@@ -100,7 +115,8 @@ t.test('compose - its processes with its settings: assigned, delivered across no
     return nodes.filter(({ state }) => state === 'up').map(({ id }) => id).sort()
   }
   for (const gate of gates) await until('all three nodes', async () => (await upAt(gate)).length === 3)
-  t.strictSame(await upAt(entrance), ['node1', 'node2', 'node3'], 'with the names of the file')
+  const operators = nginx === undefined ? entrance : `http://127.0.0.1:${ports['proxy-operator'] ?? 0}`
+  t.strictSame(await upAt(operators), ['node1', 'node2', 'node3'], 'with the names of the file')
 
   const userOf = new Map<string, string>()
   for (let i = 0; userOf.size < 3 && i < 200; i++) {
@@ -126,15 +142,24 @@ t.test('compose - its processes with its settings: assigned, delivered across no
     t.strictSame(got().filter(body => body.startsWith('from')).sort(), users.filter(user => user !== users[at]).map(user => `from ${user}`).sort())
     t.strictSame(faultsOfOrder(probe.entries), [])
   }
-  if (nginx !== undefined) t.equal((await fetch(`http://127.0.0.1:${ports['proxy-node3'] ?? 0}/metrics`)).status, 404, 'counts are not for those outside')
+  const status = async (url: string): Promise<number> => (await fetch(url)).status
+  for (const path of ['metrics', 'livez', 'readyz', 'docs', 'openapi.json', 'gate/docs', 'gate/openapi.json']) {
+    for (const name of processNames) t.equal(await status(`http://127.0.0.1:${ports[name] ?? 0}/${path}`), 404, `${name}: ${path} is not for those outside`)
+    if (nginx !== undefined) for (const proxy of ['proxy', 'proxy-node3']) t.equal(await status(`http://127.0.0.1:${ports[proxy] ?? 0}/${path}`), 404, `${proxy}: ${path}`)
+  }
+  for (const name of processNames) t.equal(await status(`http://127.0.0.1:${ports[countsOf(name)] ?? 0}/metrics`), 200, `${name} is counted for Prometheus`)
+  if (nginx !== undefined) {
+    for (const path of ['gate/admin', 'gate/nodes', 'gate/revocations']) t.equal(await status(`${entrance}/${path}`), 404, `${path} is for who operates`)
+    t.equal(await status(`${operators}/gate/admin`), 200)
+  }
 
   // One of three servers ends: its clients go to the others.
   await nats.servers[0]?.kill()
-  for (const name of processes.keys()) await until(`${name} is ready with two servers`, async () => (await fetch(`http://127.0.0.1:${ports[name] ?? 0}/readyz`)).ok)
+  for (const name of processes.keys()) await until(`${name} is ready with two servers`, async () => (await fetch(`http://127.0.0.1:${ports[countsOf(name)] ?? 0}/readyz`)).ok)
 
   // All of NATS is away: docs/operations.md says what goes on and what does not.
   for (const server of nats.servers) await server.kill()
-  for (const name of processes.keys()) await until(`${name} says what is missing`, async () => (await fetch(`http://127.0.0.1:${ports[name] ?? 0}/readyz`)).status === 503)
+  for (const name of processes.keys()) await until(`${name} says what is missing`, async () => (await fetch(`http://127.0.0.1:${ports[countsOf(name)] ?? 0}/readyz`)).status === 503)
   await assign(entrance, users[0] ?? '')
   await probes[0]?.inbox.send({ to: { user: users[1] ?? '' }, body: 'without NATS' })
   const refused = await fetch(`${entrance}/gate/messages`, { method: 'POST', headers: { authorization: `Bearer ${token('shop', 'producer')}`, 'content-type': 'application/json' }, body: JSON.stringify({ to: { user: users[0] }, body: 'not now' }) })

@@ -9,13 +9,15 @@ import t from 'tap'
 import { parseAllDocuments } from 'yaml'
 import { environmentNames } from '../../shared/settings/catalogue.js'
 import { readGateSettings, readNodeSettings } from '../../shared/settings/config.js'
-import { composeFolder, deployFolder, exampleVariables, findProgram, interpolate, nginxOn, readCompose, secondsOf } from '../helpers/compose-file.js'
+import { composeFolder, deployFolder, exampleVariables, findProgram, interpolate, makeCertificates, natsConfOn, natsFolder, nginxOn, readCompose, secondsOf } from '../helpers/compose-file.js'
 import { findNatsServer, natsMissing } from '../helpers/nats-server.js'
 
 const run = promisify(execFile)
 const { services, networks, volumes } = readCompose(exampleVariables())
 const nginx = readFileSync(`${composeFolder}nginx.conf`, 'utf8')
-const natsConf = readFileSync(`${composeFolder}nats.conf`, 'utf8')
+const natsConf = readFileSync(`${natsFolder}nats.conf`, 'utf8')
+/** What deploy/make-certificates.sh makes is there once it has run. */
+const isMade = (source: string): boolean => source.startsWith('../kubernetes/tls')
 /** What an end may take beyond the drain: its last sockets, and closing everything. */
 const endingSeconds = 13
 
@@ -57,7 +59,7 @@ t.test('compose - two Gates and three nodes, each with settings that its command
 
 t.test('compose - secrets come from outside, and without them nothing starts', async t => {
   const text = readFileSync(`${composeFolder}compose.yaml`, 'utf8')
-  for (const name of ['GATEPOST_SECRET', 'NATS_PASSWORD', 'GRAFANA_PASSWORD']) {
+  for (const name of ['GATEPOST_SECRET', 'NATS_GATE_PASSWORD', 'NATS_NODE_PASSWORD', 'NATS_ROUTE_PASSWORD', 'MONGODB_PASSWORD', 'MONGODB_ADMIN_PASSWORD', 'GRAFANA_PASSWORD']) {
     t.ok(text.includes(`$\{${name}:?`))
     t.throws(() => readCompose({ ...exampleVariables(), [name]: '' }), new RegExp(name))
   }
@@ -71,11 +73,11 @@ t.test('compose - what a service names is there', async t => {
     for (const other of listed(name)) t.ok(services[other], `${name} waits for ${other}`)
     for (const network of service.networks ?? []) t.ok(Object.hasOwn(networks, network), `${name}: network ${network}`)
     for (const volume of service.volumes ?? []) {
-      const [source = ''] = volume.split(':')
-      t.ok(source.startsWith('.') ? existsSync(resolve(composeFolder, source)) : Object.hasOwn(volumes, source), `${name}: ${source}`)
+      const source = typeof volume === 'string' ? volume.split(':')[0] ?? '' : volume.source
+      t.ok(isMade(source) || (source.startsWith('.') ? existsSync(resolve(composeFolder, source)) : Object.hasOwn(volumes, source)), `${name}: ${source}`)
     }
     if (service.build !== undefined) t.ok(existsSync(resolve(composeFolder, service.build.context, service.build.dockerfile)), `${name}: its Dockerfile`)
-    const script = service.entrypoint?.[1] ?? (service.healthcheck?.test?.[1] === 'node' ? service.healthcheck.test[2] : undefined)
+    const script = (service.entrypoint?.[0] === 'node' ? service.entrypoint[1] : undefined) ?? (service.healthcheck?.test?.[1] === 'node' ? service.healthcheck.test[2] : undefined)
     if (script !== undefined) t.ok(existsSync(resolve(composeFolder, '../..', script)), `${name}: ${script}`)
   }
 })
@@ -110,7 +112,8 @@ t.test('compose - addresses and ports lead where something listens', async t => 
       t.match(nginx, new RegExp(`upstream ${name} \\{[^}]*server ${name}:${port} resolve`), `${name}: behind the proxy`)
       t.match(nginx, new RegExp(`listen ${published};[^]*?proxy_pass http://${name};`))
     }
-    for (const host of mongodb.slice('mongodb://'.length).split('/')[0]?.split(',') ?? []) {
+    t.match(mongodb, /^mongodb:\/\/gatepost:[^@/]+@.*&tls=true$/, 'a login, by TLS')
+    for (const host of mongodb.slice(mongodb.indexOf('@') + 1).split('/')[0]?.split(',') ?? []) {
       const [mongos = '', mongosPort] = host.split(':')
       t.equal(commandOf(mongos), 'mongos')
       t.equal(services[mongos]?.command?.[services[mongos].command.indexOf('--port') + 1], mongosPort)
@@ -121,6 +124,8 @@ t.test('compose - addresses and ports lead where something listens', async t => 
   for (const name of [...gates, ...nodes]) {
     const hosts = (environmentOf(name).GATEPOST_NATS_URL ?? '').split(',').map(url => new URL(url))
     t.equal(hosts.length, 3)
+    t.ok(hosts.every(({ protocol }) => protocol === 'tls:'))
+    t.equal(hosts[0]?.username, gates.includes(name) ? 'gate' : 'node')
     for (const { hostname, port } of hosts) {
       t.ok(services[hostname]?.image.startsWith('nats:') === true && sharedNetwork(name, hostname), `${name} reaches ${hostname}`)
       t.match(natsConf, `listen: "0.0.0.0:${port}"`)
@@ -132,12 +137,23 @@ t.test('compose - addresses and ports lead where something listens', async t => 
     t.equal(environmentOf(name).GATEPOST_PORT, port)
     t.ok(sharedNetwork('proxy', name))
   }
-  for (const name of ['nats1', 'nats2', 'nats3']) t.match(natsConf, `nats-route://${name}:6222`)
+  for (const name of ['nats1', 'nats2', 'nats3']) {
+    const { NATS_NAME: own, NATS_ADDRESS: address, NATS_ROUTES: routes = '[]' } = environmentOf(name)
+    t.strictSame([own, address], [name, `${name}:6222`])
+    t.strictSame((JSON.parse(routes) as string[]).map(route => new URL(route).host), ['nats1:6222', 'nats2:6222', 'nats3:6222'])
+  }
 })
 
 t.test('compose - NATS and MongoDB can be reached by those who need them only', async t => {
   const open = Object.entries(services).filter(([, service]) => service.ports !== undefined).map(([name]) => name).sort()
   t.strictSame(open, ['grafana', 'node1', 'node2', 'prometheus', 'proxy'])
+  const toOthers = Object.values(services).flatMap(service => service.ports ?? []).filter(port => !port.startsWith('127.0.0.1:')).sort()
+  t.strictSame(toOthers, ['8080:8080', '9101:9101', '9102:9102', '9103:9103'], 'the ports that docs/operations.md names')
+  for (const name of [...gates, ...nodes]) {
+    const port = environmentOf(name).GATEPOST_METRICS_PORT
+    t.ok(port !== undefined && !toOthers.some(line => line.endsWith(`:${port}`)) && !nginx.includes(port), 'counts and probes are published nowhere')
+    t.equal(environmentOf(name).GATEPOST_BUS_UNSIGNED, 'refuse')
+  }
   for (const network of ['nats', 'mongodb']) t.equal(networks[network]?.internal, true)
   for (const name of gates) t.notOk(services[name]?.networks?.includes('mongodb'), 'a Gate needs no MongoDB')
 })
@@ -160,7 +176,10 @@ t.test('compose - the replica sets that are initiated are those that run', async
     }
   }
   t.strictSame(members.sort(), Object.keys(services).filter(name => commandOf(name) === 'mongod').sort(), 'every mongod belongs to one')
-  t.match(services.mongos1?.command, [/mongos/, /--configdb/, MONGODB_CONFIG_SET])
+  for (const name of ['mongos1', 'mongos2']) t.match(services[name]?.command?.join(' '), `--configdb ${MONGODB_CONFIG_SET}`)
+  for (const [name, { command = [] }] of Object.entries(services).filter(([name]) => /^mongo[ds]$/.test(commandOf(name)))) {
+    t.strictSame(command.slice(1, 3), ['--config', '/etc/mongodb/mongodb.conf'], `${name}: TLS and the key file`)
+  }
 })
 
 t.test('nginx - takes what Gate and nodes take', async t => {
@@ -171,7 +190,6 @@ t.test('nginx - takes what Gate and nodes take', async t => {
   t.ok(bytes(/large_client_header_buffers \d+ (\w+);/.exec(nginx)?.[1]) > 16 << 10, 'a token of 16 KiB')
   t.ok(Number(/proxy_read_timeout (\d+)s;[^]*proxy_read_timeout (\d+)s;/.exec(nginx)?.[2]) > 25 + 20, 'a quiet socket is not cut')
   t.match(nginx, /proxy_set_header Upgrade \$http_upgrade;/)
-  t.match(nginx, /location = \/metrics \{\s*return 404;/)
 })
 
 const nginxPath = await findProgram('nginx', '-v')
@@ -183,8 +201,37 @@ t.test('nginx - the program itself takes the configuration', { skip: nginxPath =
 })
 
 const hasNats = await findNatsServer()
-t.test('nats - the program itself takes the configurations', { skip: hasNats === undefined && natsMissing }, async t => {
-  for (const file of [`${composeFolder}nats.conf`, `${deployFolder}kubernetes/nats/nats.conf`]) {
-    await t.resolves(run(hasNats?.path ?? '', ['-t', '-c', file, '--user', 'gatepost', '--pass', 'x']))
+t.test('nats - the program itself takes the configuration with the environment of each server', { skip: hasNats === undefined && natsMissing }, async t => {
+  const dir = await mkdtemp(join(tmpdir(), 'gatepost-nats-conf-'))
+  t.teardown(async () => { await rm(dir, { recursive: true, force: true }) })
+  if (await makeCertificates(dir) === undefined) { t.comment('needs openssl'); return }
+  await writeFile(join(dir, 'nats.conf'), natsConfOn(dir))
+  for (const name of ['nats1', 'nats2', 'nats3']) {
+    await t.resolves(run(hasNats?.path ?? '', ['-t', '-c', join(dir, 'nats.conf')], { env: { ...process.env, ...environmentOf(name) } }))
   }
+})
+
+t.test('compose - what is let through for everybody, and what is not', async t => {
+  const lists = [...nginx.matchAll(/map \$request_uri \$(\w+) \{([^]*?)\n {2}\}/g)].map(([, name, body = '']) => ({
+    name, patterns: [...body.matchAll(/^ +~(\S+) 1;$/gm)].map(([, pattern = '']) => new RegExp(pattern))
+  }))
+  const passes = (name: string, uri: string): boolean => lists.find(list => list.name === name)?.patterns.some(pattern => pattern.test(uri)) === true
+  const forEverybody = ['/gate/assign', '/gate/assign?avoid=node1', '/gate/messages', '/gate/messages/abc/recall', '/gate/groups/staff/members/ann%2Fb', '/gate/users/ann/presence', '/gate/clients/gatepost-inbox.js']
+  for (const uri of forEverybody) t.ok(passes('is_for_everybody', uri), uri)
+  for (const uri of ['/metrics', '/livez', '/readyz', '/gate/docs', '/gate/openapi.json', '/gate/admin', '/gate/%61dmin', '/gate/pages/admin.js', '/gate/nodes', '/gate/nodes/a/drain', '/gate/revocations', '/gate/revocations/user/ann', '/gate/messagesx', '/messages', '/gate/users/ann/export']) {
+    t.notOk(passes('is_for_everybody', uri), uri)
+  }
+  for (const uri of ['/messages', '/messages?box=inbox', '/messages/read', '/socket.io/?EIO=4']) t.ok(passes('is_for_clients', uri), uri)
+  for (const uri of ['/metrics', '/livez', '/readyz', '/docs', '/openapi.json', '/', '/messagesx', '/gate/assign']) t.notOk(passes('is_for_clients', uri), uri)
+})
+
+t.test('compose - no password is on a command line, and every program may do no more than it must', async t => {
+  const marked = readCompose(exampleVariables(Object.fromEntries(['GATEPOST_SECRET', 'NATS_GATE_PASSWORD', 'NATS_NODE_PASSWORD', 'NATS_ROUTE_PASSWORD', 'MONGODB_PASSWORD', 'MONGODB_ADMIN_PASSWORD'].map(name => [name, `secret-${name}`]))))
+  for (const [name, service] of Object.entries(marked.services)) {
+    t.notMatch(JSON.stringify([service.command, service.entrypoint, service.healthcheck]), /secret-/, name)
+    t.strictSame(service.cap_drop, ['ALL'], name)
+    t.strictSame(service.security_opt, ['no-new-privileges:true'], name)
+    if (!['prometheus', 'grafana'].includes(name)) t.equal(service.read_only, true, name)
+  }
+  for (const [name, { image }] of Object.entries(services)) t.match(image, /:v?\d+\.\d+\.\d+/, `${name}: an exact version`)
 })

@@ -7,14 +7,14 @@ import t from 'tap'
 import { parse, parseAllDocuments } from 'yaml'
 import { environmentNames } from '../../shared/settings/catalogue.js'
 import { readGateSettings, readNodeSettings } from '../../shared/settings/config.js'
-import { deployFolder, findProgram } from '../helpers/compose-file.js'
+import { deployFolder, findProgram, makeCertificates } from '../helpers/compose-file.js'
 import { tempDir } from '../helpers/deployment.js'
 
 type Labels = Readonly<Record<string, string>>
-interface Probe { readonly httpGet?: { path: string, port: string }, readonly tcpSocket?: { port: string } }
+interface Probe { readonly httpGet?: { path: string, port: string }, readonly tcpSocket?: { port: string }, readonly exec?: { command: string[] } }
 interface Container {
   readonly name: string
-  readonly image: string
+  readonly image?: string
   readonly args?: readonly string[]
   readonly command?: readonly string[]
   readonly ports?: ReadonlyArray<{ name: string, containerPort: number }>
@@ -31,12 +31,14 @@ interface Container {
 interface PodSpec {
   readonly terminationGracePeriodSeconds?: number
   readonly automountServiceAccountToken?: boolean
+  readonly enableServiceLinks?: boolean
   readonly securityContext?: { readonly runAsNonRoot?: boolean, readonly seccompProfile?: { type: string } }
   readonly affinity?: { readonly podAntiAffinity?: object }
   readonly containers?: readonly Container[]
   readonly initContainers?: readonly Container[]
-  readonly volumes?: ReadonlyArray<{ name: string }>
+  readonly volumes?: ReadonlyArray<{ name: string, secret?: { secretName: string }, configMap?: { name: string } }>
 }
+interface Peer { readonly podSelector?: { matchLabels: Labels }, readonly namespaceSelector?: object }
 interface Manifest {
   readonly kind: string
   readonly metadata: { readonly name: string }
@@ -50,7 +52,9 @@ interface Manifest {
     readonly publishNotReadyAddresses?: boolean
     readonly maxUnavailable?: number
     readonly podSelector?: { readonly matchLabels?: Labels }
-    readonly ingress?: ReadonlyArray<{ from: Array<{ podSelector?: { matchLabels: Labels } }>, ports: Array<{ port: number }> }>
+    readonly policyTypes?: readonly string[]
+    readonly ingress?: ReadonlyArray<{ from: Peer[], ports: Array<{ port: number }> }>
+    readonly egress?: ReadonlyArray<{ to: Peer[], ports: Array<{ port: number }> }>
     readonly tls?: ReadonlyArray<{ hosts: string[] }>
     readonly rules?: ReadonlyArray<{ host: string, http: { paths: Array<{ path: string, backend: { service: { name: string, port: { name: string } } } }> } }>
   }
@@ -60,7 +64,7 @@ interface Kustomization {
   readonly components?: readonly string[]
   readonly patches?: ReadonlyArray<{ path: string }>
   readonly configMapGenerator?: ReadonlyArray<{ name: string, literals?: string[], files?: string[] }>
-  readonly secretGenerator?: ReadonlyArray<{ name: string, envs: string[] }>
+  readonly secretGenerator?: ReadonlyArray<{ name: string, envs?: string[], files?: string[] }>
 }
 
 const folder = `${deployFolder}kubernetes/`
@@ -114,13 +118,13 @@ t.test('kubernetes - what kustomizations name is there, and each file is named b
       used.add(join(dir, name))
       t.doesNotThrow(() => { readdirSync(name.includes('.') ? dir : join(dir, name)) }, name)
     }
-    for (const { envs } of content.secretGenerator ?? []) for (const file of envs) t.doesNotThrow(() => readFileSync(join(dir, `${file}.example`)))
+    for (const { envs = [] } of content.secretGenerator ?? []) for (const file of envs) t.doesNotThrow(() => readFileSync(join(dir, `${file}.example`)))
   }
   for (const name of files.filter(one => !isKustomization(one))) t.ok(used.has(join(folder, name)), `${name} is used`)
 })
 
 t.test('kubernetes - the example has no secret that works', async t => {
-  t.match(example, { GATEPOST_SECRET: '', NATS_PASSWORD: '' })
+  t.ok(Object.keys(example).length === 6 && Object.values(example).every(value => value === ''))
 })
 
 t.test('kubernetes - Gates and nodes have settings that their commands take', async t => {
@@ -132,7 +136,8 @@ t.test('kubernetes - Gates and nodes have settings that their commands take', as
   for (const { port } of read) t.equal(port, containerOf(node).ports?.[0]?.containerPort)
   for (const env of [ofGate, environmentOf(containerOf(node), 'node-0')]) {
     for (const name of Object.keys(env).filter(one => one.startsWith('GATEPOST_'))) t.ok(environmentNames.includes(name), name)
-    t.notOk(env.GATEPOST_NATS_URL?.includes('$('), 'NATS_PASSWORD comes before what uses it')
+    t.notOk(/\$\(|:@/.test(`${env.GATEPOST_NATS_URL} ${env.GATEPOST_MONGODB_URL}`), 'a password comes before what uses it')
+    t.match(env, { GATEPOST_BUS_UNSIGNED: 'refuse', NODE_EXTRA_CA_CERTS: /^\/etc\/gatepost\// })
   }
 })
 
@@ -172,13 +177,21 @@ t.test('kubernetes - probes ask ports that are there; an outage of NATS takes no
   for (const workload of workloads.filter(({ kind }) => kind !== 'Job')) {
     const { ports, startupProbe, readinessProbe, livenessProbe } = containerOf(workload)
     for (const probe of [startupProbe, readinessProbe, livenessProbe]) {
-      t.ok(ports?.some(({ name }) => name === (probe?.httpGet ?? probe?.tcpSocket)?.port), `${workload.metadata.name}: ${JSON.stringify(probe)}`)
+      if (probe?.exec !== undefined) t.match(probe.exec.command, ['wget', '-q', '--spider', 'http://127.0.0.1:8222/healthz'])
+      else t.ok(ports?.some(({ name }) => name === (probe?.httpGet ?? probe?.tcpSocket)?.port), `${workload.metadata.name}: ${JSON.stringify(probe)}`)
     }
   }
   t.equal(containerOf(gate).startupProbe?.httpGet?.path, '/readyz', 'no requests before it has heard of the nodes')
   t.equal(containerOf(gate).readinessProbe?.httpGet?.path, '/livez')
   t.equal(containerOf(node).readinessProbe?.httpGet?.path, '/readyz', 'an update waits for it')
-  for (const workload of [gate, node]) t.equal(containerOf(workload).livenessProbe?.httpGet?.path, '/livez', 'what is missing elsewhere is no reason to start again')
+  for (const workload of [gate, node]) {
+    const { livenessProbe, startupProbe, readinessProbe, ports } = containerOf(workload)
+    t.equal(livenessProbe?.httpGet?.path, '/livez', 'what is missing elsewhere is no reason to start again')
+    t.strictSame([livenessProbe, startupProbe, readinessProbe].map(probe => probe?.httpGet?.port), ['metrics', 'metrics', 'metrics'])
+    t.equal(ports?.find(({ name }) => name === 'metrics')?.containerPort, Number(literals.gatepost?.GATEPOST_METRICS_PORT))
+  }
+  const routed = ofKind('Ingress').flatMap(({ spec }) => spec.rules ?? []).flatMap(({ http }) => http.paths.map(({ path }) => path))
+  for (const path of routed) t.match(path, /^\/(?:gate\/(?:assign|messages|groups|users|clients)|messages|socket\.io)$/, 'no dashboard, no documents, no counts')
 })
 
 t.test('kubernetes - pods are apart, bounded, and may do no more than they must', async t => {
@@ -189,9 +202,12 @@ t.test('kubernetes - pods are apart, bounded, and may do no more than they must'
       t.equal(pod.securityContext?.runAsNonRoot, true, name)
       t.equal(pod.securityContext?.seccompProfile?.type, 'RuntimeDefault', name)
       t.equal(pod.automountServiceAccountToken, false, name)
+      t.equal(pod.enableServiceLinks, false, `${name}: no settings by the names of Services`)
       if (workload.kind !== 'Job') t.ok(pod.affinity?.podAntiAffinity, name)
     }
     for (const container of [...pod.containers ?? [], ...pod.initContainers ?? []]) {
+      // A patch adds to a container that has all this already.
+      if (container.image === undefined) continue
       t.match(container.securityContext, { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } }, `${name}: ${container.name}`)
       t.ok(container.resources?.requests !== undefined && container.resources.limits?.memory !== undefined, `${name}: ${container.name} is bounded`)
       const volumes = [...pod.volumes ?? [], ...(workload.spec.volumeClaimTemplates ?? []).map(({ metadata }) => metadata)].map(one => one.name)
@@ -219,6 +235,12 @@ t.test('kubernetes - every selector finds its pods, every port its container', a
   for (const { metadata, spec } of ofKind('NetworkPolicy')) {
     const found = podsFor(spec.podSelector?.matchLabels)
     t.ok(found.length > 0, metadata.name)
+    for (const { to, ports } of spec.egress ?? []) {
+      for (const { podSelector } of to) {
+        if (podSelector === undefined) continue
+        for (const { port } of ports) t.ok(podsFor(podSelector.matchLabels).some(one => containerOf(one).ports?.some(({ containerPort }) => containerPort === port)), `${metadata.name}: to port ${port}`)
+      }
+    }
     for (const { from, ports } of spec.ingress ?? []) {
       for (const { podSelector } of from) if (podSelector !== undefined) t.ok(podsFor(podSelector.matchLabels).length > 0, `${metadata.name}: ${JSON.stringify(podSelector)}`)
       for (const { port } of ports) t.ok(found.some(one => containerOf(one).ports?.some(({ containerPort }) => containerPort === port)), `${metadata.name}: port ${port}`)
@@ -230,7 +252,9 @@ t.test('kubernetes - every address of NATS and MongoDB is a pod that listens the
   const hosts = new Set<string>()
   const env = environmentOf(containerOf(node), 'node-0')
   for (const url of (env.GATEPOST_NATS_URL ?? '').split(',')) hosts.add(new URL(url).host)
-  for (const [, route = ''] of readFileSync(`${folder}nats/nats.conf`, 'utf8').matchAll(/nats-route:\/\/([\w.:-]+)/g)) hosts.add(route)
+  const nats = environmentOf(containerOf(named('StatefulSet', 'nats')), 'nats-0')
+  t.equal(nats.NATS_ADDRESS, 'nats-0.nats:6222')
+  for (const route of JSON.parse(nats.NATS_ROUTES ?? '[]') as string[]) hosts.add(new URL(route).host)
   for (const list of [env.GATEPOST_MONGODB_URL, ...Object.values(literals['mongodb-sets'] ?? {})]) for (const [host] of (list ?? '').matchAll(/[\w-]+\.[\w-]+:\d+/g)) hosts.add(host)
   t.equal(hosts.size, 3 + 3 + 3 + 6 + 2)
   for (const host of hosts) {
@@ -246,17 +270,56 @@ t.test('kubernetes - every address of NATS and MongoDB is a pod that listens the
   }
 })
 
+t.test('kubernetes - all is refused but what a policy lets pass, in both directions', async t => {
+  t.strictSame(named('NetworkPolicy', 'refuse').spec, { podSelector: {}, policyTypes: ['Ingress', 'Egress'] })
+  /** Which pods may open a connection to this one's port, by policies of both sides. */
+  const from = (target: Manifest, port: number): string[] => {
+    const labelsOf = (one: Manifest): Labels | undefined => one.spec.template?.metadata?.labels
+    const policies = ofKind('NetworkPolicy').map(({ spec }) => spec)
+    const lets = (rules: ReadonlyArray<{ peers: readonly Peer[], ports: ReadonlyArray<{ port: number }> }>, other: Manifest): boolean =>
+      rules.some(({ peers, ports }) => ports.some(one => one.port === port) && peers.some(({ podSelector }) => podSelector !== undefined && matches(podSelector.matchLabels, labelsOf(other))))
+    return workloads.filter(source =>
+      lets(policies.filter(policy => matches(policy.podSelector?.matchLabels, labelsOf(target))).flatMap(({ ingress = [] }) => ingress).map(({ from: peers, ports }) => ({ peers, ports })), source) &&
+      lets(policies.filter(policy => matches(policy.podSelector?.matchLabels, labelsOf(source))).flatMap(({ egress = [] }) => egress).map(({ to: peers, ports }) => ({ peers, ports })), target)
+    ).map(({ metadata }) => metadata.name).sort()
+  }
+  const nats = named('StatefulSet', 'nats')
+  t.strictSame(from(nats, 4222), ['gate', 'node'])
+  t.strictSame(from(nats, 6222), ['nats'])
+  t.strictSame(from(nats, 8222), [])
+  t.strictSame(from(named('StatefulSet', 'mongos'), 27017), ['config', 'mongodb-init', 'mongos', 'node', 'shard1', 'shard2'])
+  t.strictSame(from(named('StatefulSet', 'shard1'), 27018), ['config', 'mongodb-init', 'mongos', 'shard1', 'shard2'])
+  for (const port of [8080, 9464]) t.strictSame(from(gate, port), [])
+})
+
+t.test('kubernetes - what is mounted is made: secrets and files of make-certificates.sh', async t => {
+  const generated = kustomizations.flatMap(({ content }) => [...content.configMapGenerator ?? [], ...content.secretGenerator ?? []])
+  for (const workload of [...workloads, ...patches.flatMap(manifestsOf)]) {
+    for (const { secret, configMap } of podOf(workload).volumes ?? []) {
+      const name = secret?.secretName ?? configMap?.name
+      if (name !== undefined) t.ok(generated.some(one => one.name === name), `${workload.metadata.name}: ${name}`)
+    }
+  }
+  const dir = await tempDir(t)
+  if (await makeCertificates(join(dir, 'tls')) === undefined) { t.comment('needs openssl'); return }
+  const made = generated.flatMap(({ files: names = [] }) => names).filter(name => name.startsWith('tls/'))
+  t.ok(made.length >= 7)
+  for (const name of made) t.doesNotThrow(() => readFileSync(join(dir, name)), name)
+  t.notOk(made.some(name => name.includes('ca.key')), "the authority's key goes nowhere")
+})
+
 const kubectl = await findProgram('kubectl', 'version', '--client')
 t.test('kubernetes - kustomize puts it together', { skip: kubectl === undefined && 'needs kubectl' }, async t => {
   const dir = await tempDir(t)
   cpSync(folder, dir, { recursive: true })
   cpSync(join(dir, 'gatepost/secrets.env.example'), join(dir, 'gatepost/secrets.env'))
+  await makeCertificates(join(dir, 'tls'))
   const { stdout } = await promisify(execFile)(kubectl ?? '', ['kustomize', dir], { maxBuffer: 16 << 20 })
   const made = parseAllDocuments(stdout).map(one => one.toJS() as Manifest)
-  t.equal(made.length, manifests.length + Object.keys(literals).length + 1, 'all manifests, the ConfigMaps and the Secret')
+  t.equal(made.length, manifests.length + Object.keys(literals).length + 3, 'all manifests, the ConfigMaps and the Secrets')
   const waiting = made.find(({ kind, metadata }) => kind === 'StatefulSet' && metadata.name === 'node')
   t.strictSame(waiting?.spec.template?.spec.initContainers?.map(({ name }) => name), ['wait-for-shards'])
-  const secret = made.find(({ kind }) => kind === 'Secret')?.metadata.name
+  const secret = made.find(({ kind, metadata }) => kind === 'Secret' && metadata.name.startsWith('gatepost-secrets'))?.metadata.name
   for (const workload of made) {
     for (const { valueFrom } of workload.spec?.template?.spec.containers?.[0]?.env ?? []) if (valueFrom?.secretKeyRef !== undefined) t.equal(valueFrom.secretKeyRef.name, secret)
   }

@@ -88,7 +88,7 @@ t.test('prometheus - scrapes every Gate and every node of the Compose file', asy
   for (const [job, command] of [['gatepost-gate', 'gate'], ['gatepost-node', 'node']] as const) {
     const targets = jobs.find(one => one.job_name === job)?.static_configs.flatMap(one => one.targets)
     const running = Object.entries(services).filter(([, service]) => service.command?.[0] === command)
-    t.strictSame(targets?.sort(), running.map(([name, service]) => `${name}:${service.environment?.GATEPOST_PORT ?? ''}`).sort())
+    t.strictSame(targets?.sort(), running.map(([name, service]) => `${name}:${service.environment?.GATEPOST_METRICS_PORT ?? ''}`).sort())
   }
   for (const rule of rules) t.doesNotThrow(() => { read(rule) })
 })
