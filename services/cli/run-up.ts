@@ -11,9 +11,11 @@ import { createLog, type Log } from '../../shared/log.js'
 import { createMetrics, createProcessMetrics, type ProcessMetrics } from '../../shared/metrics.js'
 import { readUpSettings } from '../../shared/settings/config.js'
 import { makeDataDir } from '../../shared/settings/data-dir.js'
+import { SettingsError } from '../../shared/settings/fault.js'
 import { redacted, secretsOf } from '../../shared/settings/redacted.js'
 import { keepSecret } from '../../shared/settings/secret-file.js'
 import type { AuthSettings, UpSettings } from '../../shared/settings/settings.js'
+import { checkRoomToOpen } from '../../shared/store/disk-room.js'
 import { openLmdbStore } from '../../shared/store/lmdb-store.js'
 import { beginMongodbStore } from '../../shared/store/mongodb-store.js'
 import { storeCheck, type Store } from '../../shared/store/store.js'
@@ -21,11 +23,13 @@ import type { Terminal } from './command.js'
 import { defined } from './defined.js'
 import { firstNodePort, startOnFreePort } from './free-port.js'
 import { runService } from './run-service.js'
+import { faultOfStart } from './start-faults.js'
 import { untilReady } from './until-ready.js'
 import { version } from './version.js'
 
 export async function runUp (argv: readonly string[], terminal: Terminal): Promise<number> {
   const settings = readUpSettings(argv, terminal.surroundings)
+  if (settings.mongodbUrl === undefined) refuseFullDisk(settings.dataDir)
   const secret = settings.secret ?? keepSecret(settings.dataDir)
   const keys = { secret, acceptSecrets: settings.acceptSecrets, auth: { ...settings.auth ?? { kind: 'secret', secret } as const, rules: settings.rules } }
   const log = createLog({ level: settings.logLevel, secrets: secretsOf(keys) })
@@ -91,13 +95,21 @@ async function startAll ({ settings, keys, log, lifecycle }: StartOptions): Prom
 const startOn = async (from: number, start: (port: number) => Promise<RunningNode>, host: string): Promise<RunningNode> =>
   from === 0 ? await start(0) : await startOnFreePort(host, from, start)
 
-async function openStore ({ mongodbUrl, natsUrl, dataDir }: UpSettings, log: Log): Promise<Store> {
+/** Before anything is made in the folder. */
+function refuseFullDisk (dataDir: string): void {
+  try { checkRoomToOpen(dataDir) } catch (error) {
+    const fault = faultOfStart(error)
+    throw fault === undefined ? error as Error : new SettingsError([fault])
+  }
+}
+
+async function openStore ({ mongodbUrl, natsUrl, dataDir, diskReserveBytes }: UpSettings, log: Log): Promise<Store> {
   if (mongodbUrl !== undefined) return beginMongodbStore({ url: mongodbUrl, log }).store
   if (natsUrl !== undefined) {
     log.warn({ event: 'store-not-shared' }, 'GATEPOST_NATS_URL is set and GATEPOST_MONGODB_URL is not: nodes of other processes on this NATS do not see what this one stores')
   }
   makeDataDir(dataDir)
-  return await openLmdbStore({ dir: dataDir, log })
+  return await openLmdbStore({ dir: dataDir, reserveBytes: diskReserveBytes, log })
 }
 
 /** A bus for each participant: what one publishes must not come back to itself, but reach the others in this process. */

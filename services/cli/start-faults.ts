@@ -2,6 +2,8 @@ import { GatepostError } from '../../shared/errors.js'
 import { withoutCredentials, type Fault } from '../../shared/settings/fault.js'
 import { currentForm } from '../../shared/form.js'
 import { NewerDataError } from '../../shared/store/lmdb-form.js'
+import { NoDiskRoomError } from '../../shared/store/disk-room.js'
+import { DamagedFileError } from '../../shared/store/lmdb-file.js'
 import { DataDirLockedError } from '../../shared/store/lmdb-lock.js'
 
 /** What a start failed on, where a setting is to blame; undefined for everything else. */
@@ -12,6 +14,12 @@ export function faultOfStart (error: unknown): Fault | undefined {
   }
   if (error instanceof NewerDataError) {
     return { setting: 'GATEPOST_DATA_DIR', origin: undefined, got: `${JSON.stringify(error.dir)}, which a newer build wrote (form ${JSON.stringify(error.form)})`, takes: `a folder of form ${currentForm} at most: start the newer build, or put a backup in its place` }
+  }
+  if (error instanceof NoDiskRoomError) {
+    return { setting: 'GATEPOST_DATA_DIR', origin: undefined, got: `${JSON.stringify(error.dir)}, where ${error.freeBytes} bytes are free`, takes: `a folder on a file system with at least ${error.wantedBytes} bytes free; make room` }
+  }
+  if (error instanceof DamagedFileError) {
+    return { setting: 'GATEPOST_DATA_DIR', origin: undefined, got: error.message, takes: 'a folder whose files are whole' }
   }
   // What an adapter finds wrong with its own setting is told in the same form.
   const refused = error instanceof GatepostError && error.code === 'GP_VALIDATION' ? /^(GATEPOST_\w+): got (.*); takes (.*)$/s.exec(error.message) : null

@@ -12,7 +12,7 @@ export interface NodeLoad {
   readonly messagesPerSecond: number
   readonly eventLoopLagMs: number
   readonly rssBytes: number
-  /** `lmdb`, `mongodb`; with ` (unreachable)` behind it where it is. */
+  /** `lmdb`, `mongodb`; with ` (unreachable)` behind it where it is, ` (full)` where it takes no writes. */
   readonly store: string
   readonly dispatch: string
 }

@@ -200,7 +200,7 @@ export function createNodeCore (options: NodeCoreOptions): NodeCore {
     clock,
     views,
     append,
-    hasRoom: appender.hasRoom,
+    refusalOf: appender.refusalOf,
     retentionMs,
     areStoredTogether: (one, other) => store.isAtomic === true && ownerOf(one) === nodeId && ownerOf(other) === nodeId,
     claims: createClaims({ store, clock }),

@@ -120,6 +120,7 @@ export async function startNode ({ settings, store, bus, natsPrefix, log: parent
 
   metrics.gauge('store_reachable', '1 where the store can be reached, else 0.', () => store.status().reachable ? 1 : 0)
   metrics.gauge('store_writable', '1 where the store takes writes, as far as was seen; 0 where its disk is full.', () => store.status().refusesWrites === undefined ? 1 : 0)
+  if (store.status().disk !== undefined) metrics.gauge('store_disk_free_bytes', 'Free on the disk of the embedded store; with less than GATEPOST_DISK_RESERVE nothing is written.', () => store.status().disk?.freeBytes ?? 0)
   metrics.gauge('dispatch_connected', '1 where the link to the other nodes is there, else 0.', () => made.dispatch?.isConnected === true ? 1 : 0)
   metrics.gauge('clock_offset_seconds', 'How far this clock is ahead of the store\'s; beyond 5 either way the node is not ready.', () => clockWatch.offsetMs() / 1000)
   metrics.gauge('clock_jumped_seconds', 'How far this clock has jumped ahead (below 0: back) since the start, by the machine\'s steady clock.', () => clock.jumpedMs() / 1000)
@@ -165,7 +166,7 @@ export async function startNode ({ settings, store, bus, natsPrefix, log: parent
         messagesPerSecond: rate.perSecond(),
         eventLoopLagMs: Math.round(metrics.eventLoopLagMs * 100) / 100,
         rssBytes: metrics.rssBytes(),
-        store: store.status().kind + (store.status().reachable ? '' : ' (unreachable)'),
+        store: store.status().kind + (store.status().reachable ? store.status().refusesWrites === undefined ? '' : ' (full)' : ' (unreachable)'),
         dispatch: bus.kind + (bus.isConnected ? '' : ' (no link)')
       })
     }

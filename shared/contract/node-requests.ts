@@ -75,7 +75,7 @@ export interface NodeRequests {
 
 export type NodeRequestKind = keyof NodeRequests
 /** What changes nothing: its outcome is never unknown. */
-export const readKinds: ReadonlySet<NodeRequestKind> = new Set<NodeRequestKind>(['presence', 'list-members'])
+export const readKinds: ReadonlySet<NodeRequestKind> = new Set<NodeRequestKind>(['presence', 'list-members', 'revocations-after'])
 export type NodeRequest<K extends NodeRequestKind> = NodeRequests[K][0]
 export type NodeAnswer<K extends NodeRequestKind> = NodeRequests[K][1]
 

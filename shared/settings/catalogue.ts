@@ -6,7 +6,7 @@ import { logLevels } from '../log.js'
 import { isName, isUserName, nameTakes, userNameTakes } from '../names.js'
 import { isHost, isOrigin, isUrl } from './addresses.js'
 import { auth, benchSecret, GATEPOST_ORIGINS, GATEPOST_SECRET_ACCEPT, requiredSecret, tokenRules, tokenSecret, upSecret } from './identity-settings.js'
-import { decimalNumber, duration, fileFormOf, infoOf, list, mayBeFile, oneOf, text, wholeNumber, yesOrNo } from './setting.js'
+import { decimalNumber, duration, fileFormOf, infoOf, list, mayBeFile, oneOf, size, text, wholeNumber, yesOrNo } from './setting.js'
 
 const dayMs = 86_400_000
 /** The longest `ttl` that a message may set, too. */
@@ -103,6 +103,12 @@ const GATEPOST_DATA_DIR = text({
   accepts: value => !value.includes('\0')
 })
 
+/** More than one full transaction may need (shared/store/disk-room.ts). */
+export const defaultDiskReserveBytes = 64 * 1024 ** 2
+const GATEPOST_DISK_RESERVE = size({
+  description: 'Embedded store: with less free on the file system of its folder writing is refused (503 GP_STORE_UNAVAILABLE), and reading goes on.', valueName: 'SIZE', minimum: 0, maximum: 1024 ** 4, default: defaultDiskReserveBytes
+})
+
 const demo = { description: 'Whether `POST /gate/login` hands a token to whoever asks, and the demo page is served. Not for a site that anyone can reach.' }
 const GATEPOST_DEMO = yesOrNo({ ...demo, default: false })
 const upDemo = Type.Optional(yesOrNo({ ...demo, description: `${demo.description} On by itself only where the host is a loopback address and neither GATEPOST_SECRET nor any GATEPOST_AUTH_* is set.`, defaultText: 'true for this machine alone and without a secret' }))
@@ -155,6 +161,7 @@ export const upSchema = Type.Object({
   GATEPOST_BUS_UNSIGNED,
   GATEPOST_MONGODB_URL: upMongodbUrl,
   GATEPOST_DATA_DIR,
+  GATEPOST_DISK_RESERVE,
   GATEPOST_DEMO: upDemo,
   GATEPOST_RETENTION,
   GATEPOST_DRAIN,
@@ -255,6 +262,7 @@ export const doctorSchema = Type.Object({
   GATEPOST_BUS_UNSIGNED,
   GATEPOST_MONGODB_URL: upMongodbUrl,
   GATEPOST_DATA_DIR,
+  GATEPOST_DISK_RESERVE,
   GATEPOST_DEMO: upDemo,
   GATEPOST_RETENTION,
   GATEPOST_DRAIN,

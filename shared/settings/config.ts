@@ -4,7 +4,7 @@
  */
 import { resolve } from 'node:path'
 import type { Static, TObject } from 'typebox'
-import { benchSchema, doctorSchema, environmentNames, gateSchema, nodeSchema, tokenSchema, upSchema } from './catalogue.js'
+import { benchSchema, defaultDiskReserveBytes, doctorSchema, environmentNames, gateSchema, nodeSchema, tokenSchema, upSchema } from './catalogue.js'
 import { isLoopback } from './addresses.js'
 import { gotText, SettingsError, type Fault } from './fault.js'
 import { usablePublicKey } from './public-key.js'
@@ -85,6 +85,7 @@ export const readUpSettings: ReadCommand<UpSettings> = (argv, surroundings) => {
     busUnsigned: values.GATEPOST_BUS_UNSIGNED,
     mongodbUrl: values.GATEPOST_MONGODB_URL,
     dataDir: resolve(surroundings.cwd, values.GATEPOST_DATA_DIR),
+    diskReserveBytes: values.GATEPOST_DISK_RESERVE,
     isDemo: isDemo(reading),
     retentionMs: values.GATEPOST_RETENTION,
     drainMs: toMs(values.GATEPOST_DRAIN),
@@ -147,6 +148,7 @@ export const readDoctorSettings: ReadCommand<{ settings: DoctorSettings, faults:
     busUnsigned: values.GATEPOST_BUS_UNSIGNED ?? 'accept',
     mongodbUrl: values.GATEPOST_MONGODB_URL,
     dataDir: resolve(surroundings.cwd, values.GATEPOST_DATA_DIR ?? 'data'),
+    diskReserveBytes: values.GATEPOST_DISK_RESERVE ?? defaultDiskReserveBytes,
     logLevel: values.GATEPOST_LOG_LEVEL ?? 'info'
   }
   return frozen({ settings, faults: [...reading.faults, ...atMostOneAuth(reading)] })

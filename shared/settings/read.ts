@@ -5,6 +5,7 @@ import { parseDurationMs } from './duration.js'
 import { gotText, type Fault } from './fault.js'
 import type { Given } from './given.js'
 import { fileFormOf, infoOf, type ReadAs } from './setting.js'
+import { parseSizeBytes } from './size.js'
 import { gatherSources, type Surroundings } from './sources.js'
 
 export interface Reading<S extends TObject> {
@@ -41,6 +42,7 @@ const parse: Record<ReadAs, (text: string) => unknown> = {
   text: text => text,
   number: text => /^-?\d+(?:\.\d+)?$/.test(text) ? Number(text) : undefined,
   duration: parseDurationMs,
+  size: parseSizeBytes,
   'yes-no': text => /^(?:true|yes|on|1)$/i.test(text) ? true : /^(?:false|no|off|0)$/i.test(text) ? false : undefined,
   list: text => text.split(',').map(item => item.trim())
 }

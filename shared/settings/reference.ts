@@ -1,6 +1,7 @@
 /** `--help` and docs/configuration.md, both out of the schemas. */
 import type { TObject } from 'typebox'
 import { formatDuration } from './duration.js'
+import { formatSize } from './size.js'
 import { fileFormOf, flagOf, infoOf, isFlagOnly, mayBeFile, type SettingInfo } from './setting.js'
 
 /** What a command says of itself. */
@@ -141,6 +142,7 @@ function defaultOf (info: SettingInfo): string {
   if (info.defaultText !== undefined) return info.defaultText
   if (info.default === undefined) return 'none'
   if (info.readAs === 'duration') return formatDuration(info.default as number)
+  if (info.readAs === 'size') return formatSize(info.default as number)
   return String(info.default)
 }
 

@@ -5,9 +5,10 @@
  */
 import { Type, type TArray, type TBoolean, type TEnum, type TInteger, type TNumber, type TSchema, type TString } from 'typebox'
 import { formatDuration } from './duration.js'
+import { formatSize } from './size.js'
 
 /** How the text becomes a value. `list` = comma separated. */
-export type ReadAs = 'text' | 'number' | 'duration' | 'yes-no' | 'list'
+export type ReadAs = 'text' | 'number' | 'duration' | 'size' | 'yes-no' | 'list'
 
 export interface SettingInfo {
   readonly description: string
@@ -72,6 +73,12 @@ export function decimalNumber (options: Common<number> & { minimum: number, maxi
 export function duration (options: Common<number> & { minimum: number, maximum: number }): TInteger {
   const takes = `a duration from ${formatDuration(options.minimum)} to ${formatDuration(options.maximum)}: a whole number with s, m, h, d or w behind it, such as 90s, 12h or 30d`
   return Type.Integer({ ...options, readAs: 'duration', takes })
+}
+
+/** In bytes once it is read. */
+export function size (options: Common<number> & { minimum: number, maximum: number }): TInteger {
+  const takes = `a size from ${formatSize(options.minimum)} to ${formatSize(options.maximum)}: a whole number of bytes, or one with KiB, MiB, GiB, KB, MB or GB behind it, such as 64MiB`
+  return Type.Integer({ ...options, readAs: 'size', takes })
 }
 
 export function oneOf<const V extends string> (values: readonly V[], options: Common<V>): TEnum<V[]> {

@@ -106,6 +106,7 @@ export interface UpSettings extends ListenSettings, Pick<SecretSettings, 'accept
   /** Undefined: the embedded store. */
   readonly mongodbUrl: string | undefined
   readonly dataDir: string
+  readonly diskReserveBytes: number
   readonly isDemo: boolean
   readonly retentionMs: number
   readonly drainMs: number
@@ -163,5 +164,6 @@ export interface DoctorSettings {
   readonly busUnsigned: 'accept' | 'refuse'
   readonly mongodbUrl: string | undefined
   readonly dataDir: string
+  readonly diskReserveBytes: number
   readonly logLevel: LogLevel
 }

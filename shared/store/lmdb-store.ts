@@ -2,13 +2,15 @@
  * The store's port on LMDB, the embedded database: one environment, one table per collection and one that says
  * when its documents may go. Reads are synchronous look-ups in mapped memory; writes are grouped (lmdb-writer.ts).
  */
-import { mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import { performance } from 'node:perf_hooks'
 import { join } from 'node:path'
 import { open } from 'lmdb'
 import { GatepostError } from '../errors.js'
+import { checkRoomToOpen, defaultReserveBytes, openDiskRoom, type DiskRoom, type WriteNeed } from './disk-room.js'
 import { openLmdbClock, type LmdbClock } from './lmdb-clock.js'
 import { isStorableKey, purgeAtOf, unpackDoc, versionOf, type PackedDoc } from './lmdb-encoding.js'
+import { fileUseOf } from './lmdb-file-use.js'
 import { checkLmdbFile } from './lmdb-file.js'
 import { checkFolderForm } from './lmdb-form.js'
 import { lockDataDir } from './lmdb-lock.js'
@@ -24,6 +26,8 @@ interface LmdbStoreOptions {
   readonly elapsed?: () => number
   /** How often documents past their `purgeAt` are looked for; 0 = only when `sweep` is called. */
   readonly sweepIntervalMs?: number
+  /** With less free on its disk nothing is written. */
+  readonly reserveBytes?: number
   readonly log?: Record<'error' | 'warn' | 'info', (fields: object, text: string) => void>
 }
 
@@ -33,22 +37,31 @@ export interface LmdbStore extends Store {
 }
 
 const sweepBatch = 500
+/** While the disk is full. */
+const tightSweepBatch = 20
 const defaultSweepIntervalMs = 60_000
 
-/** Rejects with DataDirLockedError where another process (or store) has the folder, NewerDataError where a newer build wrote it. */
-export async function openLmdbStore ({ dir, now = Date.now, elapsed = now === Date.now ? () => performance.now() : now, sweepIntervalMs = defaultSweepIntervalMs, log }: LmdbStoreOptions): Promise<LmdbStore> {
+/** Rejects with DataDirLockedError where another process (or store) has the folder, NewerDataError where a newer build wrote it, NoDiskRoomError, DamagedFileError. */
+export async function openLmdbStore ({ dir, now = Date.now, elapsed = now === Date.now ? () => performance.now() : now, sweepIntervalMs = defaultSweepIntervalMs, reserveBytes = defaultReserveBytes, log }: LmdbStoreOptions): Promise<LmdbStore> {
+  checkRoomToOpen(dir)
   mkdirSync(dir, { recursive: true })
+  const wasUsed = existsSync(join(dir, 'lock'))
   const lock = await lockDataDir(dir)
   let root: ReturnType<typeof open> | undefined
+  let room: DiskRoom | undefined
   try {
     const path = join(dir, 'store')
     const dataFile = join(path, 'data.mdb')
-    await checkLmdbFile(dataFile)
+    const isThere = await checkLmdbFile(dataFile)
+    if (wasUsed && !isThere) log?.warn({ event: 'store-new', file: dataFile }, `${dir} has been used before, and ${dataFile} is missing or empty: a new store is made. If messages are missing, stop and put a backup in its place`)
     const clock = await openLmdbClock({ dir, dataFile, now, elapsed })
     root = open({ path, noSubdir: false, overlappingSync: false, eventTurnBatching: false, maxDbs: 2 * collectionNames.length })
     await checkFolderForm(root, dir)
-    return createStore({ root, tables: openTables(root), lock, clock, now, sweepIntervalMs, log })
+    const tables = openTables(root)
+    room = await openDiskRoom({ dir: path, reserveBytes, fileUse: fileUseOf(root, tables), log })
+    return createStore({ root, tables, room, lock, clock, now, sweepIntervalMs, log })
   } catch (error) {
+    room?.close()
     await root?.close()
     await lock.release()
     throw error
@@ -58,6 +71,7 @@ export async function openLmdbStore ({ dir, now = Date.now, elapsed = now === Da
 interface Parts {
   readonly root: ReturnType<typeof open>
   readonly tables: ReturnType<typeof openTables>
+  readonly room: DiskRoom
   readonly lock: { release: () => Promise<void> }
   readonly clock: LmdbClock
   readonly now: () => number
@@ -65,8 +79,8 @@ interface Parts {
   readonly log: LmdbStoreOptions['log']
 }
 
-function createStore ({ root, tables, lock, clock, now, sweepIntervalMs, log }: Parts): LmdbStore {
-  const writer = createLmdbWriter({ root, tables })
+function createStore ({ root, tables, room, lock, clock, now, sweepIntervalMs, log }: Parts): LmdbStore {
+  const writer = createLmdbWriter({ root, tables, room })
   let closing: Promise<void> | undefined
   let readsWork = true
 
@@ -120,9 +134,9 @@ function createStore ({ root, tables, lock, clock, now, sweepIntervalMs, log }: 
     const dueMs = clock.timeMs()
     for (const collection of collectionNames) {
       for (;;) {
-        const due = await reading(() => duePurges(tables[collection], dueMs, sweepBatch))
+        const due = await reading(() => duePurges(tables[collection], dueMs, room.refusal() === undefined ? sweepBatch : tightSweepBatch))
         if (due.length === 0) break
-        const result = await writer.write(view => sweepInto(view, collection, due, dueMs))
+        const result = await writer.write({ docs: due.reduce((sum, { keys }) => sum + keys.length + 1, 0), bytes: 0, isPurge: true }, view => sweepInto(view, collection, due, dueMs))
         if ('refused' in result || result.commit.state !== 'committed') return removed
         removed += result.decided
       }
@@ -142,7 +156,7 @@ function createStore ({ root, tables, lock, clock, now, sweepIntervalMs, log }: 
   return {
     isAtomic: true,
     insertChains: async (collection, chains) => {
-      const result = await writer.write(view => chains.map(chain => insertInto(view, collection, chain)))
+      const result = await writer.write(needOf(chains.flat()), view => chains.map(chain => insertInto(view, collection, chain)))
       if ('refused' in result) return chains.map(() => ({ stored: 0, stopped: 'refused', cause: result.refused }))
       const { decided, commit } = result
       if (commit.state === 'committed') return decided
@@ -152,7 +166,7 @@ function createStore ({ root, tables, lock, clock, now, sweepIntervalMs, log }: 
       })
     },
     replace: async (collection, replacements) => {
-      const result = await writer.write(view => replacements.map(replacement => replaceInto(view, collection, replacement)))
+      const result = await writer.write(needOf(replacements.map(({ doc }) => doc)), view => replacements.map(replacement => replaceInto(view, collection, replacement)))
       if ('refused' in result) return replacements.map(() => 'refused')
       const { decided, commit } = result
       if (commit.state === 'committed') return decided
@@ -174,7 +188,7 @@ function createStore ({ root, tables, lock, clock, now, sweepIntervalMs, log }: 
     }),
     lasts: (collection, ranges) => reading(() => ranges.map(range => readRange(collection, range, 1, true)[0])),
     remove: async (collection, keys) => {
-      const result = await writer.write(view => { for (const key of keys) if (isStorableKey(key)) view.remove(collection, key) })
+      const result = await writer.write({ docs: keys.length, bytes: 0, isPurge: true }, view => { for (const key of keys) if (isStorableKey(key)) view.remove(collection, key) })
       if ('refused' in result) throw new GatepostError('GP_STORE_UNAVAILABLE', 'the store cannot be written', { cause: result.refused })
       if (result.commit.state !== 'committed') throw new GatepostError('GP_STORE_UNAVAILABLE', 'the store cannot be written', { cause: result.commit.cause })
     },
@@ -183,13 +197,17 @@ function createStore ({ root, tables, lock, clock, now, sweepIntervalMs, log }: 
     status: () => ({
       kind: 'lmdb',
       reachable: closing === undefined && readsWork && writer.isHealthy,
-      notes: [...(readsWork ? [] : ['the last read failed']), ...(writer.isHealthy ? [] : ['the last write failed: is the disk full?']), ...(clock.leadMs() === 0 ? [] : [purgingWaits(clock.leadMs())])]
+      notes: [...(readsWork ? [] : ['the last read failed']), ...(writer.isHealthy ? [] : ['the last write failed']), ...(clock.leadMs() === 0 ? [] : [purgingWaits(clock.leadMs())])],
+      refusesWrites: room.refusal(),
+      disk: { freeBytes: room.freeBytes, reserveBytes: room.reserveBytes }
     }),
+    refusal: room.refusal,
     sweep,
     close: () => {
       closing ??= (async () => {
         clearInterval(timer)
         await writer.close()
+        room.close()
         await sweeping
         await clock.write().catch(() => {}) // a full disk does not keep it from ending
         await root.close()
@@ -204,6 +222,13 @@ function createStore ({ root, tables, lock, clock, now, sweepIntervalMs, log }: 
 function purgingWaits (leadMs: number): string {
   const hours = Math.round(Math.abs(leadMs) / 3_600_000)
   return `purging waits: the clock is ${hours} h ${leadMs > 0 ? 'ahead of' : 'behind'} the time that this store has seen pass`
+}
+
+/** UTF-8 has at most 3 bytes for each unit of a text. */
+function needOf (docs: ReadonlyArray<{ readonly key: string, readonly text: string }>): WriteNeed {
+  let bytes = 0
+  for (const { key, text } of docs) bytes += 3 * (key.length + text.length)
+  return { docs: docs.length, bytes }
 }
 
 function insertInto<C extends CollectionName> (view: WriteView, collection: C, chain: ReadonlyArray<Collections[C]>): ChainOutcome {

@@ -1,12 +1,14 @@
 /**
  * Group commit for LMDB. Writes wait until the transaction under way is on disk; then all that has gathered is
  * decided against what is committed, in the order of arrival, and goes out as the next transaction. The process is
- * the only writer (lmdb-lock.ts), so a decision made here still holds when the transaction begins.
+ * the only writer (lmdb-lock.ts), so a decision made here still holds when the transaction begins. What the disk has no room for
+ * is refused before it is decided (disk-room.ts).
  *
  * The environment has no `overlappingSync`: a transaction becomes visible only after its pages are synced, so no
  * reader delivers what a power failure could take back.
  */
 import type { Database, RootDatabase } from 'lmdb'
+import type { DiskRoom, WriteNeed } from './disk-room.js'
 import { collectionNames, type CollectionName, type StoredDoc } from './store.js'
 import { docEncoding, keyEncoder, keyOfPurgeKey, packDoc, purgeKey, sharedPurgeKey, type PackedDoc } from './lmdb-encoding.js'
 
@@ -41,16 +43,16 @@ export type Commit = { readonly state: 'committed' } | { readonly state: 'failed
 
 export interface LmdbWriter {
   /** `decide` runs once, synchronously; the promise settles when what it decided is on disk, or is not. */
-  write: <T>(decide: (view: WriteView) => T) => Promise<{ decided: T, commit: Commit } | { refused: unknown }>
+  write: <T>(need: WriteNeed, decide: (view: WriteView) => T) => Promise<{ decided: T, commit: Commit } | { refused: unknown }>
   /** The last commit worked, or there was none yet. */
   readonly isHealthy: boolean
   /** Waits for what has been accepted; refuses what comes later. */
   close: () => Promise<void>
 }
 
-interface Waiting { decide: (view: WriteView) => void, settle: (commit: Commit) => void, refuse: (cause: unknown) => void }
+interface Waiting { need: WriteNeed, decide: (view: WriteView) => void, settle: (commit: Commit) => void, refuse: (cause: unknown) => void }
 
-export function createLmdbWriter ({ root, tables }: { root: RootDatabase, tables: Record<CollectionName, Tables> }): LmdbWriter {
+export function createLmdbWriter ({ root, tables, room }: { root: RootDatabase, tables: Record<CollectionName, Tables>, room: DiskRoom }): LmdbWriter {
   let waiting: Waiting[] = []
   let running: Promise<void> | undefined
   let state: 'open' | 'closed' = 'open'
@@ -60,11 +62,26 @@ export function createLmdbWriter ({ root, tables }: { root: RootDatabase, tables
     // What arrives in the same turn of the loop shares the transaction.
     await new Promise(resolve => setImmediate(resolve))
     while (waiting.length > 0) {
-      const group = waiting
-      waiting = []
-      await commitGroup(group)
+      const looking = room.begin()
+      if (looking !== undefined) await looking
+      await commitGroup(admit())
     }
     running = undefined
+  }
+
+  /** What there is room for, in its order; the first one for which there is none even alone is refused. */
+  function admit (): Waiting[] {
+    const group: Waiting[] = []
+    for (const [at, write] of waiting.entries()) {
+      if (room.take(write.need)) group.push(write)
+      else if (group.length === 0) write.refuse(new Error(room.refusal() ?? 'the disk has no room for so much at once'))
+      else {
+        waiting = waiting.slice(at)
+        return group
+      }
+    }
+    waiting = []
+    return group
   }
 
   async function commitGroup (group: readonly Waiting[]): Promise<void> {
@@ -75,17 +92,21 @@ export function createLmdbWriter ({ root, tables }: { root: RootDatabase, tables
     }
     indexPurges()
     const commit = await commitAll(root, operations)
-    if (operations.length > 0) isHealthy = commit.state === 'committed'
+    if (operations.length > 0) {
+      isHealthy = commit.state === 'committed'
+      room.ended(commit.state === 'committed' ? undefined : commit.cause)
+    }
     for (const write of decided) write.settle(commit)
   }
 
   return {
     get isHealthy () { return isHealthy },
-    write: async decide => {
+    write: async (need, decide) => {
       if (state === 'closed') return { refused: new Error('the store is closed') }
       return await new Promise(resolve => {
         let decided: ReturnType<typeof decide>
         waiting.push({
+          need,
           decide: view => { decided = decide(view) },
           settle: commit => resolve({ decided, commit }),
           refuse: cause => resolve({ refused: cause })

@@ -97,6 +97,8 @@ export interface StoreStatus {
   readonly refusesWrites?: string | undefined
   /** What an admin should know, such as "no TTL index: expired documents stay". */
   readonly notes: readonly string[]
+  /** Of a store on this machine's disk. */
+  readonly disk?: { readonly freeBytes: number, readonly reserveBytes: number }
 }
 
 /** As a probe tells it: true, or what is missing. */
@@ -130,6 +132,8 @@ export interface Store {
   /** Ms since 1970 by which it deletes, where that is not its wall time. */
   readonly purgesByMs?: () => number
   status: () => StoreStatus
+  /** Why every write would be refused now, known without trying (`refusesWrites` of the status); undefined where none is known. Cheap: asked for each append. */
+  refusal?: () => string | undefined
   /** Idempotent; waits for what is under way. */
   close: () => Promise<void>
 }

@@ -8,6 +8,7 @@ import { redacted, secretsOf } from '../../shared/settings/redacted.js'
 import { keepSecret, readKeptSecret } from '../../shared/settings/secret-file.js'
 import { secretFlaw } from '../../shared/settings/secret-quality.js'
 import { noRules } from '../../shared/settings/settings.js'
+import { formatSize, parseSizeBytes } from '../../shared/settings/size.js'
 
 const secret = 'a secret of more than thirty-two bytes'
 const nowhere = '/nonexistent'
@@ -49,6 +50,7 @@ t.test('settings - up needs nothing: the defaults of the contract', async t => {
     natsPrefix: 'gatepost', busUnsigned: 'accept',
     mongodbUrl: undefined,
     dataDir: '/nonexistent/data',
+    diskReserveBytes: 64 * 1024 ** 2,
     isDemo: true,
     retentionMs: 30 * 86_400_000,
     drainMs: 10_000,
@@ -105,6 +107,12 @@ t.test('settings - numbers are taken as they stand or not at all', async t => {
   t.equal(node({ ...forNode, GATEPOST_RETENTION: '2d', GATEPOST_MAX_TTL: '9d' }).userLimits.maxTtlMs, 9 * 86_400_000)
   t.match(faults(() => node({ ...forNode, GATEPOST_RATE_USER: '-1' })), [/^GATEPOST_RATE_USER: got "-1"/])
   t.match(faults(() => node({ ...forNode, GATEPOST_MAX_RECEIVERS: '1001' })), [/^GATEPOST_MAX_RECEIVERS: got "1001"/])
+})
+
+t.test('settings - sizes are bytes, or have a unit', async t => {
+  for (const [text, bytes] of [['0', 0], ['67108864', 67_108_864], ['64MiB', 67_108_864], ['64 mib', 67_108_864], ['1GB', 1_000_000_000], ['512kb', 512_000], ['3B', 3], ['1TiB', 1024 ** 4]] as const) t.equal(parseSizeBytes(text), bytes, text)
+  for (const text of ['', '-1', '1.5MiB', '64M', 'MiB', '1PB', '1 0', '64 MiB ']) t.equal(parseSizeBytes(text), undefined, text)
+  for (const [bytes, text] of [[0, '0'], [1000, '1000'], [1024, '1KiB'], [67_108_864, '64MiB'], [1024 ** 4, '1TiB']] as const) t.equal(formatSize(bytes), text)
 })
 
 t.test('settings - durations have a unit', async t => {

@@ -14,7 +14,7 @@ export async function runDoctor (argv: readonly string[], { surroundings, stdout
     ...await checkUserTokens(settings),
     ...await checkNats(settings),
     ...settings.mongodbUrl === undefined
-      ? [ok('store', 'embedded: no GATEPOST_MONGODB_URL is set; `gatepost node` needs one'), ...await checkDataDir(settings.dataDir), ok('clock', 'the embedded store goes by this machine\'s clock')]
+      ? [ok('store', 'embedded: no GATEPOST_MONGODB_URL is set; `gatepost node` needs one'), ...await checkDataDir(settings), ok('clock', 'the embedded store goes by this machine\'s clock')]
       : await checkMongodb(settings.mongodbUrl)
   ]
   for (const finding of findings) stdout(`${findingLine(finding)}\n`)

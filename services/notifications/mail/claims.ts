@@ -33,7 +33,7 @@ export function createClaims ({ store, clock }: { store: Store, clock: Clock }):
       for (let tries = 0; tries < maxTries; tries++) {
         const [outcome] = await store.replace('claims', [{ was, doc: docOf((was ?? -1) + 1) }])
         if (outcome === 'done') return { id, duplicate: false }
-        if (outcome === 'refused') throw new GatepostError('GP_STORE_UNAVAILABLE', 'the store is not reachable; nothing was stored')
+        if (outcome === 'refused') throw new GatepostError('GP_STORE_UNAVAILABLE', `${store.refusal?.() ?? 'the store is not reachable'}; nothing was stored`)
         const [stored] = await store.get('claims', [docKey])
         if (stored === undefined) { was = undefined; continue } // purged, or not readable yet
         const first = JSON.parse(stored.text) as Claim

@@ -8,7 +8,6 @@ import { GatepostError, isSurelyNotStored, outcomeUnknown } from '../../../share
 import { allStream, groupStream, userStream, type GroupId, type MessageId, type StreamId, type UserId } from '../../../shared/names.js'
 import type { EntryDoc, MessageDoc } from '../../../shared/store/store.js'
 import type { UserViews } from '../state/user-views.js'
-import { storeOverloaded } from '../stream/appender.js'
 import { messageTexts, volatileWire, type EntryDraft } from '../stream/entry.js'
 import { createWhole, type Whole } from '../stream/whole.js'
 import { claimLifeMs, type Claims } from './claims.js'
@@ -43,8 +42,8 @@ export interface PostOptions {
   readonly claims: Claims
   readonly views: UserViews
   readonly append: (stream: StreamId, draft: EntryDraft, whole?: Whole) => Promise<{ doc: EntryDoc }>
-  /** Whether so much more can wait for the store. */
-  readonly hasRoom: (entries: number, chars: number) => boolean
+  /** As Appender.refusalOf. */
+  readonly refusalOf: (entries: number, chars: number) => GatepostError | undefined
   readonly sendVolatile: (stream: StreamId, wire: string) => void
   readonly sendToTopic: (topic: string, match: 'exact' | 'prefix', wire: string) => void
   readonly retentionMs: number
@@ -70,7 +69,7 @@ export function receiversOf (to: Target): Array<{ stream: StreamId, to: Target }
 
 const isoOfCreation = createIsoTime()
 
-export function createPost ({ clock, claims, views, append, hasRoom, sendVolatile, sendToTopic, retentionMs, areStoredTogether }: PostOptions): Post {
+export function createPost ({ clock, claims, views, append, refusalOf, sendVolatile, sendToTopic, retentionMs, areStoredTogether }: PostOptions): Post {
   const shares = createSenderShares()
   /** Throws GP_SCOPE, GP_NOT_MEMBER. */
   async function allow (sender: Sender, to: Target): Promise<void> {
@@ -125,7 +124,8 @@ export function createPost ({ clock, claims, views, append, hasRoom, sendVolatil
     const others = receivers.filter(({ stream }) => stream !== ownStream)
     const entries = others.length + (ownStream === undefined ? 0 : 1)
     const whole = entries > 1 ? createWhole() : undefined
-    if (whole !== undefined && !hasRoom(entries, entries * texts.chars)) return Promise.reject(storeOverloaded())
+    const refusal = whole === undefined ? undefined : refusalOf(entries, entries * texts.chars)
+    if (refusal !== undefined) return Promise.reject(refusal)
     const end = ownStream === undefined ? undefined : shares.take(sender, entries, entries * texts.chars)
     if (ownStream !== undefined && end === undefined) return Promise.reject(new GatepostError('GP_OVERLOADED', 'what this user sent before still waits for the store; nothing was stored'))
     const posted = (copy: EntryDoc | undefined): Posted => ({ id, createdAt, duplicate, isVolatile: false, copy })

@@ -70,7 +70,7 @@ export interface Appended { readonly doc: EntryDoc, readonly isNew: boolean }
 export interface AppendCounts { groups: number, entries: number, conflicts: number, deepLooks: number, prolonged: number }
 
 export interface AppendOptions {
-  /** What this entry belongs to: `hasRoom` has been asked for all of it. */
+  /** What this entry belongs to: `refusalOf` has been asked for all of it. */
   readonly whole?: Whole | undefined
 }
 
@@ -80,8 +80,8 @@ export interface Appender {
    * stored), GP_OUTCOME_UNKNOWN (it, or another copy of the same message, may be stored: the same draft again is safe).
    */
   append: (stream: StreamId, draft: EntryDraft, options?: AppendOptions) => Promise<Appended>
-  /** Whether so much more can wait. */
-  hasRoom: (entries: number, chars: number) => boolean
+  /** Why so much more is refused at once: too much waits, or the store takes no writes. */
+  refusalOf: (entries: number, chars: number) => GatepostError | undefined
   /** Whether this node knows the head of the stream well enough to append without reading. */
   knows: (stream: StreamId) => boolean
   /** Takes note of an entry that another node appended. */
@@ -162,8 +162,6 @@ interface Batch {
   docs: readonly EntryDoc[]
 }
 
-export const storeOverloaded = (): GatepostError => new GatepostError('GP_OVERLOADED', 'the store is slower than what comes in; nothing was stored')
-
 /** Where the store keeps streams that are stored together. */
 interface Place { readonly queued: Set<Chain>, inFlight: number }
 
@@ -194,7 +192,11 @@ export function createAppender (options: AppenderOptions): Appender {
     }
   }
 
-  const hasRoom = (entries: number, chars: number): boolean => waitingEntries + entries <= maxQueuedEntries && waitingChars + chars <= maxQueuedChars
+  function refusalOf (entries: number, chars: number): GatepostError | undefined {
+    if (waitingEntries + entries > maxQueuedEntries || waitingChars + chars > maxQueuedChars) return new GatepostError('GP_OVERLOADED', 'the store is slower than what comes in; nothing was stored')
+    const reason = store.refusal?.()
+    return reason === undefined ? undefined : new GatepostError('GP_STORE_UNAVAILABLE', `${reason}; nothing was stored`)
+  }
 
   const append: Appender['append'] = (stream, draft, { whole } = {}) => {
     const time = timeOfId(draft.id)
@@ -207,7 +209,8 @@ export function createAppender (options: AppenderOptions): Appender {
       twin.whole ??= whole
       return twin.promise.then(({ doc }) => ({ doc, isNew: false }))
     }
-    if (whole === undefined && !hasRoom(1, draft.text.length)) return Promise.reject(storeOverloaded())
+    const refusal = whole === undefined ? refusalOf(1, draft.text.length) : undefined
+    if (refusal !== undefined) return Promise.reject(refusal)
     const { promise, resolve, reject } = withResolvers<Appended>()
     const pending: Pending = { draft, time, since: clock.elapsed(), whole, clearedTo: time, placed: undefined, isInDoubt: false, isOver: false, promise, resolve, reject }
     chain.queue.push(pending)
@@ -545,7 +548,7 @@ export function createAppender (options: AppenderOptions): Appender {
 
   return {
     append,
-    hasRoom,
+    refusalOf,
     knows: stream => { const chain = chains.get(stream); return chain !== undefined && isFresh(chain) },
     observe: (stream, doc) => {
       const chain = chains.get(stream)
