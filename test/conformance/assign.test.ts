@@ -74,9 +74,6 @@ t.test('assignment - refuses a bearer that is none', async t => {
     ['a sub of 256 characters', signHs256({ ...claims, sub: '𝒳'.repeat(256) }, site.secret)],
     ['a sub with a tab', signHs256({ ...claims, sub: 'a\tb' }, site.secret)],
     ['a sub with a lone surrogate', signHs256({ ...claims, sub: 'a\ud800' }, site.secret)],
-    ['groups that are text', signHs256({ ...claims, groups: 'staff' }, site.secret)],
-    ['a group that is no name', signHs256({ ...claims, groups: ['staff', 'a\nb'] }, site.secret)],
-    ['a group that is a number', signHs256({ ...claims, groups: [1] }, site.secret)],
     ['a payload that is an array', signHs256([] as never, site.secret)],
     ['a long text', 'a'.repeat(12_000) + '.' + 'b'.repeat(500) + '.c']
   ]
@@ -95,6 +92,12 @@ t.test('assignment - a token that has expired since it was last good is refused'
   t.equal((await get(token)).status, 200)
   while (Date.now() / 1000 < Number(claimsOf(token)['exp']) + 0.1) await new Promise(resolve => setTimeout(resolve, 50))
   refused(t, await get(token), 401, 'GP_TOKEN_EXPIRED', 'after its end')
+})
+
+t.test('assignment - a groups claim in another form keeps nobody out', async t => {
+  for (const groups of ['staff', ['staff', 'a\nb'], [1], null, {}, 5, Array.from({ length: 1_001 }, (_, i) => `${i}`)]) {
+    t.equal((await get(site.userToken('ada', { groups }))).status, 200, JSON.stringify(groups).slice(0, 40))
+  }
 })
 
 t.test('assignment - takes users only', async t => {
