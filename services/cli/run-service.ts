@@ -22,6 +22,10 @@ const exitCodeAtOnce = 130
 export async function runService ({ log, drainMs, hasEcho, start }: ServiceOptions): Promise<number> {
   const lifecycle = createLifecycle({ log, drainDeadlineMs: drainMs + drainGraceMs, closeDeadlineMs })
   failLoudly(log)
+  // Node would open its debugger to every user of the machine.
+  process.on('SIGUSR1', () => { log.warn({ event: 'signal', signal: 'SIGUSR1' }, 'SIGUSR1 does nothing here: start with --inspect to debug') })
+  // What is written is for this user alone.
+  process.umask(0o077)
   const signalled = new Promise<'signalled'>(resolve => {
     listenForSignals({
       log,

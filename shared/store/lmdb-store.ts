@@ -15,6 +15,7 @@ import { checkLmdbFile } from './lmdb-file.js'
 import { checkFolderForm } from './lmdb-form.js'
 import { lockDataDir } from './lmdb-lock.js'
 import { createLmdbWriter, duePurges, openTables, type DuePurge, type WriteView } from './lmdb-writer.js'
+import { keepPrivate } from './private-files.js'
 import { isEmptyRange, sortRanges } from './store-keys.js'
 import { collectionNames, type ChainOutcome, type CollectionName, type Collections, type KeyRange, type Replacement, type ReplaceOutcome, type Store } from './store.js'
 
@@ -44,8 +45,9 @@ const defaultSweepIntervalMs = 60_000
 /** Rejects with DataDirLockedError where another process (or store) has the folder, NewerDataError where a newer build wrote it, NoDiskRoomError, DamagedFileError. */
 export async function openLmdbStore ({ dir, now = Date.now, elapsed = now === Date.now ? () => performance.now() : now, sweepIntervalMs = defaultSweepIntervalMs, reserveBytes = defaultReserveBytes, log }: LmdbStoreOptions): Promise<LmdbStore> {
   checkRoomToOpen(dir)
-  mkdirSync(dir, { recursive: true })
+  mkdirSync(dir, { recursive: true, mode: 0o700 })
   const wasUsed = existsSync(join(dir, 'lock'))
+  keepPrivate(dir, ['lock', 'store'])
   const lock = await lockDataDir(dir)
   let root: ReturnType<typeof open> | undefined
   let room: DiskRoom | undefined
@@ -60,6 +62,7 @@ export async function openLmdbStore ({ dir, now = Date.now, elapsed = now === Da
     const tables = openTables(root)
     room = await openDiskRoom({ dir: path, reserveBytes, fileUse: fileUseOf(root, tables), log })
     return createStore({ root, tables, room, lock, clock, now, sweepIntervalMs, log })
+    keepPrivate(dir, ['lock', 'store']) // what has just been made
   } catch (error) {
     room?.close()
     await root?.close()

@@ -6,6 +6,7 @@ import t from 'tap'
 import { runGatepost, tempDir, type Settings } from '../helpers/deployment.js'
 import { assign, request } from '../helpers/raw-client.js'
 import { claimsOf, nowSeconds, signHs256 } from '../helpers/tokens.js'
+import { until } from '../helpers/until.js'
 
 const secret = 'a secret for tests, long enough for all'
 // Some seventy processes, on whatever machine.
@@ -241,4 +242,15 @@ t.test('settings - .env in the working directory, the environment before it, a f
   t.equal((await request(url, 'GET', '/gate/nodes', { token: signHs256({ sub: 'me', scope: 'admin', exp: nowSeconds() + 60 }, secret) })).status, 200)
   t.equal((await request(url, 'POST', '/gate/login', { body: { user: 'ada' } })).status, 404, 'no demo where a secret is set')
   t.equal(await command.end(), 0)
+})
+
+t.test('up - SIGUSR1 opens no debugger', async t => {
+  const dir = await tempDir(t)
+  const running = runGatepost(['up', '--port', '0', '--nodes', '1'], { cwd: dir })
+  t.teardown(async () => { await running.end('SIGKILL') })
+  await running.ready
+  process.kill(running.pid, 'SIGUSR1')
+  await until('it says so', () => running.stdout().includes('"signal":"SIGUSR1"'))
+  t.notMatch(running.stderr(), /Debugger listening/)
+  t.ok(running.isAlive())
 })
