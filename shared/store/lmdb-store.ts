@@ -60,9 +60,9 @@ export async function openLmdbStore ({ dir, now = Date.now, elapsed = now === Da
     root = open({ path, noSubdir: false, overlappingSync: false, eventTurnBatching: false, maxDbs: 2 * collectionNames.length })
     await checkFolderForm(root, dir)
     const tables = openTables(root)
+    keepPrivate(dir, ['lock', 'store']) // what has just been made
     room = await openDiskRoom({ dir: path, reserveBytes, fileUse: fileUseOf(root, tables), log })
     return createStore({ root, tables, room, lock, clock, now, sweepIntervalMs, log })
-    keepPrivate(dir, ['lock', 'store']) // what has just been made
   } catch (error) {
     room?.close()
     await root?.close()
