@@ -18,6 +18,8 @@ const Announcement = Type.Object({
   version: text(128),
   startedAt: whole,
   state: Type.Union([Type.Literal('up'), Type.Literal('draining')]),
+  /** It announces `draining` since its clock is off: it still serves. Absent otherwise, and in version 0.1. */
+  isClockOff: Type.Optional(Type.Boolean()),
   load: Type.Object({
     sockets: amount,
     users: amount,

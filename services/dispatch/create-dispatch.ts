@@ -141,6 +141,7 @@ export function createDispatch ({ bus, prefix, secret, acceptedSecrets, unsigned
       load: { sockets: amount(sockets), users: amount(users), messagesPerSecond: amount(messagesPerSecond), eventLoopLagMs: amount(eventLoopLagMs), rssBytes: amount(rssBytes), store, dispatch },
       sent: sentLog.count,
       time: clock.tick(),
+      ...node.isClockOff?.() === true && { isClockOff: true },
       ...node.revocations !== undefined && { revocations: node.revocations() },
       ...unsignedAgoMs !== undefined && { unsignedAgoMs }
     }

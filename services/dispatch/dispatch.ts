@@ -25,6 +25,8 @@ export interface Member {
   /** Ms since 1970; another start under the same id is another life. */
   readonly startedAt: number
   readonly state: MemberState
+  /** It is `draining` since its clock is off, and still serves: for users where there is no other. */
+  readonly isClockOff?: boolean | undefined
   /** Ms since 1970, by this process's clock. */
   readonly lastSeen: number
   readonly load: NodeLoad
@@ -65,6 +67,7 @@ export interface NodeAnnouncement {
   readonly startedAt: number
   /** Asked at every heartbeat, first while dispatch is being created. */
   readonly state: () => 'up' | 'draining'
+  readonly isClockOff?: () => boolean
   readonly load: () => NodeLoad
   readonly revocations?: () => number
 }

@@ -98,6 +98,7 @@ export function createMembership (intervals: Pick<DispatchIntervals, 'suspectAft
     state,
     lastSeen: nowMs,
     load: announcement.load,
+    isClockOff: announcement.isClockOff,
     revocations: announcement.revocations
   })
 

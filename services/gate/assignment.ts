@@ -2,20 +2,25 @@
 import type { NodeId } from '../../shared/names.js'
 import type { Ring } from '../../shared/ring.js'
 
-/** The members by how well they are. A draining one is on no ring that users are assigned by. */
+/** The members by how well they are. A draining one is on no ring that users are assigned by, unless nothing but its clock is wrong. */
 export interface Rings {
   readonly up: Ring
   readonly suspect: Ring
+  readonly clockOff: Ring
+  /** Those with a clock that is off too. */
   readonly draining: Ring
 }
 
 /**
- * The node of a user. `avoid` names nodes that the asker could not reach: the next one on the ring, then a suspect one;
- * and where all are to be avoided, the user's own again, since it is healthy as far as anybody here knows.
+ * The node of a user. `avoid` names nodes that the asker could not reach: the next one on the ring, then a suspect one,
+ * then one whose clock is off; and where all are to be avoided, the user's own again, since it is healthy as far as anybody here knows.
  */
-export function assignNode ({ up, suspect }: Pick<Rings, 'up' | 'suspect'>, user: string, avoid: ReadonlySet<string>): NodeId | undefined {
-  const node = up.assign(user, { avoid }) ?? suspect.assign(user, { avoid })
-  return node ?? (avoid.size > 0 ? up.assign(user) ?? suspect.assign(user) : undefined)
+export function assignNode ({ up, suspect, clockOff }: Pick<Rings, 'up' | 'suspect' | 'clockOff'>, user: string, avoid: ReadonlySet<string>): NodeId | undefined {
+  const assign = (avoid?: ReadonlySet<string>): NodeId | undefined => {
+    const options = avoid === undefined ? undefined : { avoid }
+    return up.assign(user, options) ?? suspect.assign(user, options) ?? clockOff.assign(user, options)
+  }
+  return assign(avoid) ?? (avoid.size > 0 ? assign() : undefined)
 }
 
 /** Nodes to hand something to, the best first: the one that the ring gives for the name, those after it, then those less well. */

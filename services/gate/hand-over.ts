@@ -136,7 +136,9 @@ function * splitLoads (parcels: readonly Parcel[], limitBytes: number): Generato
 }
 
 /** `isInDoubt`: a node that was asked before may have stored it, whatever another one says that it did not. */
-function toldInDoubt (result: MessageResult, isInDoubt: boolean): MessageResult {
+function toldInDoubt (answer: MessageResult, isInDoubt: boolean): MessageResult {
+  // The message has been checked here: an older node that calls it invalid does so by its clock.
+  const result = !isAppended(answer) && answer.code === 'GP_VALIDATION' ? toResult(new GatepostError('GP_STORE_UNAVAILABLE', answer.message)) : answer
   if (!mayBeStored(result) && !(isInDoubt && result.status === 503)) return result
   return toResult(outcomeUnknown('the nodes that were asked did not say what became of it'))
 }

@@ -1,5 +1,5 @@
 import type { NodeId } from '../../shared/names.js'
-import { createRingBuilder, type RingMember } from '../../shared/ring.js'
+import { createRingBuilder } from '../../shared/ring.js'
 import type { Dispatch, Member, MemberState } from '../dispatch/dispatch.js'
 import type { Rings } from './assignment.js'
 
@@ -12,15 +12,16 @@ export interface MemberRings extends Rings {
  * a node drains must not be assigned to it). Made anew only where something that they depend on has changed.
  */
 export function createMemberRings (dispatch: Pick<Dispatch, 'members'>): () => MemberRings {
-  const builders = { up: createRingBuilder(), suspect: createRingBuilder(), draining: createRingBuilder() }
+  const builders = { up: createRingBuilder(), suspect: createRingBuilder(), clockOff: createRingBuilder(), draining: createRingBuilder() }
   let seen: readonly Member[] = []
   let rings: MemberRings | undefined
 
   const build = (members: readonly Member[]): MemberRings => {
-    const of = (state: MemberState): RingMember[] => members.filter(member => member.state === state)
+    const of = (state: MemberState): Member[] => members.filter(member => member.state === state)
     return {
       up: builders.up(of('up')),
       suspect: builders.suspect(of('suspect')),
+      clockOff: builders.clockOff(of('draining').filter(({ isClockOff }) => isClockOff)),
       draining: builders.draining(of('draining')),
       urls: new Map(members.map(({ id, url }) => [id, url]))
     }
@@ -37,6 +38,6 @@ export function createMemberRings (dispatch: Pick<Dispatch, 'members'>): () => M
 function isSameFor (members: readonly Member[], before: readonly Member[]): boolean {
   return members === before || (members.length === before.length && members.every((member, at) => {
     const was = before[at]
-    return was === member || (was !== undefined && was.id === member.id && was.state === member.state && was.weight === member.weight && was.url === member.url)
+    return was === member || (was !== undefined && was.id === member.id && was.state === member.state && was.isClockOff === member.isClockOff && was.weight === member.weight && was.url === member.url)
   }))
 }

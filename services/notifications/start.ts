@@ -160,6 +160,7 @@ export async function startNode ({ settings, store, bus, natsPrefix, log: parent
       revocations: () => made.core?.revocations.seq ?? 0,
       // One whose clock is wrong takes nobody new either, nor one whose store has yet to be prepared.
       state: () => isDraining() || clockWatch.isOff() || !wasPrepared() ? 'draining' : 'up',
+      isClockOff: () => clockWatch.isOff() && !isDraining() && wasPrepared(),
       load: () => ({
         sockets: made.core?.users.sessionCount ?? 0,
         users: made.core?.users.users ?? 0,

@@ -26,6 +26,7 @@ export interface TestNode {
   /** The streams that this node has readers for. */
   readonly wanted: Set<StreamId>
   announced: 'up' | 'draining'
+  isClockOff: boolean
   load: Partial<NodeLoad>
 }
 
@@ -43,13 +44,13 @@ export interface TestNodeOptions {
 }
 
 export function startTestNode (t: Test, { id, bus, startedAt = Date.now(), intervals = quickIntervals, clock = createClock(), prefix = 'test', weight = 1, revocations, secret = testSecret, unsigned }: TestNodeOptions): TestNode {
-  const node: Omit<TestNode, 'dispatch'> = { id: id as NodeId, arrivals: [], doubts: [], wanted: new Set(), announced: 'up', load: {} }
+  const node: Omit<TestNode, 'dispatch'> = { id: id as NodeId, arrivals: [], doubts: [], wanted: new Set(), announced: 'up', isClockOff: false, load: {} }
   const dispatch = createDispatch({
     bus,
     prefix,
     secret,
     unsigned,
-    self: { id: node.id, url: `http://${encodeURIComponent(id)}.test`, weight, version: '1.0.0', startedAt, state: () => node.announced, load: () => ({ ...idleLoad, ...node.load }), ...revocations !== undefined && { revocations } },
+    self: { id: node.id, url: `http://${encodeURIComponent(id)}.test`, weight, version: '1.0.0', startedAt, state: () => node.announced, isClockOff: () => node.isClockOff, load: () => ({ ...idleLoad, ...node.load }), ...revocations !== undefined && { revocations } },
     clock,
     log: createSilentLog(),
     intervals

@@ -44,6 +44,25 @@ t.test('assignment - two Gates, started before and after the nodes, give the sam
   t.equal(nodes.size, 3)
 })
 
+t.test('assignment - a node whose clock is off is given where there is no other; one that drains is not', async t => {
+  const hub = createInProcessBus()
+  const [right, off, gone] = ['right', 'off', 'gone'].map(id => startTestNode(t, { id, bus: hub.connect(id), intervals: quickIntervals }))
+  const gate = startTestWatcher(t, { bus: hub.connect('gate'), intervals: quickIntervals })
+  const rings = createMemberRings(gate)
+  const given = (avoid: string[] = []): Set<string | undefined> => new Set(usersOf(50).map(user => assignNode(rings(), user, new Set(avoid))))
+  Object.assign(off!, { announced: 'draining', isClockOff: true })
+  gone!.announced = 'draining'
+  await until('heard', () => statesOf(gate) === 'gone:draining off:draining right:up')
+  t.same(given(), new Set(['right']))
+  t.same(given(['right']), new Set(['off']))
+  Object.assign(right!, { announced: 'draining', isClockOff: true })
+  await until('both are off', () => statesOf(gate) === 'gone:draining off:draining right:draining')
+  t.same(given(), new Set(['off', 'right']), 'all clocks are off, perhaps the store\'s')
+  Object.assign(off!, { announced: 'up', isClockOff: false })
+  await until('one is right again', () => statesOf(gate) === 'gone:draining off:up right:draining')
+  t.same(given(), new Set(['off']))
+})
+
 t.test('assignment - 100,000 users alike, whatever the order in which Gates and nodes come, go and come back', async t => {
   const hub = createInProcessBus()
   const gates = new Map<string, Dispatch>()

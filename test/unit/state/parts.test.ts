@@ -6,9 +6,10 @@ import type { EntryDoc } from '../../../shared/store/store.js'
 import { countLimits } from '../../../services/notifications/state/own-counts.js'
 import { StreamDigest } from '../../../services/notifications/state/stream-digest.js'
 import { emptyState, flagsOf, foldChange } from '../../../services/notifications/state/user-state.js'
+import { createUnreadCounter } from '../../../services/notifications/state/unread.js'
 import { createUserViews } from '../../../services/notifications/state/user-views.js'
 import { createHeads } from '../../../services/notifications/stream/heads.js'
-import { annStream, draftChange, draftMessage, plainAppender } from '../../helpers/entry-drafts.js'
+import { annStream, dayMs, draftChange, draftMessage, plainAppender } from '../../helpers/entry-drafts.js'
 import { createMemoryStore, type Fate } from '../../helpers/memory-store.js'
 
 const ann = 'ann' as UserId
@@ -93,4 +94,30 @@ t.test('digest - one that was made before the head was known does not read the w
   foldChange(state, 1, { type: 'readTo', readTo: { [allStream]: docs[57]!.seq } })
   digest.addUnread(total, state, annStream, 0)
   t.same([...total], [['general', 2]])
+})
+
+t.test('counts - what a clock that was ahead has left out as expired is counted again, by whoever has it in memory or stored', async t => {
+  let aheadMs = 0
+  const clock = createClock(() => Date.now() + aheadMs)
+  const store = createMemoryStore()
+  const heads = createHeads({ store, clock })
+  const limits = { ...countLimits, maxBaseMarks: 9, maxPieceMarks: 9, keepPieceMs: 10_000, tailEntries: 6, segmentEntries: 3, mergedEntries: 9, storedSegments: 1 }
+  const start = () => {
+    const views = createUserViews({ store, heads, clock, limits })
+    return { views, unread: createUnreadCounter({ store, views, heads, now: clock.now, page: 2 }) }
+  }
+  const { append } = plainAppender(store, clock)
+  const right = createClock()
+  for (let i = 0; i < 20; i++) await append(annStream, draftMessage(right))
+  for (let i = 0; i < 5; i++) await append(allStream, draftMessage(right, { home: allStream }))
+  const one = start()
+  t.equal((await one.unread.of(ann)).unread, 25)
+  aheadMs = 40 * dayMs
+  const other = start()
+  t.equal((await one.unread.of(ann)).unread, 0)
+  t.equal((await other.unread.of(ann)).unread, 0, 'and stored so')
+  for (let i = 0; i < 12; i++) await append(annStream, draftMessage(right))
+  t.equal((await other.unread.of(ann)).unread, 0)
+  aheadMs = 0
+  for (const { unread } of [one, other, start()]) t.equal((await unread.of(ann)).unread, 37)
 })
