@@ -109,8 +109,10 @@ const ofUsers: readonly Scope[] = ['user']
 export function createNodeCore (options: NodeCoreOptions): NodeCore {
   const { nodeId, store, dispatch, clock, log, secret, acceptSecrets, auth, retentionMs, userLimits, isDraining, eventLoopLagMs, observeAppend, ownerOf, beforeStoring, rules } = options
   const { now } = clock
-  // Gate signs on another machine: a node whose clock is wrong goes by the store's. An embedded store has this process's clock.
-  const tokenNow = store.purgesByMs === undefined ? clock.byStore : now
+  // Gate signs on another machine. A ticket is good that is so by this node's clock or by the store's, so that neither a node that is
+  // wrong alone refuses it, nor one that is wrong together with Gate. An embedded store has this process's clock.
+  const isEmbedded = store.purgesByMs !== undefined
+  const tokenNow = isEmbedded ? now : clock.earliest
   const audit = createAudit({ log, elapsed: clock.elapsed })
   const heads = createHeads({ store, clock })
   const views = createUserViews({ store, heads, clock })
@@ -221,7 +223,7 @@ export function createNodeCore (options: NodeCoreOptions): NodeCore {
   const groups = createGroups({ store, clock, heads, views, append, retentionMs, way: (auth.rules ?? noRules).groups, audit })
   const recall = createRecall({ store, finder, clock, views, append, retentionMs })
   const pages = createInboxPages({ store, heads, views, now })
-  const readTicket = createTicketVerifier({ secret, acceptSecrets, nodeId, now: tokenNow })
+  const readTicket = createTicketVerifier({ secret, acceptSecrets, nodeId, now: tokenNow, latest: isEmbedded ? now : clock.latest })
   const revocations = createNodeRevocations({
     store,
     heads,
@@ -253,7 +255,7 @@ export function createNodeCore (options: NodeCoreOptions): NodeCore {
   function closeRevoked (user: UserId): void {
     for (const session of users.sessionsOf(user)) if (revocations.isRevoked('user', user, session.tokenIssuedAt)) session.socket.disconnect(true)
   }
-  const tokens = createTokenVerifier({ secret, acceptSecrets, auth, now: tokenNow, elapsed: clock.elapsed, log })
+  const tokens = createTokenVerifier({ secret, acceptSecrets, auth, now: isEmbedded ? now : clock.byStore, elapsed: clock.elapsed, log })
   const joined = new WeakSet<Ticket>()
   const budget = createUserBudget({ nodeId, perMinute: userLimits.perMinute, dispatch, ownerOf, elapsed: clock.elapsed })
   let messages = 0
