@@ -13,6 +13,8 @@ import { until } from '../helpers/until.js'
 
 const run = promisify(execFile)
 const maxDescriptors = 200
+/** One user asks as fast as it can, all along. */
+const settings = { GATEPOST_RATE_USER: '0' }
 const missing = await findNatsServer() === undefined ? natsMissing : await findMongodb() === undefined ? mongodbMissing : false
 
 /** As many silent connections as there are descriptors, and more; then none again. Sockets that are open go on all along. */
@@ -37,14 +39,14 @@ async function exhaust (t: Test, site: Deployment, strangers: number): Promise<v
 }
 
 t.test('descriptors - up with a limit', async t => {
-  const site = await startEmbedded(t, { maxDescriptors })
+  const site = await startEmbedded(t, { maxDescriptors, settings })
   await exhaust(t, site, 2 * maxDescriptors)
   t.equal(site.log().split('"event":"connections-full"').length, 2, 'said once')
   t.match(site.log(), /"event":"connections-taken-again"/)
 })
 
 t.test('descriptors - a limit that is lowered while it runs: there is none left for anything', async t => {
-  const site = await startEmbedded(t, { nodes: 1 })
+  const site = await startEmbedded(t, { nodes: 1, settings })
   const [pid = 0] = site.pids()
   const session = await assign(site, 'ada')
   await openSocket(t, session)
@@ -55,7 +57,7 @@ t.test('descriptors - a limit that is lowered while it runs: there is none left 
 })
 
 t.test('descriptors - a Gate and nodes of their own', { skip: missing }, async t => {
-  const site = await startCluster(t, { nodes: 2, maxDescriptors })
+  const site = await startCluster(t, { nodes: 2, maxDescriptors, settings })
   await exhaust(t, site, 2 * maxDescriptors)
   t.ok((await request(site.gate, 'GET', '/gate/nodes', { token: site.adminToken() })).body.nodes.every(({ state }: { state: string }) => state === 'up'))
 })
