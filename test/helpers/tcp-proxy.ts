@@ -12,13 +12,19 @@ export interface TcpProxy {
   /** Forwards nothing any more in either direction, and keeps the connections open. */
   freeze: () => void
   thaw: () => void
+  /** Forwards what is asked, and none of the answers. */
+  mute: () => void
 }
 
 export async function startTcpProxy (t: Test, targetPort: number): Promise<TcpProxy> {
   const sockets = new Set<Socket>()
+  const farSockets = new Set<Socket>()
   let isFrozen = false
+  let isMuted = false
   const server = createServer(near => {
     const far = connect(targetPort, '127.0.0.1')
+    farSockets.add(far)
+    far.on('close', () => { farSockets.delete(far) })
     for (const [socket, other] of [[near, far], [far, near]] as const) {
       sockets.add(socket)
       socket.setNoDelay(true)
@@ -28,7 +34,7 @@ export async function startTcpProxy (t: Test, targetPort: number): Promise<TcpPr
         other.destroy()
       })
       socket.pipe(other)
-      if (isFrozen) socket.pause()
+      if (isFrozen || (isMuted && socket === far)) socket.pause()
     }
   })
   server.listen(0, '127.0.0.1')
@@ -47,6 +53,7 @@ export async function startTcpProxy (t: Test, targetPort: number): Promise<TcpPr
     port,
     cut,
     async mend () {
+      isMuted = false
       if (server.listening) return
       server.listen(port, '127.0.0.1')
       await once(server, 'listening')
@@ -54,6 +61,10 @@ export async function startTcpProxy (t: Test, targetPort: number): Promise<TcpPr
     freeze () {
       isFrozen = true
       for (const socket of sockets) socket.pause()
+    },
+    mute () {
+      isMuted = true
+      for (const socket of farSockets) socket.pause()
     },
     thaw () {
       isFrozen = false
