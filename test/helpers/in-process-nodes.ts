@@ -32,8 +32,8 @@ export interface NodesOnOneStore {
 
 const secret = 'a secret of at least 32 bytes, for tests'
 
-export async function startNodes (t: Test, names: readonly string[], { through = store => store, ...options }: Partial<Pick<NodeOptions, 'lookRoundMs' | 'rules' | 'intervals'>> & { /** What the nodes see of the store. */ through?: (store: Store) => Store } = {}): Promise<NodesOnOneStore> {
-  const hub = createInProcessBus()
+export async function startNodes (t: Test, names: readonly string[], { through = store => store, maxPayloadBytes, ...options }: Partial<Pick<NodeOptions, 'lookRoundMs' | 'rules' | 'intervals'>> & { /** What the nodes see of the store. */ through?: (store: Store) => Store, /** What the bus takes. */ maxPayloadBytes?: number } = {}): Promise<NodesOnOneStore> {
+  const hub = createInProcessBus(maxPayloadBytes === undefined ? {} : { maxPayloadBytes })
   const store = await openTestLmdb(t)
   const stores: Record<string, FaultyStore> = {}
   const nodes: Record<string, RunningNode> = {}

@@ -146,3 +146,12 @@ t.test('outcomes - a volatile message that is refused refuses nothing that came 
   hub.reconnect('n1')
   await until('stored', async () => (await titles(session('bob', 'n1'))).includes('kept'))
 })
+
+t.test('outcomes - a message larger than the bus takes is stored, answered, and read from the store elsewhere', async t => {
+  const { session, userOf } = await startNodes(t, ['n1', 'n2'], { maxPayloadBytes: 16 * 1024 })
+  const [ann, bob] = [userOf('n1', 'ann'), userOf('n2', 'bob')]
+  const device = await openSocket(t, session(bob, 'n2'))
+  const body = 'x'.repeat(40_000)
+  t.equal((await session(ann, 'n1').call('POST', '/messages', { body: { to: { user: bob }, title: 'large', body } })).status, 201)
+  t.equal((await device.message('large', 10_000))['body'], body)
+})
