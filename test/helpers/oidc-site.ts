@@ -4,6 +4,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import Provider from 'oidc-provider'
 import type { Test } from 'tap'
+import { createCookieJar } from './cookie-jar.js'
 
 export interface OidcSite {
   readonly issuer: string
@@ -51,20 +52,7 @@ export async function startOidcSite (t: Test, { accessTokenTtlSeconds, alg = 'RS
 }
 
 async function logIn (issuer: string, user: string): Promise<{ accessToken: string, idToken: string }> {
-  const cookies = new Map<string, string>()
-  const visit = async (url: string, form?: Record<string, string>): Promise<Response> => {
-    const response = await fetch(url, {
-      redirect: 'manual',
-      headers: { cookie: [...cookies].map(([name, value]) => `${name}=${value}`).join('; ') },
-      ...form !== undefined && { method: 'POST', body: new URLSearchParams(form) }
-    })
-    for (const line of response.headers.getSetCookie()) {
-      const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(line) ?? []
-      if (value === '') cookies.delete(name)
-      else cookies.set(name, value)
-    }
-    return response
-  }
+  const { visit } = createCookieJar()
   const verifier = randomBytes(32).toString('base64url')
   const query = new URLSearchParams({ client_id: clientId, redirect_uri: redirectUri, response_type: 'code', scope: 'openid mail', resource, code_challenge: createHash('sha256').update(verifier).digest('base64url'), code_challenge_method: 'S256' })
   let url = `${issuer}/auth?${query.toString()}`

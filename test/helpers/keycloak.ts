@@ -1,0 +1,129 @@
+/** A real Keycloak: from `.servers/keycloak`, where scripts/install-keycloak.sh puts it. */
+import { spawn } from 'node:child_process'
+import { createHash, randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { cp } from 'node:fs/promises'
+import { createServer, type AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Test } from 'tap'
+import { createCookieJar } from './cookie-jar.js'
+import { tempDir } from './deployment.js'
+import { noteServer } from './servers-seen.js'
+import { until } from './until.js'
+
+export interface Keycloak {
+  readonly issuer: string
+  readonly jwksUrl: string
+  /** An authorization code login by the login page: both tokens. */
+  logIn: (user: string) => Promise<{ accessToken: string, idToken: string }>
+  /** A new key of higher priority: Keycloak signs with it at once. */
+  rotate: () => Promise<void>
+  /** Which groups a user is in from the next login on. */
+  setGroups: (user: string, groups: readonly string[]) => Promise<void>
+}
+
+const installed = fileURLToPath(new URL('../../.servers/keycloak', import.meta.url))
+export const keycloakMissing = 'needs Keycloak: run npm run test:full, or scripts/install-keycloak.sh'
+export const hasKeycloak = existsSync(join(installed, 'bin/kc.sh'))
+
+export const audience = 'gatepost'
+const redirectUri = 'https://www.example.com/callback'
+const password = 'a password for the tests'
+
+/** With a realm `site`, a client `web` whose access tokens are for `audience`, live 20 s and name the user's groups, and these users. */
+export async function startKeycloak (t: Test, users: readonly string[]): Promise<Keycloak> {
+  // It writes into its own folder.
+  const folder = join(await tempDir(t), 'keycloak')
+  await cp(installed, folder, { recursive: true })
+  const port = await freePort()
+  const child = spawn(join(folder, 'bin/kc.sh'), ['start-dev', '--db=dev-mem', '--http-host=127.0.0.1', `--http-port=${port}`], {
+    env: { ...process.env, KC_BOOTSTRAP_ADMIN_USERNAME: 'root', KC_BOOTSTRAP_ADMIN_PASSWORD: password, JAVA_OPTS_APPEND: '-Xmx512m -XX:TieredStopAtLevel=1' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true
+  })
+  let said = ''
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (bytes: Buffer) => { said = (said + bytes.toString()).slice(-4_000) })
+  const ended = new Promise<void>(resolve => { child.once('close', () => { resolve() }) })
+  t.teardown(async () => {
+    // The script's own child is the server.
+    if (child.exitCode === null) process.kill(-(child.pid ?? 0), 'SIGKILL')
+    await ended
+  })
+  const base = `http://127.0.0.1:${port}`
+  await until('Keycloak serves', async () => {
+    if (child.exitCode !== null) throw new Error(`Keycloak ended:\n${said}`)
+    return (await fetch(`${base}/realms/master`).catch(() => undefined))?.ok === true
+    // Half a minute, and five on a machine that has much else to do.
+  }, 420_000, 500)
+  noteServer({ name: 'Keycloak', version: '26', cannotShow: [] })
+
+  const admin = createAdmin(base)
+  await admin('POST', '', { realm: 'site', enabled: true, accessTokenLifespan: 20 })
+  const mapper = (name: string, protocolMapper: string, config: Record<string, string>): object => ({ name, protocol: 'openid-connect', protocolMapper, config: { 'access.token.claim': 'true', ...config } })
+  await admin('POST', '/site/clients', {
+    clientId: 'web', publicClient: true, redirectUris: [redirectUri],
+    protocolMappers: [
+      mapper('audience', 'oidc-audience-mapper', { 'included.custom.audience': audience }),
+      mapper('groups', 'oidc-group-membership-mapper', { 'claim.name': 'groups', 'full.path': 'false' })
+    ]
+  })
+  for (const username of users) {
+    await admin('POST', '/site/users', { username, enabled: true, email: `${username}@example.com`, firstName: username, lastName: username, emailVerified: true, credentials: [{ type: 'password', value: password, temporary: false }] })
+  }
+  const idOf = async (path: string): Promise<string> => (await admin('GET', path) as Array<{ id: string }>)[0]?.id ?? ''
+  const issuer = `${base}/realms/site`
+  let priority = 200
+  return {
+    issuer,
+    jwksUrl: `${issuer}/protocol/openid-connect/certs`,
+    logIn: async user => await logIn(issuer, user),
+    rotate: async () => {
+      const parentId = (await admin('GET', '/site') as { id: string }).id
+      priority++
+      await admin('POST', '/site/components', { name: `rsa ${priority}`, providerId: 'rsa-generated', providerType: 'org.keycloak.keys.KeyProvider', parentId, config: { priority: [`${priority}`], enabled: ['true'], active: ['true'], algorithm: ['RS256'] } })
+    },
+    setGroups: async (user, groups) => {
+      const userId = await idOf(`/site/users?exact=true&username=${user}`)
+      for (const { id } of await admin('GET', `/site/users/${userId}/groups`) as Array<{ id: string }>) await admin('DELETE', `/site/users/${userId}/groups/${id}`)
+      for (const name of groups) {
+        if (await idOf(`/site/groups?exact=true&search=${name}`) === '') await admin('POST', '/site/groups', { name })
+        await admin('PUT', `/site/users/${userId}/groups/${await idOf(`/site/groups?exact=true&search=${name}`)}`)
+      }
+    }
+  }
+}
+
+/** Keycloak's admin API, `path` below `/admin/realms`. */
+function createAdmin (base: string): (method: string, path: string, body?: object) => Promise<unknown> {
+  return async (method, path, body) => {
+    const form = new URLSearchParams({ grant_type: 'password', client_id: 'admin-cli', username: 'root', password })
+    const { access_token: token } = await (await fetch(`${base}/realms/master/protocol/openid-connect/token`, { method: 'POST', body: form })).json() as { access_token: string }
+    const response = await fetch(`${base}/admin/realms${path}`, { method, headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' }, ...body !== undefined && { body: JSON.stringify(body) } })
+    const text = await response.text()
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`)
+    return text === '' ? undefined : JSON.parse(text)
+  }
+}
+
+async function logIn (issuer: string, user: string): Promise<{ accessToken: string, idToken: string }> {
+  const { visit } = createCookieJar()
+  const verifier = randomBytes(32).toString('base64url')
+  const query = new URLSearchParams({ client_id: 'web', redirect_uri: redirectUri, response_type: 'code', scope: 'openid profile email', code_challenge: createHash('sha256').update(verifier).digest('base64url'), code_challenge_method: 'S256' })
+  const page = await (await visit(`${issuer}/protocol/openid-connect/auth?${query.toString()}`)).text()
+  const action = /<form[^>]* action="([^"]+)"/.exec(page)?.[1]?.replaceAll('&amp;', '&')
+  if (action === undefined) throw new Error(`no login page: ${page.slice(0, 500)}`)
+  const location = (await visit(action, { username: user, password })).headers.get('location')
+  const code = location === null ? null : new URL(location).searchParams.get('code')
+  if (code === null) throw new Error(`no login: ${location}`)
+  const body = await (await visit(`${issuer}/protocol/openid-connect/token`, { client_id: 'web', grant_type: 'authorization_code', code, redirect_uri: redirectUri, code_verifier: verifier })).json() as { access_token: string, id_token: string }
+  return { accessToken: body.access_token, idToken: body.id_token }
+}
+
+async function freePort (): Promise<number> {
+  const server = createServer()
+  await new Promise<void>(resolve => { server.listen(0, '127.0.0.1', resolve) })
+  const { port } = server.address() as AddressInfo
+  await new Promise(resolve => { server.close(resolve) })
+  return port
+}
