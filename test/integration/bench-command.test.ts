@@ -28,7 +28,7 @@ t.test('bench - a Gate that runs, by its secret', async t => {
     t.match(result, { ...faultless, serverCpuSeconds: null })
     t.ok(result.accepted >= 10 && result.deliveries === result.expected, args.join(' '))
   }
-  const wrong = await bench(t, ['--gate', deployment.gate], { GATEPOST_SECRET: 'x'.repeat(40) })
+  const wrong = await bench(t, ['--gate', deployment.gate], { GATEPOST_SECRET: 'a secret of another site, long enough' })
   t.equal(wrong.code, 1)
   t.match(wrong.err, /bench: Gate refused to assign a node: 401 .*GP_TOKEN_INVALID/)
 })
