@@ -5,10 +5,10 @@ import { idleLoad } from '../../helpers/dispatch-nodes.js'
 const good: Announcement = { id: 'node.1 📮', url: 'http://10.0.0.1:9101', weight: 1.5, version: '0.1.0', startedAt: 1_700_000_000_000, state: 'up', load: idleLoad, sent: 12, time: 34 }
 
 void t.test('announcement - comes back as it was written, from a slice of a larger buffer too', async t => {
-  t.match(readAnnouncement(writeAnnouncement(good)), good)
+  t.same(readAnnouncement(writeAnnouncement(good)), { ...good, form: 1 })
   const written = writeAnnouncement(good)
   const larger = Buffer.concat([Buffer.from('xx'), written, Buffer.from('yy')])
-  t.match(readAnnouncement(new Uint8Array(larger.buffer, larger.byteOffset + 2, written.byteLength)), good)
+  t.same(readAnnouncement(new Uint8Array(larger.buffer, larger.byteOffset + 2, written.byteLength)), { ...good, form: 1 })
 })
 
 void t.test('announcement - a newer version may say more', async t => {
