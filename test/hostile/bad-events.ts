@@ -97,8 +97,8 @@ export function badHandshakes (ticket: string, badTickets: readonly string[]): f
     { weight: 2, arbitrary: junk.map(value => ({ reason: 'junk', auth: toJson(value), codes: ['GP_TOKEN_MISSING', 'GP_TOKEN_INVALID'], mayClose: true })) },
     { weight: 1, arbitrary: fc.constantFrom('', '{}', '{"ticket":""}', '{"ticket":null}', '{"token":"x"}').map(auth => ({ reason: 'no ticket', auth, codes: ['GP_TOKEN_MISSING'] })) },
     { weight: 3, arbitrary: fc.oneof(fc.constantFrom(...badTickets), junk.filter(value => value !== null && value !== '')).map(bad => ({ reason: 'a bad ticket', auth: of({ ticket: bad }), codes: tokenCodes })) },
-    { weight: 4, arbitrary: fc.oneof(broken(cursors).map(({ value }) => value)).map(value => ({ reason: 'bad cursors', auth: of({ ticket, cursors: value }), codes: validation, field: 'auth.cursors' })) },
-    { weight: 4, arbitrary: broken(topics).map(({ value }) => ({ reason: 'bad topics', auth: of({ ticket, topics: value }), codes: validation, field: 'auth.topics' })) },
+    { weight: 4, arbitrary: fc.oneof(broken(cursors).map(({ value }) => value)).filter(value => value !== null).map(value => ({ reason: 'bad cursors', auth: of({ ticket, cursors: value }), codes: validation, field: 'auth.cursors' })) },
+    { weight: 4, arbitrary: broken(topics).filter(({ value }) => value !== null).map(({ value }) => ({ reason: 'bad topics', auth: of({ ticket, topics: value }), codes: validation, field: 'auth.topics' })) },
     { weight: 1, arbitrary: oddKey.filter(key => !/^,*$/.test(key)).map(key => ({ reason: 'another namespace', auth: `/${key.replaceAll(',', '')},${of({ ticket })}`, codes: [], mayClose: true })) }
   )
 }
