@@ -3,14 +3,13 @@
  * accepted is lost or doubled, and nothing is refused but by a process that is just ending, whose clients go to another.
  * GATEPOST_TEST_UPGRADE=60 keeps the load up for at least so many seconds between two steps.
  */
-import { createServer, type AddressInfo } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import { randomBytes } from 'node:crypto'
 import t from 'tap'
 import { bin, runGatepost, tempDir, tokensOf, type GatepostProcess } from '../helpers/deployment.js'
 import { findFormerBuild, formerMissing } from '../helpers/former-build.js'
 import { faultsOfOrder, probeInbox, type Probe } from '../helpers/inbox-probe.js'
-import { findMongodb, mongodbMissing, startMongodbServer } from '../helpers/mongodb-server.js'
+import { findMongodb, freePort, mongodbMissing, startMongodbServer } from '../helpers/mongodb-server.js'
 import { findNatsServer, natsMissing, startNatsServer } from '../helpers/nats-server.js'
 import { assign, request, type Answer, type Session } from '../helpers/raw-client.js'
 import { until } from '../helpers/until.js'
@@ -31,14 +30,6 @@ interface Place {
   isReady: boolean
 }
 interface Accepted { readonly title: string, readonly streams: readonly string[] }
-
-async function freePort (): Promise<number> {
-  const server = createServer()
-  await new Promise<void>(resolve => { server.listen(0, '127.0.0.1', resolve) })
-  const { port } = server.address() as AddressInfo
-  await new Promise<void>(resolve => { server.close(() => { resolve() }) })
-  return port
-}
 
 t.test('rolling upgrade - each process replaced under load, one node taken back: nothing lost, doubled or refused', { skip: missing }, async t => {
   const cwd = await tempDir(t)

@@ -3,7 +3,6 @@ import { spawn } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { cp } from 'node:fs/promises'
-import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Test } from 'tap'
@@ -11,6 +10,7 @@ import { createCookieJar } from './cookie-jar.js'
 import { tempDir } from './deployment.js'
 import { noteServer } from './servers-seen.js'
 import { until } from './until.js'
+import { freePort } from './mongodb-server.js'
 
 export interface Keycloak {
   readonly issuer: string
@@ -118,12 +118,4 @@ async function logIn (issuer: string, user: string): Promise<{ accessToken: stri
   if (code === null) throw new Error(`no login: ${location}`)
   const body = await (await visit(`${issuer}/protocol/openid-connect/token`, { client_id: 'web', grant_type: 'authorization_code', code, redirect_uri: redirectUri, code_verifier: verifier })).json() as { access_token: string, id_token: string }
   return { accessToken: body.access_token, idToken: body.id_token }
-}
-
-async function freePort (): Promise<number> {
-  const server = createServer()
-  await new Promise<void>(resolve => { server.listen(0, '127.0.0.1', resolve) })
-  const { port } = server.address() as AddressInfo
-  await new Promise(resolve => { server.close(resolve) })
-  return port
 }
