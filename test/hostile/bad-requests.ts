@@ -84,7 +84,7 @@ export function badRequests (route: Route, attacker: Attacker): fc.Arbitrary<Bad
   const inQuery = route.parameters.filter(parameter => parameter.in === 'query')
 
   const fill = (values: Readonly<Record<string, string>>): string => route.path.replace(/\{(\w+)\}/g, (_all, name: string) => encode(values[name] ?? 'none'))
-  const ownValues = Object.fromEntries(inPath.map(({ name, schema }) => [name, name === 'id' && schema.description === 'the id of a message' ? attacker.ownId : 'nobody']))
+  const ownValues = Object.fromEntries(inPath.map(({ name, schema }) => [name, name === 'id' && schema.description === 'the id of a message' ? attacker.ownId : knownOf(schema)[0] ?? 'nobody']))
   const plain = fill(ownValues)
   const draft: fc.Arbitrary<Draft> = fc.record({
     path: fc.constant(plain),
@@ -141,7 +141,7 @@ export function badRequests (route: Route, attacker: Attacker): fc.Arbitrary<Bad
     const others = inQuery.filter(one => one.name !== name)
     // A query has text only; what cannot be decoded is taken as it stands, percent signs and all.
     const texts = fc.oneof(broken(schema).map(({ value }) => value), junk).filter((value): value is string => typeof value === 'string' && value.isWellFormed() && !fits(schema, value))
-    const takesAnything = schema.anyOf !== undefined && schema.anyOf.every(({ enum: known }) => known === undefined)
+    const takesAnything = schema.anyOf !== undefined ? schema.anyOf.every(({ enum: known }) => known === undefined) : takesAnyText(schema)
     if (!takesAnything) {
       const cleanly = (text: string): boolean => name !== 'before' || [...text].length > 2048
       if (name !== 'before') {
@@ -200,7 +200,9 @@ export function badRequests (route: Route, attacker: Attacker): fc.Arbitrary<Bad
     // Nothing is wrong with what is not looked at; nothing may come of it either.
     way(2, fc.tuple(oddKey, junk, draft).filter(([, value]) => value !== undefined).map(([name, value, good]) => ({ reason: 'a query and a body that nobody reads', request: send({ path: `${good.path}?${encode(name)}=${encode(toJson(value)).slice(0, 2000)}`, headers: [...good.headers, ['content-type', 'text/x-odd']], body: json(value) }), statuses: [200, 400, 404, 415, 413] })))
   }
-  return fc.tuple(fc.oneof(...ways), strangeHeaders).map(([{ request, ...part }, more]) => ({ route, ...part, request: { ...request, headers: [...request.headers, ...more] } }))
+  // The demo's login is refused to pages of other sites before anything else is looked at.
+  const statusesWith = (statuses: readonly number[], more: Headers): readonly number[] => route.path === '/gate/login' && more.some(([name]) => name === 'origin') ? [...statuses, 403] : statuses
+  return fc.tuple(fc.oneof(...ways), strangeHeaders).map(([{ request, statuses, ...part }, more]) => ({ route, ...part, statuses: statusesWith(statuses, more), request: { ...request, headers: [...request.headers, ...more] } }))
 }
 
 const brokenText: fc.Arbitrary<readonly [string, (good: Buffer) => Buffer]> = fc.oneof(
@@ -237,6 +239,12 @@ const brokenHttp = fc.constantFrom<readonly [string, Headers]>(
   ['too many headers', Array.from({ length: 3000 }, (_, i) => [`x-${i}`, 'x'.repeat(20)] as const)]
 )
 
+/** The values that a parameter takes, where it takes a few only. */
+const knownOf = ({ enum: known = [], anyOf = [] }: Schema): string[] => [...known.map(String), ...anyOf.flatMap(knownOf)]
+
+const takesAnyText = ({ type, enum: known, pattern, minLength, maxLength, description = '' }: Schema): boolean =>
+  type === 'string' && known === undefined && pattern === undefined && minLength === undefined && maxLength === undefined && !/Unicode characters/.test(description)
+
 const toBase64 = (text: string): string => Buffer.from(text).toString('base64url')
 
 function isCursor (text: string): boolean {
@@ -254,7 +262,7 @@ const claimsDiffer = (text: string, token: string): boolean => {
 
 const codesByStatus: Readonly<Record<number, readonly string[]>> = {
   400: ['GP_VALIDATION'],
-  401: ['GP_TOKEN_MISSING', 'GP_TOKEN_INVALID', 'GP_TOKEN_EXPIRED', 'GP_TICKET_EXPIRED', 'GP_TICKET_WRONG_NODE'],
+  401: ['GP_TOKEN_MISSING', 'GP_TOKEN_INVALID', 'GP_TOKEN_EXPIRED', 'GP_TOKEN_REVOKED', 'GP_TICKET_EXPIRED', 'GP_TICKET_WRONG_NODE'],
   403: ['GP_SCOPE', 'GP_NOT_MEMBER', 'GP_NOT_SENDER'],
   404: ['GP_NOT_FOUND'],
   409: ['GP_IDEMPOTENCY_CONFLICT', 'GP_RECALL_EXPIRED'],

@@ -54,7 +54,7 @@ async function attack (wire: HttpWire, route: Route, attacker: Attacker): Promis
 
 function atGate ({ site, mallory: [session], othersIds, othersCursors, ownId }: HostileSite): Attacker {
   const tokens = { user: site.userToken('mallory'), producer: site.producerToken(), admin: site.adminToken() }
-  const scopeOf = ({ path }: Route): keyof typeof tokens => path === '/gate/assign' ? 'user' : path.startsWith('/gate/nodes') ? 'admin' : 'producer'
+  const scopeOf = ({ path }: Route): keyof typeof tokens => path === '/gate/assign' ? 'user' : /^\/gate\/(?:nodes|revocations)/.test(path) ? 'admin' : 'producer'
   const wrongFor = (route: Route): string[] => Object.entries(tokens).filter(([scope]) => scope !== scopeOf(route) && !(scope === 'admin' && /^\/gate\/(?:users|groups)/.test(route.path))).map(([, token]) => token)
   return {
     tokenFor: route => tokens[scopeOf(route)],
