@@ -123,6 +123,8 @@ void t.test('nats permissions - a node of version 0.1, which does not sign, is a
   await until('it is gone', () => statesOf(gate) === 'a:up b:up old:down')
   const late = startTestNode(t, { id: 'late', prefix, bus: await connectBus(t, server, 'node') })
   late.dispatch.answer('echo', async body => body)
+  // By then NATS knows what it subscribes to: it said so before it announced itself, over one connection.
+  await until('the newcomer is a member', () => statesOf(gate).includes('late:up'))
   await until('one that never heard it is told of it', async () => {
     const answer = await old.request(subjects.ask('late' as NodeId), bytes(JSON.stringify({ kind: 'echo', from: 'gate', body: { n: 2 } })), { timeout: 2_000 })
     return 'body' in answer.json<object>()
