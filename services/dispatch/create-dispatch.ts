@@ -24,7 +24,7 @@ import { readAnnouncement, writeAnnouncement, type Announcement } from './announ
 import type { Bus } from './bus.js'
 import { createBusTrust, type Unsigned } from './bus-trust.js'
 import { checkPayload, noLink } from './bus-errors.js'
-import type { Arrival, Dispatch, Doubt, Member, NodeAnnouncement, TopicArrival } from './dispatch.js'
+import type { Arrival, Dispatch, Doubt, Member, NodeAnnouncement, NodeLife, TopicArrival } from './dispatch.js'
 import { createDoubtGroups } from './doubt-groups.js'
 import { defaultIntervals, type DispatchIntervals } from './intervals.js'
 import { createLinkProof } from './link-proof.js'
@@ -47,8 +47,8 @@ export interface DispatchOptions {
   acceptedSecrets?: readonly string[] | undefined
   /** What is done about processes that do not sign; `accept` by default. */
   unsigned?: Unsigned | undefined
-  /** Absent where this process is no node. */
-  self?: NodeAnnouncement
+  /** This process as a node, from `join` on one of the members. Absent where it is none. */
+  self?: NodeLife
   clock: Clock
   log: Log
   intervals?: Partial<DispatchIntervals>
@@ -61,10 +61,10 @@ const tellMembersAfterMs = 20
 const groupDoubtsMs = 20
 const maxLossAnswerBytes = 256 * 1024
 
-export function createDispatch ({ bus, prefix, secret, acceptedSecrets, unsigned = 'accept', self: announced, clock, log, intervals: given = {} }: DispatchOptions): Dispatch {
+export function createDispatch ({ bus, prefix, secret, acceptedSecrets, unsigned = 'accept', self: given, clock, log, intervals: givenIntervals }: DispatchOptions): Dispatch {
   // A clock that is set by another may have fractions, a life has none.
-  const self = announced && { ...announced, startedAt: Math.floor(announced.startedAt) }
-  const intervals = { ...defaultIntervals, ...given }
+  const self = given && { id: given.id, startedAt: Math.floor(given.startedAt) }
+  const intervals = { ...defaultIntervals, ...givenIntervals }
   const subjects = createSubjects(prefix)
   const membership = createMembership(intervals, self?.id)
   const reception = createReception()
@@ -85,6 +85,8 @@ export function createDispatch ({ bus, prefix, secret, acceptedSecrets, unsigned
   const subscriptions: Array<() => void> = []
 
   let state: 'open' | 'closed' = 'open'
+  /** What this node tells of itself, once it has joined. */
+  let joinedAs: NodeAnnouncement | undefined
   let hasSaidHello = false
   /** The start of another process under this node's id that has been warned of. */
   let warnedOfStart: number | undefined
@@ -128,15 +130,15 @@ export function createDispatch ({ bus, prefix, secret, acceptedSecrets, unsigned
   const pushStem = life === undefined ? undefined : subjects.pushStem(life)
   const volatileStem = self && subjects.volatileStem(self.id)
 
-  function describe (node: NodeAnnouncement): Announcement {
+  function describe ({ id, startedAt }: NodeLife, node: NodeAnnouncement): Announcement {
     const { sockets, users, messagesPerSecond, eventLoopLagMs, rssBytes, store, dispatch } = node.load()
     const unsignedAgoMs = trust.unsignedAgoMs()
     return {
-      id: node.id,
+      id,
       url: node.url,
       weight: node.weight,
       version: node.version,
-      startedAt: node.startedAt,
+      startedAt,
       state: node.state(),
       load: { sockets: amount(sockets), users: amount(users), messagesPerSecond: amount(messagesPerSecond), eventLoopLagMs: amount(eventLoopLagMs), rssBytes: amount(rssBytes), store, dispatch },
       sent: sentLog.count,
@@ -153,11 +155,11 @@ export function createDispatch ({ bus, prefix, secret, acceptedSecrets, unsigned
   }
 
   function announce (): void {
-    if (self === undefined || state === 'closed') return
+    if (self === undefined || joinedAs === undefined || state === 'closed') return
     clearTimeout(announceTimer)
     announceTimer = undefined
     announcedAtMs = performance.now()
-    const announcement = describe(self)
+    const announcement = describe(self, joinedAs)
     handle(membership.heard(announcement, clock.now()).events)
     if (!bus.isConnected) return
     sentLog.mark(announcedAtMs)
@@ -165,7 +167,7 @@ export function createDispatch ({ bus, prefix, secret, acceptedSecrets, unsigned
   }
 
   function announceSoon (): void {
-    if (self === undefined || announceTimer !== undefined) return
+    if (joinedAs === undefined || announceTimer !== undefined) return
     const waitMs = announcedAtMs + announceGapMs - performance.now()
     if (waitMs <= 0) announce()
     else announceTimer = setTimeout(announce, waitMs).unref()
@@ -323,7 +325,6 @@ export function createDispatch ({ bus, prefix, secret, acceptedSecrets, unsigned
   }
 
   if (self !== undefined) {
-    if (readAnnouncement(writeAnnouncement(describe(self))) === undefined) throw new GatepostError('GP_VALIDATION', `node ${self.id}: what it announces of itself is malformed`)
     questions.answer(lossQuestion, answerLoss({ startedAt: self.startedAt, sentLog, mark: () => { sentLog.mark(performance.now()) }, maxAnswerBytes: Math.min(maxLossAnswerBytes, bus.maxPayloadBytes / 2) }))
   }
   subscriptions.push(
@@ -333,7 +334,6 @@ export function createDispatch ({ bus, prefix, secret, acceptedSecrets, unsigned
     bus.onStatus(statusChanged)
   )
   if (bus.isConnected) sayHello()
-  else announce()
   const heartbeatTimer = setInterval(announce, intervals.heartbeatMs).unref()
   const stepTimer = setInterval(step, intervals.heartbeatMs / 4).unref()
   const sweepTimer = setInterval(reception.sweep, 10 * intervals.heartbeatMs).unref()
@@ -409,10 +409,16 @@ export function createDispatch ({ bus, prefix, secret, acceptedSecrets, unsigned
     },
     answer: questions.answer,
 
+    join (node) {
+      if (self === undefined) throw new Error('only a node joins')
+      if (readAnnouncement(writeAnnouncement(describe(self, node))) === undefined) throw new GatepostError('GP_VALIDATION', `node ${self.id}: what it announces of itself is malformed`)
+      joinedAs = node
+      announce()
+    },
     announceNow: announceSoon,
     async close () {
       if (state === 'closed') return
-      if (self !== undefined && bus.isConnected) tellOthers(subjects.bye(self.id), describe(self))
+      if (self !== undefined && joinedAs !== undefined && bus.isConnected) tellOthers(subjects.bye(self.id), describe(self, joinedAs))
       state = 'closed'
       for (const timer of [heartbeatTimer, stepTimer, sweepTimer]) clearInterval(timer)
       clearTimeout(announceTimer)

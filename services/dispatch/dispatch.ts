@@ -58,14 +58,19 @@ export type Doubt =
   | { readonly kind: 'node', readonly node: NodeId }
   | { readonly kind: 'everything' }
 
-/** How this process takes part; a Gate has no `self`: it sees the members and is none. */
-export interface NodeAnnouncement {
+/** One run of a node. A Gate has none: it sees the members and is none. */
+export interface NodeLife {
   readonly id: NodeId
+  /** Ms since 1970. */
+  readonly startedAt: number
+}
+
+/** What a member announces of itself beside its life; the functions are asked at every heartbeat. */
+export interface NodeAnnouncement {
+  /** For clients. */
   readonly url: string
   readonly weight: number
   readonly version: string
-  readonly startedAt: number
-  /** Asked at every heartbeat, first while dispatch is being created. */
   readonly state: () => 'up' | 'draining'
   readonly isClockOff?: () => boolean
   readonly load: () => NodeLoad
@@ -111,6 +116,8 @@ export interface Dispatch {
   /** Serves `ask` for one kind; throws if it is served already, or where there is no `self` that could be asked. `from`: the asking node's id, or `gate`. */
   answer: (kind: string, handler: (body: unknown, from: string) => Promise<unknown>) => void
 
+  /** Makes this node a member, at once and with every heartbeat; GP_VALIDATION for what no other would believe. Until then it hears the others, and answers. */
+  join: (node: NodeAnnouncement) => void
   /** Announces state or load now rather than at the next heartbeat. */
   announceNow: () => void
   /** Says `bye` and ends; idempotent. Does not close the bus. */

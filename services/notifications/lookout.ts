@@ -11,7 +11,7 @@ import type { LocalUsers } from './delivery/local-users.js'
 import type { Look } from './delivery/look.js'
 import type { NodeLog } from './node-log.js'
 import type { Persist } from './persist.js'
-import type { Placement } from './placement.js'
+import type { OwnRing } from './own-ring.js'
 
 export interface Lookout {
   /** Streams found to have grown unnoticed since the start. */
@@ -28,7 +28,7 @@ export interface LookoutOptions {
   readonly look: Look
   readonly users: Pick<LocalUsers, 'check'>
   readonly persist: Persist
-  readonly placement: Placement
+  readonly ring: Pick<OwnRing, 'ownerOf' | 'givenTo'>
   readonly nodeLog: NodeLog
   readonly log: Log
   /** Within this time, and the second that it takes to see a new stream, every local stream is looked at. */
@@ -41,7 +41,7 @@ const slicesPerRound = 240
 const slicesPerScan = 4
 const namesPerQuestion = 2_000
 
-export function createLookout ({ nodeId, dispatch, hub, look, users, persist, placement, nodeLog, log, roundMs = defaultRoundMs }: LookoutOptions): Lookout {
+export function createLookout ({ nodeId, dispatch, hub, look, users, persist, ring, nodeLog, log, roundMs = defaultRoundMs }: LookoutOptions): Lookout {
   let healed = 0
   const slices = Array.from({ length: slicesPerRound }, () => new Set<LocalStream>())
   const sliced = new WeakSet<LocalStream>()
@@ -63,10 +63,10 @@ export function createLookout ({ nodeId, dispatch, hub, look, users, persist, pl
     else {
       // Its own streams first; what it stored for others is found in the node's log, or by the next round.
       const { node } = doubt
-      const isReader = placement.ownerOf(nodeLogStream(node)) === nodeId
-      const wasGiven = placement.givenTo(node)
+      const isReader = ring.ownerOf(nodeLogStream(node)) === nodeId
+      const wasGiven = ring.givenTo(node)
       // The ring may still have the lost node, which cannot read its own log: then everyone does.
-      const isToRead = isReader || placement.ownerOf(nodeLogStream(node)) === node
+      const isToRead = isReader || ring.ownerOf(nodeLogStream(node)) === node
       await lookAt([...hub.streams()].filter(stream => wasGiven(stream.id)))
       if (isToRead) await persist(async () => { await shareLog(node, isReader) }, () => !isClosed)
     }

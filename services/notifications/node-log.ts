@@ -20,7 +20,7 @@ export interface NodeLog {
 
 export interface NodeLogOptions {
   readonly nodeId: NodeId
-  readonly dispatch: () => Pick<Dispatch, 'isAnswered'>
+  readonly dispatch: Pick<Dispatch, 'isAnswered'>
   readonly store: Store
   readonly clock: Clock
   readonly log: Log
@@ -38,7 +38,7 @@ export function createNodeLog ({ nodeId, dispatch, store, clock, log }: NodeLogO
 
   return {
     beforeStoring: streams => {
-      if (dispatch().isAnswered) {
+      if (dispatch.isAnswered) {
         if (written.size > 0) written = new Map()
         return undefined
       }

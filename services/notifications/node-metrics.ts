@@ -1,10 +1,33 @@
 /** What a node shows to Prometheus beside the process's and the requests' metrics. */
+import type { Clock } from '../../shared/clock.js'
 import type { Metrics } from '../../shared/metrics.js'
+import type { Store } from '../../shared/store/store.js'
+import type { Dispatch } from '../dispatch/dispatch.js'
+import type { ClockWatch } from './clock-watch.js'
 import type { Lookout } from './lookout.js'
 import type { NodeCore } from './node-core.js'
 
-export function observeNode (metrics: Metrics, { core, lookout }: { core: NodeCore, lookout: Lookout }): void {
+export interface NodeParts {
+  readonly core: NodeCore
+  readonly lookout: Lookout
+  readonly store: Store
+  readonly dispatch: Dispatch
+  readonly clock: Clock
+  readonly clockWatch: ClockWatch
+  readonly purgeLagMs: () => number
+  readonly isDraining: () => boolean
+}
+
+export function observeNode (metrics: Metrics, { core, lookout, store, dispatch, clock, clockWatch, purgeLagMs, isDraining }: NodeParts): void {
   const { appender, handOver, users } = core
+  metrics.gauge('store_reachable', '1 where the store can be reached, else 0.', () => store.status().reachable ? 1 : 0)
+  metrics.gauge('store_writable', '1 where the store takes writes, as far as was seen; 0 where its disk is full.', () => store.status().refusesWrites === undefined ? 1 : 0)
+  if (store.status().disk !== undefined) metrics.gauge('store_disk_free_bytes', 'Free on the disk of the embedded store; with less than GATEPOST_DISK_RESERVE nothing is written.', () => store.status().disk?.freeBytes ?? 0)
+  metrics.gauge('dispatch_connected', '1 where the link to the other nodes is there, else 0.', () => dispatch.isConnected ? 1 : 0)
+  metrics.gauge('clock_offset_seconds', 'How far this clock is ahead of the store\'s; beyond 5 either way the node is not ready.', () => clockWatch.offsetMs() / 1000)
+  metrics.gauge('clock_jumped_seconds', 'How far this clock has jumped ahead (below 0: back) since the start, by the machine\'s steady clock.', () => clock.jumpedMs() / 1000)
+  metrics.gauge('purge_lag_seconds', 'Embedded store: how far the clock is ahead of the time by which is purged; 0 within an hour. Purging waits until the clock has stood for a day.', () => purgeLagMs() / 1000)
+  metrics.gauge('draining', '1 while sockets are handed over to other nodes, else 0.', () => isDraining() ? 1 : 0)
   metrics.gauge('sockets', 'Open sockets.', () => users.sessionCount)
   metrics.gauge('users', 'Users with an open socket.', () => users.users)
   metrics.gauge('socket_buffer_bytes', 'Bytes that wait for slow sockets.', () => {

@@ -1,24 +1,20 @@
 /**
- * Which users belong here. A node keeps the ring as every Gate has it; when members come or go, sockets whose user
- * now belongs elsewhere are asked to `reassign`, gently. A drain hands all of them over within its time.
+ * Which users' sockets belong here. When members come or go, sockets whose user the ring now gives to another node are asked
+ * to `reassign`, gently. A drain hands all of them over within its time.
  *
  *   up → draining → up (undrain) | ended (the process stops)
  */
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Clock } from '../../shared/clock.js'
 import type { Log } from '../../shared/log.js'
-import type { NodeId, StreamId } from '../../shared/names.js'
-import { createRingBuilder, ringName, type Ring } from '../../shared/ring.js'
-import type { Dispatch, Member } from '../dispatch/dispatch.js'
+import type { NodeId } from '../../shared/names.js'
+import type { Dispatch } from '../dispatch/dispatch.js'
 import type { LocalUsers } from './delivery/local-users.js'
 import type { Session } from './delivery/session.js'
+import type { OwnRing } from './own-ring.js'
 
 export interface Placement {
   readonly state: 'up' | 'draining'
-  /** The node that the ring gives to a stream; undefined where there is none. */
-  ownerOf: (stream: StreamId) => NodeId | undefined
-  /** Whether the ring gave a stream to this node when it was last on it: it leaves the ring as soon as it is silent. */
-  givenTo: (node: NodeId) => (stream: StreamId) => boolean
   /** Leaves the ring and asks every socket to move, evenly over the drain time; closes who has not by its end. Resolves then. */
   drain: () => Promise<void>
   undrain: () => void
@@ -27,7 +23,8 @@ export interface Placement {
 
 export interface PlacementOptions {
   readonly nodeId: NodeId
-  readonly dispatch: Dispatch
+  readonly dispatch: Pick<Dispatch, 'members' | 'onMembers' | 'announceNow'>
+  readonly ring: Pick<OwnRing, 'nodeOf'>
   readonly users: LocalUsers
   readonly clock: Clock
   readonly log: Log
@@ -41,28 +38,16 @@ const movesPerRound = 10
 const restMs = 60_000
 /** The last part of a drain is left for those who were asked last. */
 const askWithin = 0.8
-const maxOwners = 100_000
 
-export function createPlacement ({ nodeId, dispatch, users, clock, log, drainMs }: PlacementOptions): Placement {
-  const buildRing = createRingBuilder()
-  let ring: Ring = buildRing([])
-  /** Of the streams asked for since the ring was built: a look-up costs a hash. */
-  const owners = new Map<StreamId, NodeId | undefined>()
+export function createPlacement ({ nodeId, dispatch, ring, users, clock, log, drainMs }: PlacementOptions): Placement {
   let state: 'up' | 'draining' = 'up'
   let round: NodeJS.Timeout | undefined
   let draining: { readonly ended: Promise<void>, readonly stop: () => void } | undefined
 
-  function rebuild (members: readonly Member[]): void {
-    ring = buildRing(members.filter(member => member.state === 'up'))
-    owners.clear()
-    if (state === 'up') scheduleRound()
-  }
-  const stopMembers = dispatch.onMembers(rebuild)
-  rebuild(dispatch.members())
-
   function scheduleRound (): void {
     round ??= setTimeout(moveSome, roundMs).unref()
   }
+  const stopMembers = dispatch.onMembers(scheduleRound)
 
   /** Asks a few of those who belong elsewhere; goes on while somebody is left, also those who must rest first. */
   function moveSome (): void {
@@ -85,16 +70,7 @@ export function createPlacement ({ nodeId, dispatch, users, clock, log, drainMs 
     if (isWaiting) round = setTimeout(moveSome, moved > 0 ? roundMs : 1_000).unref()
   }
 
-  function ownerOf (stream: StreamId): NodeId | undefined {
-    let owner = owners.get(stream)
-    if (owner === undefined) {
-      if (owners.size >= maxOwners) owners.clear()
-      owners.set(stream, owner = ring.assign(ringName(stream)))
-    }
-    return owner
-  }
-
-  const belongsHere = (session: Session): boolean => (ring.assign(session.user) ?? nodeId) === nodeId
+  const belongsHere = (session: Session): boolean => (ring.nodeOf(session.user) ?? nodeId) === nodeId
 
   const hasOthers = (): boolean => dispatch.members().some(({ id, state }) => id !== nodeId && (state === 'up' || state === 'suspect'))
 
@@ -128,11 +104,6 @@ export function createPlacement ({ nodeId, dispatch, users, clock, log, drainMs 
 
   return {
     get state () { return state },
-    ownerOf,
-    givenTo: node => {
-      const former = buildRing(dispatch.members().filter(({ id, state }) => id === node || state === 'up'))
-      return stream => former.assign(ringName(stream)) === node
-    },
     drain: async () => {
       draining ??= startDrain()
       let hasEnded = false
@@ -145,7 +116,7 @@ export function createPlacement ({ nodeId, dispatch, users, clock, log, drainMs 
       draining = undefined
       state = 'up'
       dispatch.announceNow()
-      rebuild(dispatch.members())
+      scheduleRound()
     },
     close: () => {
       stopMembers()

@@ -50,12 +50,13 @@ export function startTestNode (t: Test, { id, bus, startedAt = Date.now(), inter
     prefix,
     secret,
     unsigned,
-    self: { id: node.id, url: `http://${encodeURIComponent(id)}.test`, weight, version: '1.0.0', startedAt, state: () => node.announced, isClockOff: () => node.isClockOff, load: () => ({ ...idleLoad, ...node.load }), ...revocations !== undefined && { revocations } },
+    self: { id: node.id, startedAt },
     clock,
     log: createSilentLog(),
     intervals
   })
   t.teardown(async () => { await dispatch.close() })
+  dispatch.join({ url: `http://${encodeURIComponent(id)}.test`, weight, version: '1.0.0', state: () => node.announced, isClockOff: () => node.isClockOff, load: () => ({ ...idleLoad, ...node.load }), ...revocations !== undefined && { revocations } })
   dispatch.onArrival(
     token => [...node.wanted].some(stream => streamToken(stream) === token),
     ({ from, token, payload }) => {

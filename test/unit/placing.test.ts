@@ -6,7 +6,7 @@ import { createSilentLog } from '../../shared/log.js'
 import type { Ticket } from '../../shared/identity/ticket.js'
 import { allStream, groupStream, userStream, type GroupId, type StreamId, type UserId } from '../../shared/names.js'
 import type { EntryDoc, Store } from '../../shared/store/store.js'
-import { createHub, type Hub } from '../../services/notifications/delivery/hub.js'
+import { createHub } from '../../services/notifications/delivery/hub.js'
 import { createLocalUsers } from '../../services/notifications/delivery/local-users.js'
 import { createLook } from '../../services/notifications/delivery/look.js'
 import { Session } from '../../services/notifications/delivery/session.js'
@@ -37,9 +37,10 @@ function start (t: { teardown: (work: () => void) => void }) {
   }
   const { heads, views } = parts(store)
   const persist = createPersist(log)
-  const look = createLook({ hub: () => hub, store, heads, persist })
-  const users = createLocalUsers({ hub: () => hub, views, unread: createUnreadCounter({ store, views, heads, now }), now, log, lookAt: stream => { void look.at([stream]) } })
-  const hub: Hub = createHub({ store, heads, now, log, persist, onEntry: users.accept })
+  const hub = createHub({ store, heads, now, log, persist })
+  const look = createLook({ hub, store, heads, persist })
+  const users = createLocalUsers({ hub, views, unread: createUnreadCounter({ store, views, heads, now }), now, log, lookAt: stream => { void look.at([stream]) } })
+  hub.onEntry(users.accept)
   const heard = { isHeard: true }
   const { append } = createAppender({ store: memory, clock, log, onAppended: (stream: StreamId, doc: EntryDoc) => { if (heard.isHeard) hub.accept(stream, doc) } })
   const groups = createGroups({ store: memory, clock, append, retentionMs: 30 * dayMs, way: 'add', ...parts(memory) })

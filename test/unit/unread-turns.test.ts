@@ -27,8 +27,8 @@ function start (t: Test): Site {
     return counted.readsFirst ? Promise.resolve(answer) : answer
   }
   const view = { head: 0 } as UserView
-  const hub = { get: () => undefined } as unknown as Hub
-  const turns = createUnreadTurns({ hub: () => hub, views: { peek: () => view, fresh: async () => view }, unread: { count }, log: createSilentLog() })
+  const hub: Pick<Hub, 'get'> = { get: () => undefined }
+  const turns = createUnreadTurns({ hub, views: { peek: () => view, fresh: async () => view }, unread: { count }, log: createSilentLog() })
   t.teardown(turns.close)
   const join: Site['join'] = (name, sockets = 1, refused = 0) => {
     const alone: number[][] = []

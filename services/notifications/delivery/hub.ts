@@ -41,6 +41,8 @@ export interface LocalStream {
 }
 
 export interface Hub {
+  /** Called for every entry that is passed on, in the order of its stream, before its frame is sent. One handler: a later one takes its place. */
+  onEntry: (handler: (stream: LocalStream, doc: EntryDoc) => void) => void
   /** The reader takes part in the stream from now on, as one that is not live. */
   open: (stream: StreamId, reader: StreamReader) => LocalStream
   leave: (stream: StreamId, reader: StreamReader) => void
@@ -64,8 +66,6 @@ export interface HubOptions {
   readonly now: () => number
   readonly log: Log
   readonly persist: Persist
-  /** Called for every entry that is passed on, in the order of its stream, before its frame is sent. */
-  readonly onEntry: (stream: LocalStream, doc: EntryDoc) => void
 }
 
 const page = 200
@@ -130,10 +130,11 @@ class Stream implements LocalStream {
   leaveLive (reader: StreamReader): void { this.live.delete(reader) }
 }
 
-export function createHub ({ store, heads, now, log, persist, onEntry }: HubOptions): Hub {
+export function createHub ({ store, heads, now, log, persist }: HubOptions): Hub {
   const byId = new Map<StreamId, Stream>()
   const byToken = new Map<string, Stream>()
   const withPending = new Set<Stream>()
+  let passed: (stream: LocalStream, doc: EntryDoc) => void = () => {}
   let isFlushScheduled = false
   let gatherTimer: NodeJS.Timeout | undefined
 
@@ -180,7 +181,7 @@ export function createHub ({ store, heads, now, log, persist, onEntry }: HubOpti
     if (doc.kind === 'log') {
       // For the node alone: readers are told with the next entry that something lay between.
       stream.head = doc.seq
-      onEntry(stream, doc)
+      passed(stream, doc)
       return
     }
     const seen = prevSeen(prev, stream.head)
@@ -192,7 +193,7 @@ export function createHub ({ store, heads, now, log, persist, onEntry }: HubOpti
     stream.head = stream.shownTo = doc.seq
     // Before it is acted upon: what that leads to may need it to be sent first.
     withPending.add(stream)
-    onEntry(stream, doc)
+    passed(stream, doc)
     if (stream.pendingChars > maxFrameChars) flushStream(stream)
     if (!isFlushScheduled) {
       isFlushScheduled = true
@@ -265,6 +266,7 @@ export function createHub ({ store, heads, now, log, persist, onEntry }: HubOpti
   }
 
   return {
+    onEntry: handler => { passed = handler },
     open,
     leave: (id, reader) => {
       const stream = byId.get(id)

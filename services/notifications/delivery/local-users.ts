@@ -16,7 +16,7 @@ export interface LocalUsers {
   sessionsOf: (user: UserId) => readonly Session[]
   /** What one of the user's sockets was told, undefined where that is not known; it is told again if that is no more so. */
   told: (user: UserId, unreadJson: string | undefined) => void
-  /** The hub passed an entry on. */
+  /** The hub passed this entry on. */
   accept: (stream: LocalStream, doc: EntryDoc) => void
   /** Compares what the sockets of a user take part in with what the user sees; how many had to be mended. */
   check: (own: LocalStream) => Promise<number>
@@ -34,7 +34,7 @@ interface LocalUser {
 }
 
 export interface LocalUsersOptions {
-  readonly hub: () => Hub
+  readonly hub: Hub
   readonly views: UserViews
   readonly unread: UnreadCounter
   readonly now: () => number
@@ -60,7 +60,7 @@ export function createLocalUsers ({ hub, views, unread, now, log, lookAt }: Loca
   }
 
   function touchReaders (stream: StreamId): void {
-    for (const reader of hub().get(stream)?.readers ?? []) if (reader instanceof Session && reader.turn !== undefined) turns.touch(reader.turn)
+    for (const reader of hub.get(stream)?.readers ?? []) if (reader instanceof Session && reader.turn !== undefined) turns.touch(reader.turn)
   }
 
   function acceptOwn (own: StreamId, doc: EntryDoc): void {
@@ -85,7 +85,7 @@ export function createLocalUsers ({ hub, views, unread, now, log, lookAt }: Loca
    */
   function acceptLeaves (stream: StreamId, mark: LogDoc): void {
     for (const { token, seq } of leavesIn(mark)) {
-      const own = hub().byToken(token)
+      const own = hub.byToken(token)
       const local = own === undefined ? undefined : byStream.get(own.id)
       if (own === undefined || local === undefined || own.head >= seq) continue
       views.noteLeave(own.id, stream.slice(2) as GroupId, seq)

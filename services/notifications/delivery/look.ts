@@ -21,7 +21,7 @@ export interface Look {
 }
 
 export interface LookOptions {
-  readonly hub: () => Hub
+  readonly hub: Pick<Hub, 'reach'>
   readonly store: Pick<Store, 'placeOf'>
   readonly heads: Pick<Heads, 'fresh'>
   readonly persist: Persist
@@ -59,7 +59,7 @@ export function createLook ({ hub, store, heads, persist }: LookOptions): Look {
         try {
           const found = await heads.fresh(group.map(({ id }) => id))
           for (const [k, stream] of group.entries()) {
-            if (hub().reach(stream, found[k]!)) grown++
+            if (hub.reach(stream, found[k]!)) grown++
             doubted.delete(stream)
           }
         } catch (cause) {

@@ -14,7 +14,8 @@ import { allStream, parseStream, userStream, type UserId } from '../../../shared
 import type { Origins } from '../../../shared/http/origins.js'
 import { createValidator, Name } from '../../../shared/validate.js'
 import type { Outgoing } from '../mail/post.js'
-import { answerPosted, type NodeCore } from '../node-core.js'
+import { answerPosted } from '../mail/answer-posted.js'
+import type { NodeCore } from '../node-core.js'
 import { afterWriting } from '../stream/half-done.js'
 import { priceOfMany } from '../user-budget.js'
 import { createInlets } from './connection-guard.js'
@@ -24,6 +25,8 @@ import { Session, type Cursors } from './session.js'
 
 export interface SocketServerOptions {
   readonly core: NodeCore
+  /** Then nobody new is taken. */
+  readonly isDraining: () => boolean
   readonly httpServer: HttpServer
   /** Pages that may open sockets. */
   readonly origins: Origins
@@ -68,7 +71,7 @@ function checkCursors (cursors: Record<string, number> | undefined, field: strin
   return cursors
 }
 
-export function createSocketServer ({ core, httpServer, origins, log }: SocketServerOptions): SocketServer {
+export function createSocketServer ({ core, isDraining, httpServer, origins, log }: SocketServerOptions): SocketServer {
   const inlets = createInlets()
   const io = openEngine(httpServer, origins, inlets)
   const opening = new WeakMap<Socket, { session: Session, unreadJson: string }>()
@@ -91,7 +94,7 @@ export function createSocketServer ({ core, httpServer, origins, log }: SocketSe
   async function admit (socket: Socket): Promise<void> {
     const auth: unknown = socket.handshake.auth
     const { form, ticket: text, cursors, topics } = Object(auth) as { form?: unknown, ticket?: unknown, cursors?: unknown, topics?: unknown }
-    if (core.isDraining()) throw new GatepostError('GP_DRAINING', 'this node is draining; ask Gate for another')
+    if (isDraining()) throw new GatepostError('GP_DRAINING', 'this node is draining; ask Gate for another')
     if (isUnset(text) || text === '') throw new GatepostError('GP_TOKEN_MISSING', 'auth.ticket: got nothing; takes the ticket that Gate assigned')
     if (typeof text !== 'string') throw new GatepostError('GP_TOKEN_INVALID', 'auth.ticket: not text')
     if (!isUnset(form) && !isKnownForm(form)) throw refusal('auth.form', form, `a number up to ${currentForm}`)

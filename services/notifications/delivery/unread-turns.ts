@@ -67,7 +67,7 @@ export interface UnreadTurns {
 }
 
 export interface UnreadTurnsOptions {
-  readonly hub: () => Hub
+  readonly hub: Pick<Hub, 'get'>
   readonly views: Pick<UserViews, 'peek' | 'fresh'>
   readonly unread: Pick<UnreadCounter, 'count'>
   readonly log: Log
@@ -129,7 +129,7 @@ export function createUnreadTurns ({ hub, views, unread, log }: UnreadTurnsOptio
     if (count > 0) resting = resting.slice(count)
   }
 
-  const headOf = (stream: StreamId): number => hub().get(stream)?.head ?? 0
+  const headOf = (stream: StreamId): number => hub.get(stream)?.head ?? 0
 
   /** Undefined where the view lags behind what the user's sockets were given. */
   function currentView ({ own }: UnreadTurn): UserView | undefined {

@@ -10,7 +10,8 @@ import { bearerToken } from '../../../shared/identity/claims.js'
 import type { UserId } from '../../../shared/names.js'
 import { createValidator, Name, UserName } from '../../../shared/validate.js'
 import { decodePosition } from '../mail/inbox-page.js'
-import { answerPosted, type NodeCore } from '../node-core.js'
+import { answerPosted } from '../mail/answer-posted.js'
+import type { NodeCore } from '../node-core.js'
 import { afterWriting } from '../stream/half-done.js'
 import { createAnswerBudget } from './answer-budget.js'
 import { entriesPerPrice, type Purpose } from '../user-budget.js'
@@ -42,19 +43,19 @@ const validateKey = createValidator(IdempotencyKey)
 const perUser = ['GP_TOKEN_MISSING', 'GP_TOKEN_REVOKED', 'GP_TICKET_EXPIRED', 'GP_TICKET_WRONG_NODE', 'GP_RATE_LIMIT', 'GP_STORE_UNAVAILABLE', 'GP_OVERLOADED'] as const
 const perWriter = [...perUser, 'GP_OUTCOME_UNKNOWN'] as const
 
-export function serveMessages (app: App, core: () => NodeCore): void {
+export function serveMessages (app: App, core: NodeCore): void {
   app.decorateRequest('user', '' as UserId)
   // With a callback: a promise for each request costs more than what there is to wait for, nearly always nothing.
   const authenticate = (request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void): void => {
-    const ticket = core().verifyTicket(bearerToken(request.headers.authorization))
+    const ticket = core.verifyTicket(bearerToken(request.headers.authorization))
     request.user = ticket.user as UserId
-    const joining = core().joinByTicket(ticket)
+    const joining = core.joinByTicket(ticket)
     if (joining === undefined) done()
     else joining.then(() => { done() }, done)
   }
   /** After the request was found right: what is refused for its form is not counted. */
   const priced = (purpose: Purpose) => (request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void): void => {
-    const charging = core().budget.charge(request.user, purpose)
+    const charging = core.budget.charge(request.user, purpose)
     if (charging === undefined) done()
     else charging.then(() => { done() }, done)
   }
@@ -78,7 +79,7 @@ export function serveMessages (app: App, core: () => NodeCore): void {
   }, (request, reply) => {
     const key = request.headers['idempotency-key']
     const idempotencyKey = key === undefined ? undefined : validateKey(key, 'Idempotency-Key')
-    core().postByUser(request.user, [{ draft: parseMessage(request.body), idempotencyKey }])[0]!.then(posted => {
+    core.postByUser(request.user, [{ draft: parseMessage(request.body), idempotencyKey }])[0]!.then(posted => {
       const { status, body } = answerPosted(posted)
       asJson(reply.code(status), JSON.stringify(body))
     }, (error: unknown) => { void (reply as FastifyReply).send(error) })
@@ -89,7 +90,7 @@ export function serveMessages (app: App, core: () => NodeCore): void {
     schema: { ...common, summary: 'Newest first, over all that the user may see', querystring: PageParameters, response: { 200: Page, ...refusals(...perUser) } }
   }, async (request, reply) => {
     const { limit, before, box, unread, category, with: other } = request.query
-    return asJson(reply, await core().pages.page(request.user, {
+    return asJson(reply, await core.pages.page(request.user, {
       limit: limit === undefined ? 50 : Number(limit),
       before: before === undefined ? undefined : decodePosition(before),
       box: (box ?? 'inbox'),
@@ -97,14 +98,14 @@ export function serveMessages (app: App, core: () => NodeCore): void {
       category,
       with: other,
       count: answers.hold(request.user, reply.raw),
-      looked: entries => { core().budget.add(request.user, 'reading', Math.floor(entries / entriesPerPrice)) }
+      looked: entries => { core.budget.add(request.user, 'reading', Math.floor(entries / entriesPerPrice)) }
     }))
   })
 
   app.get('/messages/unread', {
     ...reads,
     schema: { ...common, summary: 'Unread messages, exact, in all and by category', response: { 200: UnreadAnswer, ...refusals(...perUser) } }
-  }, async (request, reply) => asJson(reply, JSON.stringify(await core().unread.of(request.user))))
+  }, async (request, reply) => asJson(reply, JSON.stringify(await core.unread.of(request.user))))
 
   app.post('/messages/read', {
     ...works,
@@ -113,14 +114,14 @@ export function serveMessages (app: App, core: () => NodeCore): void {
     schema: { ...common, summary: 'Marks everything read up to now, or up to these seqs, or in one category', body: ReadTo, response: { 200: UnreadAnswer, ...refusals(...perWriter) } }
   }, async (request, reply) => {
     const { upTo, category } = request.body
-    await core().marks.readTo(request.user, upTo, category)
-    return asJson(reply, JSON.stringify(await afterWriting(async () => await core().unread.of(request.user))))
+    await core.marks.readTo(request.user, upTo, category)
+    return asJson(reply, JSON.stringify(await afterWriting(async () => await core.unread.of(request.user))))
   })
 
   app.get('/messages/:id', {
     ...reads,
     schema: { ...common, summary: 'One message', params: Id, response: { 200: MessageEntry, ...refusals(...perUser, 'GP_NOT_FOUND') } }
-  }, async (request, reply) => asJson(reply, await core().marks.show(request.user, request.params.id)))
+  }, async (request, reply) => asJson(reply, await core.marks.show(request.user, request.params.id)))
 
   app.patch('/messages/:id', {
     ...works,
@@ -128,21 +129,21 @@ export function serveMessages (app: App, core: () => NodeCore): void {
   }, async (request, reply) => {
     const { read, archived } = request.body
     if (read === undefined && archived === undefined) throw refusal('read, archived', undefined, 'at least one of them')
-    return asJson(reply, await core().marks.change(request.user, request.params.id, { read, archived }))
+    return asJson(reply, await core.marks.change(request.user, request.params.id, { read, archived }))
   })
 
   app.delete('/messages/:id', {
     ...works,
     schema: { ...common, summary: 'Removes one message for this user', params: Id, response: { 204: Type.Null(), ...refusals(...perWriter, 'GP_NOT_FOUND') } }
   }, async (request, reply) => {
-    await core().marks.remove(request.user, request.params.id)
+    await core.marks.remove(request.user, request.params.id)
     return await reply.code(204).send(null)
   })
 
   app.post('/messages/:id/recall', {
     ...works,
     schema: { ...common, summary: 'Takes one\'s own message back, within 2 minutes', params: Id, response: { 200: MessageEntry, ...refusals(...perWriter, 'GP_NOT_FOUND', 'GP_NOT_SENDER', 'GP_RECALL_EXPIRED') } }
-  }, async (request, reply) => asJson(reply, await core().recall.byUser(request.user, request.params.id)))
+  }, async (request, reply) => asJson(reply, await core.recall.byUser(request.user, request.params.id)))
 }
 
 declare module 'fastify' {

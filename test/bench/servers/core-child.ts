@@ -67,17 +67,15 @@ serveParent({
       secret,
       clock,
       log,
-      self: {
-        id: nodeId as NodeId, url, weight: 1, version: '0.0.0', startedAt: clock.now(), state: () => 'up',
-        load: () => ({ sockets: 0, users: 0, messagesPerSecond: 0, eventLoopLagMs: 0, rssBytes: 0, store: 'lmdb', dispatch: bus.kind })
-      }
+      self: { id: nodeId as NodeId, startedAt: clock.now() }
     })
+    dispatch.join({ url, weight: 1, version: '0.0.0', state: () => 'up', load: () => ({ sockets: 0, users: 0, messagesPerSecond: 0, eventLoopLagMs: 0, rssBytes: 0, store: 'lmdb', dispatch: bus.kind }) })
     dispatch.onArrival(() => { arrived++; return false }, () => {})
     core = createNodeCore({
       nodeId: nodeId as NodeId, store, dispatch, clock, log, secret, auth: { kind: 'secret', secret }, retentionMs: 30 * 86_400_000, userLimits: { perMinute: undefined, maxReceivers: 50, maxTtlMs: 30 * 86_400_000, maxSockets: 50 },
-      isDraining: () => false, eventLoopLagMs: () => 0, ownerOf: () => undefined, beforeStoring: () => undefined
+      eventLoopLagMs: () => 0, ownerOf: () => undefined, beforeStoring: () => undefined
     })
-    createSocketServer({ core, origins: createOrigins(['*']), httpServer, log })
+    createSocketServer({ core, isDraining: () => false, origins: createOrigins(['*']), httpServer, log })
     while (!dispatch.hasSettled) await pause(20)
     return { url }
   },

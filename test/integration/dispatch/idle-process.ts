@@ -10,9 +10,10 @@ const dispatch = createDispatch({
   bus: createInProcessBus().connect('a'),
   prefix: 'test',
   secret: testSecret,
-  self: { id: 'a' as NodeId, url: 'http://a', weight: 1, version: '1', startedAt: 1, state: () => 'up', load: () => idleLoad },
+  self: { id: 'a' as NodeId, startedAt: 1 },
   clock: createClock(),
   log: createSilentLog()
 })
+dispatch.join({ url: 'http://a', weight: 1, version: '1', state: () => 'up', load: () => idleLoad })
 dispatch.onArrival(() => false, () => undefined)
 console.log(dispatch.members()[0]?.state)

@@ -20,7 +20,7 @@ async function start (readers: Record<StreamId, number>, deliveryMs: number) {
   const clock = createClock()
   const store = createMemoryStore()
   const { append } = plainAppender(store, clock)
-  const hub = createHub({ store, heads: createHeads({ store, clock }), now: clock.now, log: createSilentLog(), persist: createPersist(createSilentLog()), onEntry: () => {} })
+  const hub = createHub({ store, heads: createHeads({ store, clock }), now: clock.now, log: createSilentLog(), persist: createPersist(createSilentLog()) })
   const told: Told[] = []
   for (const [id, count] of Object.entries(readers) as Array<[StreamId, number]>) {
     for (let i = 0; i < count; i++) {
@@ -78,7 +78,7 @@ function startOne () {
   const { append } = plainAppender(store, clock)
   const lines: string[] = []
   const log = createLog({ level: 'info', isPretty: false, destination: { write: line => { lines.push(line) } } })
-  const hub = createHub({ store, heads: createHeads({ store, clock }), now: clock.now, log, persist: createPersist(log), onEntry: () => {} })
+  const hub = createHub({ store, heads: createHeads({ store, clock }), now: clock.now, log, persist: createPersist(log) })
   const frames: string[] = []
   const reader: StreamReader = { deliver: ({ packet }) => { frames.push(packet) } }
   return { clock, append, hub, reader, lines, frames, setAway: (away: boolean) => { isAway = away } }

@@ -28,8 +28,9 @@ t.test('look - a shard that is away holds up no other, and its own streams are f
   const [heads, log] = [createHeads({ store, clock }), createSilentLog()]
   const persist = createPersist(log)
   const passed: StreamId[] = []
-  const hub = createHub({ store, heads, now: clock.now, log, persist, onEntry: ({ id }) => { passed.push(id) } })
-  const look = createLook({ hub: () => hub, store, heads, persist })
+  const hub = createHub({ store, heads, now: clock.now, log, persist })
+  hub.onEntry(({ id }) => { passed.push(id) })
+  const look = createLook({ hub, store, heads, persist })
   const { append } = plainAppender(memory, clock)
   const streams = Array.from({ length: 1_200 }, (_, i) => userStream(`${i % 2 === 0 ? 'away' : 'there'} ${i}`))
   const locals = streams.map(stream => hub.open(stream, { deliver: () => {} }))

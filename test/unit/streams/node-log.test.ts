@@ -18,7 +18,7 @@ function start (t: Test, before?: () => Promise<Fate | undefined>) {
   const store = createMemoryStore({ before: async () => { await new Promise(resolve => setImmediate(resolve)); return await before?.() } })
   const clock = createClock()
   const log = createSilentLog()
-  const nodeLog = createNodeLog({ nodeId: id, dispatch: () => dispatch, store, clock, log })
+  const nodeLog = createNodeLog({ nodeId: id, dispatch, store, clock, log })
   const appender = createAppender({ store, clock, log, onAppended: () => {}, beforeStoring: nodeLog.beforeStoring })
   const stored = (stream: string): EntryDoc[] => store.all<EntryDoc>('entries').filter(doc => doc.key.slice(4).startsWith(`${stream}\t`))
   return { hub, store, dispatch, clock, nodeLog, appender, stored }
@@ -63,7 +63,7 @@ t.test('node log - what a node wrote down under a wrong clock is read like the r
   for (const [user, skewMs] of [['ahead', 40 * dayMs], ['behind', -40 * dayMs]] as const) {
     const wrong = createClock(() => Date.now() + skewMs)
     wrong.heardOf(Date.now())
-    const wrongLog = createNodeLog({ nodeId: user as NodeId, dispatch: () => ({ isAnswered: false }), store, clock: wrong, log: createSilentLog() })
+    const wrongLog = createNodeLog({ nodeId: user as NodeId, dispatch: { isAnswered: false }, store, clock: wrong, log: createSilentLog() })
     await wrongLog.beforeStoring([userStream('ann')])
     await wrongLog.beforeStoring([userStream(user)])
     t.same(await nodeLog.read(user as NodeId), [userStream('ann'), userStream(user)])
