@@ -11,21 +11,21 @@
  * | a volatile entry, a message to a topic | nobody | nothing: they promise nothing |
  *
  * Order matters in one place: a heartbeat's number holds because pushes and heartbeats leave over one connection.
- *
- * Receiving begins with the first `onArrival`: a process that only watches the members (a Gate) costs nothing more.
  */
 import { performance } from 'node:perf_hooks'
 import type { Clock } from '../../shared/clock.js'
-import { GatepostError } from '../../shared/errors.js'
 import { createNewerFormLog } from '../../shared/form.js'
 import type { Log } from '../../shared/log.js'
 import type { NodeId } from '../../shared/names.js'
-import { readAnnouncement, writeAnnouncement, type Announcement } from './announcement.js'
+import { readAnnouncement, type Announcement } from './announcement.js'
+import { createAnnouncer } from './announcer.js'
+import { createBroadcasts } from './broadcasts.js'
 import type { Bus } from './bus.js'
 import { createBusTrust, type Unsigned } from './bus-trust.js'
-import { checkPayload, noLink } from './bus-errors.js'
-import type { Arrival, Dispatch, Doubt, Member, NodeAnnouncement, NodeLife, TopicArrival } from './dispatch.js'
+import { noLink } from './bus-errors.js'
+import type { Dispatch, Doubt, Member, NodeLife } from './dispatch.js'
 import { createDoubtGroups } from './doubt-groups.js'
+import { register, tell } from './handlers.js'
 import { defaultIntervals, type DispatchIntervals } from './intervals.js'
 import { createLinkProof } from './link-proof.js'
 import { answerLoss, createLossInquiry, lossQuestion } from './loss-inquiry.js'
@@ -34,7 +34,7 @@ import { createQuestions } from './questions.js'
 import { createReception } from './reception.js'
 import { createSentLog } from './sent-log.js'
 import { createSigner, withinProcess } from './signer.js'
-import { createSubjects, lifeToken, streamToken } from './subjects.js'
+import { createSubjects, lifeToken } from './subjects.js'
 
 export type { DispatchIntervals } from './intervals.js'
 
@@ -54,8 +54,6 @@ export interface DispatchOptions {
   intervals?: Partial<DispatchIntervals>
 }
 
-/** Announcements that are asked for (`hello`, `announceNow`) keep this distance. */
-const announceGapMs = 100
 /** Changes of members that come together are told together: every ring is rebuilt at each. */
 const tellMembersAfterMs = 20
 const groupDoubtsMs = 20
@@ -80,40 +78,21 @@ export function createDispatch ({ bus, prefix, secret, acceptedSecrets, unsigned
   const memberHandlers = new Set<(members: readonly Member[]) => void>()
   const connectedHandlers = new Set<(isConnected: boolean) => void>()
   const doubtHandlers = new Set<(doubt: Doubt) => void>()
-  let receivers: ReadonlyArray<{ wants: (token: string) => boolean, handler: (arrival: Arrival) => void }> = []
-  const topicHandlers = new Set<(arrival: TopicArrival) => void>()
   const subscriptions: Array<() => void> = []
 
   let state: 'open' | 'closed' = 'open'
-  /** What this node tells of itself, once it has joined. */
-  let joinedAs: NodeAnnouncement | undefined
-  let hasSaidHello = false
   /** The start of another process under this node's id that has been warned of. */
   let warnedOfStart: number | undefined
-  let isReceivingTopics = false
-  /** The bus's limit of which it has been said that it is too low. */
-  let withheldAbove: number | undefined
   /** How long this process has listened; what `hasSettled` goes by. */
   let listenedMs = 0
-  /** The same since it began to receive broadcasts; undefined before. */
-  let receivedMs: number | undefined
   /** How long the link has been proven, since it last was not. */
   let provenMs = 0
   let toldRevision = 0
   let tellTimer: NodeJS.Timeout | undefined
-  let announceTimer: NodeJS.Timeout | undefined
-  let announcedAtMs = -Infinity
   let steppedAtMs = performance.now()
   let isLinkProven = true
 
-  /** A handler's error is logged, and costs neither the other handlers nor the bus. */
-  function tell<T> (handlers: Iterable<(value: T) => void>, value: T): void {
-    for (const handler of handlers) {
-      try { handler(value) } catch (error) { log.error({ event: 'dispatch-handler-failed', err: error }, 'a handler of dispatch failed') }
-    }
-  }
-
-  const doubt = (value: Doubt): void => { tell(doubtHandlers, value) }
+  const doubt = (value: Doubt): void => { tell(doubtHandlers, value, log) }
   const doubtGroups = createDoubtGroups({ waitMs: groupDoubtsMs, emit: doubt })
   const lossInquiry = createLossInquiry({
     reception,
@@ -124,60 +103,8 @@ export function createDispatch ({ bus, prefix, secret, acceptedSecrets, unsigned
     jitterMs: intervals.jitterMs
   })
 
-  // ---- what this node tells of itself
-
-  const life = self && lifeToken(self.id, self.startedAt)
-  const pushStem = life === undefined ? undefined : subjects.pushStem(life)
-  const volatileStem = self && subjects.volatileStem(self.id)
-
-  function describe ({ id, startedAt }: NodeLife, node: NodeAnnouncement): Announcement {
-    const { sockets, users, messagesPerSecond, eventLoopLagMs, rssBytes, store, dispatch } = node.load()
-    const unsignedAgoMs = trust.unsignedAgoMs()
-    return {
-      id,
-      url: node.url,
-      weight: node.weight,
-      version: node.version,
-      startedAt,
-      state: node.state(),
-      load: { sockets: amount(sockets), users: amount(users), messagesPerSecond: amount(messagesPerSecond), eventLoopLagMs: amount(eventLoopLagMs), rssBytes: amount(rssBytes), store, dispatch },
-      sent: sentLog.count,
-      time: clock.tick(),
-      ...node.isClockOff?.() === true && { isClockOff: true },
-      ...node.revocations !== undefined && { revocations: node.revocations() },
-      ...unsignedAgoMs !== undefined && { unsignedAgoMs }
-    }
-  }
-
-  /** Publishes and signs. */
-  function tellOthers (subject: string, announcement: Announcement): void {
-    bus.publish(subject, signer.sign(subject, writeAnnouncement(announcement)))
-  }
-
-  function announce (): void {
-    if (self === undefined || joinedAs === undefined || state === 'closed') return
-    clearTimeout(announceTimer)
-    announceTimer = undefined
-    announcedAtMs = performance.now()
-    const announcement = describe(self, joinedAs)
-    handle(membership.heard(announcement, clock.now()).events)
-    if (!bus.isConnected) return
-    sentLog.mark(announcedAtMs)
-    tellOthers(subjects.heartbeat(self.id), announcement)
-  }
-
-  function announceSoon (): void {
-    if (joinedAs === undefined || announceTimer !== undefined) return
-    const waitMs = announcedAtMs + announceGapMs - performance.now()
-    if (waitMs <= 0) announce()
-    else announceTimer = setTimeout(announce, waitMs).unref()
-  }
-
-  function sayHello (): void {
-    hasSaidHello = true
-    announce()
-    bus.publish(subjects.hello, new Uint8Array(0))
-  }
+  const announcer = createAnnouncer({ self, bus, subjects, signer, trust, sentLog, clock, onOwn: announcement => { handle(membership.heard(announcement, clock.now()).events) } })
+  const broadcasts = createBroadcasts({ self, bus, subjects, reception, sentLog, isAlone: () => listenedMs >= intervals.settleMs && membership.isAlone(), log })
 
   // ---- what others tell of themselves
 
@@ -192,14 +119,14 @@ export function createDispatch ({ bus, prefix, secret, acceptedSecrets, unsigned
       tellTimer ??= setTimeout(() => {
         tellTimer = undefined
         toldRevision = membership.revision
-        tell(memberHandlers, membership.members())
+        tell(memberHandlers, membership.members(), log)
       }, tellMembersAfterMs).unref()
     }
   }
 
   /** A life ended without a `bye`: nobody knows how many it sent at last. */
   function endLife (node: NodeId, startedAt: number): void {
-    if (receivedMs === undefined) return
+    if (broadcasts.receivedMs === undefined) return
     doubt({ kind: 'node', node })
     const publisher = reception.publisher(lifeToken(node, startedAt))
     if (publisher?.doubted === undefined) return
@@ -239,10 +166,10 @@ export function createDispatch ({ bus, prefix, secret, acceptedSecrets, unsigned
     const { isAccepted, events } = membership.heard(announcement, clock.now())
     if (!isAccepted) return
     handle(events)
-    if (receivedMs === undefined) return
+    if (broadcasts.receivedMs === undefined) return
     const publisher = reception.publisher(lifeToken(announcement.id as NodeId, announcement.startedAt))
     if (publisher === undefined) return
-    const isMetInTheMiddle = receivedMs < intervals.settleMs && announcement.startedAt < createdAtMs
+    const isMetInTheMiddle = broadcasts.receivedMs < intervals.settleMs && announcement.startedAt < createdAtMs
     if (reception.heardCount(publisher, announcement.sent, isMetInTheMiddle)) lossInquiry.look(publisher)
   }
 
@@ -251,7 +178,7 @@ export function createDispatch ({ bus, prefix, secret, acceptedSecrets, unsigned
     if (announcement === undefined) return
     const { isAccepted, events } = membership.saidBye(announcement, clock.now())
     if (!isAccepted) return
-    if (receivedMs !== undefined) {
+    if (broadcasts.receivedMs !== undefined) {
       const publisher = reception.publisher(lifeToken(announcement.id as NodeId, announcement.startedAt))
       if (publisher !== undefined && reception.heardCount(publisher, announcement.sent, false)) {
         reception.wasTold(publisher, Infinity)
@@ -259,44 +186,6 @@ export function createDispatch ({ bus, prefix, secret, acceptedSecrets, unsigned
       }
     }
     handle(events)
-  }
-
-  // ---- what others broadcast
-
-  function startReceiving (): void {
-    if (receivedMs !== undefined) return
-    receivedMs = 0
-    subscriptions.push(
-      bus.subscribe(subjects.allPushes, (subject, payload) => {
-        const { life, token } = subjects.readPush(subject)
-        const publisher = reception.publisher(life)
-        if (publisher === undefined) return
-        publisher.counted++
-        arrive(publisher.node, token, payload)
-      }),
-      bus.subscribe(subjects.allVolatile, (subject, payload) => {
-        const read = subjects.readVolatile(subject)
-        if (read !== undefined) arrive(read.from, read.token, payload)
-      })
-    )
-  }
-
-  function arrive (from: NodeId, token: string, payload: Uint8Array): void {
-    for (const { wants, handler } of receivers) {
-      try {
-        if (wants(token)) handler({ from, token, payload })
-      } catch (error) {
-        log.error({ event: 'arrival-failed', from, err: error }, 'an arrival could not be handled')
-      }
-    }
-  }
-
-  /** It is stored, and counted: the others notice by the number, and read it. */
-  function withhold (bytes: number): void {
-    const { maxPayloadBytes } = bus
-    if (withheldAbove === maxPayloadBytes) return
-    withheldAbove = maxPayloadBytes
-    log.error({ event: 'broadcast-too-large', bytes, maxPayloadBytes }, 'NATS takes less than a message needs, so other nodes read such messages from the store, a second late: set its max_payload to 1 MiB (1048576)')
   }
 
   // ---- time and the link
@@ -309,7 +198,7 @@ export function createDispatch ({ bus, prefix, secret, acceptedSecrets, unsigned
     provenMs = isLinkProven ? provenMs + elapsedMs : 0
     if (isLinkProven) {
       listenedMs += elapsedMs
-      if (receivedMs !== undefined) receivedMs += elapsedMs
+      broadcasts.advance(elapsedMs)
       sentLog.prune(nowMs)
     }
     handle(membership.advance(elapsedMs, isLinkProven))
@@ -317,11 +206,8 @@ export function createDispatch ({ bus, prefix, secret, acceptedSecrets, unsigned
 
   function statusChanged (isConnected: boolean): void {
     provenMs = 0
-    if (isConnected) {
-      if (hasSaidHello) announce()
-      else sayHello()
-    }
-    tell(connectedHandlers, isConnected)
+    if (isConnected) announcer.linked()
+    tell(connectedHandlers, isConnected, log)
   }
 
   if (self !== undefined) {
@@ -330,11 +216,11 @@ export function createDispatch ({ bus, prefix, secret, acceptedSecrets, unsigned
   subscriptions.push(
     bus.subscribe(subjects.allHeartbeats, heardHeartbeat),
     bus.subscribe(subjects.allByes, heardBye),
-    bus.subscribe(subjects.hello, announceSoon),
+    bus.subscribe(subjects.hello, announcer.soon),
     bus.onStatus(statusChanged)
   )
-  if (bus.isConnected) sayHello()
-  const heartbeatTimer = setInterval(announce, intervals.heartbeatMs).unref()
+  if (bus.isConnected) announcer.linked()
+  const heartbeatTimer = setInterval(announcer.now, intervals.heartbeatMs).unref()
   const stepTimer = setInterval(step, intervals.heartbeatMs / 4).unref()
   const sweepTimer = setInterval(reception.sweep, 10 * intervals.heartbeatMs).unref()
 
@@ -353,45 +239,11 @@ export function createDispatch ({ bus, prefix, secret, acceptedSecrets, unsigned
     onMembers (handler) { return register(memberHandlers, handler) },
     onConnected (handler) { return register(connectedHandlers, handler) },
 
-    broadcast (stream, given) {
-      if (pushStem === undefined) throw new Error('only a node broadcasts')
-      if (state === 'closed') return
-      // Counted whether or not anybody is reached: what is lost is noticed by its number.
-      if (!bus.isConnected || (listenedMs >= intervals.settleMs && membership.isAlone())) {
-        sentLog.add(stream)
-        return
-      }
-      const payload = typeof given === 'function' ? given() : given
-      sentLog.add(stream)
-      if (payload.byteLength > bus.maxPayloadBytes) withhold(payload.byteLength)
-      else bus.publish(pushStem + streamToken(stream), payload)
-    },
-    broadcastVolatile (stream, payload) {
-      if (volatileStem === undefined) throw new Error('only a node broadcasts')
-      checkPayload(payload, bus.maxPayloadBytes)
-      if (state === 'open') bus.publish(volatileStem + streamToken(stream), payload)
-    },
-    broadcastTopic (topic, match, payload) {
-      if (self === undefined) throw new Error('only a node broadcasts')
-      checkPayload(payload, bus.maxPayloadBytes)
-      if (state === 'open') bus.publish(subjects.topic(self.id, topic, match), payload)
-    },
-    onArrival (wants, handler) {
-      const receiver = { wants, handler }
-      receivers = [...receivers, receiver]
-      startReceiving()
-      return () => { receivers = receivers.filter(other => other !== receiver) }
-    },
-    onTopic (handler) {
-      if (!isReceivingTopics) {
-        isReceivingTopics = true
-        subscriptions.push(bus.subscribe(subjects.allTopics, (subject, payload) => {
-          const read = subjects.readTopic(subject)
-          if (read !== undefined) tell(topicHandlers, { ...read, payload })
-        }))
-      }
-      return register(topicHandlers, handler)
-    },
+    broadcast: broadcasts.broadcast,
+    broadcastVolatile: broadcasts.broadcastVolatile,
+    broadcastTopic: broadcasts.broadcastTopic,
+    onArrival: broadcasts.onArrival,
+    onTopic: broadcasts.onTopic,
     onDoubt (handler) { return register(doubtHandlers, handler) },
 
     ask,
@@ -409,32 +261,20 @@ export function createDispatch ({ bus, prefix, secret, acceptedSecrets, unsigned
     },
     answer: questions.answer,
 
-    join (node) {
-      if (self === undefined) throw new Error('only a node joins')
-      if (readAnnouncement(writeAnnouncement(describe(self, node))) === undefined) throw new GatepostError('GP_VALIDATION', `node ${self.id}: what it announces of itself is malformed`)
-      joinedAs = node
-      announce()
-    },
-    announceNow: announceSoon,
+    join: announcer.join,
+    announceNow: announcer.soon,
     async close () {
       if (state === 'closed') return
-      if (self !== undefined && joinedAs !== undefined && bus.isConnected) tellOthers(subjects.bye(self.id), describe(self, joinedAs))
+      announcer.bye()
       state = 'closed'
+      announcer.close()
       for (const timer of [heartbeatTimer, stepTimer, sweepTimer]) clearInterval(timer)
-      clearTimeout(announceTimer)
       clearTimeout(tellTimer)
       lossInquiry.close()
       doubtGroups.close()
       questions.close()
+      broadcasts.close()
       for (const unsubscribe of subscriptions) unsubscribe()
     }
   }
-}
-
-/** JSON has no NaN and no infinity: one odd figure must not make an announcement malformed. */
-const amount = (value: number): number => Number.isFinite(value) && value > 0 ? value : 0
-
-function register<H> (handlers: Set<H>, handler: H): () => void {
-  handlers.add(handler)
-  return () => { handlers.delete(handler) }
 }
