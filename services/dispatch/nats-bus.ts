@@ -12,6 +12,7 @@ import type { Log } from '../../shared/log.js'
 import type { Bus, BusHandler } from './bus.js'
 import { checkPayload, lostLink, noAnswer, nobodyListens, noLink } from './bus-errors.js'
 import { readNatsAddress } from './nats-address.js'
+import { createNatsOutflow } from './nats-outflow.js'
 
 export interface NatsBusOptions {
   /** As in `GATEPOST_NATS_URL`. */
@@ -35,9 +36,6 @@ const reconnectWaitMs = 250
 const dialTimeoutMs = 3_000
 const longestRetryMs = 1_000
 const flushAtCloseMs = 2_000
-/** What may be on its way to a server that does not take it; beyond that it is dropped, as the server would drop it. */
-const maxUnacknowledgedBytes = 64 * 1024 * 1024
-const acknowledgeEachBytes = 1024 * 1024
 
 interface Wanted { readonly subject: string, readonly handler: BusHandler, live: Subscription | undefined, isRefused: boolean }
 
@@ -57,16 +55,13 @@ export function createNatsBus ({ url, creds, name, role, log }: NatsBusOptions):
   let connection: NatsConnection | undefined
   let state: 'waiting' | 'connected' | 'closed' = 'waiting'
   let maxPayloadBytes = usualMaxPayloadBytes
-  let unacknowledgedBytes = 0
-  let unmarkedBytes = 0
-  let isDropping = false
+  const outflow = createNatsOutflow(log)
   let closed: Promise<void> | undefined
 
   function become (next: 'waiting' | 'connected'): void {
     if (state === next || state === 'closed') return
     state = next
-    unacknowledgedBytes = unmarkedBytes = 0
-    isDropping = false
+    outflow.reset()
     if (next === 'connected') maxPayloadBytes = connection?.info?.max_payload ?? maxPayloadBytes
     else endWaiting()
     tellStatus(next === 'connected')
@@ -201,26 +196,7 @@ export function createNatsBus ({ url, creds, name, role, log }: NatsBusOptions):
   }
 
   function send (subject: string, payload: Uint8Array): void {
-    if (state !== 'connected' || connection === undefined) return
-    if (unacknowledgedBytes > maxUnacknowledgedBytes) {
-      if (!isDropping) log.warn({ event: 'nats-congested', unacknowledgedBytes }, 'NATS does not take what is sent to it: dropping')
-      isDropping = true
-      return
-    }
-    connection.publish(subject, payload)
-    unacknowledgedBytes += payload.byteLength
-    unmarkedBytes += payload.byteLength
-    if (unmarkedBytes >= acknowledgeEachBytes) mark(connection)
-  }
-
-  /** Asks the server to acknowledge what was sent so far. */
-  function mark (of: NatsConnection): void {
-    const bytes = unmarkedBytes
-    unmarkedBytes = 0
-    of.flush().then(() => {
-      unacknowledgedBytes = Math.max(0, unacknowledgedBytes - bytes)
-      isDropping = false
-    }, () => undefined) // The link is lost, and the account with it (`become`).
+    if (state === 'connected' && connection !== undefined) outflow.send(connection, subject, payload)
   }
 
   /** What the promise gives, or GP_OUTCOME_UNKNOWN as soon as the link is lost. */
