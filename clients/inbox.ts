@@ -1,6 +1,7 @@
 import { createAssignments } from './assignments.js'
 import { createCatchUp } from './catch-up.js'
 import { createConnection, type ConnectionState } from './connection.js'
+import { clientDeadlines } from './deadlines.js'
 import { createDelivery } from './delivery.js'
 import { asGatepostError, closedError, GatepostError } from './errors.js'
 import { createGateClient } from './gate-client.js'
@@ -101,7 +102,7 @@ const idsPerRequest = 100
 
 export function createInbox (options: InboxOptions): Inbox {
   const { storage, storageKey = 'gatepost', maxQueuedSends = 1_000 } = options
-  const { readyTimeoutMs = 10_000, requestTimeoutMs = 15_000, patienceMs = 15_000, retryBaseMs = 500 } = options.timing ?? {}
+  const { readyTimeoutMs = 10_000, requestTimeoutMs = clientDeadlines.inboxRequestMs, patienceMs = 15_000, retryBaseMs = 500 } = options.timing ?? {}
 
   const closing = new AbortController()
   const tokens = createTokens(options.token)

@@ -3,9 +3,6 @@ export function newKey (): string {
   return [...crypto.getRandomValues(new Uint8Array(16))].map(byte => byte.toString(16).padStart(2, '0')).join('')
 }
 
-/** Servers keep a key for 24 h. A try after that could store the message twice; an hour is left for clocks and the way. */
-export const keyLifeMs = 23 * 60 * 60 * 1000
-
 /**
  * Far above what a server takes (64 KiB), so that the server is the judge; yet a frame that would break the
  * socket, or fill the queue's memory, is refused here.

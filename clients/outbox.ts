@@ -4,7 +4,8 @@
  */
 import { createBackoff } from './backoff.js'
 import { asGatepostError, closedError, GatepostError } from './errors.js'
-import { keyLifeMs, newKey } from './key.js'
+import { clientDeadlines } from './deadlines.js'
+import { newKey } from './key.js'
 import type { Link } from './link.js'
 import { encodeMessage, judgeFailure, outcomeUnknown } from './outgoing.js'
 import { pause } from './pause.js'
@@ -69,7 +70,7 @@ export function createOutbox ({ link, maxWaiting, onSent, onError, retryBaseMs }
 
   /** The error after which the same message is to be tried again. */
   async function attempt (item: Waiting, to: Link): Promise<GatepostError | undefined> {
-    if (item.attemptedAtMs !== undefined && Date.now() - item.attemptedAtMs > keyLifeMs) return finish(item, outcomeUnknown())
+    if (item.attemptedAtMs !== undefined && Date.now() - item.attemptedAtMs > clientDeadlines.keyLifeMs) return finish(item, outcomeUnknown())
     if (item.attemptedAtMs === undefined) {
       item.attemptedAtMs = Date.now()
       // Before the first try: a restart must know that the key's time runs.

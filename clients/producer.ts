@@ -1,7 +1,8 @@
 import { createBackoff } from './backoff.js'
 import { asGatepostError, closedError, GatepostError, isTokenRefused, unreachable } from './errors.js'
 import { createGateClient } from './gate-client.js'
-import { keyLifeMs, newKey } from './key.js'
+import { clientDeadlines } from './deadlines.js'
+import { newKey } from './key.js'
 import { encodeMessage, judgeFailure, outcomeUnknown } from './outgoing.js'
 import { pause } from './pause.js'
 import type { OutgoingMessage, Target } from './protocol.js'
@@ -58,7 +59,7 @@ const maxBatchBytes = 8 * 1024 * 1024
  */
 export function createProducer (options: ProducerOptions): Producer {
   const { maxQueued = 10_000, maxQueuedBytes = 64 * 1024 * 1024, onError } = options
-  const { requestTimeoutMs = 30_000, retryBaseMs = 250 } = options.timing ?? {}
+  const { requestTimeoutMs = clientDeadlines.producerRequestMs, retryBaseMs = 250 } = options.timing ?? {}
   const gate = createGateClient({ gate: options.gate, tokens: createTokens(options.token) })
   const backoff = createBackoff({ baseMs: retryBaseMs, maxMs: 15_000 })
   const stop = new AbortController()
@@ -117,7 +118,7 @@ export function createProducer (options: ProducerOptions): Producer {
     const nowMs = Date.now()
     const live = batch.filter(item => {
       item.attemptedAtMs ??= nowMs
-      if (nowMs - item.attemptedAtMs <= keyLifeMs) return true
+      if (nowMs - item.attemptedAtMs <= clientDeadlines.keyLifeMs) return true
       fail(item, outcomeUnknown())
       return false
     })

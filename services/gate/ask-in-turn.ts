@@ -10,18 +10,14 @@
  * Once a node that may have been reached is left, what others refuse may be stored by it: GP_OUTCOME_UNKNOWN.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { deadlines } from '../../shared/deadlines.js'
 import { GatepostError, halfDone, isInDoubt, isSurelyNotStored, type ErrorCode } from '../../shared/errors.js'
 import { askNode, readKinds, type NodeAnswer, type NodeRequest, type NodeRequestKind } from '../../shared/contract/node-requests.js'
 import type { NodeId } from '../../shared/names.js'
 import type { Dispatch, MemberState } from '../dispatch/dispatch.js'
 
 export const maxNodesAsked = 3
-/** A node that says after this time that the store is away speaks for the others too. */
-const goOnWithinMs = 7_500
-/** A question without an answer is put again so often. */
-const againMs = 7_500
-/** All that a node may need: to be handed on, and to be tried for as long as its outcome is unknown. */
-const longestMs = 45_000
+const { againMs, goOnWithinMs, longestMs } = deadlines.gate
 /** What others need to be connected again when this process is. */
 const settleMs = 1_000
 

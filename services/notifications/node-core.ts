@@ -5,6 +5,7 @@
  */
 import { createAudit, isAudited } from '../../shared/audit.js'
 import type { Clock } from '../../shared/clock.js'
+import { deadlines } from '../../shared/deadlines.js'
 import { GatepostError } from '../../shared/errors.js'
 import type { Scope } from '../../shared/identity/claims.js'
 import { createTicketVerifier, type Ticket } from '../../shared/identity/ticket.js'
@@ -94,8 +95,6 @@ export interface NodeCoreOptions {
   readonly rules?: AppendRules | undefined
 }
 
-/** How long after an append of unknown outcome its stream is looked at again. */
-const lookAgainMs = 15_000
 /** A node whose timers are this late on average refuses new messages. */
 const maxLagMs = 2_000
 
@@ -136,7 +135,7 @@ export function createNodeCore (options: NodeCoreOptions): NodeCore {
       const timer = setTimeout(() => {
         const local = hub.get(stream)
         if (local !== undefined) void look.doubt([local])
-      }, lookAgainMs)
+      }, deadlines.append.lookAgainMs)
       timer.unref()
     }
   })

@@ -1,21 +1,13 @@
 /**
- * How long the store tries. Who appends gives up after 10 s (services/notifications/stream/appender.ts), so one call
- * of the store answers well within that, whatever the servers do: a write after `callMs` at the latest, with `unknown`
- * where it may be stored, a read after `commandMs`. The driver's own total limit (`timeoutMS`) is on its way out, its
+ * How long the store tries. One call answers well within what an append waits (shared/deadlines.ts), whatever the servers do:
+ * a write after `callMs` at the latest, with `unknown` where it may be stored, a read after `commandMs`. The driver's own total limit (`timeoutMS`) is on its way out, its
  * abort signals cost a sixth of a command (28 of 170 µs), and its other limits are for single steps.
  */
+import { deadlines } from '../deadlines.js'
 
-/** One command, from choosing the server to the last document. */
-export const commandMs = 4000
-/** One call of the store with all its commands. */
-export const callMs = 5000
+export const { commandMs, callMs, selectionMs, majorityMs } = deadlines.store
 /** Servers end what nobody waits for any more. */
 export const serverLimit = { maxTimeMS: commandMs }
-/** The server answers before we stop listening; what it has not confirmed is looked up. */
-export const majorityWaitMs = 3000
-
-/** How long the driver looks for a server (mongodb-connection.ts sets it): only after that is it sure that nothing was sent. */
-export const selectionMs = 3000
 
 export interface Deadline {
   readonly leftMs: () => number

@@ -8,7 +8,7 @@ import { ReadConcern, type Db, type Document, type MongoClient } from 'mongodb'
 import { GatepostError } from '../errors.js'
 import { configReaderOf, createShardMaps } from './mongodb-chunks.js'
 import { createClient, hello, isMongos, serverTimeMs, watchHeartbeats } from './mongodb-connection.js'
-import { createDeadline, majorityWaitMs, serverLimit } from './mongodb-deadline.js'
+import { createDeadline, majorityMs, serverLimit } from './mongodb-deadline.js'
 import { fromBson, hasOwnId, identityFields, toBson, type BsonDoc } from './mongodb-document.js'
 import { tellsOfMovedChunks } from './mongodb-errors.js'
 import { createFullShards } from './mongodb-full.js'
@@ -41,7 +41,7 @@ const retryPauseMs = 2000
 /** What could not be prepared (a right that is missing, a cluster without shards yet) is tried again so often. */
 const prepareAgainMs = 300_000
 /** Majority may be lost for a while: then the write is told as unknown rather than waited for without end. */
-const writeConcern = { w: 'majority', j: true, wtimeout: majorityWaitMs }
+const writeConcern = { w: 'majority', j: true, wtimeout: majorityMs }
 const keysInCommand = 1000
 const chainsInGroup = 1000
 

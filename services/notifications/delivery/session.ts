@@ -14,6 +14,7 @@
  * (stream/leave-mark.ts), and now and then is compared with what the user sees (`place`).
  */
 import type { Socket } from 'socket.io'
+import { lives } from '../../../shared/deadlines.js'
 import { GatepostError } from '../../../shared/errors.js'
 import { userStream, type GroupId, type StreamId, type UserId } from '../../../shared/names.js'
 import type { LogDoc, Store } from '../../../shared/store/store.js'
@@ -61,8 +62,6 @@ const pageChars = 256 * 1024
 const syncChars = 512 * 1024
 const volatileBytes = 256 * 1024
 const emptyReadPauseMs = 50
-/** No entry is purged sooner after its creation. */
-const silentMs = 24 * 3_600_000
 
 export class Session implements StreamReader {
   readonly user: UserId
@@ -222,7 +221,7 @@ export class Session implements StreamReader {
       if (page.hasLeft) { this.leave(stream); return }
       if (page.cursor === cursor) {
         // Announced and not readable yet; or, where the stream has been silent for a day, all of it purged.
-        if (clock.earliest() - toMs(local.head) > silentMs) this.#skip(stream, cursor, local.head)
+        if (clock.earliest() - toMs(local.head) > lives.silentMs) this.#skip(stream, cursor, local.head)
         else await new Promise(resolve => setTimeout(resolve, emptyReadPauseMs))
         continue
       }

@@ -6,12 +6,11 @@
 import { createHash } from 'node:crypto'
 import type { Clock } from '../../../shared/clock.js'
 import type { MessageDraft } from '../../../shared/contract/message.js'
+import { lives } from '../../../shared/deadlines.js'
 import { GatepostError } from '../../../shared/errors.js'
 import { claimKey } from '../../../shared/keys.js'
 import type { MessageId } from '../../../shared/names.js'
 import type { JsonDoc, Store } from '../../../shared/store/store.js'
-
-export const claimLifeMs = 24 * 3_600_000
 
 interface Claim { readonly id: MessageId, readonly body: string, readonly at: number }
 
@@ -28,7 +27,7 @@ export function createClaims ({ store, clock }: { store: Store, clock: Clock }):
     claim: async (sender, key, { to, title, body, data, category, ttlSeconds, isVolatile }, id) => {
       const claim: Claim = { id, body: hash(JSON.stringify([to, title, body, data, category, ttlSeconds, isVolatile])), at: clock.latest() }
       const docKey = claimKey('send', sender, hash(key))
-      const docOf = (v: number): JsonDoc => ({ key: docKey, v, purgeAt: claim.at + claimLifeMs, text: JSON.stringify(claim) })
+      const docOf = (v: number): JsonDoc => ({ key: docKey, v, purgeAt: claim.at + lives.claimMs, text: JSON.stringify(claim) })
       let was: number | undefined
       for (let tries = 0; tries < maxTries; tries++) {
         const [outcome] = await store.replace('claims', [{ was, doc: docOf((was ?? -1) + 1) }])
@@ -38,7 +37,7 @@ export function createClaims ({ store, clock }: { store: Store, clock: Clock }):
         if (stored === undefined) { was = undefined; continue } // purged, or not readable yet
         const first = JSON.parse(stored.text) as Claim
         if (first.id === id) return { id, duplicate: false } // our own write, whose outcome was unknown
-        if (clock.earliest() - first.at >= claimLifeMs) { was = stored.v; continue }
+        if (clock.earliest() - first.at >= lives.claimMs) { was = stored.v; continue }
         if (first.body !== claim.body) throw new GatepostError('GP_IDEMPOTENCY_CONFLICT', 'Idempotency-Key: used before for another message')
         return { id: first.id, duplicate: true }
       }

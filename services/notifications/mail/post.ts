@@ -4,13 +4,14 @@
  */
 import { createIsoTime, createMessageId, timeOfId, toMs, type Clock } from '../../../shared/clock.js'
 import type { MessageDraft, Target } from '../../../shared/contract/message.js'
+import { lives } from '../../../shared/deadlines.js'
 import { GatepostError, isSurelyNotStored, outcomeUnknown } from '../../../shared/errors.js'
 import { allStream, groupStream, userStream, type GroupId, type MessageId, type StreamId, type UserId } from '../../../shared/names.js'
 import type { EntryDoc, MessageDoc } from '../../../shared/store/store.js'
 import type { UserViews } from '../state/user-views.js'
 import { messageTexts, volatileWire, type EntryDraft } from '../stream/entry.js'
 import { createWhole, type Whole } from '../stream/whole.js'
-import { claimLifeMs, type Claims } from './claims.js'
+import type { Claims } from './claims.js'
 import { createSenderShares } from './sender-shares.js'
 
 /** `u:USER` or `p:PRODUCER`. */
@@ -104,7 +105,7 @@ export function createPost ({ clock, claims, views, append, refusalOf, sendVolat
     }
     // Nobody tries again later than that: an id from before was made by a clock that is behind, and its message may not be
     // over before it is stored.
-    const bornMs = Math.max(createdAtMs, clock.latest() - claimLifeMs)
+    const bornMs = Math.max(createdAtMs, clock.latest() - lives.claimMs)
     const expiresAt = bornMs + (ttlSeconds === undefined ? retentionMs : ttlSeconds * 1000)
     const texts = messageTexts({ from, title, body, data, category, createdAt, expiresAtMs: expiresAt })
     const draftOf = (boxes: MessageDoc['boxes'], to: Target): EntryDraft => ({

@@ -29,6 +29,7 @@
  */
 import type { Log } from '../../../shared/log.js'
 import { decodeTime, encodeTime, fromMs, timeOfId, toMs, ticksPerMs, type Clock } from '../../../shared/clock.js'
+import { deadlines, lives } from '../../../shared/deadlines.js'
 import { GatepostError, outcomeUnknown } from '../../../shared/errors.js'
 import { entriesAfter, entriesBefore, entryKey, locatorKey, ownerRange } from '../../../shared/keys.js'
 import type { StreamId } from '../../../shared/names.js'
@@ -52,16 +53,15 @@ export interface AppendRules {
   readonly giveUpMs: number
 }
 
-const hourMs = 3_600_000
 /** An id further ahead would put the end of its stream out of reach: it waits until somebody has set a clock. */
-const maxAheadMs = 366 * 24 * hourMs
+const maxAheadMs = 366 * 86_400_000
 export const appendRules: AppendRules = {
-  headFreshMs: hourMs,
-  prolongWithinMs: 2 * hourMs,
-  keepMs: 25 * hourMs,
-  recentMs: 60_000,
-  locateWithinMs: 60_000,
-  giveUpMs: 10_000
+  headFreshMs: lives.headTrustedMs,
+  prolongWithinMs: lives.headProlongedWithinMs,
+  keepMs: lives.documentMs,
+  recentMs: lives.landsWithinMs,
+  locateWithinMs: lives.landsWithinMs,
+  giveUpMs: deadlines.append.giveUpMs
 }
 
 /** `isNew` is false where the entry was there already, by an earlier try. */
@@ -115,8 +115,8 @@ const maxQueuedChars = 64 << 20
 const maxChains = 100_000
 const lookPage = 1_000
 const maxConflictPauseMs = 50
-/** What may have been stored is asked after for longer: an answer that refuses it would be wrong if it was. */
-const unknownFactor = 3
+/** An answer that refuses what may have been stored would be wrong if it was. */
+const { unknownFactor } = deadlines.append
 
 interface Head { readonly seq: number, readonly purgeAt: number, /** By `clock.lived`. */ readonly confirmedAt: number }
 

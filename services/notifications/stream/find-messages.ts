@@ -10,6 +10,7 @@
  */
 import { setImmediate as turn } from 'node:timers/promises'
 import { decodeTime, parseMessageId, ticksPerMs } from '../../../shared/clock.js'
+import { lives } from '../../../shared/deadlines.js'
 import { entriesAfter, entriesBefore, locatorKey } from '../../../shared/keys.js'
 import type { StreamId } from '../../../shared/names.js'
 import { firstIndex } from '../../../shared/sorted.js'
@@ -21,7 +22,7 @@ export interface MessageFinder {
 }
 
 /** An entry lands at most so long after its id's time, or leaves a locator. */
-const landsWithin = 60_000 * ticksPerMs
+const landsWithin = lives.landsWithinMs * ticksPerMs
 /** And behind at most so many others: what the appender knows by heart (RecentIds), and what goes with it in one group. */
 const mostBetween = 6_000
 /** Each id is looked for in so many entries before any is looked for in more. */

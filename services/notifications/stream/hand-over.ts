@@ -8,6 +8,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import type { Log } from '../../../shared/log.js'
+import { deadlines } from '../../../shared/deadlines.js'
 import { GatepostError, isErrorCode, isInDoubt } from '../../../shared/errors.js'
 import type { NodeId, StreamId } from '../../../shared/names.js'
 import type { EntryDoc } from '../../../shared/store/store.js'
@@ -59,14 +60,14 @@ interface Waiting {
   readonly reject: (error: unknown) => void
 }
 
-export function createHandOver ({ nodeId, dispatch, appender, ownerOf, placeOf = () => '', onStored, log, timeoutMs = 2_000 }: HandOverOptions): HandOver {
+export function createHandOver ({ nodeId, dispatch, appender, ownerOf, placeOf = () => '', onStored, log, timeoutMs = deadlines.handOver.askMs }: HandOverOptions): HandOver {
   /** By node and place. Gone when empty. */
   const queues = new Map<string, Waiting[]>()
   const counts = { handed: 0, fallbacks: 0 }
   let questions = 0
   const life = randomUUID()
   /** An answer comes in time, or says that there is none yet. */
-  const holdMs = timeoutMs / 2
+  const holdMs = timeoutMs * deadlines.handOver.holdMs / deadlines.handOver.askMs
   const onceAsked = createOnceAsked<HandedAnswer>({ slowMs: holdMs / 2 })
   // JSON of a draft is longer than its text by escapes, at worst 6 characters for one.
   const maxChars = dispatch.maxPayloadBytes / 4

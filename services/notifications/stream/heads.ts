@@ -6,6 +6,7 @@
  * neither hour longer.
  */
 import type { Clock } from '../../../shared/clock.js'
+import { lives } from '../../../shared/deadlines.js'
 import { entryKey, ownerRange } from '../../../shared/keys.js'
 import type { StreamId } from '../../../shared/names.js'
 import type { EntryDoc, Store } from '../../../shared/store/store.js'
@@ -25,8 +26,8 @@ interface Seen {
 }
 
 const maxSeen = 200_000
-const minLifeMs = 3_600_000
-const maxAgeMs = 3_600_000
+const minLifeMs = lives.headTrustedMs
+const maxAgeMs = lives.headTrustedMs
 
 export function createHeads ({ store, clock }: { store: Store, clock: Clock }): Heads {
   const seen = new Map<StreamId, Seen>()
