@@ -137,7 +137,7 @@ t.test('delivery - a slow callback fills a bounded queue, the rest is asked for 
   const server = await startWireDouble(t)
   let release = (): void => {}
   const gate = new Promise<void>(resolve => { release = resolve })
-  const { inbox, entries } = probeInbox(t, { gate: server.gateUrl, token: userToken('ann'), onEntry: async () => { await gate } })
+  const { inbox, entries } = probeInbox(t, { gate: server.gateUrl, token: userToken('ann'), timing: { ...shortTiming, requestTimeoutMs: 20_000 }, onEntry: async () => { await gate } })
   await inbox.whenLive()
   for (let i = 0; i < 3_000; i += 1) server.post({ to: { user: 'ann' }, body: String(i) })
   // An answer over the same socket comes after all that was sent before it.

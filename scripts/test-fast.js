@@ -1,0 +1,25 @@
+// `npm run test:fast`: what gives most of the safety in under two minutes on two cores: every unit, both in-process adapters under their
+// contract suites, and the way of a message from a post to a client's cursor. `npm test` is the rest: real servers, crowds, outages, browsers.
+import { spawnSync } from 'node:child_process'
+import { readdirSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const scripts = dirname(fileURLToPath(import.meta.url))
+const root = dirname(scripts)
+
+const fast = [
+  /^test\/unit\//,
+  /^test\/contract\/(store\/lmdb|bus\/in-process)\.test\.ts$/,
+  /^test\/integration\/(dispatch\/in-process|node\/|clients-)/,
+  /^test\/conformance\/(send|list|read-state|recall|groups|socket-events)\.test\.ts$/
+]
+/** All interleavings, real waits of an identity provider, the files of deploy/: in `npm test`. */
+const slow = /\/(model|identity-jwks|deploy-.*|clients-gatepost)\.test\.ts$/
+
+const files = readdirSync(join(root, 'test'), { recursive: true })
+  .map(file => `test/${file.replaceAll('\\', '/')}`)
+  .filter(file => file.endsWith('.test.ts') && fast.some(one => one.test(file)) && !slow.test(file))
+  .sort()
+
+process.exitCode = spawnSync(process.execPath, [join(scripts, 'test.js'), ...files], { stdio: 'inherit' }).status ?? 1
