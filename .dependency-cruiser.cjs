@@ -56,7 +56,7 @@ module.exports = {
       from: { path: cli },
       to: {
         path: '^services/',
-        pathNot: [cli, '^services/[^/]+/start\\.ts$', '^services/dispatch/(bus|in-process-bus|nats-bus)\\.ts$', '^services/bench/']
+        pathNot: [cli, '^services/[^/]+/start\\.ts$', '^services/dispatch/(bus|in-process-bus|nats-bus|nats-inspect)\\.ts$', '^services/bench/']
       }
     },
     {

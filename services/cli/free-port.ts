@@ -20,7 +20,8 @@ export async function startOnFreePort<T> (host: string, from: number, start: (po
   }
 }
 
-async function isFree (host: string, port: number): Promise<boolean> {
+/** Rejects where nobody could listen there: no address of this machine, no right to. */
+export async function isFree (host: string, port: number): Promise<boolean> {
   return await new Promise((resolve, reject) => {
     const probe = createServer()
     probe.once('error', (error: NodeJS.ErrnoException) => { if (error.code === 'EADDRINUSE') resolve(false); else reject(error) })

@@ -5,13 +5,12 @@
  * The client hands out what it read in callbacks (an async iterator costs as much again), and sends what was
  * published in one go together. What it would keep while it is disconnected is not given to it.
  */
-import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { connect, credsAuthenticator, ErrorCode, Events, NatsError, type ConnectionOptions, type NatsConnection, type Subscription } from 'nats'
+import { connect, ErrorCode, Events, NatsError, type NatsConnection, type Subscription } from 'nats'
 import type { Log } from '../../shared/log.js'
 import type { Bus, BusHandler } from './bus.js'
 import { checkPayload, lostLink, noAnswer, nobodyListens, noLink } from './bus-errors.js'
-import { readNatsAddress } from './nats-address.js'
+import { connectionOptions, reconnectWaitMs, usualMaxPayloadBytes } from './nats-connection.js'
 import { createNatsOutflow } from './nats-outflow.js'
 
 export interface NatsBusOptions {
@@ -28,12 +27,6 @@ export interface NatsBusOptions {
 
 /** A subscription that was refused is tried again after this time: permissions are changed while servers run. */
 const refusedRetryMs = 2_000
-/** What NATS takes by default; until the server says otherwise. */
-const usualMaxPayloadBytes = 1024 * 1024
-/** A server that hangs is given up after `maxPingOut` + 1 of these. */
-const pingIntervalMs = 2_000
-const reconnectWaitMs = 250
-const dialTimeoutMs = 3_000
 const longestRetryMs = 1_000
 const flushAtCloseMs = 2_000
 
@@ -41,7 +34,7 @@ interface Wanted { readonly subject: string, readonly handler: BusHandler, live:
 
 /** Returns at once, not connected yet. Throws GP_VALIDATION for a malformed address or credentials file. */
 export function createNatsBus ({ url, creds, name, role, log }: NatsBusOptions): Bus {
-  const options = { ...connectionOptions({ url, creds, name }), inboxPrefix: `_INBOX.${role}` }
+  const options = connectionOptions({ url, creds, name, role })
   const wanted = new Set<Wanted>()
   const statusHandlers = new Set<(isConnected: boolean) => void>()
   /** Ends what waits for the link. */
@@ -275,46 +268,6 @@ export function createNatsBus ({ url, creds, name, role, log }: NatsBusOptions):
       closed ??= close()
       await closed
     }
-  }
-}
-
-export interface NatsInspection { readonly version: string, readonly maxPayloadBytes: number, readonly roundTripMs: number }
-
-/** One connection, for a check of the settings. Rejects when it cannot be made. */
-export async function inspectNats ({ url, creds }: { url: string, creds?: string }): Promise<NatsInspection> {
-  const connection = await connect({ ...connectionOptions({ url, creds, name: 'gatepost doctor' }), reconnect: false })
-  try {
-    return {
-      version: connection.info?.version ?? 'unknown',
-      maxPayloadBytes: connection.info?.max_payload ?? usualMaxPayloadBytes,
-      roundTripMs: await connection.rtt()
-    }
-  } finally {
-    await connection.close()
-  }
-}
-
-function connectionOptions ({ url, creds, name }: { url: string, creds: string | undefined, name: string }): ConnectionOptions {
-  const { servers, isTls, login } = readNatsAddress(url)
-  return {
-    servers: [...servers],
-    name,
-    noEcho: true,
-    ...(isTls ? { tls: {} } : {}),
-    ...login,
-    // Read again at each connection: the file may have been renewed.
-    ...(creds === undefined ? {} : { authenticator: (nonce?: string) => credsAuthenticator(readFileSync(creds))(nonce) }),
-    timeout: dialTimeoutMs,
-    pingInterval: pingIntervalMs,
-    maxPingOut: 2,
-    maxReconnectAttempts: -1,
-    reconnectTimeWait: reconnectWaitMs,
-    reconnectJitter: 100,
-    reconnectJitterTLS: 100,
-    ignoreAuthErrorAbort: true,
-    noAsyncTraces: true,
-    // The system's own look-up knows /etc/hosts and tries every address of a name.
-    resolve: false
   }
 }
 

@@ -109,6 +109,28 @@ export function createSubjects (prefix: string): Subjects {
   }
 }
 
+/** What a login at NATS may or may not do. */
+export interface Right { readonly may: 'publish' | 'subscribe', readonly subject: string }
+export type Role = 'gate' | 'node'
+
+/** Stands where a name's token does, and is none: what is published under it is dropped by whoever hears it. */
+export const nobody = '~'
+
+/** What a Gate or a node needs of NATS, and what it has no use for, with `nobody` for every name. As docs/operations.md says. */
+export function rightsOf ({ allPushes, allVolatile, allTopics, allHeartbeats, allByes, hello }: Subjects, role: Role): { needed: readonly Right[], needless: readonly Right[] } {
+  const prefix = hello.slice(0, hello.lastIndexOf('.'))
+  const right = (may: Right['may']) => (subject: string): Right => ({ may, subject })
+  const [publish, subscribe] = [right('publish'), right('subscribe')]
+  const ask = `${prefix}.ask.${nobody}`
+  const ofBoth = [...[hello, ask].map(publish), ...[hello, allHeartbeats, allByes, `_INBOX.${role}.${nobody}`].map(subscribe)]
+  const ofNodes = [
+    ...[`${prefix}.push.${nobody}.${nobody}`, `${prefix}.volatile.${nobody}.${nobody}`, `${prefix}.topic.${nobody}.exact.${nobody}`, `${prefix}.heartbeat.${nobody}`, `${prefix}.bye.${nobody}`, `_INBOX.${nobody}.${nobody}`].map(publish),
+    ...[allPushes, allVolatile, allTopics, ask].map(subscribe)
+  ]
+  const elsewhere = [publish(`${nobody}.${nobody}`), subscribe('>')]
+  return role === 'node' ? { needed: [...ofBoth, ...ofNodes], needless: elsewhere } : { needed: ofBoth, needless: [...ofNodes, subscribe(`_INBOX.node.${nobody}`), ...elsewhere] }
+}
+
 /** Dot-separated tokens without wildcards, spaces and control characters. `_INBOX` and `$...` belong to NATS itself. */
 export function isSubjectPrefix (prefix: string): boolean {
   return prefix.length <= 256 && /^[^\s.*>\p{Cc}]+(\.[^\s.*>\p{Cc}]+)*$/u.test(prefix) && !/^(\$|_INBOX(\.|$))/.test(prefix)

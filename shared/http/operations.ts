@@ -4,6 +4,7 @@
  */
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
+import { GatepostError } from '../errors.js'
 import type { Log } from '../log.js'
 import type { Metrics } from '../metrics.js'
 import type { Connections } from './connections.js'
@@ -52,12 +53,19 @@ export async function prepareOperations (app: App, { api, checks, metrics, log, 
       await servePage(own, api)
       own.get(api.jsonPath, { schema: { hide: true } }, async () => document)
       serveProbes(own, { metrics, checks })
-      const url = await listenOn(own, { host, port: metricsPort })
+      const url = await listenOn(own, { host, port: metricsPort }).catch(error => { throw refusedPort(metricsPort, error) })
       log.info({ event: 'operations-listen', url }, 'probes, metrics and the OpenAPI document have a port of their own')
       return url
     },
     close: async () => { await own?.close() }
   }
+}
+
+/** Not the service's own port, of which another may be tried. */
+function refusedPort (port: number, error: unknown): unknown {
+  const { code } = error as NodeJS.ErrnoException
+  if (code !== 'EADDRINUSE' && code !== 'EACCES') return error
+  return new GatepostError('GP_VALIDATION', `GATEPOST_METRICS_PORT: got ${port}, which ${code === 'EACCES' ? 'this user may not listen on' : 'is in use'}; takes a free port, or 0 for any`, { cause: error })
 }
 
 /** The plugin's own would turn http into https, on hosts that have none. The page brings styles, no scripts, in its elements. */

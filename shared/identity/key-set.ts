@@ -30,8 +30,8 @@ export function keySource (text: string): KeySource {
   return { url, headers }
 }
 
-/** Rejects with an Error that says what is wrong with the answer, and where none of its keys can be used. */
-export async function fetchKeySet ({ url, headers }: KeySource, closed?: AbortSignal): Promise<KeySet> {
+/** `serverTimeMs`: the server's wall time in whole seconds, where it tells. Rejects with an Error that says what is wrong with the answer, and where none of its keys can be used. */
+export async function fetchKeySet ({ url, headers }: KeySource, closed?: AbortSignal): Promise<KeySet & { readonly serverTimeMs: number | undefined }> {
   const timeout = AbortSignal.timeout(fetchTimeoutMs)
   // A redirect could lead to another scheme or into the inner network.
   const response = await fetch(url, { headers, redirect: 'error', signal: closed === undefined ? timeout : AbortSignal.any([closed, timeout]) })
@@ -46,7 +46,9 @@ export async function fetchKeySet ({ url, headers }: KeySource, closed?: AbortSi
     if (bytes > maxBodyBytes) throw new Error(`answered with more than ${maxBodyBytes} bytes`)
     parts.push(part)
   }
-  return readKeySet(Buffer.concat(parts))
+  // What a cache gives has the time at which it was made.
+  const serverTimeMs = response.headers.has('age') ? NaN : Date.parse(response.headers.get('date') ?? '')
+  return { ...readKeySet(Buffer.concat(parts)), serverTimeMs: Number.isNaN(serverTimeMs) ? undefined : serverTimeMs }
 }
 
 export function readKeySet (bytes: Uint8Array): KeySet {

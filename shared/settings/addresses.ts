@@ -16,9 +16,17 @@ export function isOrigin (value: string): boolean {
   return href === `${origin}/`
 }
 
+const plainHost = (host: string): string => host.replace(/^\[(.*)\]$/, '$1').replace(/\.$/, '').toLowerCase()
+
+/** `0.0.0.0`, `::`: all addresses of a machine, and for whoever connects to it the own machine. */
+export function isUnspecified (host: string): boolean {
+  const name = plainHost(host)
+  return isIP(name) !== 0 && /^(?:0\.0\.0\.0|[0:]+|::ffff:(?:0\.0\.0\.0|0:0))$/.test(name)
+}
+
 /** Whether only this machine reaches it. */
 export function isLoopback (host: string): boolean {
-  const name = host.replace(/^\[(.*)\]$/, '$1').replace(/\.$/, '').toLowerCase()
+  const name = plainHost(host)
   const v4 = /^::ffff:([\d.]+)$/.exec(name)?.[1] ?? name
   return name === '::1' || (isIPv4(v4) && v4.startsWith('127.')) || name === 'localhost' || name.endsWith('.localhost')
 }

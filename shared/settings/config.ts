@@ -138,6 +138,11 @@ export const readDoctorSettings: ReadCommand<{ settings: DoctorSettings, faults:
   if (ofFlags.length > 0) throw new SettingsError(ofFlags)
   const { values } = reading
   const settings: DoctorSettings = {
+    host: values.GATEPOST_HOST ?? '127.0.0.1',
+    port: values.GATEPOST_PORT,
+    metricsPort: values.GATEPOST_METRICS_PORT,
+    publicUrl: originOf(values.GATEPOST_PUBLIC_URL),
+    origins: originsOf(values.GATEPOST_ORIGINS ?? ['*']),
     secret: values.GATEPOST_SECRET,
     auth: keyOf(values),
     rules: rulesOf(values),

@@ -153,6 +153,12 @@ export interface BenchSettings {
 
 /** What `doctor` looks at: anything may be unset. */
 export interface DoctorSettings {
+  readonly host: string
+  /** Undefined: as the command chooses. */
+  readonly port: number | undefined
+  readonly metricsPort: number | undefined
+  readonly publicUrl: string | undefined
+  readonly origins: readonly string[]
   readonly secret: string | undefined
   readonly auth: AuthKey | undefined
   readonly rules: TokenRules

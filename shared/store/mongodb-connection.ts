@@ -31,6 +31,12 @@ export function createClient (url: string, more: MongoClientOptions = {}): { cli
   return { client, db: client.db(name === undefined ? defaultDatabase : decodeURIComponent(name)) }
 }
 
+/** What an address says of the way to the server, without asking anybody. Throws for one that the driver does not take. */
+export function linkOf (url: string): { hosts: readonly string[], isEncrypted: boolean, hasLogin: boolean } {
+  const { hosts, srvHost, tls, credentials } = createClient(url).client.options
+  return { hosts: srvHost === undefined ? hosts.map(({ host = '' }) => host) : [srvHost], isEncrypted: tls, hasLogin: credentials !== undefined }
+}
+
 /** `hello`, or `isMaster` on a server that does not know it. */
 export async function hello (db: Db): Promise<Document> {
   const admin = db.admin()

@@ -44,7 +44,7 @@ t.test('token - signs with the secret that up has kept', async t => {
 
 t.test('doctor - says what it finds, line by line', async t => {
   const cwd = t.testdir()
-  const fresh = await run(['doctor'], { cwd })
+  const fresh = await run(['doctor'], { cwd, env: { GATEPOST_PORT: '0' } })
   t.equal(fresh.code, 0)
   t.match(fresh.out, /^ok +settings .*\nwarn +secret +none is set.*`gatepost up` makes one[^]*ok +data folder .*made at the first start[^]*\d+ ok, 2 to look at, 0 failed\n$/)
 

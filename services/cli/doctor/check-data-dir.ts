@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync, statSync } from 'node:fs'
+import { accessSync, constants, existsSync, lstatSync, statfsSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { formatSize } from '../../../shared/settings/size.js'
 import { freeBytesAt } from '../../../shared/store/disk-room.js'
@@ -8,15 +8,19 @@ import type { DoctorSettings } from '../../../shared/settings/settings.js'
 import { fail, ok, reasonOf, warn, type Finding } from './finding.js'
 
 const lowSpaceBytes = 1024 ** 3
+const maxAheadSeconds = 5
+const dataFile = (dir: string): string => join(dir, 'store', 'data.mdb')
 
 /** The embedded store's folder, without opening the store. */
 export async function checkDataDir ({ dataDir: dir, diskReserveBytes }: DoctorSettings): Promise<Finding[]> {
-  if (!existsSync(dir)) {
-    const parent = firstExisting(dir)
-    return isWritable(parent) ? [ok('data folder', `${dir} is made at the first start`)] : [fail('data folder', `${dir} is missing and ${parent} is not writable`, 'Choose another GATEPOST_DATA_DIR')]
+  const folder = firstExisting(dir)
+  const flaw = flawOfFolder(folder)
+  if (folder !== dir) {
+    if (flaw !== undefined) return [fail('data folder', `${dir} cannot be made: ${folder} ${flaw}`, 'Choose another GATEPOST_DATA_DIR')]
+    return [ok('data folder', `${dir} is made at the first start`), checkSpace(folder, diskReserveBytes), checkClock(dir, Date.now())]
   }
-  if (!statSync(dir).isDirectory() || !isWritable(dir)) return [fail('data folder', `${dir} is no folder that this user may write to`, 'Choose another GATEPOST_DATA_DIR, or give this user the right')]
-  return [await checkLock(dir), ...await checkFile(dir), checkSpace(dir, diskReserveBytes)]
+  if (flaw !== undefined) return [fail('data folder', `${dir} ${flaw}`, 'Choose another GATEPOST_DATA_DIR, or give this user the right')]
+  return [await checkLock(dir), ...await checkFile(dir), checkSpace(dir, diskReserveBytes), checkClock(dir, Date.now())]
 }
 
 async function checkLock (dir: string): Promise<Finding> {
@@ -34,7 +38,7 @@ async function checkLock (dir: string): Promise<Finding> {
 /** Nothing is said of one that is whole: it may grow while it is looked at. */
 async function checkFile (dir: string): Promise<Finding[]> {
   try {
-    await checkLmdbFile(join(dir, 'store', 'data.mdb'))
+    await checkLmdbFile(dataFile(dir))
     return []
   } catch (error) {
     return [fail('data file', reasonOf(error), 'Until then `gatepost up` does not start')]
@@ -48,15 +52,33 @@ function checkSpace (dir: string, reserveBytes: number): Finding {
   return bytes < lowSpaceBytes ? warn('disk', text, 'Make room before it is full') : ok('disk', text)
 }
 
-function firstExisting (path: string): string {
-  return existsSync(path) ? path : firstExisting(dirname(path))
+/** What was written in a time to come shows that this clock is behind, or was ahead. */
+function checkClock (dir: string, nowMs: number): Finding {
+  const writtenAtMs = statSync(dataFile(dir), { throwIfNoEntry: false })?.mtimeMs ?? -Infinity
+  const text = 'the embedded store goes by this machine\'s clock'
+  const aheadSeconds = Math.round((writtenAtMs - nowMs) / 1000)
+  return aheadSeconds > maxAheadSeconds ? warn('clock', `${text}, and was last written ${aheadSeconds} s from now: the clock is behind, or was ahead`, 'Let it be set by NTP') : ok('clock', text)
 }
 
-function isWritable (path: string): boolean {
+/** A link counts as there, wherever it leads. */
+function firstExisting (path: string): string {
   try {
-    accessSync(path, constants.W_OK)
-    return true
-  } catch {
-    return false // said by the caller
+    lstatSync(path)
+    return path
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    return (code === 'ENOENT' || code === 'ENOTDIR') && dirname(path) !== path ? firstExisting(dirname(path)) : path
+  }
+}
+
+/** Why nothing can be kept in it; undefined where it can. */
+function flawOfFolder (path: string): string | undefined {
+  try {
+    if (!statSync(path).isDirectory()) return 'is no folder'
+    accessSync(path, constants.W_OK | constants.X_OK)
+    // What the kernel only shows as files: /proc, /sys.
+    return statfsSync(path).blocks === 0 ? 'keeps no files' : undefined
+  } catch (error) {
+    return `is no folder that this user may write to (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`
   }
 }

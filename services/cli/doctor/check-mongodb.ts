@@ -1,4 +1,6 @@
+import { isLoopback } from '../../../shared/settings/addresses.js'
 import { withoutCredentials } from '../../../shared/settings/fault.js'
+import { linkOf } from '../../../shared/store/mongodb-connection.js'
 import { inspectMongodb, type InspectedCollection } from '../../../shared/store/mongodb-inspect.js'
 import { fail, isAtLeast, ok, reasonOf, warn, type Finding } from './finding.js'
 
@@ -24,8 +26,18 @@ export async function checkMongodb (url: string): Promise<Finding[]> {
     ...kind === 'mongos' && shards.length === 0 && !notes.some(note => note.startsWith('the shards')) ? [fail('mongodb', 'this mongos has no shards', 'Add them (sh.addShard): until then nothing can be stored')] : [],
     ...kind === 'one server' ? [warn('majority', 'one server without a replica set', 'Use a replica set: with one server a lost disk loses messages')] : [],
     ...collections.flatMap(collection => [checkIndexes(collection), ...kind === 'mongos' ? [checkSharding(collection, shards)] : []]),
+    ...checkLink(url),
     checkClock(clockDifferenceMs),
     ...notes.map(note => warn('mongodb', note, 'Give the login the right to read it, or look by hand'))
+  ]
+}
+
+function checkLink (url: string): Finding[] {
+  const { hosts, isEncrypted, hasLogin } = linkOf(url)
+  if (hosts.every(isLoopback)) return []
+  return [
+    ...isEncrypted ? [] : [warn('mongodb link', 'it is not encrypted: whoever is between reads all mail and the login', 'Give MongoDB a certificate, and GATEPOST_MONGODB_URL tls=true')],
+    ...hasLogin ? [] : [warn('mongodb login', 'GATEPOST_MONGODB_URL has none: whoever reaches MongoDB reads all mail', 'Start MongoDB with access control, and give GATEPOST_MONGODB_URL the login of a user of its own')]
   ]
 }
 

@@ -1,26 +1,39 @@
 import { authWarnings } from '../../../shared/identity/auth-warnings.js'
+import { maxAheadMs } from '../../../shared/identity/claims.js'
 import { fetchKeySet, keySource } from '../../../shared/identity/key-set.js'
 import { withoutCredentials } from '../../../shared/settings/fault.js'
 import type { DoctorSettings } from '../../../shared/settings/settings.js'
 import { fail, ok, reasonOf, warn, type Finding } from './finding.js'
 
+const usualClockSeconds = 3
+
 /** Whose tokens are taken, and whether the keys are there. */
-export async function checkUserTokens ({ auth, rules, isDemo }: DoctorSettings): Promise<Finding[]> {
+export async function checkUserTokens ({ auth, rules }: DoctorSettings): Promise<Finding[]> {
   return [
-    auth?.kind === 'jwks' ? await checkKeySet(auth.url) : ok('user tokens', auth === undefined ? 'HS256 with the secret' : auth.kind === 'secret' ? 'HS256 with GATEPOST_AUTH_SECRET' : 'by the public key in GATEPOST_AUTH_PUBLIC_KEY'),
-    ...authWarnings(auth === undefined ? undefined : { ...auth, rules }).map(({ text, remedy }) => warn('user tokens', text, remedy)),
-    ...isDemo ? [warn('demo', '`gatepost up` would let whoever reaches it be any user', 'Set GATEPOST_DEMO=false, or GATEPOST_SECRET, before others can reach it')] : []
+    ...auth?.kind === 'jwks' ? await checkKeySet(auth.url) : [ok('user tokens', auth === undefined ? 'HS256 with the secret' : auth.kind === 'secret' ? 'HS256 with GATEPOST_AUTH_SECRET' : 'by the public key in GATEPOST_AUTH_PUBLIC_KEY')],
+    ...authWarnings(auth === undefined ? undefined : { ...auth, rules }).map(({ text, remedy }) => warn('user tokens', text, remedy))
   ]
 }
 
-async function checkKeySet (url: string): Promise<Finding> {
+async function checkKeySet (url: string): Promise<Finding[]> {
   const source = keySource(url)
   const shown = source.url.origin + source.url.pathname
   try {
-    const { keys, passedOver } = await fetchKeySet(source)
+    const { keys, passedOver, serverTimeMs } = await fetchKeySet(source)
     const text = `${keys.length} usable keys at ${shown}`
-    return passedOver === 0 ? ok('user tokens', text) : ok('user tokens', `${text}, ${passedOver} others passed over`)
+    return [ok('user tokens', passedOver === 0 ? text : `${text}, ${passedOver} others passed over`), ...checkIssuerClock(serverTimeMs, Date.now())]
   } catch (error) {
-    return fail('user tokens', `the keys at ${shown}: ${withoutCredentials(reasonOf(error))}`, 'Set GATEPOST_AUTH_JWKS_URL to the address of the key set, and see that this machine reaches it')
+    return [fail('user tokens', `the keys at ${shown}: ${withoutCredentials(reasonOf(error))}`, 'Set GATEPOST_AUTH_JWKS_URL to the address of the key set, and see that this machine reaches it')]
   }
+}
+
+/** By a clock that tells whole seconds. */
+function checkIssuerClock (serverTimeMs: number | undefined, nowMs: number): Finding[] {
+  if (serverTimeMs === undefined) return []
+  const seconds = Math.round((serverTimeMs - nowMs) / 1000)
+  if (Math.abs(seconds) <= usualClockSeconds) return [ok('issuer clock', `within ${usualClockSeconds} s of this machine's`)]
+  const text = `the server of the keys is ${Math.abs(seconds)} s ${seconds < 0 ? 'behind' : 'ahead of'} this machine`
+  const remedy = 'Let both be set by NTP'
+  if (seconds * 1000 > maxAheadMs) return [fail('issuer clock', `${text}: new tokens are refused`, remedy)]
+  return [warn('issuer clock', text, `${remedy}: tokens ${seconds < 0 ? 'end too early' : 'are taken up to 60 s ahead'}`)]
 }

@@ -8,11 +8,13 @@ import { promisify } from 'node:util'
 import { nkeys } from 'nats'
 import t from 'tap'
 import { createLog, createSilentLog } from '../../../shared/log.js'
-import { createNatsBus, inspectNats } from '../../../services/dispatch/nats-bus.js'
+import { createNatsBus } from '../../../services/dispatch/nats-bus.js'
+import { inspectNats } from '../../../services/dispatch/nats-inspect.js'
 import { findNatsServer, natsMissing, startNatsServer } from '../../helpers/nats-server.js'
 import { until } from '../../helpers/until.js'
 
 const run = promisify(execFile)
+const asNode = { prefix: 'gatepost', role: 'node' } as const
 const natsSkip = await findNatsServer() === undefined ? { skip: natsMissing } : {}
 const hasOpenssl = await run('openssl', ['version']).then(() => true, () => false)
 
@@ -38,7 +40,7 @@ void t.test('nats login - a credentials file proves who one is, and is read agai
   await writeFile(creds, credentials(Buffer.from(known.getSeed()).toString()))
   await until('it is let in', () => bus.isConnected)
   await bus.roundTrip()
-  t.equal((await inspectNats({ url: server.url, creds })).version, server.version)
+  t.match(await inspectNats({ ...asNode, url: server.url, creds }), { version: server.version })
 })
 
 void t.test('nats login - a credentials file that is not there is tried again, and named', natsSkip, async t => {
@@ -66,7 +68,7 @@ void t.test('nats login - tls:// encrypts, and a certificate that is not trusted
   await run('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', key, '-out', cert, '-days', '2', '-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost'])
   const server = await startNatsServer(t, { config: `tls { cert_file: "${cert}", key_file: "${key}" }` })
   const url = `tls://localhost:${server.port}`
-  await t.rejects(inspectNats({ url }), 'nobody vouches for it')
+  t.match(await inspectNats({ ...asNode, url }), { reachable: false, isLoginRefused: false }, 'nobody vouches for it')
 
   // Whom to trust is read when a process starts.
   const child = spawn(process.execPath, [...process.execArgv, fileURLToPath(new URL('./nats-over-tls.ts', import.meta.url)), url], { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, NODE_EXTRA_CA_CERTS: cert } })

@@ -2,11 +2,14 @@ import { existsSync, readFileSync } from 'node:fs'
 import t, { type Test } from 'tap'
 import { createLog, createSilentLog } from '../../../shared/log.js'
 import type { Bus } from '../../../services/dispatch/bus.js'
-import { createNatsBus, inspectNats } from '../../../services/dispatch/nats-bus.js'
+import { createNatsBus } from '../../../services/dispatch/nats-bus.js'
+import { inspectNats } from '../../../services/dispatch/nats-inspect.js'
 import { findNatsServer, natsMissing, startNatsServer } from '../../helpers/nats-server.js'
 import { startTcpProxy, type TcpProxy } from '../../helpers/tcp-proxy.js'
 import { until } from '../../helpers/until.js'
 import { busContract } from './bus-contract.js'
+
+const asNode = { prefix: 'gatepost', role: 'node' } as const
 
 if (await findNatsServer() === undefined) {
   void t.test('nats bus', { skip: natsMissing }, async () => undefined)
@@ -159,13 +162,14 @@ if (await findNatsServer() === undefined) {
   })
 
   void t.test('nats bus - an inspection tells version, limit and round trip, or why not', async t => {
-    const found = await inspectNats({ url: server.url })
+    const found = await inspectNats({ ...asNode, url: server.url })
+    if (!found.reachable) throw found.cause
     t.equal(found.version, server.version)
     t.equal(found.maxPayloadBytes, 1024 * 1024)
     t.ok(found.roundTripMs >= 0)
     const gone = await startNatsServer(t)
     await gone.stop()
-    await t.rejects(inspectNats({ url: gone.url }))
+    t.match(await inspectNats({ ...asNode, url: gone.url }), { reachable: false, isLoginRefused: false })
   })
 
   void t.test('nats bus - the limit is the server\'s', async t => {
