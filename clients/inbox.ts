@@ -14,8 +14,9 @@ import type {
 import { createRecentIds } from './recent-ids.js'
 import { keepRefreshed } from './refresh.js'
 import { asCursors, createSequencer } from './sequencer.js'
+import { within } from './pause.js'
 import { createSlot, type KeyValueStorage, type Slot } from './storage.js'
-import { createTokens, type TokenSource } from './tokens.js'
+import { claimsOf, createTokens, type TokenSource } from './tokens.js'
 import { createTopicSet } from './topic-set.js'
 
 export interface InboxOptions {
@@ -92,7 +93,7 @@ export interface Inbox {
   unsubscribe (...topics: string[]): Promise<string[]>
   /** A new token of the same user, where the inbox was given a text and not a function. */
   refresh (token: string): Promise<void>
-  /** May be called again. Waits for a callback that runs, at most 5 s. */
+  /** May be called again. Waits until what was not sent is in the storage, and for a callback that runs, at most 5 s. */
   close (): Promise<void>
 }
 
@@ -167,6 +168,16 @@ export function createInbox (options: InboxOptions): Inbox {
     tell(options.onUnread, unread)
   }
 
+  const outboxSlot = (name: string): Slot => createSlot({ storage, key: `${storageKey}:${name}:outbox`, onError })
+
+  /** Where sends are kept that nobody was asked about yet: Gate has not said whose they are, so the token must. */
+  async function findOutboxSlot (): Promise<Slot | undefined> {
+    if (storage === undefined) return undefined
+    const { sub } = claimsOf(await tokens.get())
+    if (typeof sub !== 'string') throw new GatepostError('GP_STORAGE_FAILED', 'what waits to be sent could not be kept: it is not known whose it is')
+    return outboxSlot(sub)
+  }
+
   /** Once: what an earlier run kept for this user. */
   async function recollect (name: string): Promise<void> {
     if (user !== undefined) {
@@ -175,7 +186,7 @@ export function createInbox (options: InboxOptions): Inbox {
     }
     const slot = createSlot({ storage, key: `${storageKey}:${name}:cursors`, onError })
     const start = asCursors(options.cursors) ?? asCursors(await slot.load())
-    await outbox.restore(createSlot({ storage, key: `${storageKey}:${name}:outbox`, onError }))
+    await outbox.restore(outboxSlot(name))
     cursorSlot = slot
     user = name
     if (start === undefined) return
@@ -237,10 +248,11 @@ export function createInbox (options: InboxOptions): Inbox {
     closeReason = reason
     closing.abort()
     catchUp.close()
-    outbox.close()
+    const kept = within(closeDeadlineMs, outbox.close(findOutboxSlot), () => new GatepostError('GP_STORAGE_FAILED', 'what waits to be sent could not be kept in time'))
+      .catch((error: unknown) => { onError(asGatepostError(error)) })
     connection.close()
     for (const { reject } of waiters.splice(0)) reject(reason)
-    closed = delivery.close(closeDeadlineMs)
+    closed = Promise.all([delivery.close(closeDeadlineMs), kept]).then(() => {})
   }
 
   async function markIds (ids: readonly string[]): Promise<UnreadCount> {

@@ -27,7 +27,11 @@ export interface Outbox {
   restore (slot: Slot): Promise<void>
   /** There is a link again. */
   resume (): void
-  close (): void
+  /**
+   * Ends it at once. Resolves when what still waits is in the storage; `find`: the storage, where nobody knew yet whose it is
+   * (undefined: there is none).
+   */
+  close (find: () => Promise<Slot | undefined>): Promise<void>
 }
 
 interface Waiting {
@@ -54,9 +58,7 @@ export function createOutbox ({ link, maxWaiting, onSent, onError, retryBaseMs }
   let running = false
   let slot: Slot | undefined
 
-  const save = async (): Promise<void> => {
-    await slot?.save(waiting.map(({ key, message, attemptedAtMs }) => ({ key, message, attemptedAtMs })))
-  }
+  const save = async (): Promise<void> => { await slot?.save(asText(waiting)) }
 
   async function run (): Promise<void> {
     while (!stop.signal.aborted) {
@@ -79,6 +81,8 @@ export function createOutbox ({ link, maxWaiting, onSent, onError, retryBaseMs }
     }
     try {
       const answer = await to.request<SendAnswer>('send', { ...item.message, idempotencyKey: item.key })
+      // It was told that it is closed, and lies in the storage with the others: the next run has it answered again.
+      if (stop.signal.aborted) return undefined
       backoff.reset()
       return finish(item, answer)
     } catch (caught) {
@@ -131,26 +135,41 @@ export function createOutbox ({ link, maxWaiting, onSent, onError, retryBaseMs }
     },
     async restore (from) {
       const kept = asKept(await from.load())
+      // Closed meanwhile: what lies there is the next run's.
+      if (stop.signal.aborted) return
       slot = from
-      const known = new Set(waiting.map(item => item.key))
-      const older = kept.filter(({ key }) => !known.has(key)).map(item => ({ ...item, internalErrors: 0, settle: () => {} }))
+      const older = without(kept, waiting).map(item => ({ ...item, internalErrors: 0, settle: () => {} }))
       waiting = [...older, ...waiting]
       if (waiting.length > 0) await save()
     },
     resume,
-    close () {
+    async close (find) {
       if (stop.signal.aborted) return
       stop.abort()
       // They stay in the storage, where there is one, and go out in the next run.
-      for (const item of waiting.splice(0)) item.settle(closedError('inbox'))
+      const left = waiting.splice(0)
+      for (const item of left) item.settle(closedError('inbox'))
+      if (left.length === 0) return
+      if (slot !== undefined) return await slot.save(asText(left))
+      const found = await find()
+      if (found !== undefined) await found.save([...without(asKept(await found.load()), left), ...asText(left)])
     }
   }
 }
 
-function asKept (value: unknown): Array<{ key: string, message: OutgoingMessage, attemptedAtMs?: number }> {
+type Kept = Pick<Waiting, 'key' | 'message' | 'attemptedAtMs'>
+
+const asText = (waiting: readonly Waiting[]): Kept[] => waiting.map(({ key, message, attemptedAtMs }) => ({ key, message, ...attemptedAtMs === undefined ? {} : { attemptedAtMs } }))
+
+function without (kept: readonly Kept[], waiting: readonly Kept[]): Kept[] {
+  const known = new Set(waiting.map(({ key }) => key))
+  return kept.filter(({ key }) => !known.has(key))
+}
+
+function asKept (value: unknown): Kept[] {
   if (!Array.isArray(value)) return []
   return value.filter(item => {
     const { key, message } = (item ?? {}) as { key?: unknown, message?: unknown }
     return typeof key === 'string' && typeof message === 'object' && message !== null
-  }) as Array<{ key: string, message: OutgoingMessage, attemptedAtMs?: number }>
+  }) as Kept[]
 }

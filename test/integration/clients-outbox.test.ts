@@ -1,4 +1,7 @@
 import t from 'tap'
+import type { Link } from '../../clients/link.js'
+import { createOutbox } from '../../clients/outbox.js'
+import { createSlot } from '../../clients/storage.js'
 import { bodies, memoryStorage, probeInbox } from '../helpers/inbox-probe.js'
 import { until } from '../helpers/until.js'
 import { startWireDouble, userToken, type WireDouble } from '../helpers/wire-double.js'
@@ -135,4 +138,36 @@ t.test('outbox - one that was tried a day ago is given up, for its key may be fo
   t.strictSame(sent.map(({ idempotencyKey, error }) => [idempotencyKey, error?.code]), [['tried', 'GP_OUTCOME_UNKNOWN'], ['waiting', undefined]])
   t.strictSame(received(server, 'bob'), ['waiting'])
   await until('copy', () => bodies(entries).length === 1)
+})
+
+t.test('outbox - what is sent before Gate has said whose it is, and closed at once, goes out in the next run', async t => {
+  const server = await startWireDouble(t)
+  const storage = memoryStorage()
+  const options = { gate: server.gateUrl, token: () => userToken('ann'), storage }
+  for (const body of ['a', 'b']) {
+    const { inbox } = probeInbox(t, options)
+    const sent = inbox.send({ to: { user: 'bob' }, body })
+    await Promise.all([t.rejects(sent, { code: 'GP_CLOSED' }), inbox.close()])
+    t.equal(inbox.user, undefined)
+  }
+  const { inbox, sent } = probeInbox(t, options)
+  await until('both are sent', () => sent.length === 2)
+  t.strictSame(received(server, 'bob'), ['a', 'b'])
+  t.equal(inbox.queuedSends, 0)
+})
+
+t.test('outbox - an answer that comes as the inbox is closed takes nothing out of the storage', async t => {
+  const storage = memoryStorage()
+  const slot = createSlot({ storage, key: 'outbox', onError: error => { throw error } })
+  let answer: (value: unknown) => void = () => {}
+  const link = { request: async () => await new Promise(resolve => { answer = resolve }) } as unknown as Link
+  const outbox = createOutbox({ link: () => link, maxWaiting: 10, onSent: () => {}, onError: () => {}, retryBaseMs: 1 })
+  await outbox.restore(slot)
+  const sent = ['a', 'b'].map(async body => await outbox.send({ to: { user: 'bob' }, body }))
+  await until('the first is under way', () => storage.kept.get('outbox')?.includes('attemptedAtMs'))
+  answer({ id: '1', stream: 'u:ann', seq: 1, createdAt: '', duplicate: false })
+  await Promise.all([outbox.close(async () => undefined), ...sent.map(async one => { await t.rejects(one, { code: 'GP_CLOSED' }) })])
+  await new Promise(resolve => setImmediate(resolve))
+  const kept = JSON.parse(storage.kept.get('outbox') ?? '[]') as Array<{ message: { body: string } }>
+  t.strictSame(kept.map(({ message }) => message.body), ['a', 'b'])
 })
