@@ -1,6 +1,7 @@
 /** A TCP link that can be broken: forwards to a port of this machine. */
 import { once } from 'node:events'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
+import { Transform } from 'node:stream'
 import type { Test } from 'tap'
 
 export interface TcpProxy {
@@ -14,6 +15,8 @@ export interface TcpProxy {
   thaw: () => void
   /** Forwards what is asked, and none of the answers. */
   mute: () => void
+  /** Each chunk is so long on its way; those behind it wait. 0: at once again. */
+  delay: (ms: number) => void
 }
 
 export async function startTcpProxy (t: Test, targetPort: number): Promise<TcpProxy> {
@@ -21,6 +24,13 @@ export async function startTcpProxy (t: Test, targetPort: number): Promise<TcpPr
   const farSockets = new Set<Socket>()
   let isFrozen = false
   let isMuted = false
+  let delayMs = 0
+  const wire = (): Transform => new Transform({
+    transform (chunk: Buffer, _encoding, done) {
+      if (delayMs === 0) done(null, chunk)
+      else setTimeout(done, delayMs, null, chunk)
+    }
+  })
   const server = createServer(near => {
     const far = connect(targetPort, '127.0.0.1')
     farSockets.add(far)
@@ -33,7 +43,7 @@ export async function startTcpProxy (t: Test, targetPort: number): Promise<TcpPr
         sockets.delete(socket)
         other.destroy()
       })
-      socket.pipe(other)
+      socket.pipe(wire()).pipe(other)
       if (isFrozen || (isMuted && socket === far)) socket.pause()
     }
   })
@@ -66,6 +76,7 @@ export async function startTcpProxy (t: Test, targetPort: number): Promise<TcpPr
       isMuted = true
       for (const socket of farSockets) socket.pause()
     },
+    delay (ms) { delayMs = ms },
     thaw () {
       isFrozen = false
       for (const socket of sockets) socket.resume()
