@@ -76,7 +76,7 @@ export function judge ({ posts, stays, devices, log, isMember }: {
       counts['deliveries'] = (counts['deliveries'] ?? 0) + 1
       const post = byTitle.get(title)
       if (post?.group === undefined || stream !== `g:${post.group}` || isMember(user, post.group)) continue
-      if (leaked(staysOf.get(`${user}\t${post.group}`) ?? [], post.begunMs)) faults.push(`leaked: ${device} got ${title} of ${stream}, which it had left`)
+      if (leaked(staysOf.get(`${user}\t${post.group}`) ?? [], post)) faults.push(`leaked: ${device} got ${title} of ${stream}, which it had left`)
     }
     for (const [stream, titles] of got) for (const [title, times] of titles) if (times > 1) faults.push(`twice: ${device} got ${title} of ${stream} ${times} times`)
     for (const [stream, messages] of log) {
@@ -89,10 +89,11 @@ export function judge ({ posts, stays, devices, log, isMember }: {
   return { faults, counts }
 }
 
-/** Begun when the user had left, for 2 s at least, and had not begun to join again. */
-function leaked (stays: readonly Stay[], begunMs: number): boolean {
-  const before = stays.filter(({ joinBegunMs }) => joinBegunMs <= begunMs).at(-1)
-  return before === undefined || begunMs > before.leftMs + leaveHoldsAfterMs
+/** Posted, from its beginning to its answer, while the user was away: 2 s after a leave was answered, before the next join began. */
+function leaked (stays: readonly Stay[], { begunMs, endedMs, outcome }: Post): boolean {
+  const last = stays.findLast(({ joinBegunMs }) => joinBegunMs <= begunMs)
+  const next = stays.find(({ joinBegunMs }) => joinBegunMs > begunMs)
+  return outcome === 'stored' && begunMs > (last === undefined ? -Infinity : last.leftMs + leaveHoldsAfterMs) && endedMs < (next?.joinBegunMs ?? Infinity)
 }
 
 /** What somebody who joined for good must have: all that was posted once the join was answered. */
