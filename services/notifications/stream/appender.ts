@@ -17,7 +17,8 @@
  *   - the head is older than X: nothing to know;
  *   - the ids between are in memory (`recent`): a look-up;
  *   - otherwise the store is asked, in two places: X lies within `locateWithinMs` of its time, or it has a locator, which is
- *     written before X is. So that costs the same however far the head is ahead of X. Finding X is success.
+ *     written before X is. So that costs the same however far the head is ahead of X, and what was read of a stretch is
+ *     kept for the next one (`past`). Finding X is success.
  *
  * Refused or stored. What was tried without an outcome may be stored, now or in a moment: it is asked after for longer, by the
  * same document at the same place wherever that is free. Copies of one message share their fate: whole.ts.
@@ -35,6 +36,7 @@ import { entriesAfter, entriesBefore, entryKey, locatorKey, ownerRange } from '.
 import type { StreamId } from '../../../shared/names.js'
 import { placeOfEntry, type EntryDoc, type Store } from '../../../shared/store/store.js'
 import { placeEntry, type EntryDraft } from './entry.js'
+import { PastIds, type Span } from './past-ids.js'
 import { RecentIds } from './recent-ids.js'
 import { begin, type Whole } from './whole.js'
 
@@ -114,6 +116,8 @@ const maxQueuedEntries = 50_000
 const maxQueuedChars = 64 << 20
 const maxChains = 100_000
 const lookPage = 1_000
+/** A stream with more entries in a minute is read again for each group. */
+const maxPastIds = 65_536
 const maxConflictPauseMs = 50
 /** An answer that refuses what may have been stored would be wrong if it was. */
 const { unknownFactor } = deadlines.append
@@ -144,6 +148,8 @@ interface Chain {
   readonly stream: StreamId
   head: Head | undefined
   readonly recent: RecentIds
+  /** Where the stream is ahead of the clock. */
+  past: PastIds | undefined
   /** The last try met a conflict: read on before the next one. */
   isBehind: boolean
   queue: Pending[]
@@ -180,7 +186,7 @@ export function createAppender (options: AppenderOptions): Appender {
     let chain = chains.get(stream)
     if (chain === undefined) {
       if (chains.size >= maxChains) forgetOneIdle()
-      chain = { stream, head: undefined, recent: new RecentIds(), isBehind: false, queue: [], byId: new Map(), state: 'idle', failures: 0 }
+      chain = { stream, head: undefined, recent: new RecentIds(), past: undefined, isBehind: false, queue: [], byId: new Map(), state: 'idle', failures: 0 }
       chains.set(stream, chain)
     }
     return chain
@@ -463,16 +469,33 @@ export function createAppender (options: AppenderOptions): Appender {
     counts.deepLooks++
     const head = chain.head!.seq
     const sought = entries.filter(pending => !isClear(chain, pending))
-    const windows = joinSpans(sought.map(({ clearedTo, time }) => ({ from: clearedTo, to: Math.min(head, time + landsWithin) })))
+    // What is above is known by heart.
+    const windows = joinSpans(sought.map(({ clearedTo, time }) => ({ from: clearedTo, to: Math.min(head, time + landsWithin, chain.recent.from) })))
     const late = sought.filter(({ time }) => head > time + landsWithin)
-    await Promise.all([lookLate(chain, late, head), ...windows.map(async span => { await lookIn(chain, span, sought) })])
+    await Promise.all([lookLate(chain, late, head), lookThrough(chain, windows, sought)])
     for (const pending of sought) pending.clearedTo = head
   }
 
+  /** What it reads is remembered: in a busy stream that is ahead, each append would read the same minute again. */
+  async function lookThrough (chain: Chain, windows: readonly Span[], sought: readonly Pending[]): Promise<void> {
+    for (const window of windows) {
+      const past = chain.past ??= new PastIds()
+      for (const span of past.missingOf(window)) await lookIn(chain, span, sought, past)
+      if (sought.every(({ isOver }) => isOver)) return // and not all of it was read
+      past.cover(window, landsWithin)
+      await settleAt(chain, sought.flatMap(pending => {
+        const seq = pending.isOver ? undefined : past.seqOf(pending.draft.id)
+        return seq === undefined ? [] : { pending, seq }
+      }))
+      if (past.size > maxPastIds) chain.past = undefined
+    }
+  }
+
   /** Looks at the entries with from < seq <= to, as long as some of `sought` is not found. */
-  async function lookIn (chain: Chain, { from, to }: Span, sought: readonly Pending[]): Promise<void> {
+  async function lookIn (chain: Chain, { from, to }: Span, sought: readonly Pending[], past?: PastIds): Promise<void> {
     const byId = new Map(sought.map(pending => [pending.draft.id, pending]))
     const found = (doc: EntryDoc): void => {
+      past?.add(doc.id, doc.seq)
       const pending = byId.get(doc.id)
       if (pending?.isOver === false) settle(chain, pending, doc, pending.placed !== undefined)
     }
@@ -496,10 +519,14 @@ export function createAppender (options: AppenderOptions): Appender {
 
   /** Settles what the ids in memory show to be in the chain already. */
   async function settleKnown ({ chain, entries }: Batch): Promise<void> {
-    const known = entries.filter(pending => isKnown(chain, pending))
+    await settleAt(chain, entries.filter(pending => isKnown(chain, pending)).map(pending => ({ pending, seq: chain.recent.seqOf(pending.draft.id, pending.time)! })))
+  }
+
+  async function settleAt (chain: Chain, known: ReadonlyArray<{ readonly pending: Pending, readonly seq: number }>): Promise<void> {
+    if (known.length === 0) return
     // The entry with seq s is the last one whose prev is below s.
-    const docs = await store.lasts('entries', known.map(({ draft, time }) => entriesBefore(chain.stream, chain.recent.seqOf(draft.id, time)!)))
-    for (const [i, pending] of known.entries()) {
+    const docs = await store.lasts('entries', known.map(({ seq }) => entriesBefore(chain.stream, seq)))
+    for (const [i, { pending }] of known.entries()) {
       const doc = docs[i]
       if (doc?.id === pending.draft.id) settle(chain, pending, doc, pending.placed !== undefined)
       else throw new GatepostError('GP_STORE_UNAVAILABLE', 'an entry that is in the chain could not be read')
@@ -517,6 +544,7 @@ export function createAppender (options: AppenderOptions): Appender {
       // Found meanwhile, or given up with the other copies of its message.
       if (pending.isOver || pending.whole?.state === 'refused') continue
       pending.clearedTo = Math.max(pending.clearedTo, head)
+      if (head <= pending.time) chain.past = undefined
       const doc = placedBehind(prev, pending) ?? placeBehind(chain.stream, prev, pending)
       placed.push(pending)
       docs.push(doc)
@@ -562,9 +590,6 @@ export function createAppender (options: AppenderOptions): Appender {
     }
   }
 }
-
-/** The seqs above `from`, up to `to`. */
-interface Span { readonly from: number, readonly to: number }
 
 /** Without those that are empty; those that overlap as one. */
 function joinSpans (spans: readonly Span[]): Span[] {

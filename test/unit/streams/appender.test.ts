@@ -175,3 +175,45 @@ t.test('appender - a head in memory ages by time that passes, not by a wall cloc
   wallMs += hourMs + 1
   t.equal(appender.knows(annStream), false, 'a machine that slept: its steady clock stood still')
 })
+
+t.test('appender - in a busy stream that is ahead of a clock which was set back, what was read of it is read once', async t => {
+  const startMs = Date.now()
+  let nowMs = startMs
+  const clock = createClock(() => nowMs)
+  const store = createMemoryStore()
+  const drafts = []
+  for (const begun = nowMs; nowMs < begun + 40_000; nowMs += 20) {
+    const draft = draftMessage(clock)
+    drafts.push(draft)
+    await plainAppender(store, clock).append(annStream, draft)
+  }
+  let read = 0
+  const counting: typeof store = {
+    ...store,
+    range: async (collection, range, options) => {
+      const docs = await store.range(collection, range, options)
+      if (collection === 'entries') read += docs.length
+      return docs
+    }
+  }
+  for (const backMs of [40_000, 3_600_000]) {
+    // Each node finds the stream ahead of its clock.
+    nowMs = startMs + 40_000 - backMs
+    read = 0
+    const appender = plainAppender(counting, clock)
+    const late: Array<ReturnType<typeof draftMessage>> = []
+    for (let i = 0; i < 200; i++, nowMs += 20) {
+      late.push(draftMessage(clock))
+      t.equal((await appender.append(annStream, late[i]!)).isNew, true)
+    }
+    t.comment(`${backMs / 1000} s back: ${read} entries read for 200 appends`)
+    t.ok(read <= 2 * drafts.length, 'not again for each append', { read })
+    // By heart as well as from the store: a retry finds what is there.
+    for (const node of [appender, plainAppender(counting, clock)]) {
+      for (const i of [0, 100, 199]) t.equal((await node.append(annStream, late[i]!)).isNew, false)
+    }
+    t.equal((await appender.append(annStream, drafts[1_000]!)).isNew, false, 'and one from before the clock was set back')
+  }
+  const ids = store.all<EntryDoc>('entries').map(({ id }) => id)
+  t.equal(new Set(ids).size, ids.length)
+})
