@@ -3,19 +3,18 @@
  * routes/ or delivery/socket-server.ts → mail/post.ts → stream/appender.ts → (stored) → commit.ts → delivery/hub.ts
  * → delivery/session.ts, and by pushes.ts over dispatch to the other nodes, where it goes through commit.ts again.
  */
-import { createAudit, isAudited } from '../../shared/audit.js'
+import { createAudit } from '../../shared/audit.js'
 import type { Clock } from '../../shared/clock.js'
 import { deadlines } from '../../shared/deadlines.js'
 import { GatepostError } from '../../shared/errors.js'
-import type { Scope } from '../../shared/identity/claims.js'
-import { createTicketVerifier, type Ticket } from '../../shared/identity/ticket.js'
-import { createTokenVerifier, type TokenVerifier } from '../../shared/identity/verify.js'
+import type { Ticket } from '../../shared/identity/ticket.js'
 import { ownerRange } from '../../shared/keys.js'
 import type { Log } from '../../shared/log.js'
 import type { NodeId, StreamId, UserId } from '../../shared/names.js'
 import { noRules, type AuthSettings, type UserLimits } from '../../shared/settings/settings.js'
 import type { Store } from '../../shared/store/store.js'
 import type { Dispatch } from '../dispatch/dispatch.js'
+import { createAdmission, type Admission } from './admission.js'
 import { createCommit } from './commit.js'
 import { createHub, type Hub } from './delivery/hub.js'
 import { createLook, type Look } from './delivery/look.js'
@@ -63,9 +62,8 @@ export interface NodeCore {
   readonly budget: UserBudget
   readonly userLimits: UserLimits
   readonly revocations: NodeRevocations
-  /** Throws GP_TOKEN_INVALID, GP_TICKET_WRONG_NODE, GP_TICKET_EXPIRED, GP_TOKEN_REVOKED. */
-  readonly verifyTicket: (text: string) => Ticket
-  readonly verifyToken: TokenVerifier['verify']
+  readonly verifyTicket: Admission['verifyTicket']
+  readonly verifyToken: Admission['verifyToken']
   /** Makes the user a member of the groups that the ticket's token names; once for each ticket. Undefined where nothing is to be done. */
   readonly joinByTicket: (ticket: Ticket) => Promise<void> | undefined
   readonly postByUser: PostByUser
@@ -97,8 +95,6 @@ export interface NodeCoreOptions {
 
 /** A node whose timers are this late on average refuses new messages. */
 const maxLagMs = 2_000
-
-const ofUsers: readonly Scope[] = ['user']
 
 export function createNodeCore (options: NodeCoreOptions): NodeCore {
   const { nodeId, store, dispatch, clock, log, secret, acceptSecrets, auth, retentionMs, userLimits, eventLoopLagMs, observeAppend, ownerOf, beforeStoring, rules } = options
@@ -162,7 +158,6 @@ export function createNodeCore (options: NodeCoreOptions): NodeCore {
   const groups = createGroups({ store, clock, heads, views, append, retentionMs, way: (auth.rules ?? noRules).groups, audit })
   const recall = createRecall({ store, finder, clock, views, append, retentionMs })
   const pages = createInboxPages({ store, heads, views, now })
-  const readTicket = createTicketVerifier({ secret, acceptSecrets, nodeId, now: tokenNow, latest: isEmbedded ? now : clock.latest })
   const revocations = createNodeRevocations({
     store,
     heads,
@@ -174,27 +169,10 @@ export function createNodeCore (options: NodeCoreOptions): NodeCore {
       dispatch.announceNow() // Gates hear how far this node has read
     }
   })
-  const verifyTicket: NodeCore['verifyTicket'] = text => {
-    let ticket: Ticket | undefined
-    try {
-      ticket = readTicket(text)
-      revocations.requireKnown()
-      revocations.check(ofUsers, ticket.user, ticket.userTokenIssuedAt)
-      return ticket
-    } catch (error) {
-      if (error instanceof GatepostError && isAudited(error.code)) audit.refused({ actor: ticket?.user, scope: 'user', action: 'ticket.use', target: nodeId, result: error.code })
-      throw error
-    }
-  }
-  const verifyToken: NodeCore['verifyToken'] = async token => {
-    const identity = await tokens.verify(token)
-    revocations.check(identity.scopes, identity.sub, identity.issuedAt)
-    return identity
-  }
+  const admission = createAdmission({ nodeId, secret, acceptSecrets, auth, clock, tokenNow, isEmbedded, revocations, audit, log })
   function closeRevoked (user: UserId): void {
     for (const session of users.sessionsOf(user)) if (revocations.isRevoked('user', user, session.tokenIssuedAt)) session.socket.disconnect(true)
   }
-  const tokens = createTokenVerifier({ secret, acceptSecrets, auth, now: isEmbedded ? now : clock.byStore, elapsed: clock.elapsed, log })
   const joined = new WeakSet<Ticket>()
   const budget = createUserBudget({ nodeId, perMinute: userLimits.perMinute, dispatch, ownerOf, elapsed: clock.elapsed })
   let messages = 0
@@ -208,7 +186,7 @@ export function createNodeCore (options: NodeCoreOptions): NodeCore {
   }
 
   return {
-    nodeId, store, clock, tokenNow, log, heads, appender, handOver, views, hub, look, persist, users, topics, unread, pages, marks, groups, recall, budget, userLimits, revocations, verifyTicket, verifyToken, postAll,
+    nodeId, store, clock, tokenNow, log, heads, appender, handOver, views, hub, look, persist, users, topics, unread, pages, marks, groups, recall, budget, userLimits, revocations, verifyTicket: admission.verifyTicket, verifyToken: admission.verifyToken, postAll,
     joinByTicket: ticket => {
       if (ticket.groups === undefined || joined.has(ticket)) return undefined
       const { user, groups: named, userTokenIssuedAt: issuedAt, userTokenAheadMs: aheadMs } = ticket
@@ -223,7 +201,7 @@ export function createNodeCore (options: NodeCoreOptions): NodeCore {
       users.close()
       look.close()
       hub.close()
-      tokens.close()
+      admission.close()
     }
   }
 }
