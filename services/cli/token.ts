@@ -1,6 +1,7 @@
 import { signToken } from '../../shared/identity/sign.js'
 import { tokenSchema } from '../../shared/settings/catalogue.js'
 import { readTokenSettings } from '../../shared/settings/config.js'
+import { formatDuration } from '../../shared/settings/duration.js'
 import { SettingsError } from '../../shared/settings/fault.js'
 import { readKeptSecret } from '../../shared/settings/secret-file.js'
 import { secretTakes } from '../../shared/settings/secret-quality.js'
@@ -24,6 +25,9 @@ export const token: Command = {
     const secret = given ?? readKeptSecret(dataDir)
     if (secret === undefined) {
       throw new SettingsError([{ setting: 'GATEPOST_SECRET', origin: undefined, got: `nothing, and \`gatepost up\` has kept none in ${dataDir}`, takes: secretTakes }])
+    }
+    if (scopes.includes('user') && ttlMs > (rules.maxLifeMs ?? Infinity)) {
+      throw new SettingsError([{ setting: '--ttl', origin: undefined, got: formatDuration(ttlMs), takes: `at most ${formatDuration(rules.maxLifeMs!)} for a user (GATEPOST_AUTH_MAX_LIFE)` }])
     }
     stdout(signToken({ secret, sub, scopes, groups, ttlMs, rules }) + '\n')
     return 0

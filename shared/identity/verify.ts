@@ -113,6 +113,7 @@ function createIdentityReader ({ rules, readGroups, now }: { rules: TokenRules, 
     if (scopes.has('user')) requireUserClaims(payload, header, rules)
     else requireServiceAudience(payload, rules)
     if (expiresAt === undefined) throw invalidClaim('exp', undefined, 'seconds since 1970')
+    if (scopes.has('user')) requireShortLife(issuedAt, expiresAt, rules)
     if (nowMs >= expiresAt) throw new GatepostError('GP_TOKEN_EXPIRED', `exp: the token expired at ${new Date(expiresAt).toISOString()}`)
     return { sub, scopes, groups: scopes.has('user') ? readGroups(payload) : undefined, issuedAt, aheadMs: aheadOf(issuedAt, nowMs), expiresAt }
   }
@@ -123,6 +124,12 @@ function requireUserClaims (payload: Payload, { typ }: JoseHeader, { audiences, 
   if (audiences.length > 0 && !audiences.some(audience => namesAudience(payload, audience))) throw invalidClaim('aud', payload.aud, `one of ${audiences.join(', ')}`)
   if (issuers.length > 0 && !issuers.includes(payload.iss as string)) throw invalidClaim('iss', payload.iss, `exactly one of ${issuers.join(', ')}`)
   if (types.length > 0 && !types.includes(plainType(typeof typ === 'string' ? typ : typ === undefined ? 'JWT' : ''))) throw invalidClaim('typ', typ, `one of ${types.join(', ')}`)
+}
+
+function requireShortLife (issuedAt: number | undefined, expiresAt: number, { maxLifeMs }: TokenRules): void {
+  if (maxLifeMs === undefined) return
+  if (issuedAt === undefined) throw invalidClaim('iat', undefined, 'seconds since 1970: how long a token lives is limited here (GATEPOST_AUTH_MAX_LIFE)')
+  if (expiresAt - issuedAt > maxLifeMs) throw invalidClaim('exp', `${(expiresAt - issuedAt) / 1000} s after iat`, `at most ${maxLifeMs / 1000} s after it (GATEPOST_AUTH_MAX_LIFE)`)
 }
 
 /** Where the site says whom its tokens are for, one that is for somebody else makes no producer or admin either. */

@@ -6,11 +6,9 @@ import { logLevels } from '../log.js'
 import { isName, isUserName, nameTakes, userNameTakes } from '../names.js'
 import { isHost, isOrigin, isUrl } from './addresses.js'
 import { auth, benchSecret, GATEPOST_ORIGINS, GATEPOST_SECRET_ACCEPT, requiredSecret, tokenRules, tokenSecret, upSecret } from './identity-settings.js'
-import { decimalNumber, duration, fileFormOf, infoOf, list, mayBeFile, oneOf, size, text, wholeNumber, yesOrNo } from './setting.js'
+import { decimalNumber, duration, fileFormOf, infoOf, list, maxDurationMs, mayBeFile, oneOf, size, text, wholeNumber, yesOrNo } from './setting.js'
 
 const dayMs = 86_400_000
-/** The longest `ttl` that a message may set, too. */
-const maxDurationMs = 3650 * dayMs
 
 // Several hosts with ports (a replica set) are no URL to the WHATWG parser.
 const isMongodbUrl = (value: string): boolean =>

@@ -222,6 +222,7 @@ interface RuleValues {
   GATEPOST_AUTH_AUDIENCE?: string[]
   GATEPOST_AUTH_ISSUER?: string[]
   GATEPOST_AUTH_TYP?: string[]
+  GATEPOST_AUTH_MAX_LIFE?: number
   GATEPOST_AUTH_GROUPS_CLAIM?: string
   GATEPOST_AUTH_GROUPS?: 'add' | 'replace'
 }
@@ -232,6 +233,7 @@ function rulesOf (values: RuleValues): TokenRules {
     audiences: values.GATEPOST_AUTH_AUDIENCE ?? [],
     issuers: values.GATEPOST_AUTH_ISSUER ?? [],
     types: (values.GATEPOST_AUTH_TYP ?? []).map(plainType),
+    ...values.GATEPOST_AUTH_MAX_LIFE !== undefined && { maxLifeMs: values.GATEPOST_AUTH_MAX_LIFE },
     groupsClaim: claim === 'none' ? undefined : claim,
     groups: values.GATEPOST_AUTH_GROUPS ?? noRules.groups
   }

@@ -3,7 +3,7 @@ import { Type, type TArray, type TOptional, type TString } from 'typebox'
 import { isOrigin, isUrl } from './addresses.js'
 import { usablePublicKey } from './public-key.js'
 import { secretFlaw, secretTakes } from './secret-quality.js'
-import { list, oneOf, text } from './setting.js'
+import { duration, list, maxDurationMs, oneOf, text } from './setting.js'
 
 const isSecret = (value: string): boolean => secretFlaw(value) === undefined
 const secret = {
@@ -76,6 +76,13 @@ export const tokenRules = {
     valueName: 'TYPES',
     takes: 'texts such as JWT or at+jwt, comma separated'
   }),
+  GATEPOST_AUTH_MAX_LIFE: Type.Optional(duration({
+    description: "How long a user's token may be good, from its `iat` to its `exp`; one that is good for longer, or has no `iat`, is refused.",
+    valueName: 'DURATION',
+    minimum: 1_000,
+    maximum: maxDurationMs,
+    defaultText: 'none: as long as it says'
+  })),
   GATEPOST_AUTH_GROUPS_CLAIM: text({
     description: "The claim of a user's token that names the user's groups; `none` = there is no such claim.",
     valueName: 'CLAIM',

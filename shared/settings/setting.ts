@@ -69,6 +69,9 @@ export function decimalNumber (options: Common<number> & { minimum: number, maxi
   return Type.Number({ ...options, readAs: 'number', takes: `a number from ${options.minimum} to ${options.maximum}` })
 }
 
+/** The longest that a setting takes, and the longest `ttl` of a message. */
+export const maxDurationMs = 3650 * 86_400_000
+
 /** In milliseconds once it is read. */
 export function duration (options: Common<number> & { minimum: number, maximum: number }): TInteger {
   const takes = `a duration from ${formatDuration(options.minimum)} to ${formatDuration(options.maximum)}: a whole number with s, m, h, d or w behind it, such as 90s, 12h or 30d`

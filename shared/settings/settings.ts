@@ -14,6 +14,8 @@ export interface TokenRules {
   readonly issuers: readonly string[]
   /** As `plainType` has them. */
   readonly types: readonly string[]
+  /** From `iat` to `exp`; undefined: as long as it says. */
+  readonly maxLifeMs?: number | undefined
   /** Undefined: no claim names groups. */
   readonly groupsClaim: string | undefined
   readonly groups: 'add' | 'replace'

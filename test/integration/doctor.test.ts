@@ -81,10 +81,11 @@ t.test('doctor - the keys of users\' tokens: fetched and counted, a discovery do
   const base = `127.0.0.1:${await listen(t, server)}`
   const fine = await doctor(t, { GATEPOST_AUTH_JWKS_URL: `http://joe:hunter2@${base}/keys` })
   t.equal(fine.code, 0)
-  t.match(lines(fine.out, 'user tokens'), [new RegExp(`^ok +user tokens +1 usable keys at http://${base}/keys, 1 others passed over$`), /^warn +user tokens +.*GATEPOST_AUTH_AUDIENCE is not/])
+  t.match(lines(fine.out, 'user tokens'), [new RegExp(`^ok +user tokens +1 usable keys at http://${base}/keys, 1 others passed over$`), /^ok +user tokens +they live as long as they say/, /^warn +user tokens +.*GATEPOST_AUTH_AUDIENCE is not/])
   t.notMatch(fine.out, /hunter2/)
-  const asked = await doctor(t, { GATEPOST_AUTH_JWKS_URL: `http://${base}/keys`, GATEPOST_AUTH_AUDIENCE: 'app' })
-  t.equal(lines(asked.out, 'user tokens').length, 1)
+  const asked = await doctor(t, { GATEPOST_AUTH_JWKS_URL: `http://${base}/keys`, GATEPOST_AUTH_AUDIENCE: 'app', GATEPOST_AUTH_MAX_LIFE: '12h' })
+  t.match(lines(asked.out, 'user tokens')[1], /^ok +user tokens +they live 12h at most$/)
+  t.equal(lines(asked.out, 'user tokens').length, 2)
   const discovery = await doctor(t, { GATEPOST_AUTH_JWKS_URL: `http://${base}/.well-known/openid-configuration` })
   t.equal(discovery.code, 1)
   t.match(lines(discovery.out, 'user tokens')[0], /^FAIL +user tokens +.*discovery document; its jwks_uri is https:\/\/id\/keys/)
@@ -114,7 +115,7 @@ t.test('doctor - keys by http from another machine', async t => {
   const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const port = await listen(t, createHttpServer((_request, response) => { response.end(JSON.stringify({ keys: [publicKey.export({ format: 'jwk' })] })) }))
   const { out } = await doctor(t, { GATEPOST_AUTH_JWKS_URL: `http://0.0.0.0:${port}/keys`, GATEPOST_AUTH_AUDIENCE: 'app' })
-  t.match(lines(out, 'user tokens'), [/^ok /, /^warn +user tokens +GATEPOST_AUTH_JWKS_URL begins with http/])
+  t.match(lines(out, 'user tokens'), [/^ok /, /^ok /, /^warn +user tokens +GATEPOST_AUTH_JWKS_URL begins with http/])
 })
 
 t.test('doctor - a demo that is on, for this machine and for others', async t => {

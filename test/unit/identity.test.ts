@@ -5,6 +5,7 @@ import { createExpiringCache } from '../../shared/identity/expiring-cache.js'
 import { signTicket, signToken, ticketTtlMs } from '../../shared/identity/sign.js'
 import { createTicketVerifier } from '../../shared/identity/ticket.js'
 import { createTokenVerifier, type Identity } from '../../shared/identity/verify.js'
+import { noRules } from '../../shared/settings/settings.js'
 
 const secret = 'a secret of at least 32 bytes, for tests'
 const siteSecret = 'another secret of at least 32 bytes, of the site'
@@ -198,6 +199,23 @@ t.test('tokens - what the site asks for: audience, issuer, typ, of users only', 
   t.throws(() => verify(hs256({ ...valid, scope: 'admin', aud: 'other' })), invalid, 'an admin of another application')
   const token = signToken({ secret, sub: 'ann', scopes: ['user', 'admin'], groups: [], ttlMs: 60_000, rules, now: () => startMs })
   t.same([...verify(token).scopes], ['user', 'admin'], 'what signToken signs carries what is asked for')
+})
+
+t.test('tokens - the longest life that the site allows, of users only', async t => {
+  const rules = { ...noRules, maxLifeMs: 3_600_000 }
+  const iat = startMs / 1000 - 60
+  for (const [sign, auth] of [
+    [(payload: object) => hs256(payload), { kind: 'secret', secret, rules }],
+    [(payload: object) => asymmetric('ES256', ec.privateKey, payload), { kind: 'public-key', publicKey: pem(ec.publicKey), rules }]
+  ] as Array<[(payload: object) => string, Auth]>) {
+    const { ask } = verifierAt(auth)
+    t.equal((await ask(sign({ ...valid, iat, exp: iat + 3_600 }))).sub, 'ann')
+    await t.rejects(ask(sign({ ...valid, iat, exp: iat + 3_601 })), { ...invalid, message: /^exp: got "3601 s after iat"; takes at most 3600 s after it \(GATEPOST_AUTH_MAX_LIFE\)/ })
+    await t.rejects(ask(sign({ ...valid, iat: undefined, exp: iat + 3_600 })), { ...invalid, message: /^iat: got nothing.*GATEPOST_AUTH_MAX_LIFE/ })
+  }
+  const { ask } = verifierAt({ kind: 'secret', secret, rules })
+  for (const scope of ['producer', 'admin']) t.ok((await ask(hs256({ ...valid, iat, exp: iat + 365 * 86_400, scope }))).scopes.has(scope as Scope))
+  t.equal((await verifierAt().ask(hs256({ ...valid, iat, exp: iat + 365 * 86_400 }))).sub, 'ann', 'none by default')
 })
 
 t.test('tokens - further secrets verify, never sign', async t => {

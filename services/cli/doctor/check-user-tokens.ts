@@ -1,6 +1,7 @@
 import { authWarnings } from '../../../shared/identity/auth-warnings.js'
 import { maxAheadMs } from '../../../shared/identity/claims.js'
 import { fetchKeySet, keySource } from '../../../shared/identity/key-set.js'
+import { formatDuration } from '../../../shared/settings/duration.js'
 import { withoutCredentials } from '../../../shared/settings/fault.js'
 import type { DoctorSettings } from '../../../shared/settings/settings.js'
 import { fail, ok, reasonOf, warn, type Finding } from './finding.js'
@@ -11,6 +12,7 @@ const usualClockSeconds = 3
 export async function checkUserTokens ({ auth, rules }: DoctorSettings): Promise<Finding[]> {
   return [
     ...auth?.kind === 'jwks' ? await checkKeySet(auth.url) : [ok('user tokens', auth === undefined ? 'HS256 with the secret' : auth.kind === 'secret' ? 'HS256 with GATEPOST_AUTH_SECRET' : 'by the public key in GATEPOST_AUTH_PUBLIC_KEY')],
+    ok('user tokens', rules.maxLifeMs === undefined ? 'they live as long as they say: GATEPOST_AUTH_MAX_LIFE is not set' : `they live ${formatDuration(rules.maxLifeMs)} at most`),
     ...authWarnings(auth === undefined ? undefined : { ...auth, rules }).map(({ text, remedy }) => warn('user tokens', text, remedy))
   ]
 }

@@ -34,7 +34,7 @@ export function serveLogin (app: App, { secret, rules, now }: LoginOptions): voi
     }
   }, async request => {
     const { user } = request.body
-    const token = signToken({ secret, sub: user, scopes: ['user'], groups: [], ttlMs: demoTokenTtlMs, rules, now })
+    const token = signToken({ secret, sub: user, scopes: ['user'], groups: [], ttlMs: Math.min(demoTokenTtlMs, rules?.maxLifeMs ?? Infinity), rules, now })
     return { token, user, expiresAt: new Date(now() + demoTokenTtlMs).toISOString() }
   })
 }
