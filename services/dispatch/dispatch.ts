@@ -114,7 +114,7 @@ export interface Dispatch {
   /** The same question to every member that is not down: answers by node; who does not answer in time is left out. */
   askAll: (kind: string, body: unknown, timeoutMs?: number) => Promise<Map<NodeId, unknown>>
   /** Serves `ask` for one kind; throws if it is served already, or where there is no `self` that could be asked. `from`: the asking node's id, or `gate`. */
-  answer: (kind: string, handler: (body: unknown, from: string) => Promise<unknown>) => void
+  answer: (kind: string, handler: (body: unknown, from: string, isOld: boolean) => Promise<unknown>) => void
 
   /** Makes this node a member, at once and with every heartbeat; GP_VALIDATION for what no other would believe. Until then it hears the others, and answers. */
   join: (node: NodeAnnouncement) => void

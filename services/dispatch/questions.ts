@@ -2,7 +2,7 @@
  * Questions from one process to one node, as JSON. Errors cross as code and text and come back as GatepostError;
  * the cause of an unforeseen one stays in the log of the node that was asked.
  */
-import { GatepostError, isErrorCode } from '../../shared/errors.js'
+import { GatepostError, isErrorCode, isInDoubt, outcomeUnknownOfOld } from '../../shared/errors.js'
 import { currentForm, isKnownForm } from '../../shared/form.js'
 import type { NodeId } from '../../shared/names.js'
 import type { Log } from '../../shared/log.js'
@@ -12,7 +12,8 @@ import type { BusTrust } from './bus-trust.js'
 import type { Signer } from './signer.js'
 import type { Subjects } from './subjects.js'
 
-export type Answerer = (body: unknown, from: string) => Promise<unknown>
+/** `isOld`: a process of version 0.1 asks, which does not know every code. */
+export type Answerer = (body: unknown, from: string, isOld: boolean) => Promise<unknown>
 
 export interface Questions {
   ask: (node: NodeId, kind: string, body: unknown, timeoutMs: number) => Promise<unknown>
@@ -36,11 +37,11 @@ export function createQuestions ({ bus, subjects, signer, trust, self, log }: Qu
   const answerers = new Map<string, Answerer>()
   const from = self ?? nameless
 
-  async function serve (kind: string, body: unknown, asker: string): Promise<unknown> {
+  async function serve (kind: string, body: unknown, asker: string, isOld: boolean): Promise<unknown> {
     const answerer = answerers.get(kind)
     if (answerer === undefined) throw new GatepostError('GP_DISPATCH_UNAVAILABLE', `node ${self} does not answer ${kind}`)
     try {
-      return await answerer(body, asker)
+      return await answerer(body, asker, isOld)
     } catch (error) {
       if (error instanceof GatepostError) throw error
       log.error({ event: 'answer-failed', kind, from: asker, err: error }, 'a question from another process failed')
@@ -50,15 +51,18 @@ export function createQuestions ({ bus, subjects, signer, trust, self, log }: Qu
 
   async function reply (subject: string, payload: Uint8Array, respond: (payload: Uint8Array) => void): Promise<void> {
     let answer: Uint8Array
+    let isOld = false
     try {
       const question = readJson(payload) as { form?: unknown, kind?: unknown, from?: unknown, body?: unknown } | null
       if (typeof question?.kind !== 'string' || typeof question.from !== 'string') throw new GatepostError('GP_VALIDATION', 'a question has a kind and says who asks')
       if (!trust.believesQuestion(signer.check(subject, payload), question.from)) throw new GatepostError('GP_DISPATCH_UNAVAILABLE', `node ${self} answers only to processes that have its GATEPOST_SECRET`)
       if (!isKnownForm(question.form)) throw unknownForm('question', question.form, `node ${self}`)
-      answer = writeJson({ form: currentForm, body: await serve(question.kind, question.body, question.from) })
+      isOld = question.form === undefined
+      answer = writeJson({ form: currentForm, body: await serve(question.kind, question.body, question.from, isOld) })
       if (answer.byteLength > bus.maxPayloadBytes) throw new GatepostError('GP_TOO_LARGE', `answer to ${question.kind}: got ${answer.byteLength} bytes; dispatch takes at most ${bus.maxPayloadBytes}`)
     } catch (error) {
-      const refused = error instanceof GatepostError ? error : new GatepostError('GP_VALIDATION', 'a question is JSON')
+      const given = error instanceof GatepostError ? error : new GatepostError('GP_VALIDATION', 'a question is JSON')
+      const refused = isOld && isInDoubt(given) ? outcomeUnknownOfOld() : given
       answer = writeJson({ form: currentForm, error: { code: refused.code, message: refused.message, retryAfterSeconds: refused.retryAfterSeconds } })
     }
     respond(answer)
@@ -73,7 +77,7 @@ export function createQuestions ({ bus, subjects, signer, trust, self, log }: Qu
 
   return {
     async ask (node, kind, body, timeoutMs) {
-      if (node === self) return await within(serve(kind, body, from), timeoutMs)
+      if (node === self) return await within(serve(kind, body, from, false), timeoutMs)
       const subject = subjects.ask(node)
       const answer = await bus.request(subject, signer.sign(subject, writeJson({ form: currentForm, kind, from, body })), timeoutMs)
       return readAnswer(answer, node)

@@ -1,6 +1,6 @@
 /** A node's answers to what Gates (and other nodes) ask over dispatch. */
 import type { MessageResult, NodeAnswer, NodeRequestHandlers } from '../../shared/contract/node-requests.js'
-import { GatepostError } from '../../shared/errors.js'
+import { GatepostError, isInDoubt, outcomeUnknownOfOld } from '../../shared/errors.js'
 import type { Log } from '../../shared/log.js'
 import type { GroupId, UserId } from '../../shared/names.js'
 import type { Sender } from './mail/post.js'
@@ -25,14 +25,14 @@ export function createNodeRequests ({ core, placement, log }: { core: NodeCore, 
   const once = async (question: string | undefined, work: () => Promise<unknown>): Promise<void> => { await (question === undefined ? work() : doneOnce(question, work)) }
 
   return {
-    'append-messages': async ({ sender, messages }) => await onceAsked(messages[0]?.id ?? '', async () => {
+    'append-messages': async ({ sender, messages }, _from, isOld) => await onceAsked(messages[0]?.id ?? '', async () => {
       const posted = core.postAll(sender as Sender, messages.map(({ id, message, idempotencyKey }) => ({ id, draft: message, idempotencyKey })))
       const results = await Promise.all(posted.map(async (one): Promise<MessageResult> => {
         try {
           const stored = await one
           const { id, createdAt, duplicate } = stored
           return { status: answerPosted(stored).status, id, createdAt, duplicate }
-        } catch (error) { return refused(error) }
+        } catch (error) { return refused(isOld && isInDoubt(error) ? outcomeUnknownOfOld() : error) }
       }))
       return { results }
     }),

@@ -82,7 +82,7 @@ export type NodeAnswer<K extends NodeRequestKind> = NodeRequests[K][1]
 /** What is needed of dispatch here. */
 interface CanAsk { ask: (node: NodeId, kind: string, body: unknown, timeoutMs?: number) => Promise<unknown> }
 interface CanAskAll { askAll: (kind: string, body: unknown, timeoutMs?: number) => Promise<Map<NodeId, unknown>> }
-interface CanAnswer { answer: (kind: string, handler: (body: unknown, from: string) => Promise<unknown>) => void }
+interface CanAnswer { answer: (kind: string, handler: (body: unknown, from: string, isOld: boolean) => Promise<unknown>) => void }
 
 /** Rejects as `dispatch.ask` does. Both ends are this package, of one cluster: the answer's shape is believed. */
 export async function askNode<K extends NodeRequestKind> (
@@ -97,13 +97,13 @@ export async function askNodes<K extends NodeRequestKind> (
   return await dispatch.askAll(kind, body, timeoutMs) as Map<NodeId, NodeAnswer<K>>
 }
 
-/** The node's side: one handler for each kind, all of them there. */
+/** The node's side: one handler for each kind, all of them there. `isOld`: a process of version 0.1 asks. */
 export type NodeRequestHandlers = {
-  readonly [K in NodeRequestKind]: (body: NodeRequest<K>, from: string) => Promise<NodeAnswer<K>>
+  readonly [K in NodeRequestKind]: (body: NodeRequest<K>, from: string, isOld: boolean) => Promise<NodeAnswer<K>>
 }
 
 export function answerNodeRequests (dispatch: CanAnswer, handlers: NodeRequestHandlers): void {
   for (const kind of Object.keys(handlers) as NodeRequestKind[]) {
-    dispatch.answer(kind, handlers[kind] as (body: unknown, from: string) => Promise<unknown>)
+    dispatch.answer(kind, handlers[kind] as (body: unknown, from: string, isOld: boolean) => Promise<unknown>)
   }
 }

@@ -3,7 +3,12 @@ import t, { type Test } from 'tap'
 import type { ReplaceOutcome, Store } from '../../../shared/store/store.js'
 import { signTicket } from '../../../shared/identity/sign.js'
 import { GatepostError } from '../../../shared/errors.js'
+import { createClock, createMessageId } from '../../../shared/clock.js'
+import type { NodeId } from '../../../shared/names.js'
+import { writeAnnouncement } from '../../../services/dispatch/announcement.js'
+import { createSubjects } from '../../../services/dispatch/subjects.js'
 import { appendRules } from '../../../services/notifications/stream/appender.js'
+import { idleLoad } from '../../helpers/dispatch-nodes.js'
 import { startNodes } from '../../helpers/in-process-nodes.js'
 import { openSocket, refused, refusedAck, sessionOf, type Session } from '../../helpers/raw-client.js'
 import { until } from '../../helpers/until.js'
@@ -154,4 +159,27 @@ t.test('outcomes - a message larger than the bus takes is stored, answered, and 
   const body = 'x'.repeat(40_000)
   t.equal((await session(ann, 'n1').call('POST', '/messages', { body: { to: { user: bob }, title: 'large', body } })).status, 201)
   t.equal((await device.message('large', 10_000))['body'], body)
+})
+
+t.test('outcomes - a Gate of version 0.1 is told of an unknown outcome by the code and the words that it knows', async t => {
+  const { hub, faults, mend } = await start(t)
+  const subjects = createSubjects('test')
+  // As version 0.1 does it: unsigned, and without a form.
+  const old = hub.connect('old')
+  const beat = setInterval(() => { old.publish(subjects.heartbeat('old' as NodeId), writeAnnouncement({ id: 'old', url: 'http://old', weight: 1, version: '0.1.0', startedAt: 1, state: 'up', load: idleLoad, sent: 0, time: 0 })) }, 50)
+  t.teardown(() => { clearInterval(beat) })
+  const ask = async (kind: string, body: object): Promise<any> => {
+    const answer = await old.request(subjects.ask('n1' as NodeId), Buffer.from(JSON.stringify({ kind, from: 'gate', body })), 5_000)
+    return JSON.parse(Buffer.from(answer).toString())
+  }
+  await until('it is believed', async () => (await ask('presence', { user: 'ann' })).body !== undefined)
+
+  const message = { to: { user: 'ann' }, title: 'a', body: null, data: null, category: 'general', volatile: false }
+  const handed = { sender: 'p:shop', messages: [{ id: createMessageId(createClock().tick(), undefined), message }] }
+  faults.insert = 'unsaid'
+  const { body } = await ask('append-messages', handed)
+  t.match(body.results, [{ status: 503, code: 'GP_STORE_UNAVAILABLE', message: /^the store did not say/ }])
+  t.match(await ask('join-group', { group: 'staff', user: 'ann' }), { error: { code: 'GP_STORE_UNAVAILABLE' } })
+  mend()
+  t.match((await ask('append-messages', handed)).body.results, [{ status: 201, id: handed.messages[0]?.id }], 'the same again finds it')
 })
