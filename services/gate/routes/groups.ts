@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { Type } from 'typebox'
 import type { Audit } from '../../../shared/audit.js'
-import { refusal } from '../../../shared/errors.js'
 import type { App } from '../../../shared/http/create-app.js'
 import { needsBearer } from '../../../shared/http/document-api.js'
 import { refusals } from '../../../shared/http/error-response.js'
@@ -12,6 +11,7 @@ import type { Access } from '../access.js'
 import { audited } from '../audited.js'
 import { maxNodesAsked, type AskInTurn } from '../ask-in-turn.js'
 import { nodesInTurn, type Rings } from '../assignment.js'
+import { PageLimit, pageLimitOf } from './page-limit.js'
 import { GroupParams, MemberParams, strict } from './schemas.js'
 
 export interface GroupsOptions {
@@ -21,11 +21,8 @@ export interface GroupsOptions {
   readonly rings: () => Rings
 }
 
-const defaultLimit = 100
-const maxLimit = 1_000
-const takesLimit = `a whole number, 1 to ${maxLimit}`
 const Page = Type.Object({
-  limit: Type.Optional(Type.String({ pattern: '^[0-9]{1,4}$', description: takesLimit })),
+  limit: PageLimit,
   after: Type.Optional(UserName('`next` of the page before'))
 }, strict)
 
@@ -71,8 +68,7 @@ export function serveGroups (app: App, { access, audit, askInTurn, rings }: Grou
   }, async request => {
     const { group } = request.params
     const { limit: limitText, after } = request.query
-    const limit = limitText === undefined ? defaultLimit : Number(limitText)
-    if (limit < 1 || limit > maxLimit) throw refusal('query.limit', limitText, takesLimit)
+    const limit = pageLimitOf(limitText)
     const nodes = nodesInTurn(rings(), ringName(groupStream(group)), maxNodesAsked)
     const { answer: { members, next } } = await askInTurn(nodes, 'list-members', { group, limit, ...after !== undefined && { after } })
     return { members: [...members], next }

@@ -14,6 +14,7 @@ import { audited } from '../audited.js'
 import { maxNodesAsked, type AskInTurn } from '../ask-in-turn.js'
 import { nodesInTurn, type Rings } from '../assignment.js'
 import type { FollowedRevocations } from '../follow-revocations.js'
+import { PageLimit, pageLimitOf } from './page-limit.js'
 import { strict, Time } from './schemas.js'
 
 export interface RevocationsOptions {
@@ -33,11 +34,8 @@ const Body = Type.Object({
   before: Type.Optional(Type.String({ format: 'date-time', description: 'a time in ISO 8601: what was issued before it is refused; now where none is given' }))
 }, { ...strict, description: '{before?}' })
 const View = Type.Object({ kind: Type.String(), name: Type.String(), before: Time })
-const defaultLimit = 100
-const maxLimit = 1_000
-const takesLimit = `a whole number, 1 to ${maxLimit}`
 const Page = Type.Object({
-  limit: Type.Optional(Type.String({ pattern: '^[0-9]{1,4}$', description: takesLimit })),
+  limit: PageLimit,
   after: Type.Optional(Type.String({ description: '`next` of the page before' }))
 }, strict)
 
@@ -109,8 +107,7 @@ export function serveRevocations (app: App, { access, audit, askInTurn, rings, d
     }
   }, async request => {
     const { limit: limitText, after } = request.query
-    const limit = limitText === undefined ? defaultLimit : Number(limitText)
-    if (limit < 1 || limit > maxLimit) throw refusal('query.limit', limitText, takesLimit)
+    const limit = pageLimitOf(limitText)
     const { revocations: found, next } = revocations.page(limit, after)
     return { revocations: found.map(viewOf), next }
   })
