@@ -32,6 +32,8 @@ export interface MongosDouble {
     answer?: ((name: string, command: Document) => WireAnswer | undefined | Promise<WireAnswer | undefined>) | undefined
     /** Shards whose disk is full. */
     readonly full: Set<string>
+    /** Shards that are away: mongos says so, or waits for them. */
+    readonly away: Map<string, 'refuses' | 'silent'>
     /** config.chunks shows nothing. */
     hidesChunks: boolean
   }
@@ -60,7 +62,7 @@ export async function startMongosDouble (t: Test, { version, stepMs = 5, databas
   const building = new Set<string>()
   const commands: Document[] = []
   const targeted = Object.fromEntries(['find', 'insert', 'update', 'delete', 'aggregate'].map(name => [name, { allShards: 0, manyShards: 0, oneShard: 0, unsharded: 0 }]))
-  const faults: MongosDouble['faults'] = { full: new Set(), hidesChunks: false }
+  const faults: MongosDouble['faults'] = { full: new Set(), away: new Map(), hidesChunks: false }
   /** Both shards take part in each, so there is one at most. */
   let migration: { ns: string, key: string, to: string, done: Promise<void> } | undefined
   let clock = 1
@@ -194,9 +196,20 @@ export async function startMongosDouble (t: Test, { version, stepMs = 5, databas
     counts[!sharded.has(ns) ? 'unsharded' : size <= 1 ? 'oneShard' : size === shardNames.length ? 'allShards' : 'manyShards']++
   }
 
+  const awayError = (shard: string): { code: number, codeName: string, errmsg: string } =>
+    ({ code: 133, codeName: 'FailedToSatisfyReadPreference', errmsg: `Could not find host matching read preference { mode: "primary" } for set ${shard}` })
+
+  /** Answers for a command that goes to a shard that is away; a write says so for each document (serveData). */
+  async function answerAway (name: string, ns: string, command: Document): Promise<Document | undefined> {
+    const reached = [...shardsOfCommand(placesOf(ns), command)]
+    while (reached.some(shard => faults.away.get(shard) === 'silent')) await pause(20)
+    const away = reached.find(shard => faults.away.has(shard))
+    return away !== undefined && name === 'find' ? { ok: 0, ...awayError(away) } : undefined
+  }
+
   function serveData (name: string, ns: string, command: Document): Document {
     count(name, ns, command)
-    const refuse = (key: string): Document | undefined => faults.full.has(shardOfKey(placesOf(ns), key)) ? { code: 14031, errmsg: 'no space left on device' } : undefined
+    const refuse = (key: string): Document | undefined => faults.away.has(shardOfKey(placesOf(ns), key)) ? awayError(shardOfKey(placesOf(ns), key)) : faults.full.has(shardOfKey(placesOf(ns), key)) ? { code: 14031, errmsg: 'no space left on device' } : undefined
     switch (name) {
       case 'find': return data.find(ns, command)
       case 'insert': return data.insert(ns, command, refuse)
@@ -229,7 +242,7 @@ export async function startMongosDouble (t: Test, { version, stepMs = 5, databas
       return { ok: 1 }
     }
     const ns = `${db}.${command[name] as string}`
-    return name === 'createIndexes' ? await createIndexes(ns) : serveData(name, ns, command)
+    return name === 'createIndexes' ? await createIndexes(ns) : await answerAway(name, ns, command) ?? serveData(name, ns, command)
   }
 
   const port = await listenAsMongodb(t, answer)
