@@ -242,6 +242,15 @@ export const benchSchema = Type.Object({
   GATEPOST_SECRET: benchSecret
 })
 
+export const migrateSchema = Type.Object({
+  '--from': Type.Optional(text({ description: 'The data folder that is carried over. Nothing may be using it.', valueName: 'DIR', defaultText: 'GATEPOST_DATA_DIR', takes: 'the path of a folder with a store of `gatepost up`', accepts: value => !value.includes('\0') })),
+  '--to': Type.Optional(text({ ...mongodbUrl, description: 'The MongoDB that it is carried into: a mongos, a replica set or one server. The database is the one in the URL, or `gatepost`; it holds no other store.', defaultText: 'GATEPOST_MONGODB_URL' })),
+  '--dry-run': yesOrNo({ description: 'Looks at both, says what would be carried, and changes nothing.', default: false }),
+  '--verify-only': yesOrNo({ description: 'Carries nothing: compares the two, document by document. Once a node has served from MongoDB they differ.', default: false }),
+  GATEPOST_MONGODB_URL: upMongodbUrl,
+  GATEPOST_DATA_DIR
+})
+
 /** All that the environment may hold, nothing required: what is missing is for the checks to say. */
 export const doctorSchema = Type.Object({
   GATEPOST_HOST,

@@ -4,12 +4,12 @@
  */
 import { resolve } from 'node:path'
 import type { Static, TObject } from 'typebox'
-import { benchSchema, defaultDiskReserveBytes, doctorSchema, environmentNames, gateSchema, nodeSchema, tokenSchema, upSchema } from './catalogue.js'
+import { benchSchema, defaultDiskReserveBytes, doctorSchema, environmentNames, gateSchema, migrateSchema, nodeSchema, tokenSchema, upSchema } from './catalogue.js'
 import { isLoopback } from './addresses.js'
 import { gotText, SettingsError, type Fault } from './fault.js'
 import { usablePublicKey } from './public-key.js'
 import { readSettings, type Reading } from './read.js'
-import { noRules, plainType, type AuthKey, type BenchSettings, type DoctorSettings, type GateSettings, type NodeSettings, type TokenRules, type TokenSettings, type UpSettings, type UserLimits } from './settings.js'
+import { noRules, plainType, type AuthKey, type BenchSettings, type DoctorSettings, type GateSettings, type MigrateSettings, type NodeSettings, type TokenRules, type TokenSettings, type UpSettings, type UserLimits } from './settings.js'
 import { infoOf } from './setting.js'
 import type { Surroundings } from './sources.js'
 
@@ -131,6 +131,17 @@ export const readBenchSettings: ReadCommand<BenchSettings> = (argv, surroundings
   })
 }
 
+export const readMigrateSettings: ReadCommand<MigrateSettings> = (argv, surroundings) => {
+  const { values } = complete(readSettings(migrateSchema, argv, surroundings, environmentNames), targetOfMigrate, modeOfMigrate)
+  return frozen({
+    from: resolve(surroundings.cwd, values['--from'] ?? values.GATEPOST_DATA_DIR),
+    to: values['--to'] ?? values.GATEPOST_MONGODB_URL ?? '',
+    fromSetting: values['--from'] === undefined ? 'GATEPOST_DATA_DIR' : '--from',
+    toSetting: values['--to'] === undefined ? 'GATEPOST_MONGODB_URL' : '--to',
+    mode: values['--dry-run'] ? 'dry-run' : values['--verify-only'] ? 'verify-only' : 'carry'
+  })
+}
+
 /** Faults of settings are what `doctor` is for: it gets them with what could be read. Faults of its flags are thrown. */
 export const readDoctorSettings: ReadCommand<{ settings: DoctorSettings, faults: readonly Fault[] }> = (argv, surroundings) => {
   const reading = readSettings(doctorSchema, argv, surroundings, environmentNames)
@@ -196,6 +207,16 @@ function tokensOfBench ({ values, given }: Reading<typeof benchSchema>): Fault[]
 function wayOfBench ({ values, given }: Reading<typeof benchSchema>): Fault[] {
   if (values['--to'] !== 'all' || values['--via'] !== 'socket') return []
   return [{ setting: '--via', origin: given.get('--via')?.origin, got: '"socket" for messages to all', takes: 'rest or batch there: a user may not send to all' }]
+}
+
+function targetOfMigrate ({ given }: Reading<typeof migrateSchema>): Fault[] {
+  if (given.has('--to') || given.has('GATEPOST_MONGODB_URL')) return []
+  return [{ setting: '--to', origin: undefined, got: 'nothing, and GATEPOST_MONGODB_URL is not set either', takes: infoOf(migrateSchema.properties['--to']).takes }]
+}
+
+function modeOfMigrate ({ values }: Reading<typeof migrateSchema>): Fault[] {
+  if (values['--dry-run'] !== true || values['--verify-only'] !== true) return []
+  return [{ setting: '--dry-run', origin: 'flag', got: 'true beside --verify-only', takes: 'one of the two' }]
 }
 
 interface UserLimitValues { GATEPOST_RATE_USER: number, GATEPOST_MAX_RECEIVERS: number, GATEPOST_MAX_TTL?: number, GATEPOST_RETENTION: number, GATEPOST_SOCKETS_PER_USER: number }

@@ -153,6 +153,15 @@ export interface BenchSettings {
   readonly secret: string | undefined
 }
 
+export interface MigrateSettings {
+  readonly from: string
+  readonly to: string
+  /** What to name where they are at fault. */
+  readonly fromSetting: string
+  readonly toSetting: string
+  readonly mode: 'carry' | 'dry-run' | 'verify-only'
+}
+
 /** What `doctor` looks at: anything may be unset. */
 export interface DoctorSettings {
   readonly host: string

@@ -22,6 +22,8 @@ import { collectionNames, type ChainOutcome, type CollectionName, type Collectio
 interface LmdbStoreOptions {
   /** The data folder; made if it is missing. */
   readonly dir: string
+  /** Nothing is made: rejects with NoStoreError where there is none. */
+  readonly mustExist?: boolean
   readonly now?: () => number
   /** Ms of a clock that never jumps; `now` where that alone is given. */
   readonly elapsed?: () => number
@@ -35,6 +37,18 @@ interface LmdbStoreOptions {
 export interface LmdbStore extends Store {
   /** Deletes what is past its `purgeAt`, in small transactions; returns how many documents went. */
   sweep: () => Promise<number>
+  /** Documents in each collection. */
+  counts: () => Record<CollectionName, number>
+  /** The number of the last transaction: another one whenever something was written. */
+  lastTransaction: () => number
+}
+
+/** The folder is missing, or holds no store of Gatepost. */
+export class NoStoreError extends Error {
+  constructor (readonly dir: string) {
+    super(`${dir} holds no store of Gatepost`)
+    this.name = 'NoStoreError'
+  }
 }
 
 const sweepBatch = 500
@@ -42,8 +56,9 @@ const sweepBatch = 500
 const tightSweepBatch = 20
 const defaultSweepIntervalMs = 60_000
 
-/** Rejects with DataDirLockedError where another process (or store) has the folder, NewerDataError where a newer build wrote it, NoDiskRoomError, DamagedFileError. */
-export async function openLmdbStore ({ dir, now = Date.now, elapsed = now === Date.now ? () => performance.now() : now, sweepIntervalMs = defaultSweepIntervalMs, reserveBytes = defaultReserveBytes, log }: LmdbStoreOptions): Promise<LmdbStore> {
+/** Rejects with DataDirLockedError where another process (or store) has the folder, NewerDataError where a newer build wrote it, NoDiskRoomError, DamagedFileError, NoStoreError. */
+export async function openLmdbStore ({ dir, mustExist = false, now = Date.now, elapsed = now === Date.now ? () => performance.now() : now, sweepIntervalMs = defaultSweepIntervalMs, reserveBytes = defaultReserveBytes, log }: LmdbStoreOptions): Promise<LmdbStore> {
+  if (mustExist && !existsSync(join(dir, 'store', 'data.mdb'))) throw new NoStoreError(dir)
   checkRoomToOpen(dir)
   mkdirSync(dir, { recursive: true, mode: 0o700 })
   const wasUsed = existsSync(join(dir, 'lock'))
@@ -58,6 +73,7 @@ export async function openLmdbStore ({ dir, now = Date.now, elapsed = now === Da
     if (wasUsed && !isThere) log?.warn({ event: 'store-new', file: dataFile }, `${dir} has been used before, and ${dataFile} is missing or empty: a new store is made. If messages are missing, stop and put a backup in its place`)
     const clock = await openLmdbClock({ dir, dataFile, now, elapsed })
     root = open({ path, noSubdir: false, overlappingSync: false, eventTurnBatching: false, maxDbs: 2 * collectionNames.length })
+    if (mustExist && !(isThere && hasTable(root, 'entries'))) throw new NoStoreError(dir)
     await checkFolderForm(root, dir)
     const tables = openTables(root)
     keepPrivate(dir, ['lock', 'store']) // what has just been made
@@ -70,6 +86,9 @@ export async function openLmdbStore ({ dir, now = Date.now, elapsed = now === Da
     throw error
   }
 }
+
+/** Tables are keys of the table of tables; `doesExist` passes over them. */
+const hasTable = (root: ReturnType<typeof open>, name: CollectionName): boolean => [...root.getKeys({ start: name, limit: 1 })][0] === name
 
 interface Parts {
   readonly root: ReturnType<typeof open>
@@ -206,6 +225,8 @@ function createStore ({ root, tables, room, lock, clock, now, sweepIntervalMs, l
     }),
     refusal: room.refusal,
     sweep,
+    counts: () => Object.fromEntries(collectionNames.map(name => [name, (tables[name].docs.getStats() as { entryCount: number }).entryCount])) as Record<CollectionName, number>,
+    lastTransaction: () => (root.getStats() as { lastTxnId: number }).lastTxnId,
     close: () => {
       closing ??= (async () => {
         clearInterval(timer)

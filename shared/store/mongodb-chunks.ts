@@ -16,10 +16,13 @@ const soonMs = 1000
 const maxChanges = 200
 const configMs = 10_000
 
+/** All that may be sharded: what the store has, and the record of a migration (mongodb-migration.ts). */
+export type ShardedName = CollectionName | 'migration'
+
 /** What is asked of the config database. */
 export interface ConfigReader {
   /** The entry of config.collections. */
-  readonly collection: (name: CollectionName) => Promise<Document | null>
+  readonly collection: (name: ShardedName) => Promise<Document | null>
   /** Entries of config.chunks, the newest first; `since`: only those at least so new. `owner`: how they name their collection. */
   readonly chunks: (owner: Document, options: { since?: Timestamp, limit?: number }) => Promise<Document[]>
 }

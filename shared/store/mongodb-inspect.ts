@@ -2,6 +2,7 @@
 import type { Db, Document } from 'mongodb'
 import { configReaderOf, isSharded, readChunks } from './mongodb-chunks.js'
 import { createClient, hello, isMongos, serverTimeMs } from './mongodb-connection.js'
+import { isMigrating } from './mongodb-migration.js'
 import { collectionNames, type CollectionName } from './store.js'
 
 export interface InspectedCollection {
@@ -25,6 +26,8 @@ export type MongodbInspection =
     /** Empty where it is no mongos. */
     readonly shards: readonly string[]
     readonly collections: readonly InspectedCollection[]
+    /** A migration into it is not finished: no node serves it. */
+    readonly isMigrating: boolean
     /** The server's clock less this machine's. */
     readonly clockDifferenceMs: number
     /** What could not be looked at, and why. */
@@ -52,8 +55,9 @@ export async function inspectMongodb ({ url, now = Date.now }: { url: string, no
       const sharding = sharded ? await attempt(notes, `the chunks of ${name}`, none, async () => await readSharding(db, name)) : none
       collections.push({ name, exists, hasTtlIndex, ...sharding })
     }
+    const isHalf = await attempt(notes, 'whether a migration is under way', false, async () => await isMigrating(db, sharded))
     const kind = sharded ? 'mongos' : greeting.setName === undefined ? 'one server' : 'replica set'
-    return { reachable: true, version, kind, database: db.databaseName, shards, collections, clockDifferenceMs, notes }
+    return { reachable: true, version, kind, database: db.databaseName, shards, collections, isMigrating: isHalf, clockDifferenceMs, notes }
   } catch (cause) {
     return { reachable: false, cause }
   } finally {

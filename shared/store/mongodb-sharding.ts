@@ -6,7 +6,7 @@
  * joins neighbours of one shard only, and has nothing to move while all shards hold as much.
  */
 import type { Db, Document } from 'mongodb'
-import { configReaderOf, isSharded, readChunks, toChunk, type ShardMaps } from './mongodb-chunks.js'
+import { configReaderOf, isSharded, readChunks, toChunk, type ConfigReader, type ShardedName, type ShardMaps } from './mongodb-chunks.js'
 import { converge, Undone, type Patience } from './mongodb-converge.js'
 import { isAnswer, unauthorized } from './mongodb-errors.js'
 import type { MongodbReader } from './mongodb-read.js'
@@ -45,8 +45,14 @@ export interface ShardingAdmin {
   readonly command: (command: Document) => Promise<Document>
   readonly isEmpty: (collection: CollectionName) => Promise<boolean>
   /** The shard key as JSON, undefined where it is not sharded. */
-  readonly shardKey: (collection: CollectionName) => Promise<string | undefined>
+  readonly shardKey: (collection: ShardedName) => Promise<string | undefined>
   readonly chunks: (collection: CollectionName) => Promise<readonly Chunk[]>
+}
+
+/** The shard key as JSON, undefined where it is not sharded. */
+export async function shardKeyOf (config: Pick<ConfigReader, 'collection'>, collection: ShardedName): Promise<string | undefined> {
+  const entry = await config.collection(collection)
+  return isSharded(entry) ? JSON.stringify(entry.key) : undefined
 }
 
 /** All keys: they begin with a hexadecimal digit. */
@@ -63,10 +69,7 @@ export function shardingAdminOf (db: () => Db, reader: MongodbReader, maps: Shar
       await maps.refresh()
       return (await reader.range(collection, allKeys, { limit: 1, reverse: false, projection: { _id: 1 } })).length === 0
     },
-    shardKey: async collection => {
-      const entry = await config.collection(collection)
-      return isSharded(entry) ? JSON.stringify(entry.key) : undefined
-    },
+    shardKey: async collection => await shardKeyOf(config, collection),
     chunks: async collection => {
       const entry = await config.collection(collection)
       return isSharded(entry) ? (await readChunks(config, entry)).chunks.flatMap(toChunk) : []
@@ -141,7 +144,8 @@ export async function shardCollections (admin: ShardingAdmin, patience: Patience
 
 const expectedKey = '{"_id":1}'
 
-async function shardOne (admin: ShardingAdmin, name: CollectionName, patience: Patience): Promise<void> {
+/** Shards it by its key, all of it in one chunk. Rejects with the last refusal. */
+export async function shardOne (admin: Pick<ShardingAdmin, 'database' | 'command' | 'shardKey'>, name: ShardedName, patience: Patience = { leftMs: patienceMs }): Promise<void> {
   const isOpen = async (): Promise<boolean> => await admin.shardKey(name) === undefined
   if (!await isOpen()) return
   // From MongoDB 6.0 on it is not needed: what it refuses shows when the collection is sharded.

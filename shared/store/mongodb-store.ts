@@ -15,10 +15,12 @@ import { createFullShards } from './mongodb-full.js'
 import { prepareIndexes } from './mongodb-indexes.js'
 import { insertChains, type MongodbWrites, type WriteReply } from './mongodb-insert.js'
 import { createLastsReader } from './mongodb-lasts.js'
+import { checkMigration, UnfinishedMigrationError } from './mongodb-migration.js'
 import { createReader } from './mongodb-read.js'
+import { removeKeys } from './mongodb-remove.js'
 import { replaceDocs, type ReplaceRequest } from './mongodb-replace.js'
 import { isSpread, requireShards, shardCollections, shardingAdminOf, type ShardingAdmin } from './mongodb-sharding.js'
-import { groupByShard, shardOf } from './shard-map.js'
+import { shardOf } from './shard-map.js'
 import { collectionNames, type ChainOutcome, type CollectionName, type Collections, type KeyRange, type ReplaceOutcome, type Store } from './store.js'
 import { createTickGroup } from './tick-group.js'
 
@@ -33,6 +35,8 @@ export interface MongodbStoreOptions {
   readonly url: string
   readonly log: StoreLog
   readonly now?: () => number
+  /** Opened to carry a store into it: it is served though a migration is under way. */
+  readonly isMigration?: boolean
   /** Sees every command that is sent (tests). */
   readonly onCommand?: (event: { commandName: string, command: Document }) => void
 }
@@ -56,10 +60,12 @@ export async function openMongodbStore (options: MongodbStoreOptions): Promise<S
  * Throws for a malformed URL. The store is there at once; until the server was reached and prepared it refuses reads and writes, and
  * its status says what is missing. It tries without end, with a line in the log each time. `hasTried`: the first time is over.
  */
-export function beginMongodbStore ({ url, log, now = Date.now, onCommand }: MongodbStoreOptions): { store: Store, hasTried: Promise<void> } {
+export function beginMongodbStore ({ url, log, now = Date.now, isMigration = false, onCommand }: MongodbStoreOptions): { store: Store, hasTried: Promise<void> } {
   let state: 'starting' | 'live' | 'closed' = 'starting'
   let hasServer = false
   let hasFailed = false
+  /** A migration into it is not finished. */
+  let isHalf = false
   let { client, db, watch } = connect()
   let notes: string[] = []
   const running = new Set<Promise<unknown>>()
@@ -115,7 +121,7 @@ export function beginMongodbStore ({ url, log, now = Date.now, onCommand }: Mong
     return await asking(read)
   }
 
-  const whyNot = (): string => state === 'closed' ? 'the store is closed' : 'the store is being prepared'
+  const whyNot = (): string => state === 'closed' ? 'the store is closed' : isHalf ? 'a migration into the store is not finished' : 'the store is being prepared'
 
   const maps = createShardMaps(configReaderOf(() => db), {
     onNote: note => {
@@ -180,19 +186,6 @@ export function beginMongodbStore ({ url, log, now = Date.now, onCommand }: Mong
   const lastsReader = createLastsReader({ db: () => db, reader, isMongos: async () => isMongos(await hello(db)) })
   const lastGroups = byCollection(collection => createTickGroup<KeyRange, BsonDoc | undefined>(keysInCommand, async ranges => await lastsReader.read(collection, ranges), ({ from }) => shardOfKey(collection, from)))
 
-  /** Deletes by one key each: mongos sends a delete of many, were its map newer than ours, to all shards. */
-  async function removeKeys (collection: CollectionName, keys: readonly string[]): Promise<void> {
-    const writes = createWrites('')
-    await Promise.all(groupByShard(maps.of(collection), [...new Set(keys)], key => key).map(async group => {
-      for (let from = 0; from < group.length; from += keysInCommand) {
-        const deletes = group.slice(from, from + keysInCommand).map(key => ({ q: { _id: key }, limit: 1 }))
-        const reply = await writes.run({ delete: collection, ordered: false, deletes })
-        const fault = reply.writeErrors?.[0] ?? reply.writeConcernError
-        if (fault !== undefined) throw new Error('not all could be removed', { cause: fault })
-      }
-    }))
-  }
-
   /**
    * Indexes and, on a mongos, shards. Every step may be done already. Indexes first: making one where chunks are on
    * their way would break off their move.
@@ -230,20 +223,27 @@ export function beginMongodbStore ({ url, log, now = Date.now, onCommand }: Mong
       // What an earlier start has done serves at once, and is looked over afterwards.
       const isReady = sharding !== undefined && await isSpread(sharding, maps)
       if (!isReady) await prepare(sharding)
+      // After the preparation: one that began meanwhile is seen.
+      if (!isMigration) await checkMigration(db, isMongos(greeting))
       if (state !== 'starting') return
+      isHalf = false
       state = 'live'
       log.info({ event: 'mongodb-ready', notes: allNotes() }, 'MongoDB is ready')
       if (isReady || notes.length > 0) prepareLater(sharding, isReady ? 0 : prepareAgainMs)
     } catch (err) {
       if (state !== 'starting') return
       hasFailed = true
-      log.warn({ err, event: 'mongodb-unreachable' }, 'MongoDB could not be reached or prepared; trying again')
+      const wasHalf = isHalf
+      isHalf = err instanceof UnfinishedMigrationError
+      if (!isHalf) log.warn({ err, event: 'mongodb-unreachable' }, 'MongoDB could not be reached or prepared; trying again')
+      else if (!wasHalf) log.error({ event: 'mongodb-migration' }, 'a migration into this database is not finished, and nothing of it is served until it is: run `gatepost migrate` again, or drop the database to start anew')
       retryTimer = setTimeout(() => { preparing = start() }, retryPauseMs)
     }
   }
 
   function missing (): string | undefined {
     if (!hasServer && (state !== 'starting' || hasFailed)) return 'not reachable'
+    if (state === 'starting' && isHalf) return 'a migration into it is not finished'
     return state === 'starting' ? 'preparing the store' : undefined
   }
 
@@ -273,7 +273,7 @@ export function beginMongodbStore ({ url, log, now = Date.now, onCommand }: Mong
       if (state !== 'live') throw new GatepostError('GP_STORE_UNAVAILABLE', whyNot())
       if (keys.length === 0) return
       try {
-        await track(removeKeys(collection, keys))
+        await track(removeKeys(createWrites(''), collection, keys, maps.of(collection)))
       } catch (cause) {
         throw new GatepostError('GP_STORE_UNAVAILABLE', 'the store cannot be written', { cause })
       }

@@ -42,6 +42,8 @@ export interface ClusterOptions extends DeploymentOptions {
   mongodb?: MongodbServer
   /** Where nodes are told that MongoDB is, when it is not where it is (a proxy). */
   mongodbUrl?: (url: string) => string
+  /** That of a site which was there before. */
+  secret?: string
 }
 
 export interface Deployment {
@@ -192,7 +194,7 @@ export async function startCluster (t: Test, options: ClusterOptions = {}): Prom
   const { startNatsServer } = await import('./nats-server.js')
   const { startMongodbServer } = await import('./mongodb-server.js')
   const dir = await tempDir(t)
-  const secret = randomBytes(24).toString('hex')
+  const secret = options.secret ?? randomBytes(24).toString('hex')
   const nats = await startNatsServer(t)
   const mongodb = options.mongodb ?? await startMongodbServer(t)
   if (mongodb === undefined) throw new Error('a cluster needs MongoDB or what speaks its protocol')

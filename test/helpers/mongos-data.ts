@@ -8,6 +8,7 @@ export interface MongosData {
   update: (ns: string, command: Document, refuse: (key: string) => Document | undefined) => Document
   remove: (ns: string, command: Document) => Document
   drop: (database: string) => void
+  dropOne: (ns: string) => void
   namespaces: () => string[]
   create: (ns: string) => void
 }
@@ -65,11 +66,11 @@ export function createMongosData (): MongosData {
       const docs = of(ns)
       const writeErrors: Document[] = []
       let n = 0
-      for (const [index, { q, u }] of (updates as Array<{ q: Document, u: Document }>).entries()) {
+      for (const [index, { q, u, upsert }] of (updates as Array<{ q: Document, u: Document, upsert?: boolean }>).entries()) {
         const id = q._id as string
         const fault = refuse(id)
         if (fault !== undefined) writeErrors.push({ index, ...fault })
-        else if (docs.get(id)?.v === q.v) {
+        else if (docs.has(id) ? docs.get(id)?.v === q.v : upsert === true) {
           docs.set(id, { ...u, _id: id })
           n++
         }
@@ -78,6 +79,7 @@ export function createMongosData (): MongosData {
     },
     remove: (ns, { deletes }) => ({ n: (deletes as Array<{ q: Document }>).filter(({ q }) => of(ns).delete(q._id as string)).length, ok: 1 }),
     drop: database => { for (const ns of collections.keys()) if (ns.startsWith(`${database}.`)) collections.delete(ns) },
+    dropOne: ns => { collections.delete(ns) },
     namespaces: () => [...collections.keys()],
     create: ns => { of(ns) }
   }

@@ -242,6 +242,11 @@ export async function startMongosDouble (t: Test, { version, stepMs = 5, databas
       return { ok: 1 }
     }
     const ns = `${db}.${command[name] as string}`
+    if (name === 'drop') {
+      data.dropOne(ns)
+      sharded.delete(ns)
+      return { ok: 1 }
+    }
     return name === 'createIndexes' ? await createIndexes(ns) : await answerAway(name, ns, command) ?? serveData(name, ns, command)
   }
 

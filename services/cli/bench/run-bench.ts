@@ -13,7 +13,7 @@ import { createLedger, type Ledger } from './ledger.js'
 import { startOwnServers, type OwnServers } from './own-servers.js'
 import { paced } from './pace.js'
 import { cpuSecondsOf } from './process-cpu.js'
-import { createProgress, type Progress } from './progress.js'
+import { createProgress, type Progress } from '../progress.js'
 import { isFaulty, renderResult, type BenchResult } from './report.js'
 import { createSender } from './senders.js'
 

@@ -18,13 +18,14 @@ export async function checkMongodb (url: string): Promise<Finding[]> {
     return unreachable(error)
   }
   if (!found.reachable) return unreachable(found.cause)
-  const { version, kind, database, shards, collections, clockDifferenceMs, notes } = found
+  const { version, kind, database, shards, collections, isMigrating, clockDifferenceMs, notes } = found
   return [
     isAtLeast(version, [4, 4]) === false
       ? fail('mongodb', `reached, ${kind}, version ${version}`, 'Use MongoDB 4.4 or later')
       : ok('mongodb', `reached, ${kind}, version ${version}, database ${database}`),
     ...kind === 'mongos' && shards.length === 0 && !notes.some(note => note.startsWith('the shards')) ? [fail('mongodb', 'this mongos has no shards', 'Add them (sh.addShard): until then nothing can be stored')] : [],
     ...kind === 'one server' ? [warn('majority', 'one server without a replica set', 'Use a replica set: with one server a lost disk loses messages')] : [],
+    ...isMigrating ? [fail('migration', 'one into this database is not finished: no node serves it', 'Run `gatepost migrate` again, or drop the database to start anew')] : [],
     ...collections.flatMap(collection => [checkIndexes(collection), ...kind === 'mongos' ? [checkSharding(collection, shards)] : []]),
     ...checkLink(url),
     checkClock(clockDifferenceMs),
