@@ -1,20 +1,20 @@
-/** Compares one piece, document by document in the order of keys: so every head, every chain and every count is compared too. */
+/** Compares one piece, document by document: so every head, every chain and every count is compared too. */
 import { isDeepStrictEqual } from 'node:util'
 import { placeOfEntry, type CollectionName, type Collections, type KeyRange, type Store } from '../../../shared/store/store.js'
-import { compareKeys } from '../../../shared/store/store-keys.js'
 import { asCarried, nextKey, pageDocs } from './carry.js'
 import { persistReading } from './persist.js'
 import type { Piece } from './pieces.js'
+
+export interface Difference { readonly collection: CollectionName, readonly key: string, readonly is: 'missing' | 'different' | 'unknown to the folder' }
 
 export interface Comparison {
   /** The same in both. */
   same: number
   /** Past their time: MongoDB has deleted them, the folder not yet. */
   expired: number
-  /** Streams with an entry in both; all of each was compared. */
+  /** Streams with an entry in the folder; all of each was compared. */
   streams: number
-  /** What is missing, different, or there and not in the folder. */
-  readonly differences: Array<{ readonly collection: CollectionName, readonly key: string, readonly is: 'missing' | 'different' | 'unknown to the folder' }>
+  readonly differences: Difference[]
 }
 
 interface CompareOptions {
@@ -27,44 +27,43 @@ interface CompareOptions {
 
 /** Enough to see what is wrong. */
 const maxDifferences = 1_000
+/** How many documents that the folder does not have are asked for with a page. */
+const unknownInPage = 100
 
 export async function comparePiece ({ source, target, piece: { collection, range }, result, onCompared }: CompareOptions): Promise<void> {
-  const there = documentsOf(target, collection, range)
-  let found = await there.next()
   let stream: string | undefined
-  const differs = (key: string, is: Comparison['differences'][number]['is']): void => { result.differences.push({ collection, key, is }) }
-  for await (const original of documentsOf(source, collection, range)) {
-    if (result.differences.length >= maxDifferences) return
-    const doc = asCarried(original)
-    while (found.done !== true && compareKeys(found.value.key, doc.key) < 0) {
-      differs(found.value.key, 'unknown to the folder')
-      found = await there.next()
+  let from = range.from
+  while (result.differences.length < maxDifferences) {
+    const page = (await source.range(collection, { from, to: range.to }, { limit: pageDocs })).map(asCarried)
+    const last = page.length < pageDocs ? undefined : page.at(-1)
+    const end = last === undefined ? undefined : nextKey(last.key)
+    await comparePage(target, collection, { from, to: end ?? range.to }, page, result)
+    if (collection === 'entries') {
+      for (const { key } of page) {
+        if (placeOfEntry(key).stream !== stream) result.streams++
+        stream = placeOfEntry(key).stream
+      }
     }
-    onCompared(1)
-    if (found.done === true || found.value.key !== doc.key) {
-      if (await isDue(target, doc.purgeAt)) result.expired++
-      else differs(doc.key, 'missing')
-      continue
-    }
-    if (isDeepStrictEqual(found.value, doc)) result.same++
-    else differs(doc.key, 'different')
-    if (collection === 'entries' && placeOfEntry(doc.key).stream !== stream) {
-      stream = placeOfEntry(doc.key).stream
-      result.streams++
-    }
-    found = await there.next()
+    onCompared(page.length)
+    if (end === undefined) return
+    from = end
   }
-  for (; found.done !== true && result.differences.length < maxDifferences; found = await there.next()) differs(found.value.key, 'unknown to the folder')
 }
 
-async function * documentsOf<C extends CollectionName> (store: Store, collection: C, { from, to }: KeyRange): AsyncGenerator<Collections[C], undefined> {
-  for (let at = from; ;) {
-    const page = await persistReading(async () => await store.range(collection, { from: at, to }, { limit: pageDocs }))
-    yield * page
-    const last = page.at(-1)
-    if (last === undefined || page.length < pageDocs) return undefined
-    at = nextKey(last.key)
+/** `page`: all that the folder has in this range. */
+async function comparePage<C extends CollectionName> (target: Store, collection: C, range: KeyRange, page: ReadonlyArray<Collections[C]>, result: Comparison): Promise<void> {
+  const found = await persistReading(async () => await target.range(collection, range, { limit: page.length + unknownInPage }))
+  const there = new Map(found.map(doc => [doc.key, doc]))
+  for (const doc of page) {
+    const same = there.get(doc.key)
+    there.delete(doc.key)
+    if (same === undefined) {
+      if (await isDue(target, doc.purgeAt)) result.expired++
+      else result.differences.push({ collection, key: doc.key, is: 'missing' })
+    } else if (isDeepStrictEqual(same, doc)) result.same++
+    else result.differences.push({ collection, key: doc.key, is: 'different' })
   }
+  for (const key of there.keys()) result.differences.push({ collection, key, is: 'unknown to the folder' })
 }
 
 /** By the clock of the server, which deletes by it. */
