@@ -265,15 +265,25 @@ type PackedSegment = [after: number, to: number, entries: number, nextExpiryMs: 
 
 interface PackedCounts { readonly segments: PackedSegment[], readonly recalled: Array<[number, number]> }
 
+/** So many characters of counts are stored: a document has an end, and mail in ever new categories makes each of its messages a count. */
+const maxPackedChars = 1 << 20
+
 export function packCounts ({ segments, recalled }: OwnCounts): string {
-  const packed: PackedCounts = {
-    segments: segments.map(({ after, to, entries, nextExpiryMs, isStale, counts, countedAtMs }): PackedSegment =>
-      // A stale one is stored as due at once.
-      [after, to, entries, isStale ? 0 : nextExpiryMs === Infinity ? null : nextExpiryMs, [...counts], Math.floor(countedAtMs)]),
-    recalled: [...recalled ?? []]
+  let left = maxPackedChars
+  const packed = segments.map(pack)
+  // The latest first: an older one for which there is no room is stored as due, and read again by who needs it.
+  for (let at = packed.length - 1; at >= 0; at--) {
+    const [after, to, entries, , counts] = packed[at]!
+    for (const [category] of counts) left -= category.length
+    if (left < 0) packed[at] = [after, to, entries, 0, []]
   }
-  return JSON.stringify(packed)
+  const document: PackedCounts = { segments: packed, recalled: [...recalled ?? []] }
+  return JSON.stringify(document)
 }
+
+const pack = ({ after, to, entries, nextExpiryMs, isStale, counts, countedAtMs }: Segment): PackedSegment =>
+  // A stale one is stored as due at once.
+  [after, to, entries, isStale ? 0 : nextExpiryMs === Infinity ? null : nextExpiryMs, [...counts], Math.floor(countedAtMs)]
 
 export function loadCounts (text: string, limits = countLimits): OwnCounts {
   const packed = JSON.parse(text) as PackedCounts
