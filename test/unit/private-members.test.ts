@@ -5,12 +5,13 @@
 import { hash } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage } from 'node:http'
-import type { AddressInfo, Socket as NetSocket } from 'node:net'
+import { connect as connectTcp, type AddressInfo, type Socket as NetSocket } from 'node:net'
 import ConsistentHash from 'consistent-hash'
 import { open } from 'lmdb'
 import { Server } from 'socket.io'
 import { io as connect, type Socket as ClientSocket } from 'socket.io-client'
 import t, { type Test } from 'tap'
+import { WebSocketServer, type ServerOptions, type WebSocket } from 'ws'
 import { engineOf, type EngineConnection } from '../../services/notifications/delivery/engine-connection.js'
 import { eventFrame } from '../../services/notifications/delivery/frame.js'
 import { tempDir } from '../helpers/lmdb-store.js'
@@ -121,4 +122,19 @@ t.test('Node.js - a socket knows the answer that is under way on it', async t =>
   t.equal(message?.headersSent, false)
   response.end('done')
   t.equal(await (await asking).text(), 'done')
+})
+
+t.test('ws - closeTimeout, which its types do not have: who does not answer the close frame is ended after it, not after 30 s', async t => {
+  const server = new WebSocketServer({ host: '127.0.0.1', port: 0, closeTimeout: 100 } as ServerOptions)
+  t.teardown(() => { server.close() })
+  await once(server, 'listening')
+  const client = connectTcp((server.address() as AddressInfo).port, '127.0.0.1')
+  t.teardown(() => { client.destroy() })
+  client.write('GET / HTTP/1.1\r\nhost: x\r\nupgrade: websocket\r\nconnection: Upgrade\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\nsec-websocket-version: 13\r\n\r\n')
+  client.resume()
+  const [webSocket] = await once(server, 'connection') as [WebSocket]
+  const begun = performance.now()
+  webSocket.close()
+  await once(client, 'close')
+  t.ok(performance.now() - begun < 15_000)
 })
