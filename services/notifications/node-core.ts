@@ -102,7 +102,8 @@ export function createNodeCore (options: NodeCoreOptions): NodeCore {
   // Gate signs on another machine. A ticket is good that is so by this node's clock or by the store's, so that neither a node that is
   // wrong alone refuses it, nor one that is wrong together with Gate. An embedded store has this process's clock.
   const isEmbedded = store.purgesByMs !== undefined
-  const tokenNow = isEmbedded ? now : clock.earliest
+  const surelyPassed = isEmbedded ? now : clock.earliest
+  const tokenNow = surelyPassed
   const audit = createAudit({ log, elapsed: clock.elapsed })
   const heads = createHeads({ store, clock })
   const views = createUserViews({ store, heads, clock })
@@ -154,9 +155,9 @@ export function createNodeCore (options: NodeCoreOptions): NodeCore {
   })
 
   const finder = createMessageFinder({ store })
-  const marks = createMarks({ finder, clock, heads, views, unread, append, retentionMs })
+  const marks = createMarks({ finder, clock, now: surelyPassed, heads, views, unread, append, retentionMs })
   const groups = createGroups({ store, clock, heads, views, append, retentionMs, way: (auth.rules ?? noRules).groups, audit })
-  const recall = createRecall({ store, finder, clock, views, append, retentionMs })
+  const recall = createRecall({ store, finder, clock, now: surelyPassed, views, append, retentionMs })
   const pages = createInboxPages({ store, heads, views, now })
   const revocations = createNodeRevocations({
     store,

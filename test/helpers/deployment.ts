@@ -75,6 +75,9 @@ function environment (settings: Settings): NodeJS.ProcessEnv {
   return { ...Object.fromEntries(inherited), ...settings }
 }
 
+/** Tests send as fast as the machine can; those of the limits set their own. */
+const noHurry: Settings = { GATEPOST_RATE_USER: '1000000' }
+
 export interface RunOptions {
   cwd: string
   settings?: Settings | undefined
@@ -161,7 +164,7 @@ export async function startEmbedded (t: Test, options: DeploymentOptions = {}): 
     start: async () => {
       running = runGatepost(['up', '--port', '0', '--nodes', String(nodeCount)], {
         cwd: dir,
-        settings: { GATEPOST_SECRET: secret, GATEPOST_DRAIN: '1', ...options.settings },
+        settings: { GATEPOST_SECRET: secret, GATEPOST_DRAIN: '1', ...noHurry, ...options.settings },
         maxDescriptors: options.maxDescriptors
       })
       logs.push(running)
@@ -205,6 +208,7 @@ export async function startCluster (t: Test, options: ClusterOptions = {}): Prom
   let gates: string[] = []
   let nodes: string[] = []
   const settings: Settings = {
+    ...noHurry,
     GATEPOST_SECRET: secret,
     GATEPOST_NATS_URL: nats.url,
     GATEPOST_NATS_PREFIX: `test-${randomBytes(4).toString('hex')}`,

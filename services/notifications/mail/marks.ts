@@ -31,6 +31,8 @@ export interface Marks {
 export interface MarksOptions {
   readonly finder: MessageFinder
   readonly clock: Clock
+  /** By what messages expire, in ms since 1970. */
+  readonly now: () => number
   readonly heads: Heads
   readonly views: UserViews
   readonly unread: Pick<UnreadCounter, 'holding'>
@@ -43,8 +45,8 @@ export function changeDraft (clock: Clock, retentionMs: number, change: StoredCh
   return { kind: 'change', id: createMessageId(clock.tick(), undefined), expiresAt: clock.latest() + retentionMs, text: JSON.stringify(change) }
 }
 
-export function createMarks ({ finder, clock, heads, views, unread, append, retentionMs }: MarksOptions): Marks {
-  const sources = { finder, now: clock.now }
+export function createMarks ({ finder, clock, now, heads, views, unread, append, retentionMs }: MarksOptions): Marks {
+  const sources = { finder, now }
 
   async function record (user: UserId, change: StoredChange): Promise<void> {
     const view = await views.fresh(user)

@@ -30,12 +30,14 @@ export interface RecallOptions {
   readonly store: Store
   readonly finder: MessageFinder
   readonly clock: Clock
+  /** By what messages expire, in ms since 1970. */
+  readonly now: () => number
   readonly views: UserViews
   readonly append: (stream: StreamId, draft: EntryDraft) => Promise<{ doc: EntryDoc }>
   readonly retentionMs: number
 }
 
-export function createRecall ({ store, finder, clock, views, append, retentionMs }: RecallOptions): Recall {
+export function createRecall ({ store, finder, clock, now, views, append, retentionMs }: RecallOptions): Recall {
   async function recallIn (stream: StreamId, doc: MessageDoc): Promise<void> {
     if (doc.recalled > 0) return
     const change: RecallChange = { type: 'recall', message: changedMessage({ stream, doc }), sender: doc.sender }
@@ -54,7 +56,7 @@ export function createRecall ({ store, finder, clock, views, append, retentionMs
   return {
     byUser: async (user, id) => {
       const view = await views.fresh(user)
-      const found = await findVisible({ finder, now: clock.now }, view, id)
+      const found = await findVisible({ finder, now }, view, id)
       if (found === undefined) throw notFound()
       const { stream, doc } = found
       if (doc.sender !== view.stream) throw new GatepostError('GP_NOT_SENDER', 'id: another one sent it')

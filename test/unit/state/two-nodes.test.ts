@@ -148,7 +148,7 @@ async function run (steps: readonly Step[], seed: number): Promise<void> {
       arrive(stream, doc)
       return { doc }
     }
-    const options = { store, finder: createMessageFinder({ store }), clock, heads, views, unread, append, retentionMs: 30 * dayMs, way: 'add' as const }
+    const options = { store, finder: createMessageFinder({ store }), clock, now, heads, views, unread, append, retentionMs: 30 * dayMs, way: 'add' as const }
     return Object.assign(memory, { views, unread, heads, marks: createMarks(options), groups: createGroups(options) })
   }
   const nodes = [startOne(), startOne()]
