@@ -97,7 +97,7 @@ export function createNatsBus ({ url, creds, name, role, log }: NatsBusOptions):
       for (const want of wanted) attach(want)
       log.info({ event: 'nats-connected', server: made.getServer(), version: made.info?.version }, 'connected to NATS')
       void becomeConnected(made) // a flush over a link that breaks again may never end
-      await followStatus(made)
+      followStatus(made).catch((error: unknown) => { log.error({ event: 'bus-status-handler-failed', err: error }, 'the status of the connection to NATS cannot be followed') })
       const error = await made.closed()
       connection = undefined
       for (const want of wanted) want.live = undefined
@@ -108,7 +108,7 @@ export function createNatsBus ({ url, creds, name, role, log }: NatsBusOptions):
     }
   }
 
-  /** Ends with the connection. */
+  /** Does not end: the client ends no iterator of a connection's status, also when it closes. */
   async function followStatus (of: NatsConnection): Promise<void> {
     for await (const { type, data, permissionContext } of of.status()) {
       if (type === Events.Disconnect) {

@@ -1,7 +1,7 @@
 /** How the NATS bus logs in and encrypts, against a real server. */
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { writeFile } from 'node:fs/promises'
+import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -53,6 +53,25 @@ void t.test('nats login - a credentials file that is not there is tried again, a
   await until('it says what is missing', () => lines.some(line => line.includes('later.creds')))
   await writeFile(creds, credentials(Buffer.from(user.getSeed()).toString()))
   await until('it is let in', () => bus.isConnected)
+})
+
+void t.test('nats login - a credentials file that is away when the link is made again costs the link only until it is back', natsSkip, async t => {
+  const user = nkeys.createUser()
+  const server = await startNatsServer(t, { config: `authorization { users: [ { nkey: ${user.getPublicKey()} } ] }` })
+  const creds = join(t.testdir(), 'renewed.creds')
+  await writeFile(creds, credentials(Buffer.from(user.getSeed()).toString()))
+  const lines: string[] = []
+  const bus = createNatsBus({ url: server.url, creds, name: 'a', role: 'node', log: createLog({ level: 'warn', isPretty: false, destination: { write: line => { lines.push(line) } } }) })
+  t.teardown(async () => { await bus.close() })
+  await until('it is let in', () => bus.isConnected)
+  await server.stop()
+  await rm(creds)
+  await server.restart()
+  await until('it says what is missing', () => lines.some(line => line.includes('renewed.creds')))
+  t.equal(bus.isConnected, false)
+  await writeFile(creds, credentials(Buffer.from(user.getSeed()).toString()))
+  await until('it is let in again', () => bus.isConnected)
+  await bus.roundTrip()
 })
 
 void t.test('nats login - a token in the address', natsSkip, async t => {
