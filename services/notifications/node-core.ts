@@ -82,6 +82,8 @@ export interface NodeCoreOptions {
   readonly secret: string
   readonly acceptSecrets?: readonly string[] | undefined
   readonly auth: AuthSettings
+  /** No process of version 0.1 can take part. */
+  readonly hasNoFormer?: boolean | undefined
   readonly retentionMs: number
   readonly userLimits: UserLimits
   readonly eventLoopLagMs: () => number
@@ -97,7 +99,7 @@ export interface NodeCoreOptions {
 const maxLagMs = 2_000
 
 export function createNodeCore (options: NodeCoreOptions): NodeCore {
-  const { nodeId, store, dispatch, clock, log, secret, acceptSecrets, auth, retentionMs, userLimits, eventLoopLagMs, observeAppend, ownerOf, beforeStoring, rules } = options
+  const { nodeId, store, dispatch, clock, log, secret, acceptSecrets, auth, hasNoFormer = false, retentionMs, userLimits, eventLoopLagMs, observeAppend, ownerOf, beforeStoring, rules } = options
   const { now } = clock
   // Gate signs on another machine. A ticket is good that is so by this node's clock or by the store's, so that neither a node that is
   // wrong alone refuses it, nor one that is wrong together with Gate. An embedded store has this process's clock.
@@ -149,7 +151,7 @@ export function createNodeCore (options: NodeCoreOptions): NodeCore {
     refusalOf: appender.refusalOf,
     retentionMs,
     areStoredTogether: (one, other) => store.isAtomic === true && ownerOf(one) === nodeId && ownerOf(other) === nodeId,
-    claims: createClaims({ store, clock }),
+    claims: createClaims({ store, clock, secrets: [secret, ...acceptSecrets ?? []], isKeyed: hasNoFormer }),
     sendVolatile: pushes.volatile,
     sendToTopic: pushes.toTopic
   })

@@ -3,7 +3,7 @@
  * Whoever comes later under the same key gets that id and completes what the first may have left undone. A claim older
  * than 24 h counts as absent: written with the latest time that may be, and aged by the earliest, so that no clock makes it older.
  */
-import { createHash } from 'node:crypto'
+import { createHash, createHmac } from 'node:crypto'
 import type { Clock } from '../../../shared/clock.js'
 import type { MessageDraft } from '../../../shared/contract/message.js'
 import { lives } from '../../../shared/deadlines.js'
@@ -12,7 +12,22 @@ import { claimKey } from '../../../shared/keys.js'
 import type { MessageId } from '../../../shared/names.js'
 import type { JsonDoc, Store } from '../../../shared/store/store.js'
 
-interface Claim { readonly id: MessageId, readonly body: string, readonly at: number }
+interface Claim {
+  readonly id: MessageId
+  /** A hash of the message: by the secret that `by` names; without a secret where there is no `by`, as version 0.1 has it. */
+  readonly body: string
+  readonly by?: string
+  readonly at: number
+}
+
+export interface ClaimsOptions {
+  readonly store: Store
+  readonly clock: Clock
+  /** The first makes hashes; all of them check. */
+  readonly secrets: readonly string[]
+  /** No process of version 0.1 reads the store, which knows hashes without a secret only: nobody can guess a short text by its hash then. */
+  readonly isKeyed: boolean
+}
 
 export interface Claims {
   /** Rejects with GP_IDEMPOTENCY_CONFLICT when the key stands for another message, GP_STORE_UNAVAILABLE. */
@@ -22,10 +37,29 @@ export interface Claims {
 const hash = (text: string): string => createHash('sha256').update(text).digest('base64url')
 const maxTries = 5
 
-export function createClaims ({ store, clock }: { store: Store, clock: Clock }): Claims {
+interface Seal { readonly by: string, readonly seal: (text: string) => string }
+
+/** With a key of its own, derived from the secret. */
+function sealOf (secret: string): Seal {
+  const key = createHmac('sha256', secret).update('gatepost idempotency claims').digest()
+  return { by: hash(key.toString('base64url')).slice(0, 8), seal: text => createHmac('sha256', key).update(text).digest('base64url') }
+}
+
+export function createClaims ({ store, clock, secrets, isKeyed }: ClaimsOptions): Claims {
+  const seals = secrets.map(sealOf)
+
+  /** A secret that is not known any more tells nothing: then the key alone decides, since a 409 for the same message would be wrong. */
+  function isSame ({ by, body }: Claim, text: string): boolean {
+    if (by === undefined) return body === hash(text)
+    const known = seals.find(seal => seal.by === by)
+    return known === undefined || body === known.seal(text)
+  }
+
   return {
     claim: async (sender, key, { to, title, body, data, category, ttlSeconds, isVolatile }, id) => {
-      const claim: Claim = { id, body: hash(JSON.stringify([to, title, body, data, category, ttlSeconds, isVolatile])), at: clock.latest() }
+      const message = JSON.stringify([to, title, body, data, category, ttlSeconds, isVolatile])
+      const [sealing] = isKeyed ? seals : []
+      const claim: Claim = { id, at: clock.latest(), ...sealing === undefined ? { body: hash(message) } : { body: sealing.seal(message), by: sealing.by } }
       const docKey = claimKey('send', sender, hash(key))
       const docOf = (v: number): JsonDoc => ({ key: docKey, v, purgeAt: claim.at + lives.claimMs, text: JSON.stringify(claim) })
       let was: number | undefined
@@ -38,7 +72,7 @@ export function createClaims ({ store, clock }: { store: Store, clock: Clock }):
         const first = JSON.parse(stored.text) as Claim
         if (first.id === id) return { id, duplicate: false } // our own write, whose outcome was unknown
         if (clock.earliest() - first.at >= lives.claimMs) { was = stored.v; continue }
-        if (first.body !== claim.body) throw new GatepostError('GP_IDEMPOTENCY_CONFLICT', 'Idempotency-Key: used before for another message')
+        if (!isSame(first, message)) throw new GatepostError('GP_IDEMPOTENCY_CONFLICT', 'Idempotency-Key: used before for another message')
         return { id: first.id, duplicate: true }
       }
       throw new GatepostError('GP_STORE_UNAVAILABLE', 'an idempotency key could not be claimed')

@@ -1,0 +1,51 @@
+import t from 'tap'
+import { createClaims } from '../../services/notifications/mail/claims.js'
+import { createClock } from '../../shared/clock.js'
+import { parseMessage } from '../../shared/contract/message.js'
+import type { MessageId } from '../../shared/names.js'
+import type { JsonDoc } from '../../shared/store/store.js'
+import { createMemoryStore } from '../helpers/memory-store.js'
+
+const one = 'the first secret of this cluster'
+const two = 'the second secret of this cluster'
+const draft = parseMessage({ to: { user: 'bob' }, title: '1234' })
+const other = parseMessage({ to: { user: 'bob' }, title: '1235' })
+const id = (text: string): MessageId => text as MessageId
+
+function site () {
+  const store = createMemoryStore()
+  const by = (secrets: readonly string[], isKeyed = true) => createClaims({ store, clock: createClock(), secrets, isKeyed })
+  return { store, by, texts: () => store.all<JsonDoc>('claims').map(({ text }) => JSON.parse(text) as Record<string, unknown>) }
+}
+
+t.test('claims - the same message is told by its first id, another one is a conflict', async t => {
+  for (const isKeyed of [true, false]) {
+    const { by } = site()
+    const claims = by([one], isKeyed)
+    t.same(await claims.claim('p:shop', 'k', draft, id('a')), { id: 'a', duplicate: false })
+    t.same(await claims.claim('p:shop', 'k', draft, id('b')), { id: 'a', duplicate: true })
+    await t.rejects(claims.claim('p:shop', 'k', other, id('c')), { code: 'GP_IDEMPOTENCY_CONFLICT' })
+  }
+})
+
+t.test('claims - what is stored tells nobody without the secret which message it was', async t => {
+  const [ours, theirs, former] = [site(), site(), site()]
+  await ours.by([one]).claim('p:shop', 'k', draft, id('a'))
+  await theirs.by([two]).claim('p:shop', 'k', draft, id('a'))
+  await former.by([one], false).claim('p:shop', 'k', draft, id('a'))
+  const bodies = [ours, theirs, former].map(({ texts }) => texts()[0]!['body'])
+  t.equal(new Set(bodies).size, 3, 'it depends on the secret')
+  t.notOk(JSON.stringify(ours.texts()).includes(one))
+})
+
+t.test('claims - a rotation of the secret, and processes of version 0.1, find what was claimed', async t => {
+  const { by } = site()
+  await by([one], false).claim('p:shop', 'of 0.1', draft, id('a'))
+  await by([one]).claim('p:shop', 'k', draft, id('a'))
+  for (const secrets of [[one], [one, two], [two, one]]) {
+    t.same(await by(secrets).claim('p:shop', 'of 0.1', draft, id('b')), { id: 'a', duplicate: true })
+    t.same(await by(secrets).claim('p:shop', 'k', draft, id('b')), { id: 'a', duplicate: true })
+    await t.rejects(by(secrets).claim('p:shop', 'k', other, id('c')), { code: 'GP_IDEMPOTENCY_CONFLICT' })
+  }
+  t.same(await by([two]).claim('p:shop', 'k', draft, id('b')), { id: 'a', duplicate: true }, 'the secret is gone: no 409 for the same message')
+})
