@@ -98,7 +98,7 @@ export async function startNode ({ settings, store, bus, natsPrefix, log: parent
   const ring = createOwnRing(dispatch)
   const nodeLog = createNodeLog({ nodeId: id, dispatch, store, clock, log })
   const core = createNodeCore({
-    nodeId: id, store, dispatch, clock, log, secret, acceptSecrets, auth, hasNoFormer: bus.kind === 'in-process' || settings.busUnsigned === 'refuse', retentionMs, userLimits, eventLoopLagMs: () => metrics.eventLoopLagMs, observeAppend: createAppendObserver(metrics), ownerOf: ring.ownerOf, beforeStoring: nodeLog.beforeStoring, rules
+    nodeId: id, store, dispatch, clock, log, secret, acceptSecrets, auth, hasNoFormer: settings.busUnsigned === 'refuse', retentionMs, userLimits, eventLoopLagMs: () => metrics.eventLoopLagMs, observeAppend: createAppendObserver(metrics), ownerOf: ring.ownerOf, beforeStoring: nodeLog.beforeStoring, rules
   })
   const { users, hub, look, persist } = core
   const placement = createPlacement({ nodeId: id, dispatch, ring, users, clock, log, drainMs: settings.drainMs })
