@@ -46,6 +46,9 @@ export const deadlines = {
   outcomeKeptMs: 10 * secondMs
 } as const
 
+/** A node whose clock is surely further off the store's is not ready. In ms. */
+export const maxClockOffMs = 5 * secondMs
+
 /** How long what is stored, or known, is of use. In ms. */
 export const lives = {
   /** An entry lands at most so long after its id's time, or leaves a locator; ids are kept in memory as long. */

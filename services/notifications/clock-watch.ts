@@ -2,11 +2,11 @@
  * How far this node's clock is ahead of the store's, measured now and then. What is measured is off by half of the
  * time that the question took, at most: a store that is slow makes no clock wrong.
  */
+import { maxClockOffMs } from '../../shared/deadlines.js'
 import type { Log } from '../../shared/log.js'
 import type { Store } from '../../shared/store/store.js'
 
 const everyMs = 10_000
-const maxOffsetMs = 5_000
 /** A measurement that may be further off than this tells nothing, unless even so the clock is surely wrong. */
 const maxErrorMs = 1_000
 
@@ -43,7 +43,7 @@ export function watchClock ({ store, now, log, onMeasured, intervalMs = everyMs,
       const theirs = await store.timeMs()
       const measured = now() - theirs
       const errorMs = (elapsed() - asked) / 2
-      const isSurelyOff = Math.abs(measured) - errorMs > maxOffsetMs
+      const isSurelyOff = Math.abs(measured) - errorMs > maxClockOffMs
       if (errorMs > maxErrorMs && !isSurelyOff) return
       onMeasured?.(theirs)
       take(measured, isSurelyOff)

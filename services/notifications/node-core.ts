@@ -42,8 +42,8 @@ export interface NodeCore {
   readonly nodeId: NodeId
   readonly store: Store
   readonly clock: Clock
-  /** By what tickets and users' tokens end, in ms since 1970. */
-  readonly tokenNow: () => number
+  /** By what tickets, users' tokens and messages end, in ms since 1970. */
+  readonly expiryNow: () => number
   readonly log: Log
   readonly heads: Heads
   readonly appender: Appender
@@ -101,11 +101,10 @@ const maxLagMs = 2_000
 export function createNodeCore (options: NodeCoreOptions): NodeCore {
   const { nodeId, store, dispatch, clock, log, secret, acceptSecrets, auth, hasNoFormer = false, retentionMs, userLimits, eventLoopLagMs, observeAppend, ownerOf, beforeStoring, rules } = options
   const { now } = clock
-  // Gate signs on another machine. A ticket is good that is so by this node's clock or by the store's, so that neither a node that is
+  // Gate signs on another machine, and other nodes date messages. A ticket is good that is so by this node's clock or by the store's, so that neither a node that is
   // wrong alone refuses it, nor one that is wrong together with Gate. An embedded store has this process's clock.
   const isEmbedded = store.purgesByMs !== undefined
-  const surelyPassed = isEmbedded ? now : clock.earliest
-  const tokenNow = surelyPassed
+  const expiryNow = isEmbedded ? now : clock.earliest
   const audit = createAudit({ log, elapsed: clock.elapsed })
   const heads = createHeads({ store, clock })
   const views = createUserViews({ store, heads, clock })
@@ -157,9 +156,9 @@ export function createNodeCore (options: NodeCoreOptions): NodeCore {
   })
 
   const finder = createMessageFinder({ store })
-  const marks = createMarks({ finder, clock, now: surelyPassed, heads, views, unread, append, retentionMs })
+  const marks = createMarks({ finder, clock, now: expiryNow, heads, views, unread, append, retentionMs })
   const groups = createGroups({ store, clock, heads, views, append, retentionMs, way: (auth.rules ?? noRules).groups, audit })
-  const recall = createRecall({ store, finder, clock, now: surelyPassed, views, append, retentionMs })
+  const recall = createRecall({ store, finder, clock, now: expiryNow, views, append, retentionMs })
   const pages = createInboxPages({ store, heads, views, now })
   const revocations = createNodeRevocations({
     store,
@@ -172,7 +171,7 @@ export function createNodeCore (options: NodeCoreOptions): NodeCore {
       dispatch.announceNow() // Gates hear how far this node has read
     }
   })
-  const admission = createAdmission({ nodeId, secret, acceptSecrets, auth, clock, tokenNow, isEmbedded, revocations, audit, log })
+  const admission = createAdmission({ nodeId, secret, acceptSecrets, auth, clock, tokenNow: expiryNow, isEmbedded, revocations, audit, log })
   function closeRevoked (user: UserId): void {
     for (const session of users.sessionsOf(user)) if (revocations.isRevoked('user', user, session.tokenIssuedAt)) session.socket.disconnect(true)
   }
@@ -189,7 +188,7 @@ export function createNodeCore (options: NodeCoreOptions): NodeCore {
   }
 
   return {
-    nodeId, store, clock, tokenNow, log, heads, appender, handOver, views, hub, look, persist, users, topics, unread, pages, marks, groups, recall, budget, userLimits, revocations, verifyTicket: admission.verifyTicket, verifyToken: admission.verifyToken, postAll,
+    nodeId, store, clock, expiryNow, log, heads, appender, handOver, views, hub, look, persist, users, topics, unread, pages, marks, groups, recall, budget, userLimits, revocations, verifyTicket: admission.verifyTicket, verifyToken: admission.verifyToken, postAll,
     joinByTicket: ticket => {
       if (ticket.groups === undefined || joined.has(ticket)) return undefined
       const { user, groups: named, userTokenIssuedAt: issuedAt, userTokenAheadMs: aheadMs } = ticket

@@ -149,7 +149,7 @@ export async function startNode ({ settings, store, bus, natsPrefix, log: parent
 
   // A user's token ends and the user's socket with it.
   const tokenSweep = setInterval(() => {
-    const at = core.tokenNow()
+    const at = core.expiryNow()
     for (const session of users.sessions()) if (session.expiresAt <= at) session.socket.disconnect(true)
   }, sweepTokensMs)
   tokenSweep.unref()

@@ -167,7 +167,9 @@ export function configReaderOf (db: () => Db, readPreference: ReadPreferenceLike
 export const isSharded = (entry: Document | null): entry is Document =>
   entry !== null && entry.dropped !== true && entry.unsplittable !== true && entry.key !== undefined
 
-const isShardedByKey = (entry: Document | null): entry is Document => isSharded(entry) && JSON.stringify(entry.key) === '{"_id":1}'
+/** Every collection is sharded by it. */
+export const shardKeyJson = '{"_id":1}'
+const isShardedByKey = (entry: Document | null): entry is Document => isSharded(entry) && JSON.stringify(entry.key) === shardKeyJson
 
 /** None where no string lies between its bounds. */
 export function toChunk ({ min, max, shard }: Document): Chunk[] {

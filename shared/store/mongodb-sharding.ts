@@ -6,7 +6,7 @@
  * joins neighbours of one shard only, and has nothing to move while all shards hold as much.
  */
 import type { Db, Document } from 'mongodb'
-import { configReaderOf, isSharded, readChunks, toChunk, type ConfigReader, type ShardedName, type ShardMaps } from './mongodb-chunks.js'
+import { configReaderOf, isSharded, readChunks, shardKeyJson, toChunk, type ConfigReader, type ShardedName, type ShardMaps } from './mongodb-chunks.js'
 import { converge, Undone, type Patience } from './mongodb-converge.js'
 import { isAnswer, unauthorized } from './mongodb-errors.js'
 import type { MongodbReader } from './mongodb-read.js'
@@ -135,14 +135,12 @@ export async function shardCollections (admin: ShardingAdmin, patience: Patience
     await attempt(name, async () => {
       await shardOne(admin, name, patience)
       const shardKey = await admin.shardKey(name)
-      if (shardKey === expectedKey) await spread(admin, name, shares, patience)
+      if (shardKey === shardKeyJson) await spread(admin, name, shares, patience)
       else notes.push(`${name}: sharded by ${shardKey ?? 'nothing'} instead of { _id: 1 }; start anew in another database`)
     })
   }
   return notes
 }
-
-const expectedKey = '{"_id":1}'
 
 /** Shards it by its key, all of it in one chunk. Rejects with the last refusal. */
 export async function shardOne (admin: Pick<ShardingAdmin, 'database' | 'command' | 'shardKey'>, name: ShardedName, patience: Patience = { leftMs: patienceMs }): Promise<void> {

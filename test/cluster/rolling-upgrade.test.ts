@@ -6,6 +6,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { randomBytes } from 'node:crypto'
 import t from 'tap'
+import { paced } from '../../services/cli/bench/pace.js'
 import { bin, runGatepost, tempDir, tokensOf, type GatepostProcess } from '../helpers/deployment.js'
 import { findFormerBuild, formerMissing } from '../helpers/former-build.js'
 import { faultsOfOrder, probeInbox, type Probe } from '../helpers/inbox-probe.js'
@@ -84,7 +85,6 @@ t.test('rolling upgrade - each process replaced under load, one node taken back:
   const accepted: Accepted[] = []
   const refused: string[] = []
   let reconnects = 0
-  let unanswered = 0
 
   /** Tries until there is an answer: `ask` throws where nobody answers, or somebody who is ending. */
   async function insist (title: string, ask: () => Promise<Answer>): Promise<void> {
@@ -153,22 +153,14 @@ t.test('rolling upgrade - each process replaced under load, one node taken back:
 
   let isOver = false
   const begunMs = performance.now()
-  const writing = (async () => {
-    const all: Array<Promise<void>> = []
-    for (let n = 0; !isOver; n++) {
-      const dueMs = begunMs + n * 1000 / messagesPerSecond
-      if (performance.now() < dueMs) await pause(dueMs - performance.now())
-      while (unanswered >= maxUnanswered) await pause(5)
-      const title = `message ${n}`
-      unanswered++
-      const writer = writers[n % writers.length] as (typeof writers)[number]
-      all.push(writer(n >> 2, title).then(
-        streams => { accepted.push({ title, streams }) },
-        (error: Error) => { refused.push(`${title}: ${error.message}`) }
-      ).finally(() => { unanswered-- }))
-    }
-    await Promise.all(all)
-  })()
+  const writing = paced({ perSecond: messagesPerSecond, inFlight: maxUnanswered }, { isOver: () => isOver }, async n => {
+    const title = `message ${n}`
+    const writer = writers[n % writers.length] as (typeof writers)[number]
+    await writer(n >> 2, title).then(
+      streams => { accepted.push({ title, streams }) },
+      (error: Error) => { refused.push(`${title}: ${error.message}`) }
+    )
+  })
 
   /** Old and new stand side by side for a while, under load. */
   async function load (what: string): Promise<void> {

@@ -5,6 +5,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { randomBytes } from 'node:crypto'
 import t from 'tap'
+import { paced } from '../../services/cli/bench/pace.js'
 import { runGatepost, tempDir, tokensOf, type GatepostProcess, type Settings } from '../helpers/deployment.js'
 import { faultsOfOrder, probeInbox } from '../helpers/inbox-probe.js'
 import { findMongodb, freePort, mongodbMissing, startMongodbServer } from '../helpers/mongodb-server.js'
@@ -74,20 +75,11 @@ t.test('secrets - one is changed for another under load, process by process', { 
   }
 
   let isOver = false
-  let unanswered = 0
   const begunMs = performance.now()
-  const writing = (async () => {
-    const all: Array<Promise<void>> = []
-    for (let n = 0; !isOver; n++) {
-      const dueMs = begunMs + n * 1000 / messagesPerSecond
-      if (performance.now() < dueMs) await pause(dueMs - performance.now())
-      while (unanswered >= maxUnanswered) await pause(5)
-      const title = `message ${n}`
-      unanswered++
-      all.push(send(n, title).catch((error: Error) => { refused.push(`${title}: ${error.message}`) }).finally(() => { unanswered-- }))
-    }
-    await Promise.all(all)
-  })()
+  const writing = paced({ perSecond: messagesPerSecond, inFlight: maxUnanswered }, { isOver: () => isOver }, async n => {
+    const title = `message ${n}`
+    await send(n, title).catch((error: Error) => { refused.push(`${title}: ${error.message}`) })
+  })
 
   async function step (what: string, secrets: Settings): Promise<void> {
     for (const name of names) {

@@ -1,13 +1,12 @@
+import { maxClockOffMs } from '../../../shared/deadlines.js'
 import { isLoopback } from '../../../shared/settings/addresses.js'
 import { withoutCredentials } from '../../../shared/settings/fault.js'
+import { shardKeyJson } from '../../../shared/store/mongodb-chunks.js'
 import { linkOf } from '../../../shared/store/mongodb-connection.js'
 import { inspectMongodb, type InspectedCollection } from '../../../shared/store/mongodb-inspect.js'
 import { fail, isAtLeast, ok, reasonOf, warn, type Finding } from './finding.js'
 
-/** A node further off than this is not ready. */
-const maxClockDifferenceMs = 5000
 const usualClockDifferenceMs = 500
-const expectedShardKey = '{"_id":1}'
 
 export async function checkMongodb (url: string): Promise<Finding[]> {
   const unreachable = (error: unknown): Finding[] => [fail('mongodb', `not reached: ${withoutCredentials(reasonOf(error))}`, 'Check GATEPOST_MONGODB_URL, the login in it, and that the server runs')]
@@ -51,7 +50,7 @@ function checkIndexes ({ name, exists, hasTtlIndex }: InspectedCollection): Find
 function checkSharding ({ name, exists, shardKey, chunksByShard }: InspectedCollection, shards: readonly string[]): Finding {
   if (!exists) return ok('shard key', `${name}: not there yet, a node shards it at its start`)
   if (shardKey === undefined) return warn('shard key', `${name}: not sharded, so all of it lies on one shard`, 'Start a node with the right to shard, or run sh.shardCollection on { _id: 1 }')
-  if (shardKey !== expectedShardKey) return fail('shard key', `${name}: sharded on ${shardKey}`, 'It must be { _id: 1 }: start anew in another database')
+  if (shardKey !== shardKeyJson) return fail('shard key', `${name}: sharded on ${shardKey}`, 'It must be { _id: 1 }: start anew in another database')
   if (Object.keys(chunksByShard).length === 0) return warn('shard key', `${name}: { _id: 1 }, but config.chunks shows no chunk of it, so commands go to all shards`, 'Look into config.chunks, by uuid and (before MongoDB 5.0) by ns: where there is none the metadata of this cluster are damaged')
   const chunks = shards.map(shard => `${shard} ${chunksByShard[shard] ?? 0}`).join(', ')
   const empty = shards.filter(shard => chunksByShard[shard] === undefined)
@@ -62,6 +61,6 @@ function checkSharding ({ name, exists, shardKey, chunksByShard }: InspectedColl
 function checkClock (differenceMs: number): Finding {
   const text = `the server's is ${Math.abs(Math.round(differenceMs))} ms ${differenceMs < 0 ? 'behind' : 'ahead of'} this machine's`
   const remedy = 'Let both be set by NTP'
-  if (Math.abs(differenceMs) > maxClockDifferenceMs) return fail('clock', text, `${remedy}: a node more than 5 s off is not ready`)
+  if (Math.abs(differenceMs) > maxClockOffMs) return fail('clock', text, `${remedy}: a node more than 5 s off is not ready`)
   return Math.abs(differenceMs) > usualClockDifferenceMs ? warn('clock', text, remedy) : ok('clock', text)
 }

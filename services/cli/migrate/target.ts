@@ -1,5 +1,7 @@
 /** The MongoDB that a store is carried into: whether it can be, and whether it is prepared as a node prepares it. */
+import { maxClockOffMs } from '../../../shared/deadlines.js'
 import { withoutCredentials } from '../../../shared/settings/fault.js'
+import { shardKeyJson } from '../../../shared/store/mongodb-chunks.js'
 import { inspectMongodb, type MongodbInspection } from '../../../shared/store/mongodb-inspect.js'
 import type { MigrationTarget } from '../../../shared/store/mongodb-migration.js'
 import { openMongodbStore } from '../../../shared/store/mongodb-store.js'
@@ -9,10 +11,6 @@ import { MigrateError } from './migrate-error.js'
 
 export type ReachedMongodb = Extract<MongodbInspection, { reachable: true }>
 
-/** A node further off than this is not ready (and the server deletes by its own clock). */
-const maxClockDifferenceMs = 5000
-const shardKey = '{"_id":1}'
-
 /** Throws MigrateError where nothing can be carried into it. */
 export async function reach (url: string): Promise<ReachedMongodb> {
   const found = await inspectMongodb({ url })
@@ -20,7 +18,8 @@ export async function reach (url: string): Promise<ReachedMongodb> {
   const { version, kind, shards, clockDifferenceMs } = found
   if (isAtLeast(version, [4, 4]) === false) throw new MigrateError(`MongoDB has version ${version}; use 4.4 or later`)
   if (kind === 'mongos' && shards.length === 0) throw new MigrateError('this mongos shows no shards: add them (sh.addShard), or give the login the role clusterMonitor')
-  if (Math.abs(clockDifferenceMs) > maxClockDifferenceMs) {
+  // No node would be ready, and the server deletes by its own clock.
+  if (Math.abs(clockDifferenceMs) > maxClockOffMs) {
     throw new MigrateError(`the clock of MongoDB's server is ${Math.round(Math.abs(clockDifferenceMs) / 1000)} s ${clockDifferenceMs < 0 ? 'behind' : 'ahead of'} this machine's, and it deletes by it: let both be set by NTP`)
   }
   return found
@@ -48,7 +47,7 @@ export async function openTarget (url: string, onTrouble: (text: string) => void
     const { reachable, missing = 'not reachable', notes } = store.status()
     if (!reachable) throw new MigrateError(`MongoDB could not be prepared: ${missing}. Start this command again when it can be`)
     const { kind, collections } = await reach(url)
-    const unsharded = kind === 'mongos' ? collections.filter(collection => collection.shardKey !== shardKey).map(({ name }) => name) : []
+    const unsharded = kind === 'mongos' ? collections.filter(collection => collection.shardKey !== shardKeyJson).map(({ name }) => name) : []
     if (unsharded.length > 0) throw new MigrateError(`${unsharded.join(', ')}: not sharded by { _id: 1 } (${notes.join('; ')}). Give the login the roles clusterManager and clusterMonitor, or shard by hand (docs/operations.md, "Logins and secrets"), then start this command again`)
     for (const note of notes) onTrouble(note)
     return store
