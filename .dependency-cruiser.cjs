@@ -10,6 +10,14 @@ const door = (name, libraries, files, { areTypesFree = false } = {}) => ({
   to: { path: `(^|/)node_modules/(${libraries.join('|')})/`, ...areTypesFree && { dependencyTypesNot: ['type-only'] } }
 })
 
+/** Rooms of one folder, the lowest first: each imports from those below it only. */
+const floors = (folder, rooms) => rooms.slice(0, -1).map((room, floor) => ({
+  name: `${room}-is-below-${rooms[floor + 1]}`,
+  severity: 'error',
+  from: { path: `^${folder}/${room}/` },
+  to: { path: `^${folder}/(${rooms.slice(floor + 1).join('|')})/` }
+}))
+
 module.exports = {
   forbidden: [
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
@@ -46,7 +54,7 @@ module.exports = {
       from: { path: '^services/([^/]+)/', pathNot: [cli] },
       to: {
         path: '^services/',
-        pathNot: ['^services/$1/', '^services/dispatch/(bus|dispatch|create-dispatch|subjects|in-process-bus)\\.ts$']
+        pathNot: ['^services/$1/', '^services/dispatch/(dispatch|create-dispatch|buses/bus|buses/in-process-bus)\\.ts$']
       }
     },
     {
@@ -56,7 +64,7 @@ module.exports = {
       from: { path: cli },
       to: {
         path: '^services/',
-        pathNot: [cli, '^services/[^/]+/start\\.ts$', '^services/dispatch/(bus|in-process-bus|nats-bus|nats-inspect)\\.ts$', '^services/bench/']
+        pathNot: [cli, '^services/(gate|notifications/node)/start\\.ts$', '^services/dispatch/buses/(bus|in-process-bus|nats-bus|nats-inspect)\\.ts$', '^services/bench/']
       }
     },
     {
@@ -69,13 +77,13 @@ module.exports = {
       name: 'only-commands-start-services',
       severity: 'error',
       from: { pathNot: [cli, test] },
-      to: { path: '^services/(gate|notifications)/start\\.ts$' }
+      to: { path: '^services/(gate|notifications/node)/start\\.ts$' }
     },
     {
       name: 'nats-adapter-is-opened-by-commands',
       severity: 'error',
       from: { pathNot: [cli, test, '^services/dispatch/'] },
-      to: { path: '^services/dispatch/nats-' }
+      to: { path: '^services/dispatch/buses/nats-' }
     },
     {
       name: 'store-adapters-are-opened-by-commands',
@@ -83,15 +91,24 @@ module.exports = {
       from: { pathNot: [cli, test, '^shared/store/'] },
       to: { path: '^shared/store/(lmdb|mongodb)-' }
     },
-    door('fastify', ['fastify', '@fastify/[^/]+'], ['^shared/http/', '^services/[^/]+/(app|server)\\.ts$', '^services/[^/]+/routes/'], { areTypesFree: true }),
+    ...floors('shared', ['contract', 'platform', 'store']),
+    ...floors('services/notifications', ['log', 'mailbox', 'realtime', 'node']),
+    {
+      name: 'buses-know-no-cluster',
+      comment: 'A bus carries bytes by subject.',
+      severity: 'error',
+      from: { path: '^services/dispatch/buses/' },
+      to: { path: '^services/dispatch/', pathNot: '^services/dispatch/buses/' }
+    },
+    door('fastify', ['fastify', '@fastify/[^/]+'], ['^shared/platform/http/', '^services/[^/]+/(app|server)\\.ts$', '^services/[^/]+/(node/)?routes/'], { areTypesFree: true }),
     door('socket-io', ['socket\\.io', 'socket\\.io-adapter', 'socket\\.io-parser', 'engine\\.io', 'engine\\.io-parser'], ['^services/notifications/']),
     door('mongodb', ['mongodb'], ['^shared/store/mongodb-[^/]+\\.ts$']),
-    door('nats', ['nats'], ['^services/dispatch/nats-[^/]+\\.ts$']),
+    door('nats', ['nats'], ['^services/dispatch/buses/nats-[^/]+\\.ts$']),
     door('lmdb', ['lmdb'], ['^shared/store/lmdb-[^/]+\\.ts$']),
-    door('consistent-hash', ['consistent-hash'], ['^shared/ring[^/]*\\.ts$']),
-    door('log', ['pino', 'pino-pretty'], ['^shared/log\\.ts$']),
-    door('metrics', ['prom-client'], ['^shared/metrics\\.ts$']),
-    door('tokens', ['fast-jwt', 'jose'], ['^shared/identity/']),
+    door('consistent-hash', ['consistent-hash'], ['^shared/contract/ring\\.ts$']),
+    door('log', ['pino', 'pino-pretty'], ['^shared/platform/log\\.ts$']),
+    door('metrics', ['prom-client'], ['^shared/platform/metrics\\.ts$']),
+    door('tokens', ['fast-jwt', 'jose'], ['^shared/platform/identity/']),
     door('socket-io-client', ['socket\\.io-client'], ['^clients/'])
   ],
   options: {

@@ -33,9 +33,9 @@ export default [
   {
     // What settings there are is known in one place.
     files: ['services/**/*.ts', 'shared/**/*.ts', 'clients/**/*.ts'],
-    ignores: ['shared/settings/sources.ts'],
+    ignores: ['shared/platform/settings/sources.ts'],
     rules: {
-      'no-restricted-properties': ['error', { object: 'process', property: 'env', message: 'Settings are read in shared/settings/sources.ts.' }]
+      'no-restricted-properties': ['error', { object: 'process', property: 'env', message: 'Settings are read in shared/platform/settings/sources.ts.' }]
     }
   },
   {

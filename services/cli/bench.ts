@@ -1,4 +1,4 @@
-import { benchSchema } from '../../shared/settings/catalogue.js'
+import { benchSchema } from '../../shared/platform/settings/catalogue.js'
 import type { Command } from './command.js'
 
 export const bench: Command = {

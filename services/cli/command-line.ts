@@ -1,8 +1,8 @@
 /** From the words of a command line to an exit code. 0 = done, 1 = failed, 2 = something was set or typed wrongly. */
-import { faultLine, SettingsError } from '../../shared/settings/fault.js'
-import { nearest } from '../../shared/settings/nearest.js'
-import { renderHelp, renderOverview } from '../../shared/settings/reference.js'
-import { shown } from '../../shared/errors.js'
+import { faultLine, SettingsError } from '../../shared/platform/settings/fault.js'
+import { nearest } from '../../shared/platform/settings/nearest.js'
+import { renderHelp, renderOverview } from '../../shared/platform/settings/reference.js'
+import { shown } from '../../shared/contract/errors.js'
 import type { Command, Terminal } from './command.js'
 import { version } from './version.js'
 

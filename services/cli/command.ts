@@ -1,5 +1,5 @@
-import type { CommandReference } from '../../shared/settings/reference.js'
-import type { Surroundings } from '../../shared/settings/sources.js'
+import type { CommandReference } from '../../shared/platform/settings/reference.js'
+import type { Surroundings } from '../../shared/platform/settings/sources.js'
 
 /** What a command may touch of the process. */
 export interface Terminal {

@@ -1,4 +1,4 @@
-import { doctorSchema } from '../../shared/settings/catalogue.js'
+import { doctorSchema } from '../../shared/platform/settings/catalogue.js'
 import type { Command } from './command.js'
 
 export const doctor: Command = {

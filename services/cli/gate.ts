@@ -1,4 +1,4 @@
-import { gateSchema } from '../../shared/settings/catalogue.js'
+import { gateSchema } from '../../shared/platform/settings/catalogue.js'
 import type { Command } from './command.js'
 
 export const gate: Command = {

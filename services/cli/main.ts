@@ -1,4 +1,4 @@
-import { surroundingsOfProcess } from '../../shared/settings/sources.js'
+import { surroundingsOfProcess } from '../../shared/platform/settings/sources.js'
 import { runCommandLine } from './command-line.js'
 import { commands } from './commands.js'
 

@@ -1,4 +1,4 @@
-import { migrateSchema } from '../../shared/settings/catalogue.js'
+import { migrateSchema } from '../../shared/platform/settings/catalogue.js'
 import type { Command } from './command.js'
 
 export const migrate: Command = {

@@ -1,4 +1,4 @@
-import { nodeSchema } from '../../shared/settings/catalogue.js'
+import { nodeSchema } from '../../shared/platform/settings/catalogue.js'
 import type { Command } from './command.js'
 
 export const node: Command = {

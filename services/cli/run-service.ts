@@ -1,7 +1,7 @@
 /** Runs what serves until a signal ends it: the frame of `up`, `gate` and `node`. */
-import { SettingsError } from '../../shared/settings/fault.js'
-import { createLifecycle, listenForSignals, type Lifecycle } from '../../shared/lifecycle.js'
-import type { Log } from '../../shared/log.js'
+import { SettingsError } from '../../shared/platform/settings/fault.js'
+import { createLifecycle, listenForSignals, type Lifecycle } from '../../shared/platform/lifecycle.js'
+import type { Log } from '../../shared/platform/log.js'
 import { faultOfStart } from './start-faults.js'
 
 export interface ServiceOptions {

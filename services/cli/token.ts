@@ -1,10 +1,10 @@
-import { signToken } from '../../shared/identity/sign.js'
-import { tokenSchema } from '../../shared/settings/catalogue.js'
-import { readTokenSettings } from '../../shared/settings/config.js'
-import { formatDuration } from '../../shared/settings/duration.js'
-import { SettingsError } from '../../shared/settings/fault.js'
-import { readKeptSecret } from '../../shared/settings/secret-file.js'
-import { secretTakes } from '../../shared/settings/secret-quality.js'
+import { signToken } from '../../shared/platform/identity/sign.js'
+import { tokenSchema } from '../../shared/platform/settings/catalogue.js'
+import { readTokenSettings } from '../../shared/platform/settings/config.js'
+import { formatDuration } from '../../shared/platform/settings/duration.js'
+import { SettingsError } from '../../shared/platform/settings/fault.js'
+import { readKeptSecret } from '../../shared/platform/settings/secret-file.js'
+import { secretTakes } from '../../shared/platform/settings/secret-quality.js'
 import type { Command } from './command.js'
 
 export const token: Command = {

@@ -1,4 +1,4 @@
-import { upSchema } from '../../shared/settings/catalogue.js'
+import { upSchema } from '../../shared/platform/settings/catalogue.js'
 import type { Command } from './command.js'
 
 export const up: Command = {

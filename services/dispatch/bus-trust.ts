@@ -9,7 +9,7 @@
  * In a cluster without old nodes nobody asks anything without the secret, whatever NATS lets through.
  */
 import { performance } from 'node:perf_hooks'
-import type { Log } from '../../shared/log.js'
+import type { Log } from '../../shared/platform/log.js'
 import type { Signature } from './signer.js'
 
 export type Unsigned = 'accept' | 'refuse'

@@ -1,7 +1,7 @@
 /**
  * Dispatch's public door: what a Gate or a node sees of the others. Made by create-dispatch.ts over any Bus.
  */
-import type { NodeId, StreamId } from '../../shared/names.js'
+import type { NodeId, StreamId } from '../../shared/contract/names.js'
 
 export type MemberState = 'up' | 'suspect' | 'draining' | 'down'
 

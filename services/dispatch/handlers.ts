@@ -1,4 +1,4 @@
-import type { Log } from '../../shared/log.js'
+import type { Log } from '../../shared/platform/log.js'
 
 /** Returns what takes the handler out again. */
 export function register<H> (handlers: Set<H>, handler: H): () => void {

@@ -16,8 +16,8 @@
  * to work, and the caller bounds each step of it: in a pause of this process (a blocked loop, a stopped machine) what
  * the others said waits to be read. When a broken link is back no verdict is made for `frozenMs`.
  */
-import type { NodeId } from '../../shared/names.js'
-import type { Announcement } from './announcement.js'
+import type { NodeId } from '../../shared/contract/names.js'
+import type { Announcement } from './heartbeat.js'
 import type { Member, MemberState } from './dispatch.js'
 import type { DispatchIntervals } from './intervals.js'
 

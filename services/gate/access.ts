@@ -1,11 +1,11 @@
 /** Who may use a route: a hook that runs before the body is read. */
 import type { FastifyRequest, onRequestHookHandler } from 'fastify'
-import { isAudited, type Audit } from '../../shared/audit.js'
-import { GatepostError } from '../../shared/errors.js'
-import { bearerToken, type Scope } from '../../shared/identity/claims.js'
-import type { Revocations } from '../../shared/identity/revocations.js'
-import type { Identity, TokenVerifier } from '../../shared/identity/verify.js'
-import type { App } from '../../shared/http/create-app.js'
+import { isAudited, type Audit } from '../../shared/platform/audit.js'
+import { GatepostError } from '../../shared/contract/errors.js'
+import { bearerToken, type Scope } from '../../shared/contract/claims.js'
+import type { Revocations } from '../../shared/contract/revocations.js'
+import type { Identity, TokenVerifier } from '../../shared/platform/identity/verify.js'
+import type { App } from '../../shared/platform/http/create-app.js'
 
 const decoration = 'identity'
 

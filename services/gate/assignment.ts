@@ -1,6 +1,6 @@
 /** Which node, decided from the rings alone: every Gate that knows the same members decides the same. */
-import type { NodeId } from '../../shared/names.js'
-import type { Ring } from '../../shared/ring.js'
+import type { NodeId } from '../../shared/contract/names.js'
+import type { Ring } from '../../shared/contract/ring.js'
 
 /** The members by how well they are. A draining one is on no ring that users are assigned by, unless nothing but its clock is wrong. */
 export interface Rings {

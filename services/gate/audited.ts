@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { Audit } from '../../shared/audit.js'
+import type { Audit } from '../../shared/platform/audit.js'
 import { identityIfAny } from './access.js'
 
 /** A route's hook that writes who did this, and how it ended: `...audited(audit, 'group.join', ({ group, user }) => ...)`. */

@@ -1,12 +1,12 @@
 /**
  * Gate's copy of the list of revocations. It has no store: each node's heartbeat says how far the node has read the log
- * (services/notifications/revocations.ts), and a Gate that is behind asks for the changes. Until it has caught up for the first
+ * (services/notifications/node/revocations.ts), and a Gate that is behind asks for the changes. Until it has caught up for the first
  * time it lets nobody in. Afterwards it goes on with what it knows: nodes check everybody again.
  */
-import { askNode } from '../../shared/contract/node-requests.js'
-import { GatepostError } from '../../shared/errors.js'
-import { createRevocations, type Revocations } from '../../shared/identity/revocations.js'
-import type { Log } from '../../shared/log.js'
+import { askNode } from '../../shared/contract/node-rpc.js'
+import { GatepostError } from '../../shared/contract/errors.js'
+import { createRevocations, type Revocations } from '../../shared/contract/revocations.js'
+import type { Log } from '../../shared/platform/log.js'
 import type { Dispatch, Member } from '../dispatch/dispatch.js'
 
 export interface FollowedRevocations extends Pick<Revocations, 'page'> {

@@ -1,5 +1,5 @@
-import type { NodeId } from '../../shared/names.js'
-import { createRingBuilder } from '../../shared/ring.js'
+import type { NodeId } from '../../shared/contract/names.js'
+import { createRingBuilder } from '../../shared/contract/ring.js'
 import type { Dispatch, Member, MemberState } from '../dispatch/dispatch.js'
 import type { Rings } from './assignment.js'
 

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
-import type { App } from '../../shared/http/create-app.js'
+import type { App } from '../../shared/platform/http/create-app.js'
 
 const pageFolder = new URL('./pages/', import.meta.url)
 /** Beside the compiled services, and seen from their sources. */

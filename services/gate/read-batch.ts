@@ -1,8 +1,8 @@
 import { IdempotencyKey, parseMessage } from '../../shared/contract/message.js'
-import type { RefusedMessage } from '../../shared/contract/node-requests.js'
-import { GatepostError, refusal } from '../../shared/errors.js'
-import { createValidator } from '../../shared/validate.js'
-import type { Draft } from './hand-over.js'
+import type { RefusedMessage } from '../../shared/contract/node-rpc.js'
+import { GatepostError, refusal } from '../../shared/contract/errors.js'
+import { createValidator } from '../../shared/contract/validate.js'
+import type { Draft } from './submit.js'
 
 export const maxBatchMessages = 1_000
 

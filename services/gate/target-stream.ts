@@ -1,5 +1,5 @@
 import type { Target } from '../../shared/contract/message.js'
-import { allStream, groupStream, userStream, type StreamId } from '../../shared/names.js'
+import { allStream, groupStream, userStream, type StreamId } from '../../shared/contract/names.js'
 
 export interface TargetPlace {
   /** Where a message lies that goes there; undefined where it lies in no stream, or in many. */

@@ -3,8 +3,8 @@
  * for validation, types and the OpenAPI documents.
  */
 import { Type, type Static } from 'typebox'
-import { GatepostError, refusal } from '../errors.js'
-import { createValidator, Name, UserName } from '../validate.js'
+import { GatepostError, refusal } from './errors.js'
+import { createValidator, Name, UserName } from './validate.js'
 
 export const maxMessageBytes = 64 * 1024
 export const maxDataLevels = 64
@@ -98,7 +98,7 @@ function checkData (data: unknown): number {
     const next: unknown[] = []
     for (const value of level) {
       bytes += typeof value === 'string' ? mostBytes(value) : mostOtherBytes
-      // 1e400 is JSON, but no number that anything here could keep; nor is a whole number that would be rounded (shared/http/parse-json.ts).
+      // 1e400 is JSON, but no number that anything here could keep; nor is a whole number that would be rounded (shared/platform/http/parse-json.ts).
       if (typeof value === 'number' && !Number.isFinite(value)) throw refusal(pathOf(value, data), 'a number that double precision cannot hold', 'whole numbers up to 2^53 and others below 1.8e308; a longer one as text')
       if (typeof value !== 'object' || value === null) continue
       if (depth >= maxDataLevels) throw refusal('data', `more than ${maxDataLevels} levels`, 'any JSON, at most 64 levels deep')

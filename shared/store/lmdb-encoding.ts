@@ -1,6 +1,6 @@
 /** How keys and documents lie in LMDB. */
 import { randomBytes } from 'node:crypto'
-import { newerForm } from '../form.js'
+import { newerForm } from '../contract/form.js'
 import type { StoredDoc } from './store.js'
 
 /** LMDB's limit for a page of 4 KiB, less the 8 bytes of time before a key in the purge index. */

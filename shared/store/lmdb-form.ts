@@ -1,6 +1,6 @@
 /** The form of a whole data folder: in the table of tables, beside their names, where the build before forms passes over it. */
 import type { RootDatabase } from 'lmdb'
-import { currentForm, isKnownForm } from '../form.js'
+import { currentForm, isKnownForm } from '../contract/form.js'
 
 /** A newer build has written the folder: the CLI ends with exit code 2. */
 export class NewerDataError extends Error {

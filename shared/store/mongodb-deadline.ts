@@ -1,9 +1,9 @@
 /**
- * How long the store tries. One call answers well within what an append waits (shared/deadlines.ts), whatever the servers do:
+ * How long the store tries. One call answers well within what an append waits (shared/contract/deadlines.ts), whatever the servers do:
  * a write after `callMs` at the latest, with `unknown` where it may be stored, a read after `commandMs`. The driver's own total limit (`timeoutMS`) is on its way out, its
  * abort signals cost a sixth of a command (28 of 170 µs), and its other limits are for single steps.
  */
-import { deadlines } from '../deadlines.js'
+import { deadlines } from '../contract/deadlines.js'
 
 export const { commandMs, callMs, selectionMs, majorityMs } = deadlines.store
 /** Servers end what nobody waits for any more. */

@@ -1,6 +1,6 @@
 /** How documents lie in MongoDB: the key is `_id`, `purgeAt` a date under a TTL index, the rest as in the port. */
 import type { Document } from 'mongodb'
-import { checkForm, currentForm } from '../form.js'
+import { checkForm, currentForm } from '../contract/form.js'
 import type { CollectionName, StoredDoc } from './store.js'
 
 export interface BsonDoc extends Document {

@@ -8,7 +8,7 @@ import type { Db, Document } from 'mongodb'
 import { commandMs, serverLimit, within } from './mongodb-deadline.js'
 import type { BsonDoc } from './mongodb-document.js'
 import type { MongodbReader } from './mongodb-read.js'
-import { isEmptyRange } from './store-keys.js'
+import { isEmptyRange } from './key-order.js'
 import type { CollectionName, KeyRange } from './store.js'
 
 /** MongoDB takes at most 1,000 stages in all, 200 on small servers; each range has three. */

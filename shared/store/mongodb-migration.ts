@@ -7,7 +7,7 @@
  * a node from serving what lies on the others.
  */
 import type { Collection, Db } from 'mongodb'
-import { checkForm, currentForm } from '../form.js'
+import { checkForm, currentForm } from '../contract/form.js'
 import { configReaderOf, isSharded } from './mongodb-chunks.js'
 import { createClient, hello, isMongos } from './mongodb-connection.js'
 import { commandMs, within } from './mongodb-deadline.js'

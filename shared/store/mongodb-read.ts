@@ -3,7 +3,7 @@ import type { Db, Document } from 'mongodb'
 import { commandMs, createDeadline, serverLimit, type Deadline } from './mongodb-deadline.js'
 import type { BsonDoc } from './mongodb-document.js'
 import { cutRange, groupByShard, type RangePiece, type ShardMap } from './shard-map.js'
-import { compareKeys, sortRanges } from './store-keys.js'
+import { compareKeys, sortRanges } from './key-order.js'
 import type { CollectionName, KeyRange } from './store.js'
 
 const rangesInCommand = 200

@@ -11,7 +11,7 @@ import { converge, Undone, type Patience } from './mongodb-converge.js'
 import { isAnswer, unauthorized } from './mongodb-errors.js'
 import type { MongodbReader } from './mongodb-read.js'
 import type { Chunk } from './shard-map.js'
-import { compareKeys } from './store-keys.js'
+import { compareKeys } from './key-order.js'
 import { collectionNames, type CollectionName } from './store.js'
 
 const prefixes = 0x10000

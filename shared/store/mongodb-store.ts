@@ -5,7 +5,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { ReadConcern, type Db, type Document, type MongoClient } from 'mongodb'
-import { GatepostError } from '../errors.js'
+import { GatepostError } from '../contract/errors.js'
 import { configReaderOf, createShardMaps } from './mongodb-chunks.js'
 import { createClient, hello, isMongos, serverTimeMs, watchHeartbeats } from './mongodb-connection.js'
 import { createDeadline, majorityMs, serverLimit } from './mongodb-deadline.js'
@@ -22,7 +22,7 @@ import { replaceDocs, type ReplaceRequest } from './mongodb-replace.js'
 import { isSpread, requireShards, shardCollections, shardingAdminOf, type ShardingAdmin } from './mongodb-sharding.js'
 import { shardOf } from './shard-map.js'
 import { collectionNames, type ChainOutcome, type CollectionName, type Collections, type KeyRange, type ReplaceOutcome, type Store } from './store.js'
-import { createTickGroup } from './tick-group.js'
+import { createTickGroup } from './batcher.js'
 
 interface StoreLog {
   info: (fields: object, text: string) => void

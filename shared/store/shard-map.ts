@@ -3,8 +3,8 @@
  * shards to all of them. Pure. A map that is out of date, or none, makes commands that go to more shards than they
  * must; it never changes what they answer.
  */
-import { firstIndex } from '../sorted.js'
-import { compareKeys, isEmptyRange } from './store-keys.js'
+import { firstIndex } from '../platform/sorted.js'
+import { compareKeys, isEmptyRange } from './key-order.js'
 import type { KeyRange } from './store.js'
 
 /** From this key on, up to the next stretch, all lies on one shard. */

@@ -6,8 +6,8 @@
  * Errors: a read rejects with GatepostError GP_STORE_UNAVAILABLE; a write tells its outcome for each document,
  * because after a broken connection only a read can tell whether it was stored.
  */
-import { decodeTime } from '../clock.js'
-import type { StreamId } from '../names.js'
+import { decodeTime } from '../contract/clock.js'
+import type { StreamId } from '../contract/names.js'
 
 /** What every stored document has. */
 export interface StoredDoc {
@@ -39,15 +39,15 @@ export interface MessageDoc extends EntryBase {
   readonly text: string
 }
 
-/** Something done to messages or memberships: `text` is the JSON of a StoredChange (services/notifications/stream/change.ts). */
+/** Something done to messages or memberships: `text` is the JSON of a StoredChange (services/notifications/log/change.ts). */
 export interface ChangeDoc extends EntryBase {
   readonly kind: 'change'
   readonly text: string
 }
 
 /**
- * For nodes alone, no reader is shown it: a line of a node's own log (`n:NODE`; node-log.ts), in a group's stream who left it
- * (stream/leave-mark.ts), or a revocation (`r:all`; revocations.ts).
+ * For nodes alone, no reader is shown it: a line of a node's own log (`n:NODE`; node/outage-log.ts), in a group's stream who left it
+ * (log/leave-mark.ts), or a revocation (`r:all`; revocations.ts).
  */
 export interface LogDoc extends EntryBase {
   readonly kind: 'log'

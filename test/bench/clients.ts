@@ -1,4 +1,4 @@
-import { signTicket, signToken } from '../../shared/identity/sign.js'
+import { signTicket, signToken } from '../../shared/platform/identity/sign.js'
 import { startChild, type Child } from './child.js'
 import { secret, userName } from './message.js'
 import type { Resources } from './resources.js'

@@ -3,7 +3,7 @@
  * this one are refused, nothing ends, and it heals by itself.
  */
 import t from 'tap'
-import { ownerPrefix } from '../../shared/keys.js'
+import { ownerPrefix } from '../../shared/store/keys.js'
 import { startCluster } from '../helpers/deployment.js'
 import { startMongosDouble } from '../helpers/mongos-double.js'
 import { findNatsServer, natsMissing } from '../helpers/nats-server.js'

@@ -1,5 +1,5 @@
 /**
- * The rules of appending (services/notifications/stream/appender.ts) as a small model, and a search over every order of
+ * The rules of appending (services/notifications/log/appender.ts) as a small model, and a search over every order of
  * its steps. One stream; nodes that each work off their tries one after the other; a store whose inserts land late, get
  * lost, or land without an answer, and which purges. Nodes may start anew, and the wall clock of each may be wrong from the
  * beginning and jump at any moment. Time goes in hours of a shrunken day, those of the store.

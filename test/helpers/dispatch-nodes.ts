@@ -1,14 +1,14 @@
 /** Dispatch participants for tests: nodes that note what arrives and what is in doubt. */
 import type { Test } from 'tap'
-import { createClock, type Clock } from '../../shared/clock.js'
-import { createSilentLog } from '../../shared/log.js'
-import type { NodeId, StreamId } from '../../shared/names.js'
-import type { Bus } from '../../services/dispatch/bus.js'
+import { createClock, type Clock } from '../../shared/contract/clock.js'
+import { createSilentLog } from '../../shared/platform/log.js'
+import type { NodeId, StreamId } from '../../shared/contract/names.js'
+import type { Bus } from '../../services/dispatch/buses/bus.js'
 import type { Unsigned } from '../../services/dispatch/bus-trust.js'
 import { createDispatch } from '../../services/dispatch/create-dispatch.js'
 import type { Dispatch, Doubt, NodeLoad } from '../../services/dispatch/dispatch.js'
 import type { DispatchIntervals } from '../../services/dispatch/intervals.js'
-import { streamToken } from '../../services/dispatch/subjects.js'
+import { streamToken } from '../../shared/contract/subjects.js'
 
 export const testSecret = 'the-secret-that-every-test-process-has'
 

@@ -1,12 +1,12 @@
 /** Entries as their authors fix them, with what most tests do not care about filled in. */
-import { createMessageId, type Clock } from '../../shared/clock.js'
-import { userStream, type StreamId } from '../../shared/names.js'
+import { createMessageId, type Clock } from '../../shared/contract/clock.js'
+import { userStream, type StreamId } from '../../shared/contract/names.js'
 import type { MessageDoc } from '../../shared/store/store.js'
-import { createAppender } from '../../services/notifications/stream/appender.js'
-import type { EntryDraft, MessageContent } from '../../services/notifications/stream/entry.js'
-import { createSilentLog } from '../../shared/log.js'
+import { createAppender } from '../../services/notifications/log/appender.js'
+import type { EntryDraft, MessageContent } from '../../services/notifications/log/entry.js'
+import { createSilentLog } from '../../shared/platform/log.js'
 import type { Store } from '../../shared/store/store.js'
-import type { StoredChange } from '../../services/notifications/stream/change.js'
+import type { StoredChange } from '../../services/notifications/log/change.js'
 
 export const dayMs = 24 * 3_600_000
 

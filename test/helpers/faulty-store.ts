@@ -1,5 +1,5 @@
 /** A store as one node reaches it: a test says which commands fail, and all of them do while it is away. */
-import { GatepostError } from '../../shared/errors.js'
+import { GatepostError } from '../../shared/contract/errors.js'
 import type { Store } from '../../shared/store/store.js'
 
 export interface FaultyStore extends Store {

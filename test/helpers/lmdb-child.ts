@@ -3,8 +3,8 @@
  * appends for ever and prints each seq once it is acknowledged. Prints `open` first, or `locked PID` and ends.
  */
 import { writeSync } from 'node:fs'
-import { entryKey } from '../../shared/keys.js'
-import { userStream } from '../../shared/names.js'
+import { entryKey } from '../../shared/store/keys.js'
+import { userStream } from '../../shared/contract/names.js'
 import { DataDirLockedError } from '../../shared/store/lmdb-lock.js'
 import { openLmdbStore } from '../../shared/store/lmdb-store.js'
 

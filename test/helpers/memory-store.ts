@@ -3,7 +3,7 @@
  * it answers, and what time it is. It does what the contract suite demands of every adapter; its commands can be held
  * back, refused, and left without an answer.
  */
-import { GatepostError } from '../../shared/errors.js'
+import { GatepostError } from '../../shared/contract/errors.js'
 import { collectionNames, type ChainOutcome, type CollectionName, type KeyRange, type ReplaceOutcome, type Store, type StoredDoc } from '../../shared/store/store.js'
 
 export type CommandKind = 'insertChains' | 'replace' | 'get' | 'exist' | 'range' | 'ranges' | 'lasts' | 'remove'

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { call, createMemorySite } from '../helpers/memory-nodes.js'
 import { startGate } from '../../services/gate/start.js'
-import { createSilentLog } from '../../shared/log.js'
+import { createSilentLog } from '../../shared/platform/log.js'
 import { quickIntervals } from '../helpers/dispatch-nodes.js'
 import { until } from '../helpers/until.js'
 

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
-import { parseMessageId } from '../../shared/clock.js'
-import { GatepostError } from '../../shared/errors.js'
+import { parseMessageId } from '../../shared/contract/clock.js'
+import { GatepostError } from '../../shared/contract/errors.js'
 import { call, createMemorySite, type MemoryNode } from '../helpers/memory-nodes.js'
 import { until } from '../helpers/until.js'
 

@@ -1,6 +1,6 @@
 import t from 'tap'
-import { createAudit, maxRefusalsPerMinute } from '../../shared/audit.js'
-import { createLog } from '../../shared/log.js'
+import { createAudit, maxRefusalsPerMinute } from '../../shared/platform/audit.js'
+import { createLog } from '../../shared/platform/log.js'
 
 t.test('audit - a flood of refusals writes so many a minute, and says how many it did not', async t => {
   const lines: Array<Record<string, unknown>> = []

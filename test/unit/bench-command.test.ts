@@ -7,7 +7,7 @@ import { paced } from '../../services/cli/bench/pace.js'
 import { cpuSecondsOf } from '../../services/cli/bench/process-cpu.js'
 import { createProgress } from '../../services/cli/progress.js'
 import { isFaulty, renderResult, type BenchResult } from '../../services/cli/bench/report.js'
-import { readBenchSettings } from '../../shared/settings/config.js'
+import { readBenchSettings } from '../../shared/platform/settings/config.js'
 import { resultOf, spreadOf } from '../bench/interleave.js'
 
 const secret = 'a secret of at least 32 bytes, for tests'

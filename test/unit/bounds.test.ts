@@ -2,10 +2,10 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { Type } from 'typebox'
-import { createSortedTexts } from '../../shared/sorted-texts.js'
-import { createValidator } from '../../shared/validate.js'
-import { createSenderShares } from '../../services/notifications/mail/sender-shares.js'
-import { toUnread } from '../../services/notifications/state/counts.js'
+import { createSortedTexts } from '../../shared/platform/sorted-texts.js'
+import { createValidator } from '../../shared/contract/validate.js'
+import { createSenderShares } from '../../services/notifications/mailbox/commands/sender-shares.js'
+import { toUnread } from '../../services/notifications/mailbox/unread/counts.js'
 
 t.test('bounds - at most a hundred categories by name, those first that came first; the rest is other, and the sum is exact', async t => {
   const counts = new Map([['invoices', 3], ['other', 1], ...Array.from({ length: 5_000 }, (_, i): [string, number] => [`${i}`, 2])])

@@ -1,8 +1,8 @@
 import t from 'tap'
-import { createClaims } from '../../services/notifications/mail/claims.js'
-import { createClock } from '../../shared/clock.js'
+import { createClaims } from '../../services/notifications/mailbox/commands/idempotency.js'
+import { createClock } from '../../shared/contract/clock.js'
 import { parseMessage } from '../../shared/contract/message.js'
-import type { MessageId } from '../../shared/names.js'
+import type { MessageId } from '../../shared/contract/names.js'
 import type { JsonDoc } from '../../shared/store/store.js'
 import { createMemoryStore } from '../helpers/memory-store.js'
 

@@ -7,8 +7,8 @@ import { commands } from '../../services/cli/commands.js'
 import { findingLine, isAtLeast, reasonOf, warn } from '../../services/cli/doctor/finding.js'
 import { startOnFreePort } from '../../services/cli/free-port.js'
 import { faultOfStart } from '../../services/cli/start-faults.js'
-import { createTokenVerifier } from '../../shared/identity/verify.js'
-import { keepSecret } from '../../shared/settings/secret-file.js'
+import { createTokenVerifier } from '../../shared/platform/identity/verify.js'
+import { keepSecret } from '../../shared/platform/settings/secret-file.js'
 import { openLmdbStore } from '../../shared/store/lmdb-store.js'
 
 async function run (argv: string[], { env = {}, cwd = '/nonexistent' }: { env?: Record<string, string>, cwd?: string } = {}) {

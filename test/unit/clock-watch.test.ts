@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap'
-import { watchClock, type ClockWatch } from '../../services/notifications/clock-watch.js'
+import { watchClock, type ClockWatch } from '../../services/notifications/node/clock-watch.js'
 import { until } from '../helpers/until.js'
 
 interface Site { readonly watch: ClockWatch, readonly measured: (count: number) => Promise<unknown>, readonly lines: string[] }

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { clientDeadlines } from '../../clients/deadlines.js'
-import { deadlines, lives } from '../../shared/deadlines.js'
-import { parseDurationMs } from '../../shared/settings/duration.js'
+import { deadlines, lives } from '../../shared/contract/deadlines.js'
+import { parseDurationMs } from '../../shared/platform/settings/duration.js'
 
 const { store, append, handOver, gate, outcomeKeptMs } = deadlines
 const unknownMs = append.giveUpMs * append.unknownFactor

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
-import { errorCatalogue } from '../../shared/errors.js'
+import { errorCatalogue } from '../../shared/contract/errors.js'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const read = (path: string): string => readFileSync(join(root, path), 'utf8')
@@ -41,6 +41,18 @@ t.test('documents - files that they name exist', async t => {
     }
   }
   t.ok(count > 100, 'there are some')
+})
+
+t.test('comments - files that they name exist', async t => {
+  let count = 0
+  for (const source of sources) {
+    const comments = read(source).match(/^ *(\/?\*|\/\/).*$/gm) ?? []
+    for (const [, path = ''] of comments.join('\n').matchAll(/(?<![\w/.@-])((?:[\w-]+\/)*[a-z][\w-]*\.ts)(?!\w)/g)) {
+      count++
+      if (!existsSync(join(root, path)) && !sources.some(other => other.endsWith(`/${path}`))) t.fail(`${source} names ${path}`)
+    }
+  }
+  t.ok(count > 20, 'there are some')
 })
 
 t.test('documents - links lead somewhere', async t => {

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { oneLine, refusal, shown } from '../../shared/errors.js'
+import { oneLine, refusal, shown } from '../../shared/contract/errors.js'
 
 t.test('errors - what was sent is shown in one line of at most 80 characters, none of them a control character', async t => {
   const values: unknown[] = [

@@ -2,7 +2,7 @@
 import type { Writable } from 'node:stream'
 import t from 'tap'
 import * as ws from 'ws'
-import { entriesFrame, eventFrame } from '../../services/notifications/delivery/frame.js'
+import { entriesFrame, eventFrame } from '../../services/notifications/realtime/transport/frame.js'
 
 /** Its types leave it out. */
 const { Receiver } = ws as unknown as { Receiver: new (options: { isServer: boolean, maxPayload: number }) => Writable }

@@ -3,7 +3,7 @@ import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { exportJWK, SignJWT } from 'jose'
 import t, { type Test } from 'tap'
-import { createTokenVerifier, type Identity, type TokenVerifier } from '../../shared/identity/verify.js'
+import { createTokenVerifier, type Identity, type TokenVerifier } from '../../shared/platform/identity/verify.js'
 
 const secret = 'a secret of at least 32 bytes, for tests'
 const startMs = Date.UTC(2030, 0, 1)

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events'
 import t from 'tap'
-import { createLifecycle, listenForSignals, type Lifecycle } from '../../shared/lifecycle.js'
-import { createLog, createSilentLog } from '../../shared/log.js'
+import { createLifecycle, listenForSignals, type Lifecycle } from '../../shared/platform/lifecycle.js'
+import { createLog, createSilentLog } from '../../shared/platform/log.js'
 
 const log = createSilentLog()
 const create = (overrides = {}): Lifecycle => createLifecycle({ log, drainDeadlineMs: 5_000, closeDeadlineMs: 5_000, ...overrides })

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { createLog } from '../../shared/log.js'
+import { createLog } from '../../shared/platform/log.js'
 
 function capture (options: Partial<Parameters<typeof createLog>[0]> = {}) {
   const lines: string[] = []

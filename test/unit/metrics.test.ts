@@ -1,5 +1,5 @@
 import t from 'tap'
-import { createMetrics, createProcessMetrics } from '../../shared/metrics.js'
+import { createMetrics, createProcessMetrics } from '../../shared/platform/metrics.js'
 
 t.test('metrics - two instances in one process count apart and show the process once each', async t => {
   const processMetrics = createProcessMetrics()

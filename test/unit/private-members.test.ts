@@ -12,8 +12,8 @@ import { Server } from 'socket.io'
 import { io as connect, type Socket as ClientSocket } from 'socket.io-client'
 import t, { type Test } from 'tap'
 import { WebSocketServer, type ServerOptions, type WebSocket } from 'ws'
-import { engineOf, type EngineConnection } from '../../services/notifications/delivery/engine-connection.js'
-import { eventFrame } from '../../services/notifications/delivery/frame.js'
+import { engineOf, type EngineConnection } from '../../services/notifications/realtime/transport/engine-connection.js'
+import { eventFrame } from '../../services/notifications/realtime/transport/frame.js'
 import { tempDir } from '../helpers/lmdb-store.js'
 
 async function connected (t: Test, transport: 'websocket' | 'polling'): Promise<{ conn: EngineConnection, client: ClientSocket }> {

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { createRateLimit } from '../../shared/rate-limit.js'
+import { createRateLimit } from '../../shared/platform/rate-limit.js'
 
 t.test('rate - so many at once, then they come back evenly', async t => {
   let nowMs = 1_000_000

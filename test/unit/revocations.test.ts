@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { createRevocations, type RevocationChange } from '../../shared/identity/revocations.js'
+import { createRevocations, type RevocationChange } from '../../shared/contract/revocations.js'
 
 const change = (seq: number, name: string, before: number | null, kind: RevocationChange['kind'] = 'user'): RevocationChange => ({ seq, kind, name, before })
 

@@ -1,10 +1,10 @@
-/// <reference path="../../shared/consistent-hash.d.ts" />
+/// <reference path="../../shared/contract/consistent-hash.d.ts" />
 import ConsistentHash from 'consistent-hash'
 import fc from 'fast-check'
 import { hash } from 'node:crypto'
 import t, { type Test } from 'tap'
-import { allStream, groupStream, userStream, type NodeId } from '../../shared/names.js'
-import { createRing, createRingBuilder, ringName, type Ring, type RingMember } from '../../shared/ring.js'
+import { allStream, groupStream, userStream, type NodeId } from '../../shared/contract/names.js'
+import { createRing, createRingBuilder, ringName, type Ring, type RingMember } from '../../shared/contract/ring.js'
 
 const membersOf = (count: number, weight = 1, prefix = 'node-'): RingMember[] => Array.from({ length: count }, (_, i) => ({ id: `${prefix}${i}` as NodeId, weight }))
 const usersOf = (count: number): string[] => Array.from({ length: count }, (_, i) => `user ${i}`)

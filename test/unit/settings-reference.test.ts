@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { commands } from '../../services/cli/commands.js'
-import { environmentNames } from '../../shared/settings/catalogue.js'
-import { renderConfiguration, renderHelp, renderOverview } from '../../shared/settings/reference.js'
-import { fileFormOf, flagOf, infoOf, mayBeFile } from '../../shared/settings/setting.js'
+import { environmentNames } from '../../shared/platform/settings/catalogue.js'
+import { renderConfiguration, renderHelp, renderOverview } from '../../shared/platform/settings/reference.js'
+import { fileFormOf, flagOf, infoOf, mayBeFile } from '../../shared/platform/settings/setting.js'
 
 t.test('reference - docs/configuration.md is what `npm run docs` writes', async t => {
   const written = readFileSync(new URL('../../docs/configuration.md', import.meta.url), 'utf8')

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { cutRange, groupByShard, lastBefore, runsByShard, shardMapOf, shardOf, withChunks, type Chunk, type RangePiece, type ShardMap } from '../../shared/store/shard-map.js'
-import { compareKeys } from '../../shared/store/store-keys.js'
+import { compareKeys } from '../../shared/store/key-order.js'
 
 /** Keys that meet borders often: few letters, and what sorts oddly (NUL, TAB, both sides of the surrogates, U+10FFFF). */
 const key = fc.array(fc.constantFrom('0', '1', 'a', 'g', '\0', '\t', '\ud7ff', '\ue000', '\uffff', '\u{10000}', '\u{10ffff}'), { maxLength: 4 }).map(units => units.join(''))

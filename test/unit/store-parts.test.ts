@@ -1,8 +1,8 @@
 import t from 'tap'
 import { isStorableKey, keyOfPurgeKey, maxKeyBytes, packDoc, purgeAtOf, purgeKey, unpackDoc, versionOf } from '../../shared/store/lmdb-encoding.js'
 import { planShares } from '../../shared/store/mongodb-sharding.js'
-import { compareKeys, isEmptyRange, sortRanges } from '../../shared/store/store-keys.js'
-import { createTickGroup } from '../../shared/store/tick-group.js'
+import { compareKeys, isEmptyRange, sortRanges } from '../../shared/store/key-order.js'
+import { createTickGroup } from '../../shared/store/batcher.js'
 
 t.test('keys - compare as their UTF-8 bytes', async t => {
   t.ok(compareKeys('\uffff', '\u{10000}') < 0, 'beyond U+FFFF comes last, unlike in UTF-16')

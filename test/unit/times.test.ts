@@ -1,5 +1,5 @@
 import t from 'tap'
-import { createRequestTimes, createTimes } from '../../shared/times.js'
+import { createRequestTimes, createTimes } from '../../shared/platform/histogram.js'
 
 t.test('request times - the text of Prometheus: buckets that add up, sums and counts by labels', async t => {
   const times = createRequestTimes({ name: 'seconds', help: 'Time.', bounds: [0.1, 1] })

@@ -1,12 +1,12 @@
 /** When a user's sockets are told a number: with an entry, alone, and not too often. */
 import t, { type Test } from 'tap'
-import type { Frame } from '../../services/notifications/delivery/frame.js'
-import type { Hub } from '../../services/notifications/delivery/hub.js'
-import { createUnreadTurns, UnreadTurn, type NumberReader, type UnreadTurns } from '../../services/notifications/delivery/unread-turns.js'
-import type { CountedUnread } from '../../services/notifications/state/unread.js'
-import type { UserView } from '../../services/notifications/state/user-views.js'
-import { createSilentLog } from '../../shared/log.js'
-import type { UserId } from '../../shared/names.js'
+import type { Frame } from '../../services/notifications/realtime/transport/frame.js'
+import type { Hub } from '../../services/notifications/realtime/hub.js'
+import { createUnreadTurns, UnreadTurn, type NumberReader, type UnreadTurns } from '../../services/notifications/realtime/unread-notifier.js'
+import type { CountedUnread } from '../../services/notifications/mailbox/unread/unread.js'
+import type { UserView } from '../../services/notifications/mailbox/state/user-views.js'
+import { createSilentLog } from '../../shared/platform/log.js'
+import type { UserId } from '../../shared/contract/names.js'
 import { until } from '../helpers/until.js'
 
 const unreadOf = ({ packet }: Frame): number => (JSON.parse(packet.slice(1)) as [string, { unread: number }])[1].unread

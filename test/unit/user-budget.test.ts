@@ -1,7 +1,7 @@
 import t from 'tap'
-import { GatepostError } from '../../shared/errors.js'
-import type { NodeId, UserId } from '../../shared/names.js'
-import { createUserBudget, type BudgetRequest, type UserBudget } from '../../services/notifications/user-budget.js'
+import { GatepostError } from '../../shared/contract/errors.js'
+import type { NodeId, UserId } from '../../shared/contract/names.js'
+import { createUserBudget, type BudgetRequest, type UserBudget } from '../../services/notifications/mailbox/user-budget.js'
 
 const ann = 'ann' as UserId
 

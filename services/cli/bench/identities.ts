@@ -1,8 +1,8 @@
 /** Who sends and who reads: tokens that are signed here, or that a file has. */
 import { readFileSync } from 'node:fs'
-import { signToken } from '../../../shared/identity/sign.js'
-import { SettingsError } from '../../../shared/settings/fault.js'
-import type { BenchSettings } from '../../../shared/settings/settings.js'
+import { signToken } from '../../../shared/platform/identity/sign.js'
+import { SettingsError } from '../../../shared/platform/settings/fault.js'
+import type { BenchSettings } from '../../../shared/platform/settings/settings.js'
 
 export interface Identities {
   readonly users: ReadonlyArray<{ readonly name: string, readonly token: string }>

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import type { Surroundings } from '../../../shared/settings/sources.js'
+import type { Surroundings } from '../../../shared/platform/settings/sources.js'
 
 export interface OwnServers {
   readonly gate: string

@@ -1,6 +1,6 @@
 /** The ways in which messages are sent: one call sends one request, of one message or of an array. */
 import { performance } from 'node:perf_hooks'
-import type { BenchSettings } from '../../../shared/settings/settings.js'
+import type { BenchSettings } from '../../../shared/platform/settings/settings.js'
 import type { BenchClient } from './client.js'
 import type { HttpClient } from './http-client.js'
 import type { Identities } from './identities.js'

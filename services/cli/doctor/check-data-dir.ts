@@ -1,10 +1,10 @@
 import { accessSync, constants, existsSync, lstatSync, statfsSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { formatSize } from '../../../shared/settings/size.js'
+import { formatSize } from '../../../shared/platform/settings/size.js'
 import { freeBytesAt } from '../../../shared/store/disk-room.js'
 import { checkLmdbFile } from '../../../shared/store/lmdb-file.js'
 import { DataDirLockedError, lockDataDir } from '../../../shared/store/lmdb-lock.js'
-import type { DoctorSettings } from '../../../shared/settings/settings.js'
+import type { DoctorSettings } from '../../../shared/platform/settings/settings.js'
 import { fail, ok, reasonOf, warn, type Finding } from './finding.js'
 
 const lowSpaceBytes = 1024 ** 3

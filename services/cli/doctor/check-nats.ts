@@ -1,5 +1,5 @@
-import { inspectNats, type NatsInspection } from '../../dispatch/nats-inspect.js'
-import type { DoctorSettings } from '../../../shared/settings/settings.js'
+import { inspectNats, type NatsInspection } from '../../dispatch/buses/nats-inspect.js'
+import type { DoctorSettings } from '../../../shared/platform/settings/settings.js'
 import { defined } from '../defined.js'
 import { fail, isAtLeast, ok, reasonOf, warn, type Finding } from './finding.js'
 import { commandOf } from './role.js'

@@ -1,7 +1,7 @@
 /** Whether the ports are free. Where Gatepost has them already it says which part, and how that is. */
 import { isIPv6 } from 'node:net'
-import { isUnspecified } from '../../../shared/settings/addresses.js'
-import type { DoctorSettings } from '../../../shared/settings/settings.js'
+import { isUnspecified } from '../../../shared/platform/settings/addresses.js'
+import type { DoctorSettings } from '../../../shared/platform/settings/settings.js'
 import { isFree } from '../free-port.js'
 import { fail, ok, reasonOf, type Finding } from './finding.js'
 import { commandOf } from './role.js'

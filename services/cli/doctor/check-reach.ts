@@ -1,6 +1,6 @@
 /** Who reaches this process: what clients are told of its address, and what it lets whoever comes do. */
-import { isLoopback, isUnspecified } from '../../../shared/settings/addresses.js'
-import type { DoctorSettings } from '../../../shared/settings/settings.js'
+import { isLoopback, isUnspecified } from '../../../shared/platform/settings/addresses.js'
+import type { DoctorSettings } from '../../../shared/platform/settings/settings.js'
 import { ok, warn, type Finding } from './finding.js'
 import { commandOf } from './role.js'
 

@@ -1,6 +1,6 @@
-import { faultLine, SettingsError, type Fault } from '../../../shared/settings/fault.js'
-import { readKeptSecret } from '../../../shared/settings/secret-file.js'
-import type { DoctorSettings } from '../../../shared/settings/settings.js'
+import { faultLine, SettingsError, type Fault } from '../../../shared/platform/settings/fault.js'
+import { readKeptSecret } from '../../../shared/platform/settings/secret-file.js'
+import type { DoctorSettings } from '../../../shared/platform/settings/settings.js'
 import { fail, ok, warn, type Finding } from './finding.js'
 
 export function checkSettings (settings: DoctorSettings, faults: readonly Fault[]): Finding[] {

@@ -1,9 +1,9 @@
-import { authWarnings } from '../../../shared/identity/auth-warnings.js'
-import { maxAheadMs } from '../../../shared/identity/claims.js'
-import { fetchKeySet, keySource } from '../../../shared/identity/key-set.js'
-import { formatDuration } from '../../../shared/settings/duration.js'
-import { withoutCredentials } from '../../../shared/settings/fault.js'
-import type { DoctorSettings } from '../../../shared/settings/settings.js'
+import { authWarnings } from '../../../shared/platform/identity/auth-warnings.js'
+import { maxAheadMs } from '../../../shared/contract/claims.js'
+import { fetchKeySet, keySource } from '../../../shared/platform/identity/key-set.js'
+import { formatDuration } from '../../../shared/platform/settings/duration.js'
+import { withoutCredentials } from '../../../shared/platform/settings/fault.js'
+import type { DoctorSettings } from '../../../shared/platform/settings/settings.js'
 import { fail, ok, reasonOf, warn, type Finding } from './finding.js'
 
 const usualClockSeconds = 3

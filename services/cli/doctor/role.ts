@@ -1,4 +1,4 @@
-import type { DoctorSettings } from '../../../shared/settings/settings.js'
+import type { DoctorSettings } from '../../../shared/platform/settings/settings.js'
 
 export type Command = 'up' | 'gate' | 'node'
 

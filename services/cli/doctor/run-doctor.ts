@@ -1,5 +1,5 @@
-import { readDoctorSettings } from '../../../shared/settings/config.js'
-import type { DoctorSettings } from '../../../shared/settings/settings.js'
+import { readDoctorSettings } from '../../../shared/platform/settings/config.js'
+import type { DoctorSettings } from '../../../shared/platform/settings/settings.js'
 import type { Terminal } from '../command.js'
 import { checkDataDir } from './check-data-dir.js'
 import { checkMongodb } from './check-mongodb.js'

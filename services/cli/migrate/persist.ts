@@ -1,6 +1,6 @@
 /** Elections, restarts, a link that breaks: what a database does not take now is tried again for a while. */
 import { setTimeout as pause } from 'node:timers/promises'
-import { GatepostError } from '../../../shared/errors.js'
+import { GatepostError } from '../../../shared/contract/errors.js'
 import { MigrateError } from './migrate-error.js'
 
 export const patienceMs = 120_000

@@ -1,8 +1,8 @@
 /** `gatepost migrate`: look at both, carry, compare, let nodes serve. */
 import { performance } from 'node:perf_hooks'
-import { readMigrateSettings } from '../../../shared/settings/config.js'
-import { SettingsError, withoutCredentials } from '../../../shared/settings/fault.js'
-import type { MigrateSettings } from '../../../shared/settings/settings.js'
+import { readMigrateSettings } from '../../../shared/platform/settings/config.js'
+import { SettingsError, withoutCredentials } from '../../../shared/platform/settings/fault.js'
+import type { MigrateSettings } from '../../../shared/platform/settings/settings.js'
 import { openMigrationTarget, type MigrationRecord, type MigrationTarget, type PieceRecord } from '../../../shared/store/mongodb-migration.js'
 import { collectionNames, type Store } from '../../../shared/store/store.js'
 import type { Terminal } from '../command.js'

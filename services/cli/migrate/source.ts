@@ -1,6 +1,6 @@
 /** The embedded store that is carried: nobody else has it, and nothing in it changes meanwhile. */
 import { createHash } from 'node:crypto'
-import { SettingsError } from '../../../shared/settings/fault.js'
+import { SettingsError } from '../../../shared/platform/settings/fault.js'
 import { NoStoreError, openLmdbStore, type LmdbStore } from '../../../shared/store/lmdb-store.js'
 import { collectionNames, type CollectionName } from '../../../shared/store/store.js'
 import { faultOfStart } from '../start-faults.js'

@@ -1,6 +1,6 @@
 /** The MongoDB that a store is carried into: whether it can be, and whether it is prepared as a node prepares it. */
-import { maxClockOffMs } from '../../../shared/deadlines.js'
-import { withoutCredentials } from '../../../shared/settings/fault.js'
+import { maxClockOffMs } from '../../../shared/contract/deadlines.js'
+import { withoutCredentials } from '../../../shared/platform/settings/fault.js'
 import { shardKeyJson } from '../../../shared/store/mongodb-chunks.js'
 import { inspectMongodb, type MongodbInspection } from '../../../shared/store/mongodb-inspect.js'
 import type { MigrationTarget } from '../../../shared/store/mongodb-migration.js'

@@ -1,11 +1,11 @@
 import { Type } from 'typebox'
-import { GatepostError, shown } from '../../../shared/errors.js'
-import type { App } from '../../../shared/http/create-app.js'
-import { refusals } from '../../../shared/http/error-response.js'
-import { isSameOrigin } from '../../../shared/http/origins.js'
-import { signToken } from '../../../shared/identity/sign.js'
-import type { TokenRules } from '../../../shared/settings/settings.js'
-import { UserName } from '../../../shared/validate.js'
+import { GatepostError, shown } from '../../../shared/contract/errors.js'
+import type { App } from '../../../shared/platform/http/create-app.js'
+import { refusals } from '../../../shared/platform/http/error-response.js'
+import { isSameOrigin } from '../../../shared/platform/http/origins.js'
+import { signToken } from '../../../shared/platform/identity/sign.js'
+import type { TokenRules } from '../../../shared/platform/settings/settings.js'
+import { UserName } from '../../../shared/contract/validate.js'
 import { strict, Time } from './schemas.js'
 
 export interface LoginOptions {

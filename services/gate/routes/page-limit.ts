@@ -1,6 +1,6 @@
 /** How many a page of a list holds, the same for each of Gate's lists. */
 import { Type } from 'typebox'
-import { refusal } from '../../../shared/errors.js'
+import { refusal } from '../../../shared/contract/errors.js'
 
 const usual = 100
 const most = 1_000

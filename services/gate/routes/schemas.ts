@@ -1,6 +1,6 @@
 /** Pieces that several of Gate's routes share. */
 import { Type } from 'typebox'
-import { Name, UserName } from '../../../shared/validate.js'
+import { Name, UserName } from '../../../shared/contract/validate.js'
 
 export const strict = { additionalProperties: false } as const
 export const Time = Type.String({ format: 'date-time', description: 'ISO 8601, UTC' })

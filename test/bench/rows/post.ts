@@ -6,7 +6,7 @@ import { cpuDuring } from '../cpu.js'
 import { draft, secret, userName } from '../message.js'
 import { withResources, type Resources } from '../resources.js'
 import { populated, sized, type Measured, type Row } from '../row.js'
-import { signToken } from '../../../shared/identity/sign.js'
+import { signToken } from '../../../shared/platform/identity/sign.js'
 
 const inFlight = 64
 const usersFull = 200

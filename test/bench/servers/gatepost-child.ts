@@ -1,9 +1,9 @@
 /** A Gate and a node as they run under `up`: in-process dispatch, the embedded store. */
 import { setTimeout as pause } from 'node:timers/promises'
-import { createInProcessBus } from '../../../services/dispatch/in-process-bus.js'
+import { createInProcessBus } from '../../../services/dispatch/buses/in-process-bus.js'
 import { startGate } from '../../../services/gate/start.js'
-import { startNode } from '../../../services/notifications/start.js'
-import { createLog } from '../../../shared/log.js'
+import { startNode } from '../../../services/notifications/node/start.js'
+import { createLog } from '../../../shared/platform/log.js'
 import { openLmdbStore } from '../../../shared/store/lmdb-store.js'
 import { secret } from '../message.js'
 import { serveParent } from '../serve-parent.js'

@@ -2,7 +2,7 @@
  * What any bus adapter must pass. A harness gives two or more buses on one link and can break the link of one.
  */
 import type { Test } from 'tap'
-import type { Bus } from '../../../services/dispatch/bus.js'
+import type { Bus } from '../../../services/dispatch/buses/bus.js'
 import { until } from '../../helpers/until.js'
 
 export interface BusHarness {

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { createInProcessBus } from '../../../services/dispatch/in-process-bus.js'
+import { createInProcessBus } from '../../../services/dispatch/buses/in-process-bus.js'
 import { busContract } from './bus-contract.js'
 
 busContract(t, 'in-process', async () => {

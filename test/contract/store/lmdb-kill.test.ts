@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto'
 import t from 'tap'
-import { ownerRange } from '../../../shared/keys.js'
-import { userStream } from '../../../shared/names.js'
+import { ownerRange } from '../../../shared/store/keys.js'
+import { userStream } from '../../../shared/contract/names.js'
 import { placeOfEntry } from '../../../shared/store/store.js'
 import { openTestLmdb, startLmdbChild, tempDir } from '../../helpers/lmdb-store.js'
 

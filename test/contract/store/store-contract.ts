@@ -4,10 +4,10 @@
  */
 import { randomBytes } from 'node:crypto'
 import type { Test } from 'tap'
-import { createMessageId, encodeTime } from '../../../shared/clock.js'
-import { GatepostError } from '../../../shared/errors.js'
-import { entriesAfter, entriesBefore, entryKey, membershipKey, membershipRange, ownerRange } from '../../../shared/keys.js'
-import { userStream, type StreamId } from '../../../shared/names.js'
+import { createMessageId, encodeTime } from '../../../shared/contract/clock.js'
+import { GatepostError } from '../../../shared/contract/errors.js'
+import { entriesAfter, entriesBefore, entryKey, membershipKey, membershipRange, ownerRange } from '../../../shared/store/keys.js'
+import { userStream, type StreamId } from '../../../shared/contract/names.js'
 import { placeOfEntry, type ChangeDoc, type EntryDoc, type JsonDoc, type MessageDoc, type Store } from '../../../shared/store/store.js'
 
 export interface OpenStore {

@@ -1,9 +1,9 @@
 /** What dispatch does over any bus: run over the in-process hub and over a real NATS server. */
 import type { Test } from 'tap'
-import { GatepostError } from '../../../shared/errors.js'
-import { createClock, fromMs } from '../../../shared/clock.js'
-import { groupStream, userStream, type NodeId } from '../../../shared/names.js'
-import type { Bus } from '../../../services/dispatch/bus.js'
+import { GatepostError } from '../../../shared/contract/errors.js'
+import { createClock, fromMs } from '../../../shared/contract/clock.js'
+import { groupStream, userStream, type NodeId } from '../../../shared/contract/names.js'
+import type { Bus } from '../../../services/dispatch/buses/bus.js'
 import type { Member } from '../../../services/dispatch/dispatch.js'
 import type { DispatchIntervals } from '../../../services/dispatch/intervals.js'
 import { isInDoubt, startTestNode, startTestWatcher, statesOf, type TestNode } from '../../helpers/dispatch-nodes.js'

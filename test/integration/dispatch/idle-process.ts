@@ -1,9 +1,9 @@
 /** A program that has nothing to do but an open dispatch: it must end by itself. */
-import { createClock } from '../../../shared/clock.js'
-import { createSilentLog } from '../../../shared/log.js'
-import type { NodeId } from '../../../shared/names.js'
+import { createClock } from '../../../shared/contract/clock.js'
+import { createSilentLog } from '../../../shared/platform/log.js'
+import type { NodeId } from '../../../shared/contract/names.js'
 import { createDispatch } from '../../../services/dispatch/create-dispatch.js'
-import { createInProcessBus } from '../../../services/dispatch/in-process-bus.js'
+import { createInProcessBus } from '../../../services/dispatch/buses/in-process-bus.js'
 import { idleLoad, testSecret } from '../../helpers/dispatch-nodes.js'
 
 const dispatch = createDispatch({

@@ -1,6 +1,6 @@
 /** A stream whose last entry expires while a node has it open. */
 import t from 'tap'
-import { createClock } from '../../../shared/clock.js'
+import { createClock } from '../../../shared/contract/clock.js'
 import { annStream, dayMs, draftMessage, plainAppender } from '../../helpers/entry-drafts.js'
 import { startNodes } from '../../helpers/in-process-nodes.js'
 import { checkChain, openSocket } from '../../helpers/raw-client.js'

@@ -1,9 +1,9 @@
 /** Pushes and handshakes in the form after this one, sent to a whole node. */
 import t from 'tap'
-import { createClock } from '../../../shared/clock.js'
-import { currentForm } from '../../../shared/form.js'
-import { userStream, type NodeId } from '../../../shared/names.js'
-import { lifeToken, streamToken } from '../../../services/dispatch/subjects.js'
+import { createClock } from '../../../shared/contract/clock.js'
+import { currentForm } from '../../../shared/contract/form.js'
+import { userStream, type NodeId } from '../../../shared/contract/names.js'
+import { lifeToken, streamToken } from '../../../shared/contract/subjects.js'
 import { draftMessage, plainAppender } from '../../helpers/entry-drafts.js'
 import { startNodes } from '../../helpers/in-process-nodes.js'
 import { checkChain, openSocket, refusedSocket } from '../../helpers/raw-client.js'

@@ -4,7 +4,7 @@
  */
 import { setTimeout as pause } from 'node:timers/promises'
 import t, { type Test } from 'tap'
-import type { NodeId } from '../../../shared/names.js'
+import type { NodeId } from '../../../shared/contract/names.js'
 import { startTestWatcher } from '../../helpers/dispatch-nodes.js'
 import { startNodes, type NodesOnOneStore } from '../../helpers/in-process-nodes.js'
 import { checkChain, openSocket, type RawSocket } from '../../helpers/raw-client.js'

@@ -1,7 +1,7 @@
 /** What a broken or lost broadcast did not bring reaches open sockets all the same, without help of the client. */
 import t from 'tap'
-import { createClock } from '../../../shared/clock.js'
-import { userStream } from '../../../shared/names.js'
+import { createClock } from '../../../shared/contract/clock.js'
+import { userStream } from '../../../shared/contract/names.js'
 import { draftMessage, plainAppender } from '../../helpers/entry-drafts.js'
 import { startNodes } from '../../helpers/in-process-nodes.js'
 import { checkChain, openSocket } from '../../helpers/raw-client.js'

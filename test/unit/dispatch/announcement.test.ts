@@ -1,5 +1,5 @@
 import t from 'tap'
-import { readAnnouncement, writeAnnouncement, type Announcement } from '../../../services/dispatch/announcement.js'
+import { readAnnouncement, writeAnnouncement, type Announcement } from '../../../services/dispatch/heartbeat.js'
 import { idleLoad } from '../../helpers/dispatch-nodes.js'
 
 const good: Announcement = { id: 'node.1 📮', url: 'http://10.0.0.1:9101', weight: 1.5, version: '0.1.0', startedAt: 1_700_000_000_000, state: 'up', load: idleLoad, sent: 12, time: 34 }

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { createBusTrust, type BusTrust, type Unsigned } from '../../../services/dispatch/bus-trust.js'
-import { createLog } from '../../../shared/log.js'
+import { createLog } from '../../../shared/platform/log.js'
 
 const hourMs = 3_600_000
 

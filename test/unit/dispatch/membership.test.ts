@@ -1,6 +1,6 @@
 import t from 'tap'
-import type { NodeId } from '../../../shared/names.js'
-import type { Announcement } from '../../../services/dispatch/announcement.js'
+import type { NodeId } from '../../../shared/contract/names.js'
+import type { Announcement } from '../../../services/dispatch/heartbeat.js'
 import { defaultIntervals } from '../../../services/dispatch/intervals.js'
 import { createMembership, type Membership, type MembershipEvent } from '../../../services/dispatch/membership.js'
 import { idleLoad } from '../../helpers/dispatch-nodes.js'

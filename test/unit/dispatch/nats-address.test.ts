@@ -1,5 +1,5 @@
 import t from 'tap'
-import { readNatsAddress } from '../../../services/dispatch/nats-address.js'
+import { readNatsAddress } from '../../../services/dispatch/buses/nats-address.js'
 
 void t.test('nats address - one or several servers, with the usual port where none is given', async t => {
   t.same(readNatsAddress('nats://127.0.0.1:5000'), { servers: ['127.0.0.1:5000'], isTls: false, login: undefined })

@@ -1,7 +1,7 @@
 import t from 'tap'
-import type { NodeId } from '../../../shared/names.js'
-import { createReception, type Publisher } from '../../../services/dispatch/reception.js'
-import { lifeToken } from '../../../services/dispatch/subjects.js'
+import type { NodeId } from '../../../shared/contract/names.js'
+import { createReception, type Publisher } from '../../../services/dispatch/broadcast/receive-counters.js'
+import { lifeToken } from '../../../shared/contract/subjects.js'
 
 const life = lifeToken('a' as NodeId, 5)
 

@@ -1,6 +1,6 @@
 import t from 'tap'
-import { userStream } from '../../../shared/names.js'
-import { createSentLog, type SentLog } from '../../../services/dispatch/sent-log.js'
+import { userStream } from '../../../shared/contract/names.js'
+import { createSentLog, type SentLog } from '../../../services/dispatch/broadcast/publish-log.js'
 
 function addAll (log: SentLog, ...names: string[]): void {
   for (const name of names) log.add(userStream(name))

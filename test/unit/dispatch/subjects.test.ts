@@ -1,7 +1,7 @@
 import t from 'tap'
-import { groupStream, userStream, type NodeId } from '../../../shared/names.js'
-import { createSubjectMatcher } from '../../../services/dispatch/subject-pattern.js'
-import { createSubjects, lifeToken, nameToken, readLifeToken, readNameToken, streamToken } from '../../../services/dispatch/subjects.js'
+import { groupStream, userStream, type NodeId } from '../../../shared/contract/names.js'
+import { createSubjectMatcher } from '../../../services/dispatch/buses/subject-pattern.js'
+import { createSubjects, lifeToken, nameToken, readLifeToken, readNameToken, streamToken } from '../../../shared/contract/subjects.js'
 
 const oddNames = ['a', 'node.1', '*', '>', 'with space', '📮', 'ü~.', 'x'.repeat(128), '日本語', '-_']
 

@@ -1,12 +1,12 @@
 /** The fold of a user's changes, stored in pieces, cut short anywhere, purged and loaded again; against plain maps. */
 import fc from 'fast-check'
 import t from 'tap'
-import { decodeTime } from '../../../shared/clock.js'
-import { markPieceKey, stateBaseKey } from '../../../shared/keys.js'
-import { allStream, type StreamId } from '../../../shared/names.js'
+import { decodeTime } from '../../../shared/contract/clock.js'
+import { markPieceKey, stateBaseKey } from '../../../shared/store/keys.js'
+import { allStream, type StreamId } from '../../../shared/contract/names.js'
 import type { JsonDoc } from '../../../shared/store/store.js'
-import { emptyState, flagsOf, foldChange, loadState, marksIn, saveSteps, type UserState } from '../../../services/notifications/state/user-state.js'
-import type { StoredChange } from '../../../services/notifications/stream/change.js'
+import { emptyState, flagsOf, foldChange, loadState, marksIn, saveSteps, type UserState } from '../../../services/notifications/mailbox/state/user-state.js'
+import type { StoredChange } from '../../../services/notifications/log/change.js'
 import { annStream } from '../../helpers/entry-drafts.js'
 
 const limits = { maxBaseMarks: 3, maxPieceMarks: 4, keepPieceMs: 5 }

@@ -1,11 +1,11 @@
 /** What an appender says when the store does not answer, and in which order it stores. */
 import t from 'tap'
-import { createClock, decodeTime, toMs } from '../../../shared/clock.js'
-import { createSilentLog } from '../../../shared/log.js'
-import { userStream } from '../../../shared/names.js'
+import { createClock, decodeTime, toMs } from '../../../shared/contract/clock.js'
+import { createSilentLog } from '../../../shared/platform/log.js'
+import { userStream } from '../../../shared/contract/names.js'
 import { placeOfEntry, type EntryDoc } from '../../../shared/store/store.js'
-import { appendRules, createAppender } from '../../../services/notifications/stream/appender.js'
-import { createMessageFinder } from '../../../services/notifications/stream/find-messages.js'
+import { appendRules, createAppender } from '../../../services/notifications/log/appender.js'
+import { createMessageFinder } from '../../../services/notifications/log/find-messages.js'
 import { annStream, dayMs, draftMessage, plainAppender } from '../../helpers/entry-drafts.js'
 import { createMemoryStore } from '../../helpers/memory-store.js'
 

@@ -1,10 +1,10 @@
 /** What it costs to look for messages by their ids, in documents read: ids that nobody has cost no more than those that are there. */
 import fc from 'fast-check'
 import t from 'tap'
-import { createClock, createMessageId, ticksPerMs, type Clock } from '../../../shared/clock.js'
+import { createClock, createMessageId, ticksPerMs, type Clock } from '../../../shared/contract/clock.js'
 import type { Store } from '../../../shared/store/store.js'
-import { createMessageFinder } from '../../../services/notifications/stream/find-messages.js'
-import type { EntryDraft } from '../../../services/notifications/stream/entry.js'
+import { createMessageFinder } from '../../../services/notifications/log/find-messages.js'
+import type { EntryDraft } from '../../../services/notifications/log/entry.js'
 import { annStream, draftMessage, plainAppender } from '../../helpers/entry-drafts.js'
 import { createMemoryStore, type MemoryStore } from '../../helpers/memory-store.js'
 

@@ -1,7 +1,7 @@
 /** What may be said of several writes when one of them fails. */
 import t from 'tap'
-import { GatepostError, outcomeUnknown } from '../../../shared/errors.js'
-import { afterWriting, allWritten } from '../../../services/notifications/stream/half-done.js'
+import { GatepostError, outcomeUnknown } from '../../../shared/contract/errors.js'
+import { afterWriting, allWritten } from '../../../services/notifications/log/half-done.js'
 import { until } from '../../helpers/until.js'
 
 const refused = new GatepostError('GP_STORE_UNAVAILABLE', 'nothing was stored')

@@ -1,8 +1,8 @@
 /** What a node believes of a stream's head, while others append to it and entries expire. */
 import fc from 'fast-check'
 import t from 'tap'
-import { createClock } from '../../../shared/clock.js'
-import { createHeads } from '../../../services/notifications/stream/heads.js'
+import { createClock } from '../../../shared/contract/clock.js'
+import { createHeads } from '../../../services/notifications/log/heads.js'
 import { annStream, dayMs, draftMessage, plainAppender } from '../../helpers/entry-drafts.js'
 import { createMemoryStore } from '../../helpers/memory-store.js'
 

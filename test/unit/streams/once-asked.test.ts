@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
-import { createOnceAsked } from '../../../services/notifications/stream/once-asked.js'
+import { createOnceAsked } from '../../../shared/platform/single-flight.js'
 
 t.test('once asked - work under way is joined, and what took long is remembered for a while, a failure too', async t => {
   const ask = createOnceAsked<number>({ slowMs: 20, keepMs: 60 })

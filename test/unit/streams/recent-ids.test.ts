@@ -1,5 +1,5 @@
 import t from 'tap'
-import { RecentIds } from '../../../services/notifications/stream/recent-ids.js'
+import { RecentIds } from '../../../services/notifications/log/recent-ids.js'
 
 const idsTo = (count: number): RecentIds => {
   const recent = new RecentIds()

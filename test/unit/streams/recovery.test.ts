@@ -1,10 +1,10 @@
 /** A reader that follows its cursor page by page, against all that lies in the stream. */
 import fc from 'fast-check'
 import t from 'tap'
-import { createClock } from '../../../shared/clock.js'
+import { createClock } from '../../../shared/contract/clock.js'
 import { placeOfEntry, type EntryDoc } from '../../../shared/store/store.js'
-import { emptyState, flagsOf, foldChange } from '../../../services/notifications/state/user-state.js'
-import { recover } from '../../../services/notifications/stream/recovery.js'
+import { emptyState, flagsOf, foldChange } from '../../../services/notifications/mailbox/state/user-state.js'
+import { recover } from '../../../services/notifications/mailbox/replay.js'
 import { annStream, dayMs, draftMessage, plainAppender } from '../../helpers/entry-drafts.js'
 import { createMemoryStore } from '../../helpers/memory-store.js'
 

@@ -1,0 +1,120 @@
+/**
+ * Asks publishers which streams the broadcasts lie in that did not arrive here: one question per publisher at a
+ * time, a bounded number at once, each after a random wait, because a restart of NATS makes everyone ask everyone.
+ * What fails is asked again at the publisher's next heartbeat.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Type } from 'typebox'
+import { Compile } from 'typebox/compile'
+import type { NodeId, StreamId } from '../../../shared/contract/names.js'
+import type { Publisher, Reception } from './receive-counters.js'
+import type { SentLog } from './publish-log.js'
+
+export const lossQuestion = 'dispatch.lost'
+
+const Question = Compile(Type.Object({
+  startedAt: Type.Integer(),
+  after: Type.Integer({ minimum: 0 }),
+  /** From the second page on: what the first answer said. */
+  upTo: Type.Optional(Type.Integer({ minimum: 0 })),
+  skip: Type.Integer({ minimum: 0 })
+}))
+
+const Answer = Compile(Type.Object({
+  upTo: Type.Integer({ minimum: 0 }),
+  /** Absent: it cannot be told any more. */
+  streams: Type.Optional(Type.Array(Type.String({ minLength: 1 }))),
+  hasMore: Type.Boolean()
+}))
+
+/** The publisher's side. `mark` ends the current segment, so that `upTo` is a border. */
+export function answerLoss ({ startedAt, sentLog, mark, maxAnswerBytes }: { startedAt: number, sentLog: SentLog, mark: () => void, maxAnswerBytes: number }): (body: unknown) => Promise<unknown> {
+  return async body => {
+    if (!Question.Check(body) || body.startedAt !== startedAt) return { upTo: sentLog.count, hasMore: false }
+    if (body.upTo === undefined) mark()
+    const upTo = body.upTo ?? sentLog.count
+    const streams = sentLog.streamsBetween(body.after, upTo)
+    if (streams === undefined) return { upTo, hasMore: false }
+    const page: string[] = []
+    let bytes = 0
+    for (let index = body.skip; index < streams.length; index++) {
+      const stream = streams[index] as string
+      bytes += Buffer.byteLength(JSON.stringify(stream)) + 1
+      if (bytes > maxAnswerBytes && page.length > 0) break
+      page.push(stream)
+    }
+    return { upTo, streams: page, hasMore: body.skip + page.length < streams.length }
+  }
+}
+
+export interface LossInquiry {
+  /** Something of this publisher is in doubt. */
+  look: (publisher: Publisher) => void
+  close: () => void
+}
+
+export function createLossInquiry (deps: {
+  reception: Reception
+  ask: (node: NodeId, body: unknown) => Promise<unknown>
+  onStreams: (streams: readonly StreamId[]) => void
+  onUntold: () => void
+  onFailure: (publisher: Publisher, error: unknown) => void
+  jitterMs: number
+  maxAtOnce?: number
+}): LossInquiry {
+  const { reception, ask, onStreams, onUntold, onFailure, jitterMs, maxAtOnce = 32 } = deps
+  const waiting: Publisher[] = []
+  const busy = new Set<string>()
+  const closed = new AbortController()
+  let active = 0
+
+  function next (): void {
+    while (active < maxAtOnce && !closed.signal.aborted) {
+      const publisher = waiting.shift()
+      if (publisher === undefined) return
+      active++
+      void inquire(publisher).finally(() => {
+        active--
+        busy.delete(publisher.life)
+        next()
+      })
+    }
+  }
+
+  /** Never rejects. */
+  async function inquire (publisher: Publisher): Promise<void> {
+    try {
+      await sleep(Math.random() * jitterMs, undefined, { signal: closed.signal, ref: false })
+      while (publisher.doubted !== undefined && !closed.signal.aborted) {
+        const { after } = publisher.doubted
+        let skip = 0
+        let upTo: number | undefined
+        for (let hasMore = true; hasMore;) {
+          const answer = await ask(publisher.node, { startedAt: publisher.startedAt, after, skip, ...(upTo === undefined ? {} : { upTo }) })
+          if (closed.signal.aborted) return
+          if (!Answer.Check(answer)) throw new Error('malformed answer')
+          upTo = answer.upTo
+          hasMore = answer.hasMore && answer.streams !== undefined && answer.streams.length > 0
+          skip += answer.streams?.length ?? 0
+          if (answer.streams === undefined) onUntold()
+          else if (answer.streams.length > 0) onStreams(answer.streams as StreamId[])
+        }
+        // An answer that does not reach what is in doubt could be repeated for ever.
+        if (upTo === undefined || upTo <= after) upTo = Infinity
+        reception.wasTold(publisher, upTo)
+      }
+    } catch (error) {
+      if (!closed.signal.aborted) onFailure(publisher, error)
+    }
+  }
+
+  return {
+    look (publisher) {
+      if (busy.has(publisher.life) || closed.signal.aborted) return
+      busy.add(publisher.life)
+      waiting.push(publisher)
+      next()
+    },
+    close () { closed.abort() }
+  }
+}

@@ -1,0 +1,114 @@
+/**
+ * Questions from one process to one node, as JSON. Errors cross as code and text and come back as GatepostError;
+ * the cause of an unforeseen one stays in the log of the node that was asked.
+ */
+import { GatepostError, isErrorCode, isInDoubt, outcomeUnknownOfOld } from '../../shared/contract/errors.js'
+import { currentForm, isKnownForm } from '../../shared/contract/form.js'
+import type { NodeId } from '../../shared/contract/names.js'
+import type { Log } from '../../shared/platform/log.js'
+import type { Bus } from './buses/bus.js'
+import { noAnswer } from './buses/bus-errors.js'
+import type { BusTrust } from './bus-trust.js'
+import type { Signer } from './signer.js'
+import type { Subjects } from '../../shared/contract/subjects.js'
+
+/** `isOld`: a process of version 0.1 asks, which does not know every code. */
+export type Answerer = (body: unknown, from: string, isOld: boolean) => Promise<unknown>
+
+export interface Questions {
+  ask: (node: NodeId, kind: string, body: unknown, timeoutMs: number) => Promise<unknown>
+  answer: (kind: string, answerer: Answerer) => void
+  close: () => void
+}
+
+export interface QuestionsOptions {
+  readonly bus: Bus
+  readonly subjects: Subjects
+  readonly signer: Signer
+  readonly trust: BusTrust
+  readonly self: NodeId | undefined
+  readonly log: Log
+}
+
+/** Who asks when it is no node. */
+const nameless = 'gate'
+
+export function createQuestions ({ bus, subjects, signer, trust, self, log }: QuestionsOptions): Questions {
+  const answerers = new Map<string, Answerer>()
+  const from = self ?? nameless
+
+  async function serve (kind: string, body: unknown, asker: string, isOld: boolean): Promise<unknown> {
+    const answerer = answerers.get(kind)
+    if (answerer === undefined) throw new GatepostError('GP_DISPATCH_UNAVAILABLE', `node ${self} does not answer ${kind}`)
+    try {
+      return await answerer(body, asker, isOld)
+    } catch (error) {
+      if (error instanceof GatepostError) throw error
+      log.error({ event: 'answer-failed', kind, from: asker, err: error }, 'a question from another process failed')
+      throw new GatepostError('GP_INTERNAL', `node ${self} failed at ${kind}`, { cause: error })
+    }
+  }
+
+  async function reply (subject: string, payload: Uint8Array, respond: (payload: Uint8Array) => void): Promise<void> {
+    let answer: Uint8Array
+    let isOld = false
+    try {
+      const question = readJson(payload) as { form?: unknown, kind?: unknown, from?: unknown, body?: unknown } | null
+      if (typeof question?.kind !== 'string' || typeof question.from !== 'string') throw new GatepostError('GP_VALIDATION', 'a question has a kind and says who asks')
+      if (!trust.believesQuestion(signer.check(subject, payload), question.from)) throw new GatepostError('GP_DISPATCH_UNAVAILABLE', `node ${self} answers only to processes that have its GATEPOST_SECRET`)
+      if (!isKnownForm(question.form)) throw unknownForm('question', question.form, `node ${self}`)
+      isOld = question.form === undefined
+      answer = writeJson({ form: currentForm, body: await serve(question.kind, question.body, question.from, isOld) })
+      if (answer.byteLength > bus.maxPayloadBytes) throw new GatepostError('GP_TOO_LARGE', `answer to ${question.kind}: got ${answer.byteLength} bytes; dispatch takes at most ${bus.maxPayloadBytes}`)
+    } catch (error) {
+      const given = error instanceof GatepostError ? error : new GatepostError('GP_VALIDATION', 'a question is JSON')
+      const refused = isOld && isInDoubt(given) ? outcomeUnknownOfOld() : given
+      answer = writeJson({ form: currentForm, error: { code: refused.code, message: refused.message, retryAfterSeconds: refused.retryAfterSeconds } })
+    }
+    respond(answer)
+  }
+
+  const unsubscribe = self === undefined
+    ? undefined
+    : bus.subscribe(subjects.ask(self), (subject, payload, respond) => {
+      // Nothing in `reply` is left to reject but a link that broke meanwhile: then the asker's time runs out.
+      if (respond !== undefined) reply(subject, payload, respond).catch((error: unknown) => { log.warn({ event: 'answer-lost', err: error }, 'an answer could not be sent') })
+    })
+
+  return {
+    async ask (node, kind, body, timeoutMs) {
+      if (node === self) return await within(serve(kind, body, from, false), timeoutMs)
+      const subject = subjects.ask(node)
+      const answer = await bus.request(subject, signer.sign(subject, writeJson({ form: currentForm, kind, from, body })), timeoutMs)
+      return readAnswer(answer, node)
+    },
+    answer (kind, answerer) {
+      if (self === undefined) throw new Error(`no node, so nobody can ask it ${kind}`)
+      if (answerers.has(kind)) throw new Error(`${kind} is answered already`)
+      answerers.set(kind, answerer)
+    },
+    close () { unsubscribe?.() }
+  }
+}
+
+const writeJson = (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value), 'utf8')
+const readJson = (payload: Uint8Array): unknown => JSON.parse(Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString('utf8'))
+
+function readAnswer (payload: Uint8Array, node: NodeId): unknown {
+  let answer: { form?: unknown, body?: unknown, error?: { code?: unknown, message?: unknown, retryAfterSeconds?: unknown } } | null
+  try { answer = readJson(payload) as typeof answer } catch (cause) { throw new GatepostError('GP_INTERNAL', `node ${node} gave no readable answer`, { cause }) }
+  if (!isKnownForm(answer?.form)) throw unknownForm(`answer of node ${node}`, answer?.form, 'this process')
+  if (answer?.error === undefined) return answer?.body
+  const { code, message, retryAfterSeconds } = answer.error
+  throw new GatepostError(isErrorCode(code) ? code : 'GP_INTERNAL', String(message), typeof retryAfterSeconds === 'number' ? { retryAfterSeconds } : {})
+}
+
+/** As no answer: whoever asks goes on by itself or asks another node, and an outcome is unknown. */
+const unknownForm = (what: string, form: unknown, reader: string): GatepostError =>
+  new GatepostError('GP_DISPATCH_UNAVAILABLE', `${what}: has form ${JSON.stringify(form)}; ${reader} reads forms up to ${currentForm}`)
+
+async function within<T> (promise: Promise<T>, timeoutMs: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_resolve, reject) => { timer = setTimeout(() => { reject(noAnswer(timeoutMs)) }, timeoutMs) })
+  try { return await Promise.race([promise, late]) } finally { clearTimeout(timer) }
+}

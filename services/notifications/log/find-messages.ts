@@ -1,0 +1,174 @@
+/**
+ * Messages by their ids. An id begins with its time and an entry lands soon after that: the entry one step back from
+ * the time is it, nearly always. What lands further on lies within `landsWithin` and within `mostBetween` entries, or has
+ * left a locator (appender.ts).
+ *
+ * An id that nobody has would cost all of that each time it is asked for. So what was read is remembered, as one
+ * contiguous part of each stream: in it an id is there or not without reading. A part of a stream never changes but by
+ * purging: what is found in it is read before it is answered. Ids that are asked for together are looked for in the
+ * order of their times, in one pass, with a turn of the event loop between two reads.
+ */
+import { setImmediate as turn } from 'node:timers/promises'
+import { decodeTime, parseMessageId, ticksPerMs } from '../../../shared/contract/clock.js'
+import { lives } from '../../../shared/contract/deadlines.js'
+import { entriesAfter, entriesBefore, locatorKey } from '../../../shared/store/keys.js'
+import type { StreamId } from '../../../shared/contract/names.js'
+import { firstIndex } from '../../../shared/platform/sorted.js'
+import { placeOfEntry, type EntryDoc, type MessageDoc, type Store } from '../../../shared/store/store.js'
+
+export interface MessageFinder {
+  /** Those of these ids that are in this stream, hidden or not, by id. */
+  find: (stream: StreamId, ids: readonly string[]) => Promise<Map<string, MessageDoc>>
+}
+
+/** An entry lands at most so long after its id's time, or leaves a locator. */
+const landsWithin = lives.landsWithinMs * ticksPerMs
+/** And behind at most so many others: what the appender knows by heart (RecentIds), and what goes with it in one group. */
+const mostBetween = 6_000
+/** Each id is looked for in so many entries before any is looked for in more. */
+const probed = 16
+/** One call reads no more than this, locators aside: what is not found by then counts as not there. */
+const mostRead = 20_000
+const mostAtOnce = 250
+const firstPage = 16
+const largestPage = 256
+const mostInPart = 20_000
+const mostRemembered = 200_000
+
+/** Every entry whose `prev` is at least `from` and below `to` is in here; `to` is the seq of the last of them. */
+class Part {
+  from: number
+  to: number
+  readonly seqs: number[] = []
+  readonly ids: string[] = []
+  readonly seqOf = new Map<string, number>()
+  nextPage = firstPage
+
+  /** Begins with the entry one step back from `time`, where there is one. */
+  constructor (time: number, stepBack: EntryDoc | undefined) {
+    this.from = stepBack === undefined ? 0 : stepBack.seq > time ? placeOfEntry(stepBack.key).prev : stepBack.seq
+    this.to = stepBack?.seq ?? 0
+    if (stepBack !== undefined && stepBack.seq > time) this.#push(stepBack)
+  }
+
+  /** Whether what follows this time begins in here, or right behind the last of it. */
+  reaches (time: number, stepBack: EntryDoc | undefined): boolean {
+    return this.from <= time && (time <= this.to || stepBack?.seq === this.to)
+  }
+
+  /** Whether an entry of this time would be in here if it lies behind at most `depth` others. */
+  covers (time: number, depth: number): boolean {
+    return this.from <= time && time <= this.to && (this.to >= time + landsWithin || this.seqs.length - firstIndex(this.seqs.length, at => this.seqs[at]! <= time) >= depth)
+  }
+
+  /** Takes what follows, some of which another reader may have brought meanwhile. */
+  take (docs: readonly EntryDoc[]): void {
+    for (const doc of docs) if (placeOfEntry(doc.key).prev >= this.to) this.#push(doc)
+    const over = this.seqs.length - mostInPart
+    if (over <= 0) return
+    this.from = this.seqs[over - 1]!
+    for (const id of this.ids.splice(0, over)) this.seqOf.delete(id)
+    this.seqs.splice(0, over)
+  }
+
+  #push ({ id, seq }: EntryDoc): void {
+    this.ids.push(id)
+    this.seqs.push(seq)
+    this.seqOf.set(id, seq)
+    this.to = seq
+  }
+}
+
+interface Sought { readonly id: string, readonly time: number, stepBack?: EntryDoc | undefined }
+
+/** One call's reading: how many entries it may still read, and the part that was read up to the stream's end. */
+interface Pass { left: number, ended: Part | undefined, readonly onDoc: (doc: EntryDoc) => void }
+
+export function createMessageFinder ({ store }: { store: Store }): MessageFinder {
+  /** The least lately used first. */
+  const parts = new Map<StreamId, Part>()
+  let remembered = 0
+
+  function forget (stream: StreamId): void {
+    remembered -= parts.get(stream)?.ids.length ?? 0
+    parts.delete(stream)
+  }
+
+  /** The part of the stream that is remembered from here on, with what follows it. */
+  function remember (stream: StreamId, part: Part, docs: readonly EntryDoc[]): void {
+    forget(stream)
+    part.take(docs)
+    parts.set(stream, part)
+    remembered += part.ids.length
+    for (const oldest of parts.keys()) {
+      if (remembered <= mostRemembered || oldest === stream) break
+      forget(oldest)
+    }
+  }
+
+  /** Reads on until an entry of this id is known, or `depth` entries behind its time are. */
+  async function lookBehind (stream: StreamId, { id, time, stepBack }: Sought, depth: number, pass: Pass): Promise<void> {
+    let part = parts.get(stream)
+    if (part?.reaches(time, stepBack) !== true) part = new Part(time, stepBack)
+    while (pass.left > 0 && pass.ended !== part && !part.covers(time, depth) && !part.seqOf.has(id)) {
+      const limit = part.nextPage
+      part.nextPage = Math.min(largestPage, limit * 2)
+      const docs = await store.range('entries', entriesAfter(stream, part.to), { limit })
+      remember(stream, part, docs)
+      for (const doc of docs) pass.onDoc(doc)
+      pass.left -= docs.length
+      if (docs.length < limit) pass.ended = part
+      await turn()
+    }
+  }
+
+  async function findLate (stream: StreamId, ids: readonly string[], onDoc: (doc: EntryDoc) => void): Promise<void> {
+    const locators = await store.get('claims', ids.map(id => locatorKey(stream, id)))
+    for (const [i, locator] of locators.entries()) {
+      if (locator === undefined) continue
+      // How far behind it the entry lies is bounded by how long its last try took.
+      for (let at = decodeTime(locator.text), limit = firstPage; ; limit = largestPage) {
+        const docs = await store.range('entries', entriesAfter(stream, at), { limit })
+        const found = docs.find(({ id }) => id === ids[i])
+        if (found !== undefined) onDoc(found)
+        if (found !== undefined || docs.length < limit) break
+        at = docs.at(-1)!.seq
+        await turn()
+      }
+    }
+  }
+
+  return {
+    find: async (stream, ids) => {
+      const found = new Map<string, EntryDoc>()
+      const wanted = new Set(ids)
+      const onDoc = (doc: EntryDoc): void => { if (wanted.has(doc.id)) found.set(doc.id, doc) }
+      const sought = [...wanted].flatMap((id): Sought[] => {
+        const parsed = parseMessageId(id)
+        return parsed === undefined ? [] : [{ id, time: parsed.time }]
+      }).sort((a, b) => a.time - b.time)
+      const isOpen = ({ id }: Sought): boolean => !found.has(id)
+      const slices = function * (of: readonly Sought[]): Generator<Sought[]> {
+        for (let at = 0; at < of.length; at += mostAtOnce) yield of.slice(at, at + mostAtOnce)
+      }
+
+      const part = parts.get(stream)
+      const unknown = sought.filter(({ id, time }) => part?.seqOf.has(id) === true || part?.covers(time, mostBetween) !== true)
+      for (const slice of slices(unknown)) {
+        const docs = await store.lasts('entries', slice.map(({ id, time }) => entriesBefore(stream, part?.seqOf.get(id) ?? time)))
+        for (const [i, doc] of docs.entries()) {
+          if (doc === undefined) continue
+          onDoc(doc)
+          if (part?.seqOf.has(slice[i]!.id) !== true) slice[i]!.stepBack = doc
+        }
+        if (sought.length > mostAtOnce) await turn()
+      }
+      const pass: Pass = { left: mostRead, ended: undefined, onDoc }
+      for (const depth of [probed, mostBetween]) {
+        for (const one of unknown) if (isOpen(one)) await lookBehind(stream, one, depth, pass)
+      }
+      for (const slice of slices(sought.filter(isOpen))) await findLate(stream, slice.map(({ id }) => id), onDoc)
+      return new Map([...found].filter((one): one is [string, MessageDoc] => one[1].kind === 'message'))
+    }
+  }
+}

@@ -1,0 +1,116 @@
+/**
+ * What a user does to messages: read, archive, delete. Each is a change in the user's own stream, answered once the
+ * change and the fold that it leads to are stored, so that the change itself may expire. GP_OUTCOME_UNKNOWN where that is not known.
+ */
+import { createMessageId, type Clock } from '../../../../shared/contract/clock.js'
+import { parseStream, type StreamId, type UserId } from '../../../../shared/contract/names.js'
+import type { EntryDoc } from '../../../../shared/store/store.js'
+import type { StoredChange } from '../../log/change.js'
+import type { EntryDraft } from '../../log/entry.js'
+import type { MessageFinder } from '../../log/find-messages.js'
+import { afterWriting } from '../../log/half-done.js'
+import type { Heads } from '../../log/heads.js'
+import { flagsOf, marksByStream } from '../state/user-state.js'
+import { afterIn, visibleStreams, type UnreadCounter } from '../unread/unread.js'
+import type { UserViews } from '../state/user-views.js'
+import { changedMessage, findAllVisible, notFound, requireVisible, shownTo, type Found } from '../queries/find.js'
+import { refusal } from '../../../../shared/contract/errors.js'
+
+export interface Marks {
+  /** The message as it is, as JSON text. Rejects with GP_NOT_FOUND. */
+  show: (user: UserId, id: string) => Promise<string>
+  /** The message after the change, as JSON text. Rejects with GP_NOT_FOUND. */
+  change: (user: UserId, id: string, marks: { read?: boolean | undefined, archived?: boolean | undefined }) => Promise<string>
+  remove: (user: UserId, id: string) => Promise<void>
+  /** All of these become read; GP_NOT_FOUND (and nothing is changed) where one is not the user's. */
+  read: (user: UserId, ids: readonly string[]) => Promise<void>
+  /** All up to these seqs becomes read, or all there is; a category narrows it. */
+  readTo: (user: UserId, upTo: Readonly<Record<string, number>> | undefined, category: string | undefined) => Promise<void>
+}
+
+export interface MarksOptions {
+  readonly finder: MessageFinder
+  readonly clock: Clock
+  /** By what messages expire, in ms since 1970. */
+  readonly now: () => number
+  readonly heads: Heads
+  readonly views: UserViews
+  readonly unread: Pick<UnreadCounter, 'holding'>
+  readonly append: (stream: StreamId, draft: EntryDraft) => Promise<{ doc: EntryDoc }>
+  readonly retentionMs: number
+}
+
+/** A change as a draft: new id, kept as long as a message. */
+export function changeDraft (clock: Clock, retentionMs: number, change: StoredChange): EntryDraft {
+  return { kind: 'change', id: createMessageId(clock.tick(), undefined), expiresAt: clock.latest() + retentionMs, text: JSON.stringify(change) }
+}
+
+export function createMarks ({ finder, clock, now, heads, views, unread, append, retentionMs }: MarksOptions): Marks {
+  const sources = { finder, now }
+
+  async function record (user: UserId, change: StoredChange): Promise<void> {
+    const view = await views.fresh(user)
+    const { doc } = await append(view.stream, changeDraft(clock, retentionMs, change))
+    await afterWriting(async () => { await views.storeFold(user, doc.seq) })
+  }
+
+  const needs = (view: Awaited<ReturnType<UserViews['fresh']>>, { stream, doc }: Found, marks: { read?: boolean | undefined, archived?: boolean | undefined }): boolean => {
+    const flags = flagsOf(view.state, stream, doc.seq, doc.category)
+    return (marks.read !== undefined && marks.read !== flags.read) || (marks.archived !== undefined && marks.archived !== flags.archived)
+  }
+
+  return {
+    show: async (user, id) => {
+      const view = await views.fresh(user)
+      return shownTo(view, await requireVisible(sources, view, id))
+    },
+    change: async (user, id, marks) => {
+      const view = await views.fresh(user)
+      const found = await requireVisible(sources, view, id)
+      if (needs(view, found, marks)) {
+        const { read, archived } = marks
+        await record(user, { type: 'mark', messages: [changedMessage(found)], ...read !== undefined && { read }, ...archived !== undefined && { archived } })
+      }
+      return shownTo(view, found)
+    },
+    remove: async (user, id) => {
+      const found = await requireVisible(sources, await views.fresh(user), id)
+      await record(user, { type: 'mark', messages: [changedMessage(found)], deleted: true })
+    },
+    read: async (user, ids) => {
+      const view = await views.fresh(user)
+      const wanted = [...new Set(ids)]
+      const found = await findAllVisible(sources, view, wanted)
+      if (found.size < wanted.length) throw notFound()
+      const due = [...found.values()].filter(one => needs(view, one, { read: true }))
+      if (due.length > 0) await record(user, { type: 'mark', messages: due.map(changedMessage), read: true })
+    },
+    readTo: async (user, upTo, category) => {
+      const view = await views.fresh(user)
+      const named = upTo === undefined ? visibleStreams(view).map(({ stream }) => stream) : seenStreams(view, upTo)
+      // A watermark of a category is kept for good: only where it says something.
+      const holding = category === undefined ? undefined : await unread.holding(view, category)
+      const asked = holding === undefined ? named : named.filter(stream => holding.has(stream))
+      const found = await heads.fresh(asked)
+      const readTo: Record<string, number> = {}
+      const marks = marksByStream(view.state)
+      for (const [i, stream] of asked.entries()) {
+        const to = Math.min(found[i]!, upTo?.[stream] ?? Infinity)
+        const mark = view.state.readTo.get(stream)
+        const known = Math.max(mark?.seq ?? 0, category === undefined ? 0 : mark?.byCategory.get(category) ?? 0)
+        // Marks of single messages below the watermark may say otherwise: the watermark is laid again.
+        if (to > 0 && (to > known || marks.get(stream)?.some(({ read }) => read === false) === true)) readTo[stream] = to
+      }
+      if (Object.keys(readTo).length === 0) return
+      await record(user, { type: 'readTo', readTo, ...category !== undefined && { category } })
+    }
+  }
+
+  /** The streams named that the user sees; one that the user sees no longer is passed over, one that cannot be is refused. */
+  function seenStreams (view: Awaited<ReturnType<UserViews['fresh']>>, upTo: Readonly<Record<string, number>>): StreamId[] {
+    return (Object.keys(upTo) as StreamId[]).filter(stream => {
+      if (parseStream(stream) === undefined) throw refusal(`upTo.${stream}`, stream, 'u:NAME, g:NAME or all')
+      return afterIn(view, stream) !== undefined
+    })
+  }
+}

@@ -1,0 +1,81 @@
+/**
+ * Idempotency keys: the first request under a key claims it by an insert, with the message's id and a hash of what it says.
+ * Whoever comes later under the same key gets that id and completes what the first may have left undone. A claim older
+ * than 24 h counts as absent: written with the latest time that may be, and aged by the earliest, so that no clock makes it older.
+ */
+import { createHash, createHmac } from 'node:crypto'
+import type { Clock } from '../../../../shared/contract/clock.js'
+import type { MessageDraft } from '../../../../shared/contract/message.js'
+import { lives } from '../../../../shared/contract/deadlines.js'
+import { GatepostError } from '../../../../shared/contract/errors.js'
+import { claimKey } from '../../../../shared/store/keys.js'
+import type { MessageId } from '../../../../shared/contract/names.js'
+import type { JsonDoc, Store } from '../../../../shared/store/store.js'
+
+interface Claim {
+  readonly id: MessageId
+  /** A hash of the message: by the secret that `by` names; without a secret where there is no `by`, as version 0.1 has it. */
+  readonly body: string
+  readonly by?: string
+  readonly at: number
+}
+
+export interface ClaimsOptions {
+  readonly store: Store
+  readonly clock: Clock
+  /** The first makes hashes; all of them check. */
+  readonly secrets: readonly string[]
+  /** No process of version 0.1 reads the store, which knows hashes without a secret only: nobody can guess a short text by its hash then. */
+  readonly isKeyed: boolean
+}
+
+export interface Claims {
+  /** Rejects with GP_IDEMPOTENCY_CONFLICT when the key stands for another message, GP_STORE_UNAVAILABLE. */
+  claim: (sender: string, key: string, draft: MessageDraft, id: MessageId) => Promise<{ id: MessageId, duplicate: boolean }>
+}
+
+const hash = (text: string): string => createHash('sha256').update(text).digest('base64url')
+const maxTries = 5
+
+interface Seal { readonly by: string, readonly seal: (text: string) => string }
+
+/** With a key of its own, derived from the secret. */
+function sealOf (secret: string): Seal {
+  const key = createHmac('sha256', secret).update('gatepost idempotency claims').digest()
+  return { by: hash(key.toString('base64url')).slice(0, 8), seal: text => createHmac('sha256', key).update(text).digest('base64url') }
+}
+
+export function createClaims ({ store, clock, secrets, isKeyed }: ClaimsOptions): Claims {
+  const seals = secrets.map(sealOf)
+
+  /** A secret that is not known any more tells nothing: then the key alone decides, since a 409 for the same message would be wrong. */
+  function isSame ({ by, body }: Claim, text: string): boolean {
+    if (by === undefined) return body === hash(text)
+    const known = seals.find(seal => seal.by === by)
+    return known === undefined || body === known.seal(text)
+  }
+
+  return {
+    claim: async (sender, key, { to, title, body, data, category, ttlSeconds, isVolatile }, id) => {
+      const message = JSON.stringify([to, title, body, data, category, ttlSeconds, isVolatile])
+      const [sealing] = isKeyed ? seals : []
+      const claim: Claim = { id, at: clock.latest(), ...sealing === undefined ? { body: hash(message) } : { body: sealing.seal(message), by: sealing.by } }
+      const docKey = claimKey('send', sender, hash(key))
+      const docOf = (v: number): JsonDoc => ({ key: docKey, v, purgeAt: claim.at + lives.claimMs, text: JSON.stringify(claim) })
+      let was: number | undefined
+      for (let tries = 0; tries < maxTries; tries++) {
+        const [outcome] = await store.replace('claims', [{ was, doc: docOf((was ?? -1) + 1) }])
+        if (outcome === 'done') return { id, duplicate: false }
+        if (outcome === 'refused') throw new GatepostError('GP_STORE_UNAVAILABLE', `${store.refusal?.() ?? 'the store is not reachable'}; nothing was stored`)
+        const [stored] = await store.get('claims', [docKey])
+        if (stored === undefined) { was = undefined; continue } // purged, or not readable yet
+        const first = JSON.parse(stored.text) as Claim
+        if (first.id === id) return { id, duplicate: false } // our own write, whose outcome was unknown
+        if (clock.earliest() - first.at >= lives.claimMs) { was = stored.v; continue }
+        if (!isSame(first, message)) throw new GatepostError('GP_IDEMPOTENCY_CONFLICT', 'Idempotency-Key: used before for another message')
+        return { id: first.id, duplicate: true }
+      }
+      throw new GatepostError('GP_STORE_UNAVAILABLE', 'an idempotency key could not be claimed')
+    }
+  }
+}

@@ -1,0 +1,168 @@
+/**
+ * A message on its way in: claimed where it has an idempotency key, allowed, copied into the streams of its receivers,
+ * last into the sender's own. Volatile ones are only handed on.
+ */
+import { createIsoTime, createMessageId, timeOfId, toMs, type Clock } from '../../../../shared/contract/clock.js'
+import type { MessageDraft, Target } from '../../../../shared/contract/message.js'
+import { lives } from '../../../../shared/contract/deadlines.js'
+import { GatepostError, isSurelyNotStored, outcomeUnknown } from '../../../../shared/contract/errors.js'
+import { allStream, groupStream, userStream, type GroupId, type MessageId, type StreamId, type UserId } from '../../../../shared/contract/names.js'
+import type { EntryDoc, MessageDoc } from '../../../../shared/store/store.js'
+import type { UserViews } from '../state/user-views.js'
+import { messageTexts, volatileWire, type EntryDraft } from '../../log/entry.js'
+import { createWhole, type Whole } from '../../log/whole.js'
+import type { Claims } from './idempotency.js'
+import { createSenderShares } from './sender-shares.js'
+
+/** `u:USER` or `p:PRODUCER`. */
+export type Sender = `u:${string}` | `p:${string}`
+
+export interface Outgoing {
+  readonly draft: MessageDraft
+  /** Fixed before the first try; made here where nobody has. */
+  readonly id?: MessageId | undefined
+  readonly idempotencyKey?: string | undefined
+}
+
+export interface Posted {
+  readonly id: MessageId
+  readonly createdAt: string
+  readonly duplicate: boolean
+  readonly isVolatile: boolean
+  /** The sender's own copy; a producer has none. */
+  readonly copy: EntryDoc | undefined
+}
+
+export interface Post {
+  /** Each message by itself, those to one target in their order. GP_OUTCOME_UNKNOWN: it may be stored; every other refusal: surely not. */
+  readonly all: (sender: Sender, outgoing: readonly Outgoing[]) => Array<Promise<Posted>>
+}
+
+export interface PostOptions {
+  readonly clock: Clock
+  readonly claims: Claims
+  readonly views: UserViews
+  readonly append: (stream: StreamId, draft: EntryDraft, whole?: Whole) => Promise<{ doc: EntryDoc }>
+  /** As Appender.refusalOf. */
+  readonly refusalOf: (entries: number, chars: number) => GatepostError | undefined
+  readonly sendVolatile: (stream: StreamId, wire: string) => void
+  readonly sendToTopic: (topic: string, match: 'exact' | 'prefix', wire: string) => void
+  readonly retentionMs: number
+  /** Whether entries for these two streams, appended in one turn, reach the store in one transaction: then neither need wait. */
+  readonly areStoredTogether: (one: StreamId, other: StreamId) => boolean
+}
+
+/** Where a message's id points to: the stream of its target where readers share it. */
+export function homeOf (to: Target): StreamId | undefined {
+  if ('group' in to) return groupStream(to.group)
+  if ('all' in to) return allStream
+  return undefined
+}
+
+/** Receivers' streams of a stored message, each once, and what each copy says in `to`. */
+export function receiversOf (to: Target): Array<{ stream: StreamId, to: Target }> {
+  if ('user' in to) return [{ stream: userStream(to.user), to }]
+  if ('users' in to) return [...new Set(to.users)].map(user => ({ stream: userStream(user), to: { user } }))
+  if ('group' in to) return [{ stream: groupStream(to.group), to }]
+  if ('all' in to) return [{ stream: allStream, to }]
+  return []
+}
+
+const isoOfCreation = createIsoTime()
+
+export function createPost ({ clock, claims, views, append, refusalOf, sendVolatile, sendToTopic, retentionMs, areStoredTogether }: PostOptions): Post {
+  const shares = createSenderShares()
+  /** Throws GP_SCOPE, GP_NOT_MEMBER. */
+  async function allow (sender: Sender, to: Target): Promise<void> {
+    if ('topic' in to || 'all' in to) throw new GatepostError('GP_SCOPE', 'to: users send to {user}, {users} and their own groups; the rest takes a producer\'s token')
+    if (!('group' in to)) return
+    const view = await views.fresh(sender.slice(2) as UserId)
+    if (view.memberships.get(to.group as GroupId)?.isMember !== true) throw new GatepostError('GP_NOT_MEMBER', 'to.group: the sender is not a member of it')
+  }
+
+  const needsAdmission = (sender: Sender, { draft: { to }, idempotencyKey }: Outgoing): boolean =>
+    idempotencyKey !== undefined || (sender.startsWith('u:') && !('user' in to || 'users' in to))
+
+  async function admit (sender: Sender, { draft, id, idempotencyKey }: Outgoing): Promise<{ id: MessageId, duplicate: boolean }> {
+    if (sender.startsWith('u:')) await allow(sender, draft.to)
+    const own = id ?? createMessageId(clock.tick(), homeOf(draft.to))
+    if (idempotencyKey === undefined) return { id: own, duplicate: false }
+    return await claims.claim(sender, idempotencyKey, draft, own)
+  }
+
+  function store (sender: Sender, draft: MessageDraft, { id, duplicate }: { id: MessageId, duplicate: boolean }): Promise<Posted> {
+    const createdAtMs = toMs(timeOfId(id))
+    const createdAt = isoOfCreation(createdAtMs)
+    const from = sender.startsWith('u:') ? { user: sender.slice(2) } : { producer: sender.slice(2) }
+    const { to, title, body, data, category, ttlSeconds } = draft
+    if (draft.isVolatile) {
+      const texts = messageTexts({ from, title, body, data, category, createdAt, expiresAtMs: ttlSeconds === undefined ? undefined : createdAtMs + ttlSeconds * 1000 })
+      return new Promise(resolve => {
+        // What is thrown refuses this message, and none of those that came with it.
+        if (!duplicate) handOn(to, to => volatileWire(id, texts.of(to, 'inbox')))
+        resolve({ id, createdAt, duplicate, isVolatile: true, copy: undefined })
+      })
+    }
+    // Nobody tries again later than that: an id from before was made by a clock that is behind, and its message may not be
+    // over before it is stored.
+    const bornMs = Math.max(createdAtMs, clock.latest() - lives.claimMs)
+    const expiresAt = bornMs + (ttlSeconds === undefined ? retentionMs : ttlSeconds * 1000)
+    const texts = messageTexts({ from, title, body, data, category, createdAt, expiresAtMs: expiresAt })
+    const draftOf = (boxes: MessageDoc['boxes'], to: Target): EntryDraft => ({
+      kind: 'message',
+      id,
+      sender,
+      category,
+      boxes,
+      recalled: 0,
+      expiresAt,
+      text: texts.of(to, boxes)
+    })
+    const ownStream = sender.startsWith('u:') ? sender as StreamId : undefined
+    const receivers = receiversOf(to)
+    const isToSelf = receivers.some(({ stream }) => stream === ownStream)
+    // Queued in this turn, so that messages to one target keep their order.
+    const others = receivers.filter(({ stream }) => stream !== ownStream)
+    const entries = others.length + (ownStream === undefined ? 0 : 1)
+    const whole = entries > 1 ? createWhole() : undefined
+    const refusal = whole === undefined ? undefined : refusalOf(entries, entries * texts.chars)
+    if (refusal !== undefined) return Promise.reject(refusal)
+    const end = ownStream === undefined ? undefined : shares.take(sender, entries, entries * texts.chars)
+    if (ownStream !== undefined && end === undefined) return Promise.reject(new GatepostError('GP_OVERLOADED', 'what this user sent before still waits for the store; nothing was stored'))
+    const posted = (copy: EntryDoc | undefined): Posted => ({ id, createdAt, duplicate, isVolatile: false, copy })
+    const storeAll = async (): Promise<Posted> => {
+      const copies = others.map(({ stream, to }) => append(stream, draftOf('inbox', to), whole))
+      if (ownStream === undefined) return await Promise.all(copies).then(() => posted(undefined))
+      const appendOwn = (): Promise<{ doc: EntryDoc }> => append(ownStream, draftOf(isToSelf ? 'both' : 'sent', to), whole)
+      if (others.length === 1 && areStoredTogether(ownStream, others[0]!.stream)) return await Promise.all([appendOwn(), ...copies]).then(([own]) => posted(own.doc))
+      return await Promise.all(copies).then(appendOwn).then(own => posted(own.doc))
+    }
+    const storing = storeAll()
+    if (end !== undefined) storing.then(end, end)
+    return storing
+  }
+
+  function handOn (to: Target, wireTo: (to: Target) => string): void {
+    if ('topic' in to) sendToTopic(to.topic, to.match ?? 'exact', wireTo(to))
+    else for (const receiver of receiversOf(to)) sendVolatile(receiver.stream, wireTo(receiver.to))
+  }
+
+  return {
+    all: (sender, outgoing) => {
+      if (!outgoing.some(one => needsAdmission(sender, one))) {
+        return outgoing.map(({ draft, id }) => store(sender, draft, { id: id ?? createMessageId(clock.tick(), homeOf(draft.to)), duplicate: false }))
+      }
+      const admitted = outgoing.map(one => admit(sender, one))
+      // Stored in the order given once all are admitted: a claim that takes longer must not let a later one pass.
+      const everyone = Promise.allSettled(admitted)
+      return outgoing.map(async (one, i) => {
+        await everyone
+        const admission = await admitted[i]!
+        try { return await store(sender, one.draft, admission) } catch (error) {
+          // The first one under this key may have stored it.
+          throw admission.duplicate && isSurelyNotStored(error) ? outcomeUnknown('it was sent before, and the store cannot be asked for it', error) : error
+        }
+      })
+    }
+  }
+}

@@ -1,0 +1,293 @@
+/**
+ * Unread messages of a user's own stream, exact without reading it again: the stream is cut into segments of a few
+ * hundred entries, each with its unread counts by category and the time at which the first of them expires. A segment
+ * that a mark, a recall or an expiry may have changed is read again when a count is asked for, it alone. What came
+ * after the last segment, the tail, is in memory.
+ */
+import { flagsOf, marksIn, untouchedAbove, type UserState } from '../state/user-state.js'
+import type { StreamId } from '../../../../shared/contract/names.js'
+import { firstIndex } from '../../../../shared/platform/sorted.js'
+import type { EntryDoc, MessageDoc } from '../../../../shared/store/store.js'
+import { readAfter } from '../../log/read.js'
+import type { StoredChange } from '../../log/change.js'
+import type { Store } from '../../../../shared/store/store.js'
+import { add, type Counts } from './counts.js'
+
+/** What is counted, and ms since 1970 from when that is too high; Infinity where nothing is. */
+interface Counted {
+  counts: Map<string, number>
+  nextExpiryMs: number
+  /** Wall time of the count: a clock that was ahead has left out what lives. */
+  countedAtMs: number
+}
+
+/** Clocks of nodes differ by seconds; what one of them counts out so much too early is over by the time that another looks. */
+export const clocksDifferMs = 5_000
+const isDue = ({ nextExpiryMs, countedAtMs }: Counted, now: number): boolean => nextExpiryMs <= now || countedAtMs > now + clocksDifferMs
+
+interface Segment extends Counted {
+  /** Entries with after < seq <= to. */
+  readonly after: number
+  readonly to: number
+  readonly entries: number
+  isStale: boolean
+}
+
+/**
+ * Three numbers for each entry, in one array: its seq, when it expires, and the index of its category, -1 where it is nothing to
+ * count. An object for each would outlive the young generation, hundreds for each user; and a node that pushes to many users
+ * waits for memory more than it computes, so what belongs together lies together.
+ */
+interface Tail {
+  readonly values: number[]
+  readonly categories: string[]
+}
+const width = 3
+const uncounted = -1
+
+interface TailTotal extends Counted { readonly state: UserState }
+
+export interface OwnCounts {
+  readonly segments: Segment[]
+  /** The seq up to which entries are in segments: what a reload need not read. */
+  sealedTo: number
+  /** Every entry after the last segment. */
+  tail: Tail
+  /** What the tail counts to in this state, kept while only messages come. */
+  tailTotal: TailTotal | undefined
+  /** Recalled messages by seq, until they expire: perhaps not erased yet when their segment is read again. */
+  recalled: Map<number, number> | undefined
+  /** Segments since the counts were worth storing: who reads them again reads these again, too. */
+  unstored: number
+  readonly limits: CountLimits
+  /** While stale segments are read. */
+  refreshing: Promise<void> | undefined
+}
+
+/**
+ * In entries: how long a tail becomes before its older part is sealed, how much of it, how long empty segments grow. In segments:
+ * how many are sealed between two times of storing.
+ */
+export interface CountLimits { readonly tailEntries: number, readonly segmentEntries: number, readonly mergedEntries: number, readonly storedSegments: number }
+export const countLimits: CountLimits = { tailEntries: 256, segmentEntries: 128, mergedEntries: 2_048, storedSegments: 2 }
+
+export const emptyCounts = (limits = countLimits): OwnCounts => ({ segments: [], sealedTo: 0, tail: emptyTail(), tailTotal: undefined, recalled: undefined, unstored: 0, limits, refreshing: undefined })
+const emptyTail = (): Tail => ({ values: [], categories: [] })
+const lengthOf = ({ values }: Tail): number => values.length / width
+
+const isReceived = (doc: EntryDoc): doc is MessageDoc => doc.kind === 'message' && doc.boxes === 'inbox' && doc.recalled === 0
+
+/** Takes the next entry of the own stream, in order. Returns true when enough was sealed to be worth storing. */
+export function countEntry (counts: OwnCounts, doc: EntryDoc, change: StoredChange | undefined, state: UserState, now: () => number): boolean {
+  const { tail } = counts
+  if (isReceived(doc)) {
+    tail.values.push(doc.seq, doc.expiresAt, indexOfCategory(tail, doc.category))
+    addToTotal(counts, doc, state)
+  } else tail.values.push(doc.seq, doc.expiresAt, uncounted)
+  if (change !== undefined) noteChange(counts, change, state.stream)
+  if (lengthOf(tail) < counts.limits.tailEntries) return false
+  seal(counts, state, now())
+  counts.unstored++
+  if (counts.unstored < counts.limits.storedSegments) return false
+  counts.unstored = 0
+  return true
+}
+
+function indexOfCategory ({ categories }: Tail, category: string): number {
+  const known = categories.indexOf(category)
+  return known === -1 ? categories.push(category) - 1 : known
+}
+
+function addToTotal ({ tailTotal }: OwnCounts, doc: MessageDoc, state: UserState): void {
+  if (tailTotal?.state === state && isUnread(state, doc.seq, doc.category)) countDoc(tailTotal, doc)
+}
+
+function countDoc (counted: Counted, { category, expiresAt }: MessageDoc): void {
+  add(counted.counts, category, 1)
+  counted.nextExpiryMs = Math.min(counted.nextExpiryMs, expiresAt)
+}
+
+/** What the first `entries` of the tail count to. */
+function countTail (counted: Counted, { values, categories }: Tail, entries: number, state: UserState, now: number): void {
+  const floor = untouchedAbove(state, state.stream)
+  const counts = categories.map(() => 0)
+  let nextExpiryMs = Infinity
+  for (let at = 0; at < entries * width; at += width) {
+    const seq = values[at]!
+    const expiresAt = values[at + 1]!
+    const category = values[at + 2]!
+    if (category === uncounted || expiresAt <= now) continue
+    if (seq <= floor && !isUnread(state, seq, categories[category]!)) continue
+    counts[category]!++
+    if (expiresAt < nextExpiryMs) nextExpiryMs = expiresAt
+  }
+  counted.counts = new Map(categories.flatMap((category, i) => counts[i] === 0 ? [] : [[category, counts[i]!]]))
+  counted.nextExpiryMs = nextExpiryMs
+  counted.countedAtMs = now
+}
+
+function seal (counts: OwnCounts, state: UserState, now: number): void {
+  const { segmentEntries, mergedEntries } = counts.limits
+  const to = counts.tail.values[(segmentEntries - 1) * width]!
+  const segment: Segment = { after: counts.sealedTo, to, entries: segmentEntries, counts: new Map(), nextExpiryMs: Infinity, countedAtMs: now, isStale: false }
+  countTail(segment, counts.tail, segmentEntries, state, now)
+  counts.tail = restOf(counts.tail, segmentEntries)
+  counts.sealedTo = to
+  for (const [seq, expiresAt] of counts.recalled ?? []) if (expiresAt <= now) counts.recalled?.delete(seq)
+  counts.tailTotal = undefined
+  const last = counts.segments.at(-1)
+  if (last !== undefined && isEmpty(last) && isEmpty(segment) && last.entries < mergedEntries) {
+    counts.segments[counts.segments.length - 1] = { ...segment, countedAtMs: Math.max(last.countedAtMs, now), after: last.after, entries: last.entries + segment.entries }
+  } else counts.segments.push(segment)
+}
+
+/** Without the first `entries`, and without the categories that only they had. */
+function restOf ({ values, categories }: Tail, entries: number): Tail {
+  const rest: Tail = { values: values.slice(entries * width), categories: [] }
+  for (let at = 2; at < rest.values.length; at += width) {
+    const category = rest.values[at]!
+    if (category !== uncounted) rest.values[at] = indexOfCategory(rest, categories[category]!)
+  }
+  return rest
+}
+
+const isEmpty = (segment: Segment): boolean => segment.counts.size === 0 && !segment.isStale
+
+function countDocs (counted: Counted, docs: readonly MessageDoc[], state: UserState, now: number): void {
+  counted.counts = new Map()
+  counted.nextExpiryMs = Infinity
+  counted.countedAtMs = now
+  for (const doc of docs) if (doc.expiresAt > now && isUnread(state, doc.seq, doc.category)) countDoc(counted, doc)
+}
+
+function isUnread (state: UserState, seq: number, category: string): boolean {
+  const { read, archived, deleted } = flagsOf(state, state.stream, seq, category)
+  return !read && !archived && !deleted
+}
+
+/** What a change does to the segments: the counts that it settles are set, the others are read again when asked for. */
+function noteChange (counts: OwnCounts, change: StoredChange, own: StreamId): void {
+  counts.tailTotal = undefined
+  if (change.type === 'mark') {
+    const mayAdd = change.read === false || change.archived === false
+    for (const message of change.messages) if (message.stream === own) markStale(counts, message.seq, mayAdd)
+  } else if (change.type === 'recall') {
+    markStale(counts, change.message.seq, false)
+    counts.recalled ??= new Map()
+    counts.recalled.set(change.message.seq, change.message.expiresAt)
+    dropFromTail(counts.tail, change.message.seq)
+  } else if (change.type === 'readTo') {
+    const to = change.readTo[own]
+    if (to === undefined) return
+    for (const segment of counts.segments) {
+      if (segment.after >= to) break
+      if (segment.to > to) { if (!isEmpty(segment)) segment.isStale = true } else if (change.category !== undefined) segment.counts.delete(change.category)
+      else { segment.counts = new Map(); segment.isStale = false; segment.nextExpiryMs = Infinity }
+    }
+  }
+}
+
+function dropFromTail (tail: Tail, seq: number): void {
+  const { values } = tail
+  const at = width * firstIndex(lengthOf(tail), i => values[i * width]! < seq)
+  if (values[at] === seq) values[at + 2] = uncounted
+}
+
+function markStale (counts: OwnCounts, seq: number, mayAdd: boolean): void {
+  const { segments } = counts
+  const segment = segments[firstIndex(segments.length, at => segments[at]!.to < seq)]
+  if (segment !== undefined && seq > segment.after && (mayAdd || !isEmpty(segment))) segment.isStale = true
+}
+
+/** Reads again what is stale or has expired, once for all who ask meanwhile; undefined when there is nothing to read. */
+export function refreshCounts (counts: OwnCounts, stateOf: () => UserState, store: Store, now: () => number): Promise<void> | undefined {
+  if (nextDue(counts, now()) === undefined) return undefined
+  counts.refreshing ??= (async () => {
+    for (let due = nextDue(counts, now()); due !== undefined; due = nextDue(counts, now())) await recount(counts, due, stateOf, store, now)
+  })().finally(() => { counts.refreshing = undefined })
+  return counts.refreshing
+}
+
+const nextDue = (counts: OwnCounts, now: number): Segment | undefined => counts.segments.find(segment => segment.isStale || isDue(segment, now))
+
+/** Whether the own stream may hold a message of this category that is not read; `refreshCounts` goes before. */
+export function mayHold ({ segments, tail }: OwnCounts, state: UserState, category: string): boolean {
+  return tail.categories.includes(category) || segments.some(({ counts, isStale }) => isStale || counts.has(category)) ||
+    // An archived one is not counted, and may not be read.
+    marksIn(state, state.stream).some(mark => mark.category === category)
+}
+
+/** The counts now; `refreshCounts` goes before. */
+export function ownUnread (counts: OwnCounts, state: UserState, now: number): Counts {
+  const total: Counts = new Map()
+  for (const segment of counts.segments) for (const [category, n] of segment.counts) add(total, category, n)
+  for (const [category, n] of tailTotal(counts, state, now).counts) add(total, category, n)
+  return total
+}
+
+function tailTotal (counts: OwnCounts, state: UserState, now: number): TailTotal {
+  const known = counts.tailTotal
+  if (known?.state === state && !isDue(known, now)) return known
+  const total: TailTotal = { state, counts: new Map(), nextExpiryMs: Infinity, countedAtMs: now }
+  countTail(total, counts.tail, lengthOf(counts.tail), state, now)
+  counts.tailTotal = total
+  return total
+}
+
+/** When the counts change by themselves: the next expiry of something counted. */
+export function nextOwnExpiry (counts: OwnCounts, state: UserState, now: number): number {
+  let next = tailTotal(counts, state, now).nextExpiryMs
+  for (const segment of counts.segments) next = Math.min(next, segment.nextExpiryMs)
+  return next
+}
+
+/**
+ * A change may come in while the segment is read: the state and the recalls are looked at after that, and in the turn
+ * in which the segment stops being stale. One at a time: a second reader could forget a recall before the first,
+ * which read the message as it was, has counted.
+ */
+async function recount (counts: OwnCounts, segment: Segment, stateOf: () => UserState, store: Store, now: () => number): Promise<void> {
+  const found: MessageDoc[] = []
+  for (let at = segment.after; at < segment.to;) {
+    const docs = await readAfter(store, stateOf().stream, at, counts.limits.segmentEntries)
+    for (const doc of docs) if (doc.seq <= segment.to && doc.kind === 'message') found.push(doc)
+    const last = docs.at(-1)
+    if (last === undefined) break
+    at = last.seq
+  }
+  countDocs(segment, found.filter(doc => isReceived(doc) && counts.recalled?.has(doc.seq) !== true), stateOf(), now())
+  segment.isStale = false
+  for (const doc of found) if (doc.recalled > 0) counts.recalled?.delete(doc.seq)
+}
+
+/** Older documents have no `countedAtMs`. */
+type PackedSegment = [after: number, to: number, entries: number, nextExpiryMs: number | null, counts: Array<[string, number]>, countedAtMs?: number]
+
+interface PackedCounts { readonly segments: PackedSegment[], readonly recalled: Array<[number, number]> }
+
+/** So many characters of counts are stored: a document has an end, and mail in ever new categories makes each of its messages a count. */
+const maxPackedChars = 1 << 20
+
+export function packCounts ({ segments, recalled }: OwnCounts): string {
+  let left = maxPackedChars
+  const packed = segments.map(pack)
+  // The latest first: an older one for which there is no room is stored as due, and read again by who needs it.
+  for (let at = packed.length - 1; at >= 0; at--) {
+    const [after, to, entries, , counts] = packed[at]!
+    for (const [category] of counts) left -= category.length
+    if (left < 0) packed[at] = [after, to, entries, 0, []]
+  }
+  const document: PackedCounts = { segments: packed, recalled: [...recalled ?? []] }
+  return JSON.stringify(document)
+}
+
+const pack = ({ after, to, entries, nextExpiryMs, isStale, counts, countedAtMs }: Segment): PackedSegment =>
+  // A stale one is stored as due at once.
+  [after, to, entries, isStale ? 0 : nextExpiryMs === Infinity ? null : nextExpiryMs, [...counts], Math.floor(countedAtMs)]
+
+export function loadCounts (text: string, limits = countLimits): OwnCounts {
+  const packed = JSON.parse(text) as PackedCounts
+  const segments = packed.segments.map(([after, to, entries, nextExpiryMs, counts, countedAtMs = 0]): Segment =>
+    ({ after, to, entries, nextExpiryMs: nextExpiryMs ?? Infinity, counts: new Map(counts), countedAtMs, isStale: false }))
+  return { segments, sealedTo: segments.at(-1)?.to ?? 0, tail: emptyTail(), tailTotal: undefined, recalled: packed.recalled.length === 0 ? undefined : new Map(packed.recalled), unstored: 0, limits, refreshing: undefined }
+}

@@ -1,0 +1,117 @@
+/** Exact unread counts: the user's own stream, every group of the user's, and all. */
+import { allStream, groupStream, type GroupId, type StreamId, type UserId } from '../../../../shared/contract/names.js'
+import type { Store } from '../../../../shared/store/store.js'
+import type { Heads } from '../../log/heads.js'
+import { toUnread, type Unread } from './counts.js'
+import { mayHold, nextOwnExpiry, ownUnread, refreshCounts } from './own-counts.js'
+import { StreamDigest, unreadFloor } from './shared-stream-index.js'
+import { marksByStream, noMarks } from '../state/user-state.js'
+import { groupsOf, type UserView, type UserViews } from '../state/user-views.js'
+import type { EntryDoc } from '../../../../shared/store/store.js'
+
+/** A stream that a user sees, and the seq after which. */
+export interface VisibleStream { readonly stream: StreamId, readonly after: number }
+
+/** Own stream first, then the groups, then all: the order in which a reader is brought up to date. */
+export function visibleStreams (view: UserView): VisibleStream[] {
+  return [
+    { stream: view.stream, after: 0 },
+    ...groupsOf(view).map(group => ({ stream: groupStream(group), after: view.memberships.get(group)!.after })),
+    { stream: allStream, after: 0 }
+  ]
+}
+
+/** What of this stream the user sees, undefined where it is none of the user's. */
+export function afterIn (view: UserView, stream: StreamId): number | undefined {
+  if (stream === view.stream || stream === allStream) return 0
+  const membership = stream.startsWith('g:') ? view.memberships.get(stream.slice(2) as GroupId) : undefined
+  return membership?.isMember === true ? membership.after : undefined
+}
+
+/** Counts, and when they change by themselves (ms since 1970). */
+export interface CountedUnread { readonly unread: Unread, readonly nextExpiryMs: number }
+
+export interface UnreadCounter {
+  /** The counts as true as a read that begins now. */
+  of: (user: UserId) => Promise<Unread>
+  /** The counts of a view as of these heads; a promise only where something must be read. */
+  count: (view: UserView, headOf: (stream: StreamId) => number) => CountedUnread | Promise<CountedUnread>
+  /** Those of the user's streams that may hold a message of this category that the user has not read. */
+  holding: (view: UserView, category: string) => Promise<Set<StreamId>>
+  /** Takes an entry of a group or of all as it comes live. */
+  accept: (stream: StreamId, doc: EntryDoc) => void
+  /** Streams in whose lists something has expired since the last call. */
+  expire: () => StreamId[]
+}
+
+const maxDigests = 10_000
+
+export interface UnreadCounterOptions {
+  readonly store: Store
+  readonly views: UserViews
+  readonly heads: Heads
+  readonly now: () => number
+  /** How many entries of a shared stream are read at once. */
+  readonly page?: number
+}
+
+export function createUnreadCounter ({ store, views, heads, now, page }: UnreadCounterOptions): UnreadCounter {
+  const digests = new Map<StreamId, StreamDigest>()
+
+  function digestOf (stream: StreamId, head: number): StreamDigest {
+    let digest = digests.get(stream)
+    if (digest === undefined) {
+      if (digests.size >= maxDigests) digests.delete(digests.keys().next().value!)
+      digests.set(stream, digest = new StreamDigest(stream, head, page))
+    }
+    return digest
+  }
+
+  const count: UnreadCounter['count'] = (view, headOf) => {
+    const { state } = view
+    const marks = marksByStream(state)
+    const shared: Array<{ after: number, digest: StreamDigest }> = []
+    const reads: Array<Promise<void>> = []
+    for (const { stream, after } of visibleStreams(view)) {
+      if (stream === view.stream) continue
+      const head = headOf(stream)
+      const digest = digestOf(stream, head)
+      shared.push({ after, digest })
+      const from = unreadFloor(state, stream, after, marks.get(stream) ?? noMarks)
+      if (!digest.covers(head, from, now())) reads.push(digest.cover(store, head, from, now()))
+    }
+    const refreshing = refreshCounts(view.counts, () => view.state, store, now)
+    if (refreshing !== undefined) reads.push(refreshing)
+    const addUp = (): CountedUnread => {
+      const marks = marksByStream(view.state) // as it is by now
+      const total = ownUnread(view.counts, view.state, now())
+      let nextExpiryMs = nextOwnExpiry(view.counts, view.state, now())
+      for (const { after, digest } of shared) {
+        digest.expire(now())
+        digest.addUnread(total, view.state, view.stream, after, marks.get(digest.stream) ?? noMarks) // `u:NAME`, as a message names its sender
+        nextExpiryMs = Math.min(nextExpiryMs, digest.nextExpiryMs)
+      }
+      return { unread: toUnread(total), nextExpiryMs }
+    }
+    return reads.length === 0 ? addUp() : Promise.all(reads).then(addUp)
+  }
+
+  async function countFresh (view: UserView): Promise<CountedUnread> {
+    const streams = visibleStreams(view).slice(1).map(({ stream }) => stream)
+    const found = await heads.fresh(streams)
+    const byStream = new Map(streams.map((stream, i) => [stream, found[i]!]))
+    return await count(view, stream => byStream.get(stream) ?? 0)
+  }
+
+  return {
+    count,
+    of: async user => (await countFresh(await views.fresh(user))).unread,
+    holding: async (view, category) => {
+      await countFresh(view) // every digest covers what the user has not read
+      return new Set(visibleStreams(view).map(({ stream }) => stream).filter(stream =>
+        stream === view.stream ? mayHold(view.counts, view.state, category) : digests.get(stream)?.holds(category) !== false))
+    },
+    accept: (stream, doc) => { digests.get(stream)?.accept(doc) },
+    expire: () => [...digests.values()].filter(digest => digest.expire(now())).map(({ stream }) => stream)
+  }
+}

@@ -1,0 +1,168 @@
+/**
+ * What a user may cause in a minute (docs/protocol.md "Prices"), counted at one place for all nodes: the node that the
+ * ring gives for the user's own stream, where nearly all of the user's sockets are. Another node takes portions from it
+ * over dispatch, as leases that end after a minute, and counts by itself while that node gives no answer.
+ *
+ * Reading has half as much again of its own, taken first: whoever has sent too much can still look at the mail, and a
+ * socket that was cut off comes back.
+ */
+import { GatepostError } from '../../../shared/contract/errors.js'
+import { userStream, type NodeId, type StreamId, type UserId } from '../../../shared/contract/names.js'
+import { createRateLimit } from '../../../shared/platform/rate-limit.js'
+import type { Dispatch } from '../../dispatch/dispatch.js'
+
+export type Purpose = 'work' | 'reading'
+
+export interface UserBudget {
+  /** For each cost, in order: 0 where it was taken, else the seconds until it can be. */
+  takeEach: (user: UserId, purpose: Purpose, costs: readonly number[]) => number[] | Promise<number[]>
+  /** Throws, or rejects with, GP_RATE_LIMIT where it cannot be taken; undefined where it was, at once. */
+  charge: (user: UserId, purpose: Purpose, cost?: number) => Promise<void> | undefined
+  /** What turned out to cost more than was taken for it: refused is only what comes after. */
+  add: (user: UserId, purpose: Purpose, cost: number) => void
+  readonly refusal: (cost: number, retryAfterSeconds: number) => GatepostError
+  /** Answers another node. */
+  serve: (request: BudgetRequest) => BudgetGrant
+}
+
+/** `most` is what would last for a while, `least` what is needed now. */
+export interface BudgetRequest { readonly user: string, readonly purpose: Purpose, readonly least: number, readonly most: number }
+/** `granted` is 0 where `waitSeconds` is above 0. */
+export interface BudgetGrant { readonly granted: number, readonly waitSeconds: number }
+
+export const budgetKind = 'take-budget'
+
+export interface UserBudgetOptions {
+  readonly nodeId: NodeId
+  /** Undefined: everything is taken. */
+  readonly perMinute: number | undefined
+  readonly dispatch: Pick<Dispatch, 'ask' | 'isAnswered'>
+  readonly ownerOf: (stream: StreamId) => NodeId | undefined
+  /** Ms that only grow, whatever the wall clock does. */
+  readonly elapsed: () => number
+}
+
+/** What another node has for a user. */
+interface Lease {
+  left: number
+  readonly untilMs: number
+  /** The counting node had nothing left: it is not asked before. */
+  refusedUntilMs: number
+  /** What it said then. */
+  waitSeconds: number
+  asking: Promise<void> | undefined
+}
+
+const leaseMs = 60_000
+/** So many portions make a minute. */
+const portions = 20
+const askMs = 500
+/** A node that gave no answer is not asked again before. */
+const silenceMs = 5_000
+const maxRefusedMs = 1_000
+const sweepAbove = 10_000
+
+export function createUserBudget ({ nodeId, perMinute = Infinity, dispatch, ownerOf, elapsed }: UserBudgetOptions): UserBudget {
+  const limits = {
+    work: createRateLimit({ perMinute, elapsed }),
+    reading: createRateLimit({ perMinute: Math.ceil(perMinute / 2), elapsed })
+  }
+  const leases = { work: new Map<UserId, Lease>(), reading: new Map<UserId, Lease>() }
+  const silentUntilMs = new Map<NodeId, number>()
+  const portion = Math.max(1, Math.floor(perMinute / portions))
+
+  function takeHere (user: string, purpose: Purpose, cost: number): number {
+    const waitSeconds = limits[purpose].take(user, cost)
+    if (waitSeconds === 0 || purpose === 'work') return waitSeconds
+    return Math.min(waitSeconds, limits.work.take(user, cost))
+  }
+
+  /** The node to ask; undefined where this one counts. */
+  function counterOf (user: UserId): NodeId | undefined {
+    const owner = ownerOf(userStream(user))
+    if (owner === undefined || owner === nodeId || !dispatch.isAnswered) return undefined
+    return (silentUntilMs.get(owner) ?? 0) > elapsed() ? undefined : owner
+  }
+
+  function leaseOf (user: UserId, purpose: Purpose): Lease {
+    const known = leases[purpose]
+    const at = elapsed()
+    let lease = known.get(user)
+    if (lease === undefined || lease.untilMs <= at) {
+      if (known.size >= sweepAbove) for (const [name, { untilMs }] of known) if (untilMs <= at) known.delete(name)
+      known.set(user, lease = { left: 0, untilMs: at + leaseMs, refusedUntilMs: 0, waitSeconds: 0, asking: undefined })
+    }
+    return lease
+  }
+
+  async function takeLeased (user: UserId, purpose: Purpose, cost: number): Promise<number> {
+    for (;;) {
+      const counter = counterOf(user)
+      if (counter === undefined) return takeHere(user, purpose, cost)
+      const lease = leaseOf(user, purpose)
+      if (lease.left >= cost) { lease.left -= cost; return 0 }
+      if (lease.refusedUntilMs > elapsed()) return lease.waitSeconds
+      // One question at a time: a hundred at once would each take a portion.
+      lease.asking ??= refill(counter, lease, user, purpose, cost).finally(() => { lease.asking = undefined })
+      await lease.asking
+    }
+  }
+
+  async function refill (counter: NodeId, lease: Lease, user: UserId, purpose: Purpose, cost: number): Promise<void> {
+    const least = cost - lease.left
+    try {
+      const request: BudgetRequest = { user, purpose, least, most: Math.max(least, portion) }
+      const { granted, waitSeconds } = await dispatch.ask(counter, budgetKind, request, askMs) as BudgetGrant
+      lease.left += granted
+      if (waitSeconds === 0) return
+      lease.waitSeconds = waitSeconds
+      lease.refusedUntilMs = elapsed() + Math.min(waitSeconds * 1000, maxRefusedMs)
+    } catch {
+      // Away, or of a version that does not count: this node does.
+      silentUntilMs.set(counter, elapsed() + silenceMs)
+    }
+  }
+
+  const costOf = (cost: number): number => Math.min(cost, perMinute)
+
+  const take = (user: UserId, purpose: Purpose, cost: number): number | Promise<number> =>
+    counterOf(user) === undefined ? takeHere(user, purpose, costOf(cost)) : takeLeased(user, purpose, costOf(cost))
+
+  const refusal = (cost: number, retryAfterSeconds: number): GatepostError =>
+    new GatepostError('GP_RATE_LIMIT', `rate: got ${cost} more of this user; takes ${perMinute} a minute (GATEPOST_RATE_USER)`, { retryAfterSeconds })
+
+  return {
+    takeEach: (user, purpose, costs) => {
+      if (perMinute === Infinity) return costs.map(() => 0)
+      if (counterOf(user) === undefined) return costs.map(cost => takeHere(user, purpose, costOf(cost)))
+      return (async () => {
+        const waits: number[] = []
+        for (const cost of costs) waits.push(await takeLeased(user, purpose, costOf(cost)))
+        return waits
+      })()
+    },
+    charge: (user, purpose, cost = 1) => {
+      if (perMinute === Infinity) return undefined
+      const check = (waitSeconds: number): void => { if (waitSeconds > 0) throw refusal(cost, waitSeconds) }
+      const waits = take(user, purpose, cost)
+      return typeof waits === 'number' ? check(waits) as undefined : waits.then(check)
+    },
+    add: (user, purpose, cost) => {
+      if (perMinute === Infinity || cost === 0) return
+      const counter = counterOf(user)
+      if (counter === undefined) limits[purpose].add(user, cost)
+      else leaseOf(user, purpose).left -= cost
+    },
+    refusal,
+    serve: ({ user, purpose, least, most }) => {
+      if (takeHere(user, purpose, costOf(most)) === 0) return { granted: costOf(most), waitSeconds: 0 }
+      const waitSeconds = takeHere(user, purpose, costOf(least))
+      return { granted: waitSeconds === 0 ? costOf(least) : 0, waitSeconds }
+    }
+  }
+}
+
+/** Marks and topics come by the array. */
+export const priceOfMany = (count: number): number => Math.max(1, Math.ceil(count / 10))
+/** A page that is filtered looks at more than it lists. */
+export const entriesPerPrice = 500

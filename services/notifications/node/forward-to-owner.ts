@@ -1,0 +1,183 @@
+/**
+ * Who appends. Any node may, the chain keeps it safe; the node that the ring gives for the stream does it best: the head
+ * is in its memory, nobody contends, its groups are the largest. So what is for another node's stream is handed to it,
+ * what has gathered meanwhile in one question, one at a time for each node (and each shard), so that order holds. A node whose
+ * store is slow says in time that it is still at it, and is asked again. Only where no answer comes this node appends itself,
+ * under the same ids: each entry lands once, whoever was first. While nothing answers at all (NATS hangs) nobody is asked:
+ * each question would cost its whole time.
+ */
+import { randomUUID } from 'node:crypto'
+import type { Log } from '../../../shared/platform/log.js'
+import { deadlines } from '../../../shared/contract/deadlines.js'
+import { GatepostError, isErrorCode, isInDoubt } from '../../../shared/contract/errors.js'
+import type { NodeId, StreamId } from '../../../shared/contract/names.js'
+import type { EntryDoc } from '../../../shared/store/store.js'
+import type { Dispatch } from '../../dispatch/dispatch.js'
+import type { Appender } from '../log/appender.js'
+import { placeEntry, type EntryDraft } from '../log/entry.js'
+import { createOnceAsked } from '../../../shared/platform/single-flight.js'
+import { begin, createWhole, type Whole } from '../log/whole.js'
+
+export interface HandOver {
+  /** As Appender.append, wherever it happens. */
+  append: (stream: StreamId, draft: EntryDraft, whole?: Whole) => Promise<{ doc: EntryDoc }>
+  /** Appends what another node handed over. */
+  serve: (body: HandedEntries) => Promise<HandedAnswers>
+  readonly counts: { readonly handed: number, readonly fallbacks: number }
+}
+
+/** `question` is the same when these entries are asked about again: their outcome is told, and a later try of the same entries is one of its own. */
+export interface HandedEntries { readonly question?: string, readonly entries: ReadonlyArray<{ readonly stream: StreamId, readonly draft: EntryDraft }> }
+/**
+ * For each entry its place, or why it was refused, or null: still being tried. One that may be stored has `isInDoubt` and the code
+ * GP_STORE_UNAVAILABLE: nodes of the version before have none of its own for it.
+ */
+export interface HandedAnswers { readonly answers: ReadonlyArray<HandedAnswer | null> }
+type HandedAnswer = { readonly key: string, readonly seq: number, readonly purgeAt: number | null } | { readonly code: GatepostError['code'], readonly message: string, readonly isInDoubt: boolean }
+
+export interface HandOverOptions {
+  readonly nodeId: NodeId
+  readonly dispatch: Dispatch
+  readonly appender: Appender
+  /** The ring's node for a stream. */
+  readonly ownerOf: (stream: StreamId) => NodeId | undefined
+  /** Where the stream lies in the store: those of one place go together, so that nobody waits for another's. */
+  readonly placeOf?: ((stream: StreamId) => string) | undefined
+  /** An entry that another node stored for this one. */
+  readonly onStored: (stream: StreamId, doc: EntryDoc) => void
+  readonly log: Log
+  readonly timeoutMs?: number
+}
+
+export const handOverKind = 'append-entries'
+const maxEntries = 1_000
+
+interface Waiting {
+  readonly stream: StreamId
+  readonly draft: EntryDraft
+  readonly whole: Whole
+  readonly resolve: (stored: { doc: EntryDoc }) => void
+  readonly reject: (error: unknown) => void
+}
+
+export function createHandOver ({ nodeId, dispatch, appender, ownerOf, placeOf = () => '', onStored, log, timeoutMs = deadlines.handOver.askMs }: HandOverOptions): HandOver {
+  /** By node and place. Gone when empty. */
+  const queues = new Map<string, Waiting[]>()
+  const counts = { handed: 0, fallbacks: 0 }
+  let questions = 0
+  const life = randomUUID()
+  /** An answer comes in time, or says that there is none yet. */
+  const holdMs = timeoutMs * deadlines.handOver.holdMs / deadlines.handOver.askMs
+  const onceAsked = createOnceAsked<HandedAnswer>({ slowMs: holdMs / 2 })
+  // JSON of a draft is longer than its text by escapes, at worst 6 characters for one.
+  const maxChars = dispatch.maxPayloadBytes / 4
+
+  async function serveQueue (name: string, owner: NodeId, queue: Waiting[]): Promise<void> {
+    while (queue.length > 0) {
+      let chars = 0
+      let count = 0
+      while (count < queue.length && count < maxEntries && (count === 0 || chars + queue[count]!.draft.text.length < maxChars)) chars += queue[count++]!.draft.text.length
+      await handOver(owner, queue.splice(0, count))
+    }
+    queues.delete(name)
+  }
+
+  const appendHere = async ({ stream, draft, whole, resolve, reject }: Waiting): Promise<void> => { await appender.append(stream, draft, { whole }).then(resolve, reject) }
+
+  async function handOver (owner: NodeId, group: readonly Waiting[]): Promise<void> {
+    const here: Array<Promise<void>> = []
+    let open = group
+    const question = `${life}.${++questions}`
+    /** Some question may have arrived. */
+    let isAsked = false
+    while (open.length > 0) {
+      let answers: HandedAnswers['answers']
+      try {
+        if (!dispatch.isAnswered) throw new GatepostError('GP_DISPATCH_UNAVAILABLE', 'nothing is answered')
+        const body: HandedEntries = { question, entries: open.map(({ stream, draft }) => ({ stream, draft })) }
+        answers = (await dispatch.ask(owner, handOverKind, body, timeoutMs) as HandedAnswers).answers
+        isAsked = true
+      } catch (error) {
+        isAsked ||= !(error instanceof GatepostError && error.code === 'GP_DISPATCH_UNAVAILABLE')
+        counts.fallbacks += open.length
+        log.debug({ err: error, owner, entries: open.length }, 'a hand-over was not answered: appending here')
+        for (const { whole } of open) endTry(whole, isAsked)
+        here.push(...open.map(appendHere))
+        break
+      }
+      const ended = open.flatMap((waiting, i) => answers[i] === null ? [] : [{ waiting, answer: answers[i] }])
+      open = open.filter((_, i) => answers[i] === null)
+      for (const { waiting: { whole }, answer } of ended) endTry(whole, mayBeStored(answer))
+      for (const { waiting, answer } of ended) settle(waiting, answer, here)
+    }
+    // What waits for the same node goes on only after these, or a later message could pass an earlier one.
+    await Promise.all(here)
+  }
+
+  function settle (waiting: Waiting, answer: HandedAnswer | undefined, here: Array<Promise<void>>): void {
+    const { stream, draft, whole, resolve, reject } = waiting
+    if (answer !== undefined && !('code' in answer)) {
+      counts.handed++
+      const doc = placeEntry(draft, answer.key, answer.seq, answer.purgeAt)
+      onStored(stream, doc)
+      resolve({ doc })
+    } else if (whole.state === 'begun' || whole.tries > 0 || answer?.code === 'GP_VALIDATION') {
+      // It or others of the same message are stored, or may be: what that node could not do is done here. So is what an older
+      // node refuses, which goes by its own clock.
+      here.push(appendHere(waiting))
+    } else {
+      if (whole.state === 'open') whole.state = 'refused'
+      reject(new GatepostError(isErrorCode(answer?.code) ? answer.code : 'GP_INTERNAL', answer?.message ?? 'a hand-over was answered in part'))
+    }
+  }
+
+  async function work (stream: StreamId, draft: EntryDraft): Promise<HandedAnswer> {
+    try {
+      const { doc: { key, seq, purgeAt } } = await appender.append(stream, draft)
+      return { key, seq, purgeAt }
+    } catch (error) {
+      if (!(error instanceof GatepostError)) throw error
+      const { code, message } = error
+      return isInDoubt(error) ? { code: 'GP_STORE_UNAVAILABLE', message, isInDoubt: true } : { code, message, isInDoubt: false }
+    }
+  }
+
+  return {
+    counts,
+    append: (stream, draft, given) => {
+      const owner = ownerOf(stream)
+      if (owner === undefined || owner === nodeId || !dispatch.isConnected) return appender.append(stream, draft, { whole: given })
+      const name = `${owner}\t${placeOf(stream)}`
+      const queue = queues.get(name)
+      if (queue === undefined && !dispatch.isAnswered) return appender.append(stream, draft, { whole: given })
+      return new Promise((resolve, reject) => {
+        const whole = given ?? createWhole()
+        const waiting = { stream, draft, whole, resolve, reject }
+        whole.tries++
+        if (queue !== undefined) { queue.push(waiting); return }
+        const begun = [waiting]
+        queues.set(name, begun)
+        // What comes in the same turn of the event loop goes along.
+        setImmediate(() => { void serveQueue(name, owner, begun) })
+      })
+    },
+    serve: async ({ question = '', entries }) => {
+      let timer: NodeJS.Timeout | undefined
+      const held = new Promise<null>(resolve => { timer = setTimeout(() => { resolve(null) }, holdMs) })
+      try {
+        const works = entries.map(({ stream, draft }) => onceAsked(`${question}\t${stream}\t${draft.id}`, async () => await work(stream, draft)))
+        return { answers: await Promise.all(works.map(async work => await Promise.race([work, held]))) }
+      } finally {
+        clearTimeout(timer)
+      }
+    }
+  }
+}
+
+const mayBeStored = (answer: HandedAnswer | undefined): boolean => answer === undefined || !('code' in answer) || answer.isInDoubt
+
+/** The other node's try is over. */
+function endTry (whole: Whole, mayBeStored: boolean): void {
+  whole.tries--
+  if (mayBeStored) begin(whole)
+}

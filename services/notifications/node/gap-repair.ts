@@ -1,0 +1,130 @@
+/**
+ * Makes good what a broadcast did not bring: dispatch says what may have been missed, and the local streams among it are
+ * looked at in the store at once; and every local stream is looked at once a minute whatever happens, spread evenly: a
+ * round is cut into slices, and a stream keeps the slice that it was given by chance when it was first seen.
+ */
+import type { Log } from '../../../shared/platform/log.js'
+import { nodeLogStream, type NodeId, type StreamId } from '../../../shared/contract/names.js'
+import type { Dispatch, Doubt } from '../../dispatch/dispatch.js'
+import type { Hub, LocalStream } from '../realtime/hub.js'
+import type { LocalUsers } from '../realtime/users.js'
+import type { Look } from '../realtime/reconcile.js'
+import type { NodeLog } from './outage-log.js'
+import type { Persist } from '../realtime/retry-store-work.js'
+import type { OwnRing } from './own-ring.js'
+
+export interface Lookout {
+  /** Streams found to have grown unnoticed since the start. */
+  readonly healed: number
+  /** Another node read the log of a lost one. */
+  lookAt: (streams: readonly StreamId[]) => Promise<void>
+  close: () => void
+}
+
+export interface LookoutOptions {
+  readonly nodeId: NodeId
+  readonly dispatch: Dispatch
+  readonly hub: Hub
+  readonly look: Look
+  readonly users: Pick<LocalUsers, 'check'>
+  readonly persist: Persist
+  readonly ring: Pick<OwnRing, 'ownerOf' | 'givenTo'>
+  readonly nodeLog: NodeLog
+  readonly log: Log
+  /** Within this time, and the second that it takes to see a new stream, every local stream is looked at. */
+  readonly roundMs?: number | undefined
+}
+
+const defaultRoundMs = 60_000
+const slicesPerRound = 240
+/** New streams are given their slices every so many slices. */
+const slicesPerScan = 4
+const namesPerQuestion = 2_000
+
+export function createLookout ({ nodeId, dispatch, hub, look, users, persist, ring, nodeLog, log, roundMs = defaultRoundMs }: LookoutOptions): Lookout {
+  let healed = 0
+  const slices = Array.from({ length: slicesPerRound }, () => new Set<LocalStream>())
+  const sliced = new WeakSet<LocalStream>()
+  let at = 0
+  let timer: NodeJS.Timeout | undefined
+  let isClosed = false
+
+  async function lookAt (streams: readonly LocalStream[], by = look.doubt): Promise<void> {
+    const grown = await by(streams)
+    healed += grown
+    if (grown > 0) log.info({ event: 'healed', streams: grown }, 'streams had grown unnoticed')
+  }
+
+  const localOf = (streams: readonly StreamId[]): LocalStream[] => streams.map(stream => hub.get(stream)).filter(stream => stream !== undefined)
+
+  async function heed (doubt: Doubt): Promise<void> {
+    if (doubt.kind === 'streams') await lookAt(localOf(doubt.streams))
+    else if (doubt.kind === 'everything') await lookAt([...hub.streams()])
+    else {
+      // Its own streams first; what it stored for others is found in the node's log, or by the next round.
+      const { node } = doubt
+      const isReader = ring.ownerOf(nodeLogStream(node)) === nodeId
+      const wasGiven = ring.givenTo(node)
+      // The ring may still have the lost node, which cannot read its own log: then everyone does.
+      const isToRead = isReader || ring.ownerOf(nodeLogStream(node)) === node
+      await lookAt([...hub.streams()].filter(stream => wasGiven(stream.id)))
+      if (isToRead) await persist(async () => { await shareLog(node, isReader) }, () => !isClosed)
+    }
+  }
+
+  async function shareLog (node: NodeId, isReader: boolean): Promise<void> {
+    const names = await nodeLog.read(node)
+    if (names.length === 0) return
+    log.info({ event: 'node-log', member: node, streams: names.length }, 'a lost node had stored while it was cut off')
+    await lookAt(localOf(names))
+    if (!isReader) return
+    for (let i = 0; i < names.length; i += namesPerQuestion) await dispatch.askAll('look-at', { streams: names.slice(i, i + namesPerQuestion) })
+  }
+
+  const stopDoubts = dispatch.onDoubt(doubt => { void heed(doubt) })
+
+  async function lookAtSlice (): Promise<void> {
+    if (at % slicesPerScan === 0) sliceNew()
+    const slice = slices[at]!
+    for (const stream of slice) if (stream.state === 'closed') slice.delete(stream)
+    await lookAt([...slice], look.at)
+    await checkUsers([...slice])
+    at = (at + 1) % slicesPerRound
+    schedule()
+  }
+
+  /** Sockets take part in what their users see by the entries that say so; one that was missed all the same is made good here. */
+  async function checkUsers (streams: readonly LocalStream[]): Promise<void> {
+    let mended = 0
+    for (const stream of streams) {
+      if (!stream.id.startsWith('u:')) continue
+      try { mended += await users.check(stream) } catch (error) { log.debug({ err: error, stream: stream.id }, 'what a user sees could not be read; the next round compares it') }
+    }
+    if (mended > 0) log.warn({ event: 'placed-anew', sockets: mended }, 'sockets did not take part in what their users see; they do now')
+  }
+
+  function sliceNew (): void {
+    for (const stream of hub.streams()) {
+      if (sliced.has(stream)) continue
+      sliced.add(stream)
+      slices[Math.floor(Math.random() * slicesPerRound)]!.add(stream)
+    }
+  }
+
+  function schedule (): void {
+    if (isClosed) return
+    timer = setTimeout(() => { void lookAtSlice() }, roundMs / slicesPerRound)
+    timer.unref()
+  }
+  schedule()
+
+  return {
+    get healed () { return healed },
+    lookAt: async streams => { await lookAt(localOf(streams)) },
+    close: () => {
+      stopDoubts()
+      isClosed = true
+      clearTimeout(timer)
+    }
+  }
+}

@@ -1,0 +1,47 @@
+/** The ring as this node has it, built anew of the members that are `up` whenever they change: every Gate builds the same. */
+import type { NodeId, StreamId, UserId } from '../../../shared/contract/names.js'
+import { createRingBuilder, ringName, type Ring } from '../../../shared/contract/ring.js'
+import type { Dispatch, Member } from '../../dispatch/dispatch.js'
+
+export interface OwnRing {
+  /** The node that the ring gives to a stream; undefined where there is none. */
+  ownerOf: (stream: StreamId) => NodeId | undefined
+  /** The same for a user's sockets. */
+  nodeOf: (user: UserId) => NodeId | undefined
+  /** Whether the ring gave a stream to this node when it was last on it: it leaves the ring as soon as it is silent. */
+  givenTo: (node: NodeId) => (stream: StreamId) => boolean
+  close: () => void
+}
+
+const maxOwners = 100_000
+
+export function createOwnRing (dispatch: Pick<Dispatch, 'members' | 'onMembers'>): OwnRing {
+  const buildRing = createRingBuilder()
+  let ring: Ring = buildRing([])
+  /** Of the streams asked for since the ring was built: a look-up costs a hash. */
+  const owners = new Map<StreamId, NodeId | undefined>()
+
+  function rebuild (members: readonly Member[]): void {
+    ring = buildRing(members.filter(({ state }) => state === 'up'))
+    owners.clear()
+  }
+  const stopMembers = dispatch.onMembers(rebuild)
+  rebuild(dispatch.members())
+
+  return {
+    ownerOf: stream => {
+      let owner = owners.get(stream)
+      if (owner === undefined) {
+        if (owners.size >= maxOwners) owners.clear()
+        owners.set(stream, owner = ring.assign(ringName(stream)))
+      }
+      return owner
+    },
+    nodeOf: user => ring.assign(user),
+    givenTo: node => {
+      const former = buildRing(dispatch.members().filter(({ id, state }) => id === node || state === 'up'))
+      return stream => former.assign(ringName(stream)) === node
+    },
+    close: stopMembers
+  }
+}

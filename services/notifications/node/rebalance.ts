@@ -1,0 +1,127 @@
+/**
+ * Which users' sockets belong here. When members come or go, sockets whose user the ring now gives to another node are asked
+ * to `reassign`, gently. A drain hands all of them over within its time.
+ *
+ *   up → draining → up (undrain) | ended (the process stops)
+ */
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Clock } from '../../../shared/contract/clock.js'
+import type { Log } from '../../../shared/platform/log.js'
+import type { NodeId } from '../../../shared/contract/names.js'
+import type { Dispatch } from '../../dispatch/dispatch.js'
+import type { LocalUsers } from '../realtime/users.js'
+import type { Session } from '../realtime/connection.js'
+import type { OwnRing } from './own-ring.js'
+
+export interface Placement {
+  readonly state: 'up' | 'draining'
+  /** Leaves the ring and asks every socket to move, evenly over the drain time; closes who has not by its end. Resolves then. */
+  drain: () => Promise<void>
+  undrain: () => void
+  close: () => void
+}
+
+export interface PlacementOptions {
+  readonly nodeId: NodeId
+  readonly dispatch: Pick<Dispatch, 'members' | 'onMembers' | 'announceNow'>
+  readonly ring: Pick<OwnRing, 'nodeOf'>
+  readonly users: LocalUsers
+  readonly clock: Clock
+  readonly log: Log
+  readonly drainMs: number
+}
+
+const roundMs = 100
+/** At most 100 a second. */
+const movesPerRound = 10
+/** None whose ticket is younger, none more often. */
+const restMs = 60_000
+/** The last part of a drain is left for those who were asked last. */
+const askWithin = 0.8
+
+export function createPlacement ({ nodeId, dispatch, ring, users, clock, log, drainMs }: PlacementOptions): Placement {
+  let state: 'up' | 'draining' = 'up'
+  let round: NodeJS.Timeout | undefined
+  let draining: { readonly ended: Promise<void>, readonly stop: () => void } | undefined
+
+  function scheduleRound (): void {
+    round ??= setTimeout(moveSome, roundMs).unref()
+  }
+  const stopMembers = dispatch.onMembers(scheduleRound)
+
+  /** Asks a few of those who belong elsewhere; goes on while somebody is left, also those who must rest first. */
+  function moveSome (): void {
+    round = undefined
+    if (state !== 'up' || users.sessionCount === 0) return
+    const at = clock.elapsed()
+    const wallMs = clock.now()
+    let moved = 0
+    let isWaiting = false
+    for (const session of users.sessions()) {
+      if (session.state === 'closed' || belongsHere(session)) continue
+      // Gate's clock may be ahead of this one: its ticket is at least as old as the socket.
+      const ticketAgeMs = Math.max(wallMs - session.ticket.issuedAt, at - session.openedAt)
+      if (ticketAgeMs < restMs || at - session.reassignedAt < restMs) { isWaiting = true; continue }
+      if (moved === movesPerRound) { isWaiting = true; break }
+      moved++
+      session.reassignedAt = at
+      session.socket.emit('reassign', { reason: 'moved', delayMs: Math.round(Math.random() * 1_000) })
+    }
+    if (isWaiting) round = setTimeout(moveSome, moved > 0 ? roundMs : 1_000).unref()
+  }
+
+  const belongsHere = (session: Session): boolean => (ring.nodeOf(session.user) ?? nodeId) === nodeId
+
+  const hasOthers = (): boolean => dispatch.members().some(({ id, state }) => id !== nodeId && (state === 'up' || state === 'suspect'))
+
+  function startDrain (): { ended: Promise<void>, stop: () => void } {
+    state = 'draining'
+    dispatch.announceNow()
+    const begun = clock.elapsed()
+    const asked = new WeakSet<Session>()
+    log.info({ event: 'drain', sockets: users.sessionCount, drainMs }, 'draining')
+    let end!: () => void
+    const ended = new Promise<void>(resolve => { end = resolve })
+    const step = (): void => {
+      const passed = clock.elapsed() - begun
+      const open = [...users.sessions()]
+      const left = open.filter(session => !asked.has(session))
+      const roundsLeft = Math.max(1, Math.floor((drainMs * askWithin - passed) / roundMs))
+      for (const session of left.slice(0, Math.ceil(left.length / roundsLeft))) {
+        asked.add(session)
+        session.socket.emit('reassign', { reason: 'draining', delayMs: 0 })
+      }
+      if (passed >= drainMs) {
+        for (const session of open) session.socket.disconnect(true)
+        stop()
+      } else if (open.length === 0) stop()
+    }
+    // The first are asked a round later: Gates have heard of it by then, and send nobody back here.
+    const timer = setInterval(step, roundMs)
+    const stop = (): void => { clearInterval(timer); end() }
+    return { ended, stop }
+  }
+
+  return {
+    get state () { return state },
+    drain: async () => {
+      draining ??= startDrain()
+      let hasEnded = false
+      void draining.ended.then(() => { hasEnded = true })
+      // Nobody to hand over to, or not any more: waiting would only keep the process.
+      while (!hasEnded && hasOthers()) await pause(roundMs)
+    },
+    undrain: () => {
+      draining?.stop()
+      draining = undefined
+      state = 'up'
+      dispatch.announceNow()
+      scheduleRound()
+    },
+    close: () => {
+      stopMembers()
+      clearTimeout(round)
+      draining?.stop()
+    }
+  }
+}

@@ -1,0 +1,106 @@
+/**
+ * Asks the store whether local streams have grown unnoticed, and has the hub read what is found. One question for many streams;
+ * streams of different shards in questions of their own, so that none waits for a shard that is away. What could not be
+ * asked is asked again until it is answered.
+ */
+import { ownerRange } from '../../../shared/store/keys.js'
+import type { StreamId } from '../../../shared/contract/names.js'
+import type { Store } from '../../../shared/store/store.js'
+import type { Persist } from './retry-store-work.js'
+import type { Heads } from '../log/heads.js'
+import type { Hub, LocalStream } from './hub.js'
+
+export interface Look {
+  /** Resolves when each has been asked after once; how many had grown. Never rejects. */
+  at: (streams: readonly LocalStream[]) => Promise<number>
+  /** The same for streams of which something is known to be missing, or may be. */
+  doubt: (streams: readonly LocalStream[]) => Promise<number>
+  /** The store has not told yet of all that is in doubt. */
+  readonly isInDoubt: boolean
+  close: () => void
+}
+
+export interface LookOptions {
+  readonly hub: Pick<Hub, 'reach'>
+  readonly store: Pick<Store, 'placeOf'>
+  readonly heads: Pick<Heads, 'fresh'>
+  readonly persist: Persist
+}
+
+const groupSize = 500
+
+export function createLook ({ hub, store, heads, persist }: LookOptions): Look {
+  /** Asked after in vain. */
+  let failed = new Set<LocalStream>()
+  const doubted = new Set<LocalStream>()
+  let isTryingAgain = false
+  let isClosed = false
+
+  const placeOf = (stream: StreamId): string => store.placeOf?.('entries', ownerRange(stream).from) ?? ''
+
+  async function askAll (streams: readonly LocalStream[]): Promise<{ grown: number, error: unknown }> {
+    const byPlace = new Map<string, LocalStream[]>()
+    // Users' own streams first: who has left a group stops getting it before the group's entries are read.
+    for (const stream of [...streams.filter(isOwn), ...streams.filter(stream => !isOwn(stream))]) {
+      const place = placeOf(stream.id)
+      const list = byPlace.get(place)
+      if (list === undefined) byPlace.set(place, [stream])
+      else list.push(stream)
+    }
+    let grown = 0
+    let error: unknown
+    await Promise.all([...byPlace.values()].map(async list => {
+      for (let i = 0; i < list.length; i += groupSize) {
+        const part = list.slice(i, i + groupSize)
+        // One that is not live is read anyway, or read by nobody.
+        for (const stream of part) if (!isLive(stream)) doubted.delete(stream)
+        const group = part.filter(isLive)
+        if (group.length === 0) continue
+        try {
+          const found = await heads.fresh(group.map(({ id }) => id))
+          for (const [k, stream] of group.entries()) {
+            if (hub.reach(stream, found[k]!)) grown++
+            doubted.delete(stream)
+          }
+        } catch (cause) {
+          error = cause
+          for (const stream of list.slice(i)) failed.add(stream)
+          return
+        }
+      }
+    }))
+    return { grown, error }
+  }
+
+  async function tryAgain (): Promise<void> {
+    const again = failed
+    failed = new Set()
+    const { error } = await askAll([...again])
+    if (failed.size > 0) throw error
+  }
+
+  async function keepTrying (): Promise<void> {
+    isTryingAgain = true
+    while (failed.size > 0 && !isClosed) await persist(tryAgain, () => !isClosed)
+    isTryingAgain = false
+  }
+
+  async function at (streams: readonly LocalStream[]): Promise<number> {
+    const { grown } = await askAll(streams)
+    if (failed.size > 0 && !isTryingAgain) void keepTrying()
+    return grown
+  }
+
+  return {
+    at,
+    doubt: async streams => {
+      for (const stream of streams) doubted.add(stream)
+      return await at(streams)
+    },
+    get isInDoubt () { return doubted.size > 0 },
+    close: () => { isClosed = true }
+  }
+}
+
+const isLive = ({ state }: LocalStream): boolean => state === 'live'
+const isOwn = ({ id }: LocalStream): boolean => id.startsWith('u:')

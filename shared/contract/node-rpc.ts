@@ -1,0 +1,109 @@
+/**
+ * What a Gate asks a node over `dispatch.ask(node, kind, body)`: Gate has no store of its own. The node registers one
+ * `dispatch.answer(kind, ...)` for each kind; `askNode` and `askNodes` are the typed way to ask.
+ *
+ * A node answers a request as a whole with a 503 (GP_DRAINING, GP_STORE_UNAVAILABLE, ...) only where it did nothing of it, and with
+ * GP_OUTCOME_UNKNOWN where it may have; Gate then goes on to the next node with the same ids, as it does when no answer came.
+ *
+ * Gate may put a question to a node again before that one has answered it. The node does it once: `append-messages` is named by its
+ * first id, the other writes by `question`, which Gate makes for each of its requests (those of the version before send none).
+ */
+import type { ErrorCode } from './errors.js'
+import type { Scope } from './claims.js'
+import type { RevocationChange } from './revocations.js'
+import type { MessageId, NodeId } from './names.js'
+import type { MessageDraft, Target } from './message.js'
+
+/** `id` is fixed by Gate before the first hand-over and stays the same over all tries: the node makes it exactly-once. */
+export interface HandedMessage {
+  readonly id: MessageId
+  /** As `parseMessage` gave it; a volatile one is only handed to dispatch. */
+  readonly message: MessageDraft
+  /** 1 to 256 characters; scope of the claim: the sender. */
+  readonly idempotencyKey?: string
+}
+
+/** With an idempotency key used before, `id` is the first one's and `duplicate` is true. Volatile: 202. */
+export interface AppendedMessage {
+  readonly status: 201 | 200 | 202
+  readonly id: MessageId
+  /** ISO 8601, from the id's time. */
+  readonly createdAt: string
+  readonly duplicate: boolean
+}
+
+export interface RefusedMessage {
+  readonly status: number
+  readonly code: ErrorCode
+  readonly message: string
+}
+
+export type MessageResult = AppendedMessage | RefusedMessage
+
+/** Refused by a node that does not know whether it is stored. */
+export const mayBeStored = (result: MessageResult): boolean => !isAppended(result) && (result.code === 'GP_OUTCOME_UNKNOWN' || isDoubtOfOld(result))
+
+/** The version before this one had no code for it, only words. */
+const isDoubtOfOld = ({ code, message }: RefusedMessage): boolean => code === 'GP_STORE_UNAVAILABLE' && message.startsWith('the store did not say')
+
+export const isAppended = (result: MessageResult): result is AppendedMessage => 'id' in result
+
+/** One line for each kind: what is asked, what is answered. `sender` is `p:NAME`, a producer. */
+export interface NodeRequests {
+  /** Stores the messages, those to one target in their order; results in the order asked. */
+  'append-messages': [{ sender: string, messages: readonly HandedMessage[] }, { results: readonly MessageResult[] }]
+  /** Takes a producer's own message back; GP_NOT_FOUND, GP_NOT_SENDER. `to` as it was sent. */
+  recall: [{ sender: string, id: string, to: Target, question?: string }, { id: string }]
+  /** This node's own open sockets of a user. */
+  presence: [{ user: string }, { sockets: number }]
+  /** Closes them; how many there were. */
+  disconnect: [{ user: string }, { sockets: number }]
+  /** Durable when answered; idempotent. */
+  'join-group': [{ group: string, user: string, question?: string }, Record<string, never>]
+  'leave-group': [{ group: string, user: string, question?: string }, Record<string, never>]
+  /** `next` is the `after` of the following page, null where there is none. */
+  'list-members': [{ group: string, limit: number, after?: string }, { members: readonly string[], next: string | null }]
+  /** Durable when answered. `before`: ms since 1970; null lifts it. */
+  revoke: [{ kind: Scope, name: string, before: number | null }, Record<string, never>]
+  /** What has changed after a seq of the log of revocations; `more`: ask again. */
+  'revocations-after': [{ seq: number, limit: number }, { changes: readonly RevocationChange[], more: boolean }]
+  /** Answered once begun. */
+  drain: [Record<string, never>, Record<string, never>]
+  /** Back on the ring, also in the middle of a drain. */
+  undrain: [Record<string, never>, Record<string, never>]
+}
+
+export type NodeRequestKind = keyof NodeRequests
+/** What changes nothing: its outcome is never unknown. */
+export const readKinds: ReadonlySet<NodeRequestKind> = new Set<NodeRequestKind>(['presence', 'list-members', 'revocations-after'])
+export type NodeRequest<K extends NodeRequestKind> = NodeRequests[K][0]
+export type NodeAnswer<K extends NodeRequestKind> = NodeRequests[K][1]
+
+/** What is needed of dispatch here. */
+interface CanAsk { ask: (node: NodeId, kind: string, body: unknown, timeoutMs?: number) => Promise<unknown> }
+interface CanAskAll { askAll: (kind: string, body: unknown, timeoutMs?: number) => Promise<Map<NodeId, unknown>> }
+interface CanAnswer { answer: (kind: string, handler: (body: unknown, from: string, isOld: boolean) => Promise<unknown>) => void }
+
+/** Rejects as `dispatch.ask` does. Both ends are this package, of one cluster: the answer's shape is believed. */
+export async function askNode<K extends NodeRequestKind> (
+  dispatch: CanAsk, node: NodeId, kind: K, body: NodeRequest<K>, timeoutMs?: number
+): Promise<NodeAnswer<K>> {
+  return await dispatch.ask(node, kind, body, timeoutMs) as NodeAnswer<K>
+}
+
+export async function askNodes<K extends NodeRequestKind> (
+  dispatch: CanAskAll, kind: K, body: NodeRequest<K>, timeoutMs?: number
+): Promise<Map<NodeId, NodeAnswer<K>>> {
+  return await dispatch.askAll(kind, body, timeoutMs) as Map<NodeId, NodeAnswer<K>>
+}
+
+/** The node's side: one handler for each kind, all of them there. `isOld`: a process of version 0.1 asks. */
+export type NodeRequestHandlers = {
+  readonly [K in NodeRequestKind]: (body: NodeRequest<K>, from: string, isOld: boolean) => Promise<NodeAnswer<K>>
+}
+
+export function answerNodeRequests (dispatch: CanAnswer, handlers: NodeRequestHandlers): void {
+  for (const kind of Object.keys(handlers) as NodeRequestKind[]) {
+    dispatch.answer(kind, handlers[kind] as (body: unknown, from: string, isOld: boolean) => Promise<unknown>)
+  }
+}
