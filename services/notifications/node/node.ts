@@ -156,7 +156,7 @@ export function createNodeCore (options: NodeCoreOptions): NodeCore {
   })
 
   const finder = createMessageFinder({ store })
-  const marks = createMarks({ finder, clock, now: expiryNow, heads, views, unread, append, retentionMs })
+  const marks = createMarks({ store, finder, clock, now: expiryNow, heads, views, unread, append, retentionMs })
   const groups = createGroups({ store, clock, heads, views, append, retentionMs, way: (auth.rules ?? noRules).groups, audit })
   const recall = createRecall({ store, finder, clock, now: expiryNow, views, append, retentionMs })
   const pages = createInboxPages({ store, heads, views, now })

@@ -4,16 +4,17 @@
  */
 import { createMessageId, type Clock } from '../../../../shared/contract/clock.js'
 import { parseStream, type StreamId, type UserId } from '../../../../shared/contract/names.js'
-import type { EntryDoc } from '../../../../shared/store/store.js'
+import type { EntryDoc, Store } from '../../../../shared/store/store.js'
 import type { StoredChange } from '../../log/change.js'
 import type { EntryDraft } from '../../log/entry.js'
 import type { MessageFinder } from '../../log/find-messages.js'
 import { afterWriting } from '../../log/half-done.js'
 import type { Heads } from '../../log/heads.js'
-import { flagsOf, marksByStream } from '../state/user-state.js'
+import { categoryWatermarks, flagsOf, marksByStream } from '../state/user-state.js'
 import { afterIn, visibleStreams, type UnreadCounter } from '../unread/unread.js'
 import type { UserViews } from '../state/user-views.js'
 import { changedMessage, findAllVisible, notFound, requireVisible, shownTo, type Found } from '../queries/find.js'
+import { unreadOfCategory, type Wanted } from '../queries/unread-of-category.js'
 import { refusal } from '../../../../shared/contract/errors.js'
 
 export interface Marks {
@@ -24,11 +25,12 @@ export interface Marks {
   remove: (user: UserId, id: string) => Promise<void>
   /** All of these become read; GP_NOT_FOUND (and nothing is changed) where one is not the user's. */
   read: (user: UserId, ids: readonly string[]) => Promise<void>
-  /** All up to these seqs becomes read, or all there is; a category narrows it. */
-  readTo: (user: UserId, upTo: Readonly<Record<string, number>> | undefined, category: string | undefined) => Promise<void>
+  /** All up to these seqs becomes read, or all there is; a category narrows it. Resolves with how many messages were marked one by one. */
+  readTo: (user: UserId, upTo: Readonly<Record<string, number>> | undefined, category: string | undefined) => Promise<number>
 }
 
 export interface MarksOptions {
+  readonly store: Store
   readonly finder: MessageFinder
   readonly clock: Clock
   /** By what messages expire, in ms since 1970. */
@@ -38,14 +40,21 @@ export interface MarksOptions {
   readonly unread: Pick<UnreadCounter, 'holding'>
   readonly append: (stream: StreamId, draft: EntryDraft) => Promise<{ doc: EntryDoc }>
   readonly retentionMs: number
+  readonly maxCategoryWatermarks?: number
 }
+
+/**
+ * A watermark of a category lies in the user's base document, which each mark writes, until all is marked read. A site may have a
+ * category for each of its threads: with more than so many of a user's, messages are marked one by one, and that ends with the messages.
+ */
+const mostCategoryWatermarks = 200
 
 /** A change as a draft: new id, kept as long as a message. */
 export function changeDraft (clock: Clock, retentionMs: number, change: StoredChange): EntryDraft {
   return { kind: 'change', id: createMessageId(clock.tick(), undefined), expiresAt: clock.latest() + retentionMs, text: JSON.stringify(change) }
 }
 
-export function createMarks ({ finder, clock, now, heads, views, unread, append, retentionMs }: MarksOptions): Marks {
+export function createMarks ({ store, finder, clock, now, heads, views, unread, append, retentionMs, maxCategoryWatermarks = mostCategoryWatermarks }: MarksOptions): Marks {
   const sources = { finder, now }
 
   async function record (user: UserId, change: StoredChange): Promise<void> {
@@ -93,17 +102,33 @@ export function createMarks ({ finder, clock, now, heads, views, unread, append,
       const asked = holding === undefined ? named : named.filter(stream => holding.has(stream))
       const found = await heads.fresh(asked)
       const readTo: Record<string, number> = {}
+      const crowded: Wanted[] = []
       const marks = marksByStream(view.state)
+      let room = maxCategoryWatermarks - categoryWatermarks(view.state)
       for (const [i, stream] of asked.entries()) {
         const to = Math.min(found[i]!, upTo?.[stream] ?? Infinity)
         const mark = view.state.readTo.get(stream)
-        const known = Math.max(mark?.seq ?? 0, category === undefined ? 0 : mark?.byCategory.get(category) ?? 0)
+        const ofCategory = category === undefined ? undefined : mark?.byCategory.get(category)
+        const known = Math.max(mark?.seq ?? 0, ofCategory ?? 0)
         // Marks of single messages below the watermark may say otherwise: the watermark is laid again.
-        if (to > 0 && (to > known || marks.get(stream)?.some(({ read }) => read === false) === true)) readTo[stream] = to
+        if (to <= 0 || (to <= known && marks.get(stream)?.some(({ read }) => read === false) !== true)) continue
+        if (category === undefined || ofCategory !== undefined || room-- > 0) readTo[stream] = to
+        else crowded.push({ stream, category, to, places: holding!.get(stream)! })
       }
-      if (Object.keys(readTo).length === 0) return
-      await record(user, { type: 'readTo', readTo, ...category !== undefined && { category } })
+      if (Object.keys(readTo).length > 0) await record(user, { type: 'readTo', readTo, ...category !== undefined && { category } })
+      return await readOneByOne(user, crowded)
     }
+  }
+
+  async function readOneByOne (user: UserId, crowded: readonly Wanted[]): Promise<number> {
+    let count = 0
+    for (const wanted of crowded) {
+      for await (const docs of unreadOfCategory({ store, now }, await views.fresh(user), wanted)) {
+        await record(user, { type: 'mark', messages: docs.map(doc => changedMessage({ stream: wanted.stream, doc })), read: true })
+        count += docs.length
+      }
+    }
+    return count
   }
 
   /** The streams named that the user sees; one that the user sees no longer is passed over, one that cannot be is refused. */

@@ -11,7 +11,7 @@
 import type { JsonDoc } from '../../../../shared/store/store.js'
 import { encodeTime } from '../../../../shared/contract/clock.js'
 import { markPieceKey, stateBaseKey } from '../../../../shared/store/keys.js'
-import type { StreamId } from '../../../../shared/contract/names.js'
+import { groupStream, type StreamId } from '../../../../shared/contract/names.js'
 import type { StoredChange } from '../../log/change.js'
 import type { Flags } from '../../log/entry.js'
 
@@ -148,6 +148,9 @@ export function foldChange (state: UserState, seq: number, change: StoredChange)
     }
   } else if (change.type === 'readTo') {
     for (const [stream, to] of Object.entries(change.readTo) as Array<[StreamId, number]>) raiseWatermark(state, stream, to, change.category)
+  } else if (change.type === 'membership' && !change.joined) {
+    // Who joins again sees what comes after that, which is above it.
+    state.readTo.delete(groupStream(change.group))
   }
 }
 
@@ -158,6 +161,13 @@ function keepMark (state: UserState, piece: MarkPiece, key: string, mark: Mark):
   const read = mark.read === below ? undefined : mark.read
   if (read === undefined && !mark.archived && !mark.deleted) piece.marks.delete(key)
   else piece.marks.set(key, { ...mark, read })
+}
+
+/** How many watermarks of categories there are: they lie in the base document, and are kept whatever expires. */
+export function categoryWatermarks ({ readTo }: UserState): number {
+  let count = 0
+  for (const { byCategory } of readTo.values()) count += byCategory.size
+  return count
 }
 
 function raiseWatermark (state: UserState, stream: StreamId, to: number, category: string | undefined): void {

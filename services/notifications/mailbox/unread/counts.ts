@@ -1,6 +1,9 @@
 /** Numbers of messages by category. */
 export type Counts = Map<string, number>
 
+/** Where in a stream messages of a category may lie: in ranges (after < seq <= to), and at single seqs. */
+export interface Places { readonly ranges: ReadonlyArray<{ after: number, to: number }>, readonly seqs: readonly number[] }
+
 export function add (counts: Counts, category: string, n: number): void {
   const sum = (counts.get(category) ?? 0) + n
   if (sum === 0) counts.delete(category)

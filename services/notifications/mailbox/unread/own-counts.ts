@@ -11,7 +11,7 @@ import type { EntryDoc, MessageDoc } from '../../../../shared/store/store.js'
 import { readAfter } from '../../log/read.js'
 import type { StoredChange } from '../../log/change.js'
 import type { Store } from '../../../../shared/store/store.js'
-import { add, type Counts } from './counts.js'
+import { add, type Counts, type Places } from './counts.js'
 
 /** What is counted, and ms since 1970 from when that is too high; Infinity where nothing is. */
 interface Counted {
@@ -210,11 +210,12 @@ export function refreshCounts (counts: OwnCounts, stateOf: () => UserState, stor
 
 const nextDue = (counts: OwnCounts, now: number): Segment | undefined => counts.segments.find(segment => segment.isStale || isDue(segment, now))
 
-/** Whether the own stream may hold a message of this category that is not read; `refreshCounts` goes before. */
-export function mayHold ({ segments, tail }: OwnCounts, state: UserState, category: string): boolean {
-  return tail.categories.includes(category) || segments.some(({ counts, isStale }) => isStale || counts.has(category)) ||
-    // An archived one is not counted, and may not be read.
-    marksIn(state, state.stream).some(mark => mark.category === category)
+/** Where the own stream may hold messages of this category that are not read; `refreshCounts` goes before. */
+export function ownPlaces ({ segments, sealedTo, tail }: OwnCounts, state: UserState, category: string): Places {
+  const ranges = segments.filter(({ counts, isStale }) => isStale || counts.has(category)).map(({ after, to }) => ({ after, to }))
+  if (tail.categories.includes(category)) ranges.push({ after: sealedTo, to: Infinity })
+  // An archived one is not counted, and may not be read.
+  return { ranges, seqs: marksIn(state, state.stream).filter(mark => mark.category === category).map(({ seq }) => seq) }
 }
 
 /** The counts now; `refreshCounts` goes before. */

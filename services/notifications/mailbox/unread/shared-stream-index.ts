@@ -86,7 +86,8 @@ export class StreamDigest {
     for (const item of this.#items) this.#index(item)
   }
 
-  holds (category: string): boolean { return this.#byCategory.has(category) }
+  /** The seqs of all messages of this category. */
+  seqsOf (category: string): readonly number[] { return this.#byCategory.get(category) ?? [] }
 
   /** Whether every message above `from` is in the list, up to `head`. */
   covers (head: number, from: number, now: number): boolean {

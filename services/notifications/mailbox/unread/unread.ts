@@ -2,8 +2,8 @@
 import { allStream, groupStream, type GroupId, type StreamId, type UserId } from '../../../../shared/contract/names.js'
 import type { Store } from '../../../../shared/store/store.js'
 import type { Heads } from '../../log/heads.js'
-import { toUnread, type Unread } from './counts.js'
-import { mayHold, nextOwnExpiry, ownUnread, refreshCounts } from './own-counts.js'
+import { toUnread, type Places, type Unread } from './counts.js'
+import { nextOwnExpiry, ownPlaces, ownUnread, refreshCounts } from './own-counts.js'
 import { StreamDigest, unreadFloor } from './shared-stream-index.js'
 import { marksByStream, noMarks } from '../state/user-state.js'
 import { groupsOf, type UserView, type UserViews } from '../state/user-views.js'
@@ -36,8 +36,8 @@ export interface UnreadCounter {
   of: (user: UserId) => Promise<Unread>
   /** The counts of a view as of these heads; a promise only where something must be read. */
   count: (view: UserView, headOf: (stream: StreamId) => number) => CountedUnread | Promise<CountedUnread>
-  /** Those of the user's streams that may hold a message of this category that the user has not read. */
-  holding: (view: UserView, category: string) => Promise<Set<StreamId>>
+  /** Those of the user's streams that may hold messages of this category that the user has not read, and where. */
+  holding: (view: UserView, category: string) => Promise<Map<StreamId, Places>>
   /** Takes an entry of a group or of all as it comes live. */
   accept: (stream: StreamId, doc: EntryDoc) => void
   /** Streams in whose lists something has expired since the last call. */
@@ -108,8 +108,13 @@ export function createUnreadCounter ({ store, views, heads, now, page }: UnreadC
     of: async user => (await countFresh(await views.fresh(user))).unread,
     holding: async (view, category) => {
       await countFresh(view) // every digest covers what the user has not read
-      return new Set(visibleStreams(view).map(({ stream }) => stream).filter(stream =>
-        stream === view.stream ? mayHold(view.counts, view.state, category) : digests.get(stream)?.holds(category) !== false))
+      const placesIn = ({ stream, after }: VisibleStream): Places => {
+        if (stream === view.stream) return ownPlaces(view.counts, view.state, category)
+        const digest = digests.get(stream)
+        return digest === undefined ? { ranges: [{ after, to: Infinity }], seqs: [] } : { ranges: [], seqs: digest.seqsOf(category) }
+      }
+      const places = visibleStreams(view).map((visible): [StreamId, Places] => [visible.stream, placesIn(visible)])
+      return new Map(places.filter(([, { ranges, seqs }]) => ranges.length > 0 || seqs.length > 0))
     },
     accept: (stream, doc) => { digests.get(stream)?.accept(doc) },
     expire: () => [...digests.values()].filter(digest => digest.expire(now())).map(({ stream }) => stream)

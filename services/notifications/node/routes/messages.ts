@@ -114,7 +114,8 @@ export function serveMessages (app: App, core: NodeCore): void {
     schema: { ...common, summary: 'Marks everything read up to now, or up to these seqs, or in one category', body: ReadTo, response: { 200: UnreadAnswer, ...refusals(...perWriter) } }
   }, async (request, reply) => {
     const { upTo, category } = request.body
-    await core.marks.readTo(request.user, upTo, category)
+    const marked = await core.marks.readTo(request.user, upTo, category)
+    core.budget.add(request.user, 'work', Math.floor(marked / 10))
     return asJson(reply, JSON.stringify(await afterWriting(async () => await core.unread.of(request.user))))
   })
 
