@@ -76,6 +76,7 @@ export function createDispatch ({ bus, prefix, secret, acceptedSecrets, unsigned
   const logNewerForm = createNewerFormLog(log)
 
   const memberHandlers = new Set<(members: readonly Member[]) => void>()
+  const heartbeatHandlers = new Set<(member: Member) => void>()
   const connectedHandlers = new Set<(isConnected: boolean) => void>()
   const doubtHandlers = new Set<(doubt: Doubt) => void>()
   const subscriptions: Array<() => void> = []
@@ -166,6 +167,7 @@ export function createDispatch ({ bus, prefix, secret, acceptedSecrets, unsigned
     const { isAccepted, events } = membership.heard(announcement, clock.now())
     if (!isAccepted) return
     handle(events)
+    tell(heartbeatHandlers, membership.get(announcement.id as NodeId)!, log)
     if (broadcasts.receivedMs === undefined) return
     const publisher = reception.publisher(lifeToken(announcement.id as NodeId, announcement.startedAt))
     if (publisher === undefined) return
@@ -237,6 +239,7 @@ export function createDispatch ({ bus, prefix, secret, acceptedSecrets, unsigned
     get hasSettled () { return listenedMs >= intervals.settleMs },
     members: membership.members,
     onMembers (handler) { return register(memberHandlers, handler) },
+    onHeartbeat (handler) { return register(heartbeatHandlers, handler) },
     onConnected (handler) { return register(connectedHandlers, handler) },
 
     broadcast: broadcasts.broadcast,

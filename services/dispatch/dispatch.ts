@@ -90,6 +90,8 @@ export interface Dispatch {
   members: () => readonly Member[]
   /** Called when the set of members, their states, weights or urls change (not at every heartbeat). Returns what ends it. */
   onMembers: (handler: (members: readonly Member[]) => void) => () => void
+  /** Called with what each heartbeat of another node tells, in its turn. Returns what ends it. */
+  onHeartbeat: (handler: (member: Member) => void) => () => void
   onConnected: (handler: (isConnected: boolean) => void) => () => void
 
   /**

@@ -18,56 +18,50 @@ export interface FollowedRevocations extends Pick<Revocations, 'page'> {
   close: () => void
 }
 
-const lookEachMs = 100
 const page = 1_000
+/** Who is silent for longer is passed over: others may know it too. */
+const askMs = 500
 
-export function followRevocations ({ dispatch, log }: { dispatch: Pick<Dispatch, 'ask' | 'members' | 'hasSettled'>, log: Log }): FollowedRevocations {
+export function followRevocations ({ dispatch, log }: { dispatch: Pick<Dispatch, 'ask' | 'members' | 'hasSettled' | 'onHeartbeat'>, log: Log }): FollowedRevocations {
   const list = createRevocations()
-  let isKnown = false
+  let hasCaughtUp = false
   let isAsking = false
 
-  async function catchUp (node: Member['id']): Promise<void> {
+  async function catchUp (node: Member['id'], timeoutMs?: number): Promise<void> {
     for (let hasMore = true; hasMore;) {
-      const { changes, more } = await askNode(dispatch, node, 'revocations-after', { seq: list.seq, limit: page })
+      const { changes, more } = await askNode(dispatch, node, 'revocations-after', { seq: list.seq, limit: page }, timeoutMs)
       for (const change of changes) list.apply(change)
       hasMore = more
     }
   }
 
-  /** The member that has read furthest; those of version 0.1 do not say. */
-  function furthest (): Member | undefined {
-    let best: Member | undefined
-    for (const member of dispatch.members()) {
-      if (member.state !== 'down' && (member.revocations ?? 0) > (best?.revocations ?? list.seq)) best = member
-    }
-    return best
-  }
+  /** Members of version 0.1 do not say. */
+  const isAhead = ({ state, revocations = 0 }: Member): boolean => state !== 'down' && revocations > list.seq
 
-  async function look (): Promise<void> {
-    const ahead = furthest()
-    if (ahead === undefined) {
-      isKnown ||= dispatch.hasSettled
-      return
-    }
+  /** Who does not answer is asked again at a next heartbeat, and so is any other that is ahead. */
+  async function follow (member: Member): Promise<void> {
+    if (isAsking || !isAhead(member)) return
     isAsking = true
     try {
-      await catchUp(ahead.id)
+      await catchUp(member.id, askMs)
     } catch (error) {
-      log.debug({ err: error, member: ahead.id }, 'a node did not tell who is revoked: again in a moment')
+      log.debug({ err: error, member: member.id }, 'a node did not tell who is revoked: again at the next heartbeat')
     }
     isAsking = false
   }
-  const timer = setInterval(() => { if (!isAsking) void look() }, lookEachMs).unref()
+  const stop = dispatch.onHeartbeat(member => { void follow(member) })
+
+  const isKnown = (): boolean => (hasCaughtUp ||= dispatch.hasSettled && !dispatch.members().some(isAhead))
 
   return {
-    get isKnown () { return isKnown },
+    get isKnown () { return isKnown() },
     page: list.page,
     check: (scopes, name, issuedAt) => {
       // Where no node is there is nothing to be let in to.
-      if (!isKnown && dispatch.members().length > 0) throw new GatepostError('GP_DISPATCH_UNAVAILABLE', 'this Gate has just started and does not know yet who is revoked')
+      if (dispatch.members().length > 0 && !isKnown()) throw new GatepostError('GP_DISPATCH_UNAVAILABLE', 'this Gate has just started and does not know yet who is revoked')
       list.check(scopes, name, issuedAt)
     },
-    catchUp,
-    close: () => { clearInterval(timer) }
+    catchUp: async node => { await catchUp(node) },
+    close: stop
   }
 }
