@@ -6,7 +6,7 @@ import { redacted, secretsOf } from '../../shared/platform/settings/redacted.js'
 import { createNatsBus } from '../dispatch/buses/nats-bus.js'
 import { startGate } from '../gate/start.js'
 import type { Terminal } from './command.js'
-import { defined } from './defined.js'
+import { omitUndefined } from './defined.js'
 import { runService } from './run-service.js'
 import { version } from './version.js'
 
@@ -23,10 +23,10 @@ export async function runGate (argv: readonly string[], terminal: Terminal): Pro
       for (const { event, text } of authWarnings(settings.auth)) log.warn({ event }, text)
       const processMetrics = createProcessMetrics()
       lifecycle.add({ name: 'process metrics', close: () => { processMetrics.close() } })
-      const bus = createNatsBus({ url: natsUrl, name: 'gatepost gate', role: 'gate', log, ...defined({ creds: natsCreds }) })
+      const bus = createNatsBus({ url: natsUrl, name: 'gatepost gate', role: 'gate', log, ...omitUndefined({ creds: natsCreds }) })
       lifecycle.add({ name: 'bus', close: async () => { await bus.close() } })
       const gate = await startGate({
-        settings: { host, port, metricsPort, origins, secret, acceptSecrets, auth, isDemo, busUnsigned, version, ...defined({ rateProducerPerMinute }) },
+        settings: { host, port, metricsPort, origins, secret, acceptSecrets, auth, isDemo, busUnsigned, version, ...omitUndefined({ rateProducerPerMinute }) },
         bus,
         natsPrefix,
         log,

@@ -7,7 +7,7 @@ import { beginMongodbStore } from '../../shared/store/mongodb-store.js'
 import { createNatsBus } from '../dispatch/buses/nats-bus.js'
 import { startNode, type RunningNode } from '../notifications/node/start.js'
 import type { Terminal } from './command.js'
-import { defined } from './defined.js'
+import { omitUndefined } from './defined.js'
 import { firstNodePort, startOnFreePort } from './free-port.js'
 import { runService } from './run-service.js'
 import { untilReady } from './until-ready.js'
@@ -29,10 +29,10 @@ export async function runNode (argv: readonly string[], terminal: Terminal): Pro
       // Not awaited: probes are answered while it is prepared.
       const { store } = beginMongodbStore({ url: mongodbUrl, log })
       lifecycle.add({ name: 'store', close: async () => { await store.close() } })
-      const bus = createNatsBus({ url: natsUrl, name: 'gatepost node', role: 'node', log, ...defined({ creds: natsCreds }) })
+      const bus = createNatsBus({ url: natsUrl, name: 'gatepost node', role: 'node', log, ...omitUndefined({ creds: natsCreds }) })
       lifecycle.add({ name: 'bus', close: async () => { await bus.close() } })
       const start = async (nodePort: number): Promise<RunningNode> => await startNode({
-        settings: { ...rest, host, port: nodePort, version, ...defined({ publicUrl, nodeId }) },
+        settings: { ...rest, host, port: nodePort, version, ...omitUndefined({ publicUrl, nodeId }) },
         store,
         bus,
         natsPrefix,

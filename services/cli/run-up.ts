@@ -20,7 +20,7 @@ import { openLmdbStore } from '../../shared/store/lmdb-store.js'
 import { beginMongodbStore } from '../../shared/store/mongodb-store.js'
 import { storeCheck, type Store } from '../../shared/store/store.js'
 import type { Terminal } from './command.js'
-import { defined } from './defined.js'
+import { omitUndefined } from './defined.js'
 import { firstNodePort, startOnFreePort } from './free-port.js'
 import { runService } from './run-service.js'
 import { faultOfStart } from './start-faults.js'
@@ -44,7 +44,7 @@ export async function runUp (argv: readonly string[], terminal: Terminal): Promi
       const admin = `${url}/gate/admin`
       const demo = settings.isDemo ? `${url}/gate/demo` : undefined
       terminal.stderr(directions({ admin, demo }))
-      return { url, admin, ...defined({ demo }) }
+      return { url, admin, ...omitUndefined({ demo }) }
     }
   })
 }
@@ -78,7 +78,7 @@ async function startAll ({ settings, keys, log, lifecycle }: StartOptions): Prom
   const bus = openBus('gate', 'gate')
   const metrics = createMetrics({ processMetrics })
   const gate = await startGate({
-    settings: { host, port, metricsPort: metricsPortOf(settings, 0), origins, ...keys, isDemo, busUnsigned: settings.busUnsigned, version, ...defined({ rateProducerPerMinute: settings.rateProducerPerMinute }) },
+    settings: { host, port, metricsPort: metricsPortOf(settings, 0), origins, ...keys, isDemo, busUnsigned: settings.busUnsigned, version, ...omitUndefined({ rateProducerPerMinute: settings.rateProducerPerMinute }) },
     bus,
     natsPrefix,
     log: log.child({ part: 'gate' }),
@@ -116,7 +116,7 @@ async function openStore ({ mongodbUrl, natsUrl, dataDir, diskReserveBytes }: Up
 function busOpener ({ natsUrl, natsCreds }: UpSettings, log: Log, lifecycle: Lifecycle): (role: 'gate' | 'node', name: string) => Bus {
   const hub = natsUrl === undefined ? createInProcessBus() : undefined
   return (role, name) => {
-    const bus = hub?.connect(name) ?? createNatsBus({ url: natsUrl ?? '', name: `gatepost ${name}`, role, log, ...defined({ creds: natsCreds }) })
+    const bus = hub?.connect(name) ?? createNatsBus({ url: natsUrl ?? '', name: `gatepost ${name}`, role, log, ...omitUndefined({ creds: natsCreds }) })
     lifecycle.add({ name: `bus of ${name}`, close: async () => { await bus.close() } })
     return bus
   }
@@ -132,7 +132,7 @@ async function startOneNode ({ settings, keys, log, number, nodePort, store, bus
   const { host, origins, nodes, nodeId, nodeWeight, publicUrl, retentionMs, drainMs, userLimits, natsPrefix, busUnsigned } = settings
   const ownId = nodeId === undefined || nodes === 1 ? nodeId : `${nodeId}-${number}`
   return await startNode({
-    settings: { host, port: nodePort, metricsPort: metricsPortOf(settings, number), origins, nodeWeight, ...keys, retentionMs, drainMs, userLimits, busUnsigned, version, ...defined({ publicUrl, nodeId: ownId }) },
+    settings: { host, port: nodePort, metricsPort: metricsPortOf(settings, number), origins, nodeWeight, ...keys, retentionMs, drainMs, userLimits, busUnsigned, version, ...omitUndefined({ publicUrl, nodeId: ownId }) },
     store,
     bus,
     natsPrefix,

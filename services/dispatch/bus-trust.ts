@@ -4,7 +4,7 @@
  * What is unsigned comes from a process of version 0.1, which does not sign, or from a stranger. With `refuse` it is passed over.
  * With `accept`, so that a rolling upgrade needs no setting:
  *   - announcements are believed (where NATS has logins, only nodes may announce: docs/operations.md);
- *   - questions are believed while a node that does not sign has been heard of within the last hour, here or by
+ *   - requests are believed while a node that does not sign has been heard of within the last hour, here or by
  *     another node: then an upgrade is under way, and Gates of the old version still ask.
  * In a cluster without old nodes nobody asks anything without the secret, whatever NATS lets through.
  */
@@ -64,7 +64,7 @@ export function createBusTrust ({ unsigned, log, now = () => performance.now() }
       }
       return true
     },
-    believesQuestion: (signature, from) => believes(signature, from, 'a question', isUpgrading),
+    believesQuestion: (signature, from) => believes(signature, from, 'a request', isUpgrading),
     heardOfUnsigned: agoMs => { unsignedAtMs = Math.max(unsignedAtMs, now() - agoMs) },
     unsignedAgoMs: () => isUpgrading() ? Math.floor(now() - unsignedAtMs) : undefined
   }

@@ -1,5 +1,5 @@
 /**
- * Dispatch over any Bus: membership, numbered broadcasts, questions. The bus is a hint and may lose anything:
+ * Dispatch over any Bus: membership, numbered broadcasts, rpc. The bus is a hint and may lose anything:
  *
  * | what may be lost | who notices | what is done |
  * | --- | --- | --- |
@@ -7,7 +7,7 @@
  * | the same, and the publisher cannot tell any more, or is gone before it told | the receiver | doubt `everything` |
  * | the last ones of a node that died or came back as another life | the receivers: silence, a new start | doubt `node` |
  * | a heartbeat, `hello` or `bye` | the next heartbeat, or silence | nothing |
- * | a question or its answer | the asker's time runs out | its caller decides; a question about losses is asked again |
+ * | a request or its answer | the asker's time runs out | its caller decides; a request about losses is asked again |
  * | a volatile entry, a message to a topic | nobody | nothing: they promise nothing |
  *
  * Order matters in one place: a heartbeat's number holds because pushes and heartbeats leave over one connection.
@@ -17,22 +17,22 @@ import type { Clock } from '../../shared/contract/clock.js'
 import { createNewerFormLog } from '../../shared/platform/newer-form-log.js'
 import type { Log } from '../../shared/platform/log.js'
 import type { NodeId } from '../../shared/contract/names.js'
-import { readAnnouncement, type Announcement } from './heartbeat.js'
-import { createAnnouncer } from './heart.js'
+import { readHeartbeat, type Heartbeat } from './heartbeat.js'
+import { createHeartbeatSender } from './heartbeat-sender.js'
 import { createBroadcasts } from './broadcast/broadcasts.js'
 import type { Bus } from './buses/bus.js'
 import { createBusTrust, type Unsigned } from './bus-trust.js'
 import { noLink } from './buses/bus-errors.js'
-import type { Dispatch, Doubt, Member, NodeLife } from './dispatch.js'
-import { createDoubtGroups } from './broadcast/gap-batcher.js'
+import type { Dispatch, SuspectedGap, Member, NodeLife } from './dispatch.js'
+import { createGapBatcher } from './broadcast/gap-batcher.js'
 import { register, tell } from './handlers.js'
 import { defaultIntervals, type DispatchIntervals } from './intervals.js'
-import { createLinkProof } from './link-monitor.js'
-import { answerLoss, createLossInquiry, lossQuestion } from './broadcast/gap-query.js'
+import { createLinkMonitor } from './link-monitor.js'
+import { answerGapQuery, createGapQuery, gapQueryKind } from './broadcast/gap-query.js'
 import { createMembership, type MembershipEvent } from './membership.js'
-import { createQuestions } from './rpc.js'
-import { createReception } from './broadcast/receive-counters.js'
-import { createSentLog } from './broadcast/publish-log.js'
+import { createRpc } from './rpc.js'
+import { createReceiveCounters } from './broadcast/receive-counters.js'
+import { createPublishLog } from './broadcast/publish-log.js'
 import { createSigner, withinProcess } from './signer.js'
 import { createSubjects, lifeToken } from '../../shared/contract/subjects.js'
 
@@ -65,20 +65,20 @@ export function createDispatch ({ bus, prefix, secret, acceptedSecrets, unsigned
   const intervals = { ...defaultIntervals, ...givenIntervals }
   const subjects = createSubjects(prefix)
   const membership = createMembership(intervals, self?.id)
-  const reception = createReception()
-  const sentLog = createSentLog(intervals)
-  const linkProof = createLinkProof({ bus, longestSilenceMs: intervals.heartbeatMs })
+  const receiveCounters = createReceiveCounters()
+  const publishLog = createPublishLog(intervals)
+  const linkMonitor = createLinkMonitor({ bus, longestSilenceMs: intervals.heartbeatMs })
   // Within one process there are no strangers.
   const signer = bus.kind === 'in-process' ? withinProcess : createSigner({ secret, accept: acceptedSecrets })
   const trust = createBusTrust({ unsigned, log })
-  const questions = createQuestions({ bus, subjects, signer, trust, self: self?.id, log })
+  const rpc = createRpc({ bus, subjects, signer, trust, self: self?.id, log })
   const createdAtMs = clock.now()
   const logNewerForm = createNewerFormLog(log)
 
   const memberHandlers = new Set<(members: readonly Member[]) => void>()
   const heartbeatHandlers = new Set<(member: Member) => void>()
   const connectedHandlers = new Set<(isConnected: boolean) => void>()
-  const doubtHandlers = new Set<(doubt: Doubt) => void>()
+  const doubtHandlers = new Set<(doubt: SuspectedGap) => void>()
   const subscriptions: Array<() => void> = []
 
   let state: 'open' | 'closed' = 'open'
@@ -93,19 +93,19 @@ export function createDispatch ({ bus, prefix, secret, acceptedSecrets, unsigned
   let steppedAtMs = performance.now()
   let isLinkProven = true
 
-  const doubt = (value: Doubt): void => { tell(doubtHandlers, value, log) }
-  const doubtGroups = createDoubtGroups({ waitMs: groupDoubtsMs, emit: doubt })
-  const lossInquiry = createLossInquiry({
-    reception,
-    ask: async (node, body) => await questions.ask(node, lossQuestion, body, intervals.answerMs),
-    onStreams: doubtGroups.addStreams,
-    onUntold: doubtGroups.addEverything,
+  const doubt = (value: SuspectedGap): void => { tell(doubtHandlers, value, log) }
+  const gapBatcher = createGapBatcher({ waitMs: groupDoubtsMs, emit: doubt })
+  const gapQuery = createGapQuery({
+    receiveCounters,
+    ask: async (node, body) => await rpc.ask(node, gapQueryKind, body, intervals.answerMs),
+    onStreams: gapBatcher.addStreams,
+    onUntold: gapBatcher.addEverything,
     onFailure: (publisher, error) => { log.debug({ event: 'loss-question-failed', member: publisher.node, err: error }, 'a publisher did not tell what was lost; asked again at its next heartbeat') },
     jitterMs: intervals.jitterMs
   })
 
-  const announcer = createAnnouncer({ self, bus, subjects, signer, trust, sentLog, clock, onOwn: announcement => { handle(membership.heard(announcement, clock.now()).events) } })
-  const broadcasts = createBroadcasts({ self, bus, subjects, reception, sentLog, isAlone: () => listenedMs >= intervals.settleMs && membership.isAlone(), log })
+  const heartbeatSender = createHeartbeatSender({ self, bus, subjects, signer, trust, publishLog, clock, onOwn: announcement => { handle(membership.heard(announcement, clock.now()).events) } })
+  const broadcasts = createBroadcasts({ self, bus, subjects, receiveCounters, publishLog, isAlone: () => listenedMs >= intervals.settleMs && membership.isAlone(), log })
 
   // ---- what others tell of themselves
 
@@ -114,7 +114,7 @@ export function createDispatch ({ bus, prefix, secret, acceptedSecrets, unsigned
       log.info({ event: 'member', member: event.node, change: event.kind, ...(event.kind === 'changed' ? { from: event.from, to: event.to } : {}), ...(event.kind === 'lifeEnded' ? { reason: event.reason } : {}) }, `member ${event.kind}`)
       if (event.node === self?.id) continue
       if (event.kind === 'lifeEnded' && event.reason !== 'bye') endLife(event.node, event.startedAt)
-      if (event.kind === 'forgotten') reception.forget(lifeToken(event.node, event.startedAt))
+      if (event.kind === 'forgotten') receiveCounters.forget(lifeToken(event.node, event.startedAt))
     }
     if (membership.revision !== toldRevision) {
       tellTimer ??= setTimeout(() => {
@@ -129,21 +129,21 @@ export function createDispatch ({ bus, prefix, secret, acceptedSecrets, unsigned
   function endLife (node: NodeId, startedAt: number): void {
     if (broadcasts.receivedMs === undefined) return
     doubt({ kind: 'node', node })
-    const publisher = reception.publisher(lifeToken(node, startedAt))
+    const publisher = receiveCounters.publisher(lifeToken(node, startedAt))
     if (publisher?.doubted === undefined) return
-    reception.wasTold(publisher, Infinity)
+    receiveCounters.wasTold(publisher, Infinity)
     giveUp(node)
   }
 
   /** Something is known to be lost, and who could name it is gone. */
   function giveUp (node: NodeId): void {
     log.warn({ event: 'broadcasts-lost', member: node }, 'broadcasts of a node that has gone were lost: all streams are looked at')
-    doubtGroups.addEverything()
+    gapBatcher.addEverything()
   }
 
   /** What another process of this cluster announces. */
-  function readFromElsewhere (subject: string, payload: Uint8Array): Announcement | undefined {
-    const announcement = readAnnouncement(payload)
+  function readFromElsewhere (subject: string, payload: Uint8Array): Heartbeat | undefined {
+    const announcement = readHeartbeat(payload)
     if (announcement === undefined) {
       log.debug({ event: 'malformed-announcement' }, 'something on the bus is no announcement')
       return undefined
@@ -169,10 +169,10 @@ export function createDispatch ({ bus, prefix, secret, acceptedSecrets, unsigned
     handle(events)
     tell(heartbeatHandlers, membership.get(announcement.id as NodeId)!, log)
     if (broadcasts.receivedMs === undefined) return
-    const publisher = reception.publisher(lifeToken(announcement.id as NodeId, announcement.startedAt))
+    const publisher = receiveCounters.publisher(lifeToken(announcement.id as NodeId, announcement.startedAt))
     if (publisher === undefined) return
-    const isMetInTheMiddle = broadcasts.receivedMs < intervals.settleMs && announcement.startedAt < createdAtMs
-    if (reception.heardCount(publisher, announcement.sent, isMetInTheMiddle)) lossInquiry.look(publisher)
+    const joinedMidway = broadcasts.receivedMs < intervals.settleMs && announcement.startedAt < createdAtMs
+    if (receiveCounters.heardCount(publisher, announcement.sent, joinedMidway)) gapQuery.look(publisher)
   }
 
   function heardBye (subject: string, payload: Uint8Array): void {
@@ -181,9 +181,9 @@ export function createDispatch ({ bus, prefix, secret, acceptedSecrets, unsigned
     const { isAccepted, events } = membership.saidBye(announcement, clock.now())
     if (!isAccepted) return
     if (broadcasts.receivedMs !== undefined) {
-      const publisher = reception.publisher(lifeToken(announcement.id as NodeId, announcement.startedAt))
-      if (publisher !== undefined && reception.heardCount(publisher, announcement.sent, false)) {
-        reception.wasTold(publisher, Infinity)
+      const publisher = receiveCounters.publisher(lifeToken(announcement.id as NodeId, announcement.startedAt))
+      if (publisher !== undefined && receiveCounters.heardCount(publisher, announcement.sent, false)) {
+        receiveCounters.wasTold(publisher, Infinity)
         giveUp(publisher.node)
       }
     }
@@ -196,47 +196,47 @@ export function createDispatch ({ bus, prefix, secret, acceptedSecrets, unsigned
     const nowMs = performance.now()
     const elapsedMs = Math.min(nowMs - steppedAtMs, intervals.heartbeatMs / 2)
     steppedAtMs = nowMs
-    isLinkProven = linkProof.step(elapsedMs)
+    isLinkProven = linkMonitor.step(elapsedMs)
     provenMs = isLinkProven ? provenMs + elapsedMs : 0
     if (isLinkProven) {
       listenedMs += elapsedMs
       broadcasts.advance(elapsedMs)
-      sentLog.prune(nowMs)
+      publishLog.prune(nowMs)
     }
     handle(membership.advance(elapsedMs, isLinkProven))
   }
 
   function statusChanged (isConnected: boolean): void {
     provenMs = 0
-    if (isConnected) announcer.linked()
+    if (isConnected) heartbeatSender.linked()
     tell(connectedHandlers, isConnected, log)
   }
 
   if (self !== undefined) {
-    questions.answer(lossQuestion, answerLoss({ startedAt: self.startedAt, sentLog, mark: () => { sentLog.mark(performance.now()) }, maxAnswerBytes: Math.min(maxLossAnswerBytes, bus.maxPayloadBytes / 2) }))
+    rpc.answer(gapQueryKind, answerGapQuery({ startedAt: self.startedAt, publishLog, mark: () => { publishLog.mark(performance.now()) }, maxAnswerBytes: Math.min(maxLossAnswerBytes, bus.maxPayloadBytes / 2) }))
   }
   subscriptions.push(
     bus.subscribe(subjects.allHeartbeats, heardHeartbeat),
     bus.subscribe(subjects.allByes, heardBye),
-    bus.subscribe(subjects.hello, announcer.soon),
+    bus.subscribe(subjects.hello, heartbeatSender.soon),
     bus.onStatus(statusChanged)
   )
-  if (bus.isConnected) announcer.linked()
-  const heartbeatTimer = setInterval(announcer.now, intervals.heartbeatMs).unref()
+  if (bus.isConnected) heartbeatSender.linked()
+  const heartbeatTimer = setInterval(heartbeatSender.now, intervals.heartbeatMs).unref()
   const stepTimer = setInterval(step, intervals.heartbeatMs / 4).unref()
-  const sweepTimer = setInterval(reception.sweep, 10 * intervals.heartbeatMs).unref()
+  const sweepTimer = setInterval(receiveCounters.sweep, 10 * intervals.heartbeatMs).unref()
 
   const ask: Dispatch['ask'] = async (node, kind, body, timeoutMs = intervals.answerMs) => {
     if (state === 'closed') throw noLink()
-    return await questions.ask(node, kind, body, timeoutMs)
+    return await rpc.ask(node, kind, body, timeoutMs)
   }
 
   return {
     get isConnected () { return state === 'open' && bus.isConnected },
-    get isAnswered () { return state === 'open' && bus.isConnected && isLinkProven },
-    get isWhole () { return state === 'open' && bus.isConnected && provenMs >= intervals.settleMs && reception.doubted === 0 && !doubtGroups.isWaiting },
+    get isResponsive () { return state === 'open' && bus.isConnected && isLinkProven },
+    get isWhole () { return state === 'open' && bus.isConnected && provenMs >= intervals.settleMs && receiveCounters.doubted === 0 && !gapBatcher.isWaiting },
     get maxPayloadBytes () { return bus.maxPayloadBytes },
-    get hasSettled () { return listenedMs >= intervals.settleMs },
+    get hasConverged () { return listenedMs >= intervals.settleMs },
     members: membership.members,
     onMembers (handler) { return register(memberHandlers, handler) },
     onHeartbeat (handler) { return register(heartbeatHandlers, handler) },
@@ -262,20 +262,20 @@ export function createDispatch ({ bus, prefix, secret, acceptedSecrets, unsigned
       }))
       return answers
     },
-    answer: questions.answer,
+    answer: rpc.answer,
 
-    join: announcer.join,
-    announceNow: announcer.soon,
+    join: heartbeatSender.join,
+    announceNow: heartbeatSender.soon,
     async close () {
       if (state === 'closed') return
-      announcer.bye()
+      heartbeatSender.bye()
       state = 'closed'
-      announcer.close()
+      heartbeatSender.close()
       for (const timer of [heartbeatTimer, stepTimer, sweepTimer]) clearInterval(timer)
       clearTimeout(tellTimer)
-      lossInquiry.close()
-      doubtGroups.close()
-      questions.close()
+      gapQuery.close()
+      gapBatcher.close()
+      rpc.close()
       broadcasts.close()
       for (const unsubscribe of subscriptions) unsubscribe()
     }

@@ -53,7 +53,7 @@ export interface TopicArrival {
  * What may have been missed: `streams` (the publisher named them), `node` (its last broadcasts: every stream that
  * the ring gave to it), `everything` (nobody can tell).
  */
-export type Doubt =
+export type SuspectedGap =
   | { readonly kind: 'streams', readonly streams: readonly StreamId[] }
   | { readonly kind: 'node', readonly node: NodeId }
   | { readonly kind: 'everything' }
@@ -80,12 +80,12 @@ export interface NodeAnnouncement {
 export interface Dispatch {
   readonly isConnected: boolean
   /** Connected, and what is at the other end has answered lately: one that hangs keeps its connections for seconds. */
-  readonly isAnswered: boolean
+  readonly isResponsive: boolean
   /** All that others have broadcast until a moment ago has come, as far as can be known: answered for a whole round of heartbeats, and nothing in doubt. */
   readonly isWhole: boolean
   readonly maxPayloadBytes: number
   /** True after one whole round of heartbeats: the member list can be believed. */
-  readonly hasSettled: boolean
+  readonly hasConverged: boolean
   /** Every member known, the down ones for 10 minutes; sorted by id. */
   members: () => readonly Member[]
   /** Called when the set of members, their states, weights or urls change (not at every heartbeat). Returns what ends it. */
@@ -106,14 +106,14 @@ export interface Dispatch {
   onArrival: (wants: (token: string) => boolean, handler: (arrival: Arrival) => void) => () => void
   onTopic: (handler: (arrival: TopicArrival) => void) => () => void
   /** A `node` doubt comes before `onMembers` tells that the node is gone: a ring built there still has it. */
-  onDoubt: (handler: (doubt: Doubt) => void) => () => void
+  onDoubt: (handler: (doubt: SuspectedGap) => void) => () => void
 
   /**
-   * One question to one node. Rejects with the GatepostError that the answering node threw, GP_DISPATCH_UNAVAILABLE where it
+   * One request to one node. Rejects with the GatepostError that the answering node threw, GP_DISPATCH_UNAVAILABLE where it
    * surely was not asked, or GP_OUTCOME_UNKNOWN where it may have been and no answer came.
    */
   ask: (node: NodeId, kind: string, body: unknown, timeoutMs?: number) => Promise<unknown>
-  /** The same question to every member that is not down: answers by node; who does not answer in time is left out. */
+  /** The same request to every member that is not down: answers by node; who does not answer in time is left out. */
   askAll: (kind: string, body: unknown, timeoutMs?: number) => Promise<Map<NodeId, unknown>>
   /** Serves `ask` for one kind; throws if it is served already, or where there is no `self` that could be asked. `from`: the asking node's id, or `gate`. */
   answer: (kind: string, handler: (body: unknown, from: string, isOld: boolean) => Promise<unknown>) => void

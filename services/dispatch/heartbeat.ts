@@ -11,7 +11,7 @@ const text = (maxLength: number): ReturnType<typeof Type.String> => Type.String(
 const amount = Type.Number({ minimum: 0 })
 const whole = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
 
-const Announcement = Type.Object({
+const Heartbeat = Type.Object({
   id: Type.String({ minLength: 1 }),
   url: text(2048),
   weight: Type.Number({ exclusiveMinimum: 0, maximum: 1_000_000 }),
@@ -38,17 +38,17 @@ const Announcement = Type.Object({
   /** How long ago, in ms, this node heard of one that does not sign (bus-trust.ts); absent where it did not. */
   unsignedAgoMs: Type.Optional(whole)
 })
-export type Announcement = Static<typeof Announcement>
+export type Heartbeat = Static<typeof Heartbeat>
 
-const compiled = Compile(Announcement)
+const compiled = Compile(Heartbeat)
 
-export const writeAnnouncement = (announcement: Announcement): Uint8Array => Buffer.from(JSON.stringify({ form: currentForm, ...announcement }), 'utf8')
+export const writeHeartbeat = (announcement: Heartbeat): Uint8Array => Buffer.from(JSON.stringify({ form: currentForm, ...announcement }), 'utf8')
 
 /** Whose it is and its form, where that is newer than those known here. */
-export interface NewerAnnouncement { readonly id: string, readonly newerForm: unknown }
+export interface NewerHeartbeat { readonly id: string, readonly newerForm: unknown }
 
 /** Undefined for what is no announcement. Unknown fields are left alone: a newer version may send more. */
-export function readAnnouncement (payload: Uint8Array): Announcement | NewerAnnouncement | undefined {
+export function readHeartbeat (payload: Uint8Array): Heartbeat | NewerHeartbeat | undefined {
   let value: unknown
   try { value = JSON.parse(Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString('utf8')) } catch { return undefined }
   const { id, form } = Object(value) as { id?: unknown, form?: unknown }

@@ -14,7 +14,7 @@ export interface DispatchIntervals {
   readonly rememberedMs: number
   /** The longest wait before a publisher is asked what was lost, so that not everyone asks in the same moment. */
   readonly jitterMs: number
-  /** How long an answer to a question may take, where the asker does not say. */
+  /** How long an answer to a request may take, where the asker does not say. */
   readonly answerMs: number
 }
 

@@ -5,12 +5,12 @@
  */
 import type { Bus } from './buses/bus.js'
 
-export interface LinkProof {
+export interface LinkMonitor {
   /** Called regularly with the (bounded) time since the last call; asks again where nothing is under way. */
   step: (elapsedMs: number) => boolean
 }
 
-export function createLinkProof ({ bus, longestSilenceMs }: { bus: Pick<Bus, 'isConnected' | 'roundTrip'>, longestSilenceMs: number }): LinkProof {
+export function createLinkMonitor ({ bus, longestSilenceMs }: { bus: Pick<Bus, 'isConnected' | 'roundTrip'>, longestSilenceMs: number }): LinkMonitor {
   let isAsking = false
   let unansweredMs = 0
 

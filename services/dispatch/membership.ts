@@ -17,7 +17,7 @@
  * the others said waits to be read. When a broken link is back no verdict is made for `frozenMs`.
  */
 import type { NodeId } from '../../shared/contract/names.js'
-import type { Announcement } from './heartbeat.js'
+import type { Heartbeat } from './heartbeat.js'
 import type { Member, MemberState } from './dispatch.js'
 import type { DispatchIntervals } from './intervals.js'
 
@@ -30,8 +30,8 @@ export type MembershipEvent =
 
 export interface Membership {
   /** `isAccepted` is false for a life that has been replaced or has said bye. `nowMs`: wall time. */
-  heard: (announcement: Announcement, nowMs: number) => { isAccepted: boolean, events: MembershipEvent[] }
-  saidBye: (announcement: Announcement, nowMs: number) => { isAccepted: boolean, events: MembershipEvent[] }
+  heard: (announcement: Heartbeat, nowMs: number) => { isAccepted: boolean, events: MembershipEvent[] }
+  saidBye: (announcement: Heartbeat, nowMs: number) => { isAccepted: boolean, events: MembershipEvent[] }
   /** Time goes on by so much (bounded by the caller); `isLinkProven`: the own link has been shown to work during it. */
   advance: (elapsedMs: number, isLinkProven: boolean) => MembershipEvent[]
   /** Sorted by id; the same array until something changes. */
@@ -89,7 +89,7 @@ export function createMembership (intervals: Pick<DispatchIntervals, 'suspectAft
     touch(true)
   }
 
-  const toMember = (announcement: Announcement, state: MemberState, nowMs: number): Member => ({
+  const toMember = (announcement: Heartbeat, state: MemberState, nowMs: number): Member => ({
     id: announcement.id as NodeId,
     url: announcement.url,
     weight: announcement.weight,

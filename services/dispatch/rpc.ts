@@ -1,5 +1,5 @@
 /**
- * Questions from one process to one node, as JSON. Errors cross as code and text and come back as GatepostError;
+ * Requests from one process to one node, as JSON. Errors cross as code and text and come back as GatepostError;
  * the cause of an unforeseen one stays in the log of the node that was asked.
  */
 import { GatepostError, isErrorCode, isInDoubt, outcomeUnknownOfOld } from '../../shared/contract/errors.js'
@@ -13,15 +13,15 @@ import type { Signer } from './signer.js'
 import type { Subjects } from '../../shared/contract/subjects.js'
 
 /** `isOld`: a process of version 0.1 asks, which does not know every code. */
-export type Answerer = (body: unknown, from: string, isOld: boolean) => Promise<unknown>
+export type RpcHandler = (body: unknown, from: string, isOld: boolean) => Promise<unknown>
 
-export interface Questions {
+export interface Rpc {
   ask: (node: NodeId, kind: string, body: unknown, timeoutMs: number) => Promise<unknown>
-  answer: (kind: string, answerer: Answerer) => void
+  answer: (kind: string, answerer: RpcHandler) => void
   close: () => void
 }
 
-export interface QuestionsOptions {
+export interface RpcOptions {
   readonly bus: Bus
   readonly subjects: Subjects
   readonly signer: Signer
@@ -33,8 +33,8 @@ export interface QuestionsOptions {
 /** Who asks when it is no node. */
 const nameless = 'gate'
 
-export function createQuestions ({ bus, subjects, signer, trust, self, log }: QuestionsOptions): Questions {
-  const answerers = new Map<string, Answerer>()
+export function createRpc ({ bus, subjects, signer, trust, self, log }: RpcOptions): Rpc {
+  const answerers = new Map<string, RpcHandler>()
   const from = self ?? nameless
 
   async function serve (kind: string, body: unknown, asker: string, isOld: boolean): Promise<unknown> {
@@ -44,7 +44,7 @@ export function createQuestions ({ bus, subjects, signer, trust, self, log }: Qu
       return await answerer(body, asker, isOld)
     } catch (error) {
       if (error instanceof GatepostError) throw error
-      log.error({ event: 'answer-failed', kind, from: asker, err: error }, 'a question from another process failed')
+      log.error({ event: 'answer-failed', kind, from: asker, err: error }, 'a request from another process failed')
       throw new GatepostError('GP_INTERNAL', `node ${self} failed at ${kind}`, { cause: error })
     }
   }
@@ -53,15 +53,15 @@ export function createQuestions ({ bus, subjects, signer, trust, self, log }: Qu
     let answer: Uint8Array
     let isOld = false
     try {
-      const question = readJson(payload) as { form?: unknown, kind?: unknown, from?: unknown, body?: unknown } | null
-      if (typeof question?.kind !== 'string' || typeof question.from !== 'string') throw new GatepostError('GP_VALIDATION', 'a question has a kind and says who asks')
-      if (!trust.believesQuestion(signer.check(subject, payload), question.from)) throw new GatepostError('GP_DISPATCH_UNAVAILABLE', `node ${self} answers only to processes that have its GATEPOST_SECRET`)
-      if (!isKnownForm(question.form)) throw unknownForm('question', question.form, `node ${self}`)
-      isOld = question.form === undefined
-      answer = writeJson({ form: currentForm, body: await serve(question.kind, question.body, question.from, isOld) })
-      if (answer.byteLength > bus.maxPayloadBytes) throw new GatepostError('GP_TOO_LARGE', `answer to ${question.kind}: got ${answer.byteLength} bytes; dispatch takes at most ${bus.maxPayloadBytes}`)
+      const request = readJson(payload) as { form?: unknown, kind?: unknown, from?: unknown, body?: unknown } | null
+      if (typeof request?.kind !== 'string' || typeof request.from !== 'string') throw new GatepostError('GP_VALIDATION', 'a request has a kind and says who asks')
+      if (!trust.believesQuestion(signer.check(subject, payload), request.from)) throw new GatepostError('GP_DISPATCH_UNAVAILABLE', `node ${self} answers only to processes that have its GATEPOST_SECRET`)
+      if (!isKnownForm(request.form)) throw unknownForm('request', request.form, `node ${self}`)
+      isOld = request.form === undefined
+      answer = writeJson({ form: currentForm, body: await serve(request.kind, request.body, request.from, isOld) })
+      if (answer.byteLength > bus.maxPayloadBytes) throw new GatepostError('GP_TOO_LARGE', `answer to ${request.kind}: got ${answer.byteLength} bytes; dispatch takes at most ${bus.maxPayloadBytes}`)
     } catch (error) {
-      const given = error instanceof GatepostError ? error : new GatepostError('GP_VALIDATION', 'a question is JSON')
+      const given = error instanceof GatepostError ? error : new GatepostError('GP_VALIDATION', 'a request is JSON')
       const refused = isOld && isInDoubt(given) ? outcomeUnknownOfOld() : given
       answer = writeJson({ form: currentForm, error: { code: refused.code, message: refused.message, retryAfterSeconds: refused.retryAfterSeconds } })
     }

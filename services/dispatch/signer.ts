@@ -1,9 +1,9 @@
 /**
  * Signs what one process tells or asks another: HMAC-SHA256 (RFC 2104) over the subject and the JSON text, as the last
  * member of the JSON object, `mac`. The key is derived from GATEPOST_SECRET, so that no ticket or token is ever a valid
- * signature. The subject is signed too: a question to one node is none to another, a `bye` is no heartbeat.
+ * signature. The subject is signed too: a request to one node is none to another, a `bye` is no heartbeat.
  *
- * Why questions and announcements, and not broadcasts: docs/adr/0014-who-is-on-the-bus.md.
+ * Why requests and announcements, and not broadcasts: docs/adr/0014-who-is-on-the-bus.md.
  */
 import { createHmac, timingSafeEqual } from 'node:crypto'
 

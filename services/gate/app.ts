@@ -13,9 +13,9 @@ import type { Metrics } from '../../shared/platform/metrics.js'
 import { createRateLimit } from '../../shared/platform/rate-limit.js'
 import type { Dispatch } from '../dispatch/dispatch.js'
 import { createAccess, prepareAccess } from './access.js'
-import { createAskInTurn } from './request-with-failover.js'
+import { createRequestWithFailover } from './request-with-failover.js'
 import type { FollowedRevocations } from './follow-revocations.js'
-import { createHandOver } from './submit.js'
+import { createSubmit } from './submit.js'
 import type { MemberRings } from './member-rings.js'
 import { servePages } from './pages.js'
 import { serveAssign } from './routes/assign.js'
@@ -66,7 +66,7 @@ export async function createGateApp ({ version, origins, secret, demo, rateProdu
     connections,
     checks: async () => ({
       dispatch: dispatch.isConnected || 'not connected',
-      members: dispatch.hasSettled || 'has not heard a whole round of heartbeats yet',
+      members: dispatch.hasConverged || 'has not heard a whole round of heartbeats yet',
       revocations: revocations.isKnown || 'does not know yet who is revoked',
       ...await alsoNeeds()
     })
@@ -77,16 +77,16 @@ export async function createGateApp ({ version, origins, secret, demo, rateProdu
   prepareAccess(app)
   const audit = createAudit({ log, elapsed: clock.elapsed })
   const access = createAccess({ verify: tokens.verify, checkRevoked: revocations.check, audit })
-  const askInTurn = createAskInTurn(dispatch)
-  const handOver = createHandOver({ dispatch, rings, clock, askInTurn })
+  const requestWithFailover = createRequestWithFailover(dispatch)
+  const submit = createSubmit({ dispatch, rings, clock, requestWithFailover })
   const rateLimit = rateProducerPerMinute === undefined ? undefined : createRateLimit({ perMinute: rateProducerPerMinute, elapsed: clock.elapsed })
 
   serveAssign(app, { access, dispatch, rings, signTicket: createTicketSigner({ secret, now: clock.now }) })
-  serveMessages(app, { access, askInTurn, handOver, rings, rateLimit, count: status => { taken.inc({ status: String(status) }) } })
+  serveMessages(app, { access, requestWithFailover, submit, rings, rateLimit, count: status => { taken.inc({ status: String(status) }) } })
   serveNodes(app, { access, audit, dispatch, rings })
   serveUsers(app, { access, audit, dispatch })
-  serveRevocations(app, { access, audit, askInTurn, rings, dispatch, revocations, now: clock.now })
-  serveGroups(app, { access, audit, askInTurn, rings })
+  serveRevocations(app, { access, audit, requestWithFailover, rings, dispatch, revocations, now: clock.now })
+  serveGroups(app, { access, audit, requestWithFailover, rings })
   if (demo !== undefined) serveLogin(app, { ...demo, now: clock.now })
   await servePages(app, { isDemo: demo !== undefined })
   return { app, operations }

@@ -22,7 +22,7 @@ const page = 1_000
 /** Who is silent for longer is passed over: others may know it too. */
 const askMs = 500
 
-export function followRevocations ({ dispatch, log }: { dispatch: Pick<Dispatch, 'ask' | 'members' | 'hasSettled' | 'onHeartbeat'>, log: Log }): FollowedRevocations {
+export function followRevocations ({ dispatch, log }: { dispatch: Pick<Dispatch, 'ask' | 'members' | 'hasConverged' | 'onHeartbeat'>, log: Log }): FollowedRevocations {
   const list = createRevocations()
   let hasCaughtUp = false
   let isAsking = false
@@ -51,7 +51,7 @@ export function followRevocations ({ dispatch, log }: { dispatch: Pick<Dispatch,
   }
   const stop = dispatch.onHeartbeat(member => { void follow(member) })
 
-  const isKnown = (): boolean => (hasCaughtUp ||= dispatch.hasSettled && !dispatch.members().some(isAhead))
+  const isKnown = (): boolean => (hasCaughtUp ||= dispatch.hasConverged && !dispatch.members().some(isAhead))
 
   return {
     get isKnown () { return isKnown() },

@@ -38,7 +38,7 @@ export interface Asked<A> {
  * `workMs`: how long a node may take for it where it is much. Rejects with GP_NO_NODE where there is nobody to ask, GP_OUTCOME_UNKNOWN
  * where a node may have done it (never for what only reads), with the last refusal, or with that of the first node that meant it.
  */
-export type AskInTurn = <K extends NodeRequestKind>(nodes: readonly NodeId[], kind: K, body: NodeRequest<K>, workMs?: number) => Promise<Asked<NodeAnswer<K>>>
+export type RequestWithFailover = <K extends NodeRequestKind>(nodes: readonly NodeId[], kind: K, body: NodeRequest<K>, workMs?: number) => Promise<Asked<NodeAnswer<K>>>
 
 /** One for all: an abortion without a reason makes an error, with its stack, for each question. */
 const over = new Error('the question is over')
@@ -49,7 +49,7 @@ const fellSilent = (): GatepostError => new GatepostError('GP_OUTCOME_UNKNOWN', 
 /** Surely nothing of it has arrived. */
 const wasNotAsked = (error: unknown): boolean => error instanceof GatepostError && error.code === 'GP_DISPATCH_UNAVAILABLE'
 
-export function createAskInTurn (dispatch: Pick<Dispatch, 'ask' | 'members' | 'onMembers' | 'isConnected' | 'onConnected'>): AskInTurn {
+export function createRequestWithFailover (dispatch: Pick<Dispatch, 'ask' | 'members' | 'onMembers' | 'isConnected' | 'onConnected'>): RequestWithFailover {
   const waiting = new Set<Waiting>()
 
   const badnessByNode = (): Map<NodeId, number> => new Map(dispatch.members().map(({ id, state }) => [id, badness[state]]))

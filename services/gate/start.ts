@@ -78,7 +78,7 @@ export async function startGate ({ settings, bus, natsPrefix, log, metrics: give
     const url = await listenOn(app, { host, port })
     await operations.start()
     log.info({ event: 'gate-listens', url }, 'Gate listens')
-    while (!(dispatch.hasSettled && revocations.isKnown) && closing === undefined) await pause(settlePollMs)
+    while (!(dispatch.hasConverged && revocations.isKnown) && closing === undefined) await pause(settlePollMs)
     return { ...gate, url }
   } catch (error) {
     await gate.close()

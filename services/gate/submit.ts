@@ -11,7 +11,7 @@ import { isAppended, mayBeStored, type AppendedMessage, type HandedMessage, type
 import type { NodeId } from '../../shared/contract/names.js'
 import { ringName } from '../../shared/contract/ring.js'
 import { nodesInTurn, type Rings } from './assignment.js'
-import { maxNodesAsked, type Asked, type AskInTurn } from './request-with-failover.js'
+import { maxNodesAsked, type Asked, type RequestWithFailover } from './request-with-failover.js'
 import { placeOfTarget } from './target-stream.js'
 
 export interface Draft {
@@ -19,18 +19,18 @@ export interface Draft {
   readonly idempotencyKey: string | undefined
 }
 
-export interface HandOver {
+export interface Submit {
   /** Rejects with the refusal, or GP_DISPATCH_UNAVAILABLE, GP_NO_NODE, GP_OUTCOME_UNKNOWN. */
   one: (sender: string, draft: Draft) => Promise<AppendedMessage>
   /** One result for each draft, in their order. Rejects only where nothing was handed over: GP_DISPATCH_UNAVAILABLE, GP_NO_NODE. */
   many: (sender: string, drafts: readonly Draft[]) => Promise<MessageResult[]>
 }
 
-export interface HandOverOptions {
+export interface SubmitOptions {
   readonly dispatch: { readonly isConnected: boolean, readonly maxPayloadBytes: number }
   readonly rings: () => Rings
   readonly clock: Clock
-  readonly askInTurn: AskInTurn
+  readonly requestWithFailover: RequestWithFailover
 }
 
 /** For what dispatch puts around a request, and its sender. */
@@ -41,7 +41,7 @@ const workPerCopyMs = 10
 interface Parcel { readonly at: number, readonly handed: HandedMessage, readonly bytes: number }
 interface Route { readonly nodes: readonly NodeId[], readonly parcels: Parcel[] }
 
-export function createHandOver ({ dispatch, rings, clock, askInTurn }: HandOverOptions): HandOver {
+export function createSubmit ({ dispatch, rings, clock, requestWithFailover }: SubmitOptions): Submit {
   const prepare = (current: Rings, { message, idempotencyKey }: Draft): { nodes: readonly NodeId[], handed: HandedMessage } => {
     const { home, stream } = placeOfTarget(message.to)
     const handed = { id: createMessageId(clock.tick(), home), message, ...idempotencyKey !== undefined && { idempotencyKey } }
@@ -60,7 +60,7 @@ export function createHandOver ({ dispatch, rings, clock, askInTurn }: HandOverO
 
   async function ask (nodes: readonly NodeId[], sender: string, messages: readonly HandedMessage[]): Promise<Asked<NodeAnswer<'append-messages'>>> {
     try {
-      return await askInTurn(nodes, 'append-messages', { sender, messages }, workMs(messages))
+      return await requestWithFailover(nodes, 'append-messages', { sender, messages }, workMs(messages))
     } catch (error) { throw isInDoubt(error) ? outcomeUnknown('the nodes that were asked did not say what became of it', error) : error }
   }
 

@@ -2,7 +2,7 @@
  * Histograms of times, in arrays: every answer and every entry is counted in one, and prom-client's finds a series, at each
  * count, by a text made of all its labels, and a bucket by the text of its bound.
  */
-export interface Times {
+export interface Histogram {
   observe: (seconds: number) => void
   /** As Prometheus reads it, with the lines that name it. */
   text: () => string
@@ -22,7 +22,7 @@ export interface RequestTimes {
 }
 
 /** `bounds`: in seconds, ascending. */
-export interface TimesOptions { readonly name: string, readonly help: string, readonly bounds: readonly number[] }
+export interface HistogramOptions { readonly name: string, readonly help: string, readonly bounds: readonly number[] }
 
 interface Series {
   /** By bound, not summed up; the last is for what is above all bounds. */
@@ -30,7 +30,7 @@ interface Series {
   sum: number
 }
 
-export function createTimes (options: TimesOptions): Times {
+export function createHistogram (options: HistogramOptions): Histogram {
   const series = createSeries(options)
   return {
     observe: seconds => { count(series, options, seconds) },
@@ -39,7 +39,7 @@ export function createTimes (options: TimesOptions): Times {
 }
 
 /** One series for each route, method and status. */
-export function createRequestTimes (options: TimesOptions): RequestTimes {
+export function createRequestTimes (options: HistogramOptions): RequestTimes {
   /** A route has few methods and statuses. */
   const byRoute = new Map<string, Array<Series & { readonly method: string, readonly status: number }>>()
 
@@ -65,18 +65,18 @@ export function createRequestTimes (options: TimesOptions): RequestTimes {
   }
 }
 
-const createSeries = ({ bounds }: TimesOptions): Series => ({ counts: [...bounds, Infinity].map(() => 0), sum: 0 })
+const createSeries = ({ bounds }: HistogramOptions): Series => ({ counts: [...bounds, Infinity].map(() => 0), sum: 0 })
 
-function count (series: Series, { bounds }: TimesOptions, seconds: number): void {
+function count (series: Series, { bounds }: HistogramOptions, seconds: number): void {
   let at = 0
   while (at < bounds.length && seconds > bounds[at]!) at++
   series.counts[at]!++
   series.sum += seconds
 }
 
-const namesOf = ({ name, help }: TimesOptions): string[] => [`# HELP ${name} ${help}`, `# TYPE ${name} histogram`]
+const namesOf = ({ name, help }: HistogramOptions): string[] => [`# HELP ${name} ${help}`, `# TYPE ${name} histogram`]
 
-function * linesOf ({ counts, sum }: Series, { name, bounds }: TimesOptions, labels: string): Generator<string> {
+function * linesOf ({ counts, sum }: Series, { name, bounds }: HistogramOptions, labels: string): Generator<string> {
   let total = 0
   for (const [at, n] of counts.entries()) {
     total += n

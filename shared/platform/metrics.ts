@@ -4,7 +4,7 @@
  */
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client'
-import { createRequestTimes, createTimes, type AnsweredRequest, type Times } from './histogram.js'
+import { createRequestTimes, createHistogram, type AnsweredRequest, type Histogram } from './histogram.js'
 
 /** What a scrape of any instance in this process shows beside its own; close it last. */
 export interface ProcessMetrics {
@@ -30,7 +30,7 @@ export interface Metrics {
   /** `read` is asked at every scrape. */
   gauge: (name: string, help: string, read: () => number) => Gauge
   /** `bounds` in seconds, ascending; the name ends in `_seconds`. */
-  times: (name: string, help: string, bounds: readonly number[]) => Pick<Times, 'observe'>
+  times: (name: string, help: string, bounds: readonly number[]) => Pick<Histogram, 'observe'>
   observeRequest: (request: AnsweredRequest) => void
   /** The page for Prometheus: this instance's metrics and the process's. */
   text: () => Promise<string>
@@ -90,7 +90,7 @@ export function createMetrics ({ processMetrics }: { processMetrics?: ProcessMet
     help: 'Time from the request line to the last byte of the answer.',
     bounds: requestBounds
   })
-  const times: Array<Pick<Times, 'text'>> = [requests]
+  const times: Array<Pick<Histogram, 'text'>> = [requests]
 
   return {
     registry,
@@ -114,7 +114,7 @@ export function createMetrics ({ processMetrics }: { processMetrics?: ProcessMet
       return gauge
     },
     times (name, help, bounds) {
-      const one = createTimes({ name: prefix + name, help, bounds })
+      const one = createHistogram({ name: prefix + name, help, bounds })
       times.push(one)
       return one
     },

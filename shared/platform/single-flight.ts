@@ -4,10 +4,10 @@
  */
 import { deadlines } from '../contract/deadlines.js'
 
-export type OnceAsked<T> = (name: string, begin: () => Promise<T>) => Promise<T>
+export type SingleFlight<T> = (name: string, begin: () => Promise<T>) => Promise<T>
 
 /** What took longer than `slowMs` is remembered for `keepMs` after its end: the next question may be on its way. */
-export function createOnceAsked<T> ({ slowMs, keepMs = deadlines.outcomeKeptMs }: { slowMs: number, keepMs?: number }): OnceAsked<T> {
+export function createSingleFlight<T> ({ slowMs, keepMs = deadlines.outcomeKeptMs }: { slowMs: number, keepMs?: number }): SingleFlight<T> {
   const known = new Map<string, Promise<T>>()
   return (name, begin) => {
     const before = known.get(name)

@@ -1,5 +1,5 @@
 /** Collects the questions of one turn of the event loop and asks them together. */
-export interface TickGroup<Q, A> {
+export interface Batcher<Q, A> {
   ask: (questions: readonly Q[]) => Promise<A[]>
 }
 
@@ -7,7 +7,7 @@ export interface TickGroup<Q, A> {
  * `answer` gets at most `limit` questions at once, all of one place, and gives an answer for each, in order. Who asks
  * waits for the places of their own questions only: one that is slow or away does not hold up the others.
  */
-export function createTickGroup<Q, A> (limit: number, answer: (questions: readonly Q[]) => Promise<readonly A[]>, placeOf: (question: Q) => string = () => ''): TickGroup<Q, A> {
+export function createBatcher<Q, A> (limit: number, answer: (questions: readonly Q[]) => Promise<readonly A[]>, placeOf: (question: Q) => string = () => ''): Batcher<Q, A> {
   interface Asker { questions: readonly Q[], answers: A[], open: number, resolve: (answers: A[]) => void, reject: (error: unknown) => void }
   interface Asked { question: Q, asker: Asker, at: number }
   let waiting: Asker[] = []

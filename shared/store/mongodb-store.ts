@@ -22,7 +22,7 @@ import { replaceDocs, type ReplaceRequest } from './mongodb-replace.js'
 import { isSpread, requireShards, shardCollections, shardingAdminOf, type ShardingAdmin } from './mongodb-sharding.js'
 import { shardOf } from './shard-map.js'
 import { collectionNames, type ChainOutcome, type CollectionName, type Collections, type KeyRange, type ReplaceOutcome, type Store } from './store.js'
-import { createTickGroup } from './batcher.js'
+import { createBatcher } from './batcher.js'
 
 interface StoreLog {
   info: (fields: object, text: string) => void
@@ -171,20 +171,20 @@ export function beginMongodbStore ({ url, log, now = Date.now, isMigration = fal
     const map = maps.of(collection)
     return map === undefined || key === undefined ? '' : shardOf(map, key)
   }
-  const existGroups = byCollection(collection => createTickGroup<string, boolean>(keysInCommand, async keys => {
+  const existGroups = byCollection(collection => createBatcher<string, boolean>(keysInCommand, async keys => {
     const found = new Set((await reader.byKeys(collection, keys, { projection: { _id: 1 } })).map(doc => doc._id))
     return keys.map(key => found.has(key))
   }, key => shardOfKey(collection, key)))
-  const getGroups = byCollection(collection => createTickGroup<string, BsonDoc | undefined>(keysInCommand, async keys => {
+  const getGroups = byCollection(collection => createBatcher<string, BsonDoc | undefined>(keysInCommand, async keys => {
     const found = new Map((await reader.byKeys(collection, keys)).map(doc => [doc._id, doc]))
     return keys.map(key => found.get(key))
   }, key => shardOfKey(collection, key)))
-  const insertGroups = byCollection(collection => createTickGroup<readonly BsonDoc[], ChainOutcome>(chainsInGroup,
+  const insertGroups = byCollection(collection => createBatcher<readonly BsonDoc[], ChainOutcome>(chainsInGroup,
     async chains => await insertChains(createWrites(shardOfKey(collection, chains[0]?.[0]?._id)), collection, chains, maps.of(collection)), chain => shardOfKey(collection, chain[0]?._id)))
-  const replaceGroups = byCollection(collection => createTickGroup<ReplaceRequest, ReplaceOutcome>(chainsInGroup,
+  const replaceGroups = byCollection(collection => createBatcher<ReplaceRequest, ReplaceOutcome>(chainsInGroup,
     async requests => await replaceDocs(createWrites(shardOfKey(collection, requests[0]?.doc._id)), collection, requests, maps.of(collection)), ({ doc }) => shardOfKey(collection, doc._id)))
   const lastsReader = createLastsReader({ db: () => db, reader, isMongos: async () => isMongos(await hello(db)) })
-  const lastGroups = byCollection(collection => createTickGroup<KeyRange, BsonDoc | undefined>(keysInCommand, async ranges => await lastsReader.read(collection, ranges), ({ from }) => shardOfKey(collection, from)))
+  const lastGroups = byCollection(collection => createBatcher<KeyRange, BsonDoc | undefined>(keysInCommand, async ranges => await lastsReader.read(collection, ranges), ({ from }) => shardOfKey(collection, from)))
 
   /**
    * Indexes and, on a mongos, shards. Every step may be done already. Indexes first: making one where chunks are on

@@ -124,9 +124,9 @@ export function explore ({ rules, tries, hours, unknowns, maxStates, clocks = { 
     return head !== null && (!rules.freshness ? head.at !== -Infinity : ageing(state, memory) - head.at < headFresh && head.purgeAt - latest(state, memory) > prolongWithin)
   }
 
-  function end (state: State, task: number, isAnswered: boolean): void {
+  function end (state: State, task: number, isResponsive: boolean): void {
     state.tasks[task] = { phase: 'ended', clearedTo: 0, checkedAt: 0, placed: null }
-    if (isAnswered && !state.stored.includes(tries[task]!.id)) throw new Violation('answered, and never stored')
+    if (isResponsive && !state.stored.includes(tries[task]!.id)) throw new Violation('answered, and never stored')
   }
 
   function land (state: State, entry: Entry): 'stored' | 'exists' {

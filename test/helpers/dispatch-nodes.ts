@@ -6,7 +6,7 @@ import type { NodeId, StreamId } from '../../shared/contract/names.js'
 import type { Bus } from '../../services/dispatch/buses/bus.js'
 import type { Unsigned } from '../../services/dispatch/bus-trust.js'
 import { createDispatch } from '../../services/dispatch/create-dispatch.js'
-import type { Dispatch, Doubt, NodeLoad } from '../../services/dispatch/dispatch.js'
+import type { Dispatch, SuspectedGap, NodeLoad } from '../../services/dispatch/dispatch.js'
 import type { DispatchIntervals } from '../../services/dispatch/intervals.js'
 import { streamToken } from '../../shared/contract/subjects.js'
 
@@ -22,7 +22,7 @@ export interface TestNode {
   readonly dispatch: Dispatch
   /** `from stream payload` of what came for a stream that this node wants. */
   readonly arrivals: string[]
-  readonly doubts: Doubt[]
+  readonly doubts: SuspectedGap[]
   /** The streams that this node has readers for. */
   readonly wanted: Set<StreamId>
   announced: 'up' | 'draining'

@@ -26,7 +26,7 @@ export interface Faults {
   refuseBatchItem: ((message: OutgoingMessage) => string | undefined) | undefined
 }
 
-interface Session {
+interface Connection {
   user: string
   node: DoubleNode
   topics: Set<string>
@@ -67,7 +67,7 @@ export async function startWireDouble (t: Test, { nodes: nodeCount = 2, random =
   const groups = new Map<string, Map<string, number>>()
   const states = new Map<string, UserState>()
   const keys = new Map<string, { body: string, answer: { id: string, createdAt: string, stream: string, seq: number } }>()
-  const sessions = new Map<Socket, Session>()
+  const sessions = new Map<Socket, Connection>()
   const nodes: DoubleNode[] = []
   /** What clients did, for tests to look at. */
   const seen = {
@@ -374,7 +374,7 @@ export async function startWireDouble (t: Test, { nodes: nodeCount = 2, random =
       const { ticket, cursors, topics } = socket.handshake.auth as { ticket: string, cursors?: Cursors, topics?: string[] }
       const { user, token } = readTicket(ticket) as { user: string, token: string }
       seen.handshakes.push({ user, node: node.id, cursors, topics })
-      const session: Session = { user, node, topics: new Set(topics), behind: false, token }
+      const session: Connection = { user, node, topics: new Set(topics), behind: false, token }
       const heads = Object.fromEntries(streamsOf(user).map(stream => [stream, head(stream)]))
       socket.emit('ready', { user, node: node.id, heads, ...countUnread(user) })
       if (cursors !== undefined && Object.keys(cursors).length > 0) {
@@ -463,7 +463,7 @@ export async function startWireDouble (t: Test, { nodes: nodeCount = 2, random =
     reassign: (user: string, delayMs = 0) => { for (const socket of socketsOf(user)) socket.emit('reassign', { reason: 'test', delayMs }) },
     behind (user: string) {
       for (const socket of socketsOf(user)) {
-        (sessions.get(socket) as Session).behind = true
+        (sessions.get(socket) as Connection).behind = true
         socket.emit('behind', {})
       }
     },

@@ -68,7 +68,7 @@ t.test('assignment - 100,000 users alike, whatever the order in which Gates and 
   const gates = new Map<string, Dispatch>()
   const startGate = (name: string): void => { gates.set(name, startTestWatcher(t, { bus: hub.connect(name), intervals: quickIntervals })) }
   const startNode = (id: string, bus = id, weight = 1): ReturnType<typeof startTestNode> => startTestNode(t, { id, bus: hub.connect(bus), weight, startedAt: Date.now() + Number(bus !== id) })
-  const agree = async (states: string): Promise<void> => { await until(states, () => [...gates.values()].every(gate => gate.hasSettled && statesOf(gate) === states)) }
+  const agree = async (states: string): Promise<void> => { await until(states, () => [...gates.values()].every(gate => gate.hasConverged && statesOf(gate) === states)) }
   const assigned = (gate: Dispatch): { digest: string, by: Map<string, number> } => {
     const rings = createMemberRings(gate)()
     const hash = createHash('sha256')

@@ -2,7 +2,7 @@
 import { open } from 'lmdb'
 import { join } from 'node:path'
 import t from 'tap'
-import { readAnnouncement, writeAnnouncement } from '../../services/dispatch/heartbeat.js'
+import { readHeartbeat, writeHeartbeat } from '../../services/dispatch/heartbeat.js'
 import { createInProcessBus } from '../../services/dispatch/buses/in-process-bus.js'
 import { faultOfStart } from '../../services/cli/start-faults.js'
 import { currentForm } from '../../shared/contract/form.js'
@@ -82,17 +82,17 @@ t.test('forms - a ticket of a newer one is for another node', async t => {
 
 t.test('forms - an announcement of a newer one is passed over, with one line; who sends none is of form 1', async t => {
   const announcement = { id: 'later', url: 'http://later', weight: 1, version: '9', startedAt: 1, state: 'up' as const, load: idleLoad, sent: 0, time: 0 }
-  const written = JSON.parse(Buffer.from(writeAnnouncement(announcement)).toString()) as { form: number }
+  const written = JSON.parse(Buffer.from(writeHeartbeat(announcement)).toString()) as { form: number }
   t.equal(written.form, currentForm)
-  t.match(readAnnouncement(Buffer.from(JSON.stringify(announcement))), announcement)
+  t.match(readHeartbeat(Buffer.from(JSON.stringify(announcement))), announcement)
   const later = Buffer.from(JSON.stringify({ form: nextForm, id: 'later', where: 'else' }))
-  t.strictSame(readAnnouncement(later), { id: 'later', newerForm: nextForm })
+  t.strictSame(readHeartbeat(later), { id: 'later', newerForm: nextForm })
 
   const hub = createInProcessBus()
   const node = startTestNode(t, { id: 'n', bus: hub.connect('n') })
   const stranger = hub.connect('later')
   for (let i = 0; i < 3; i++) stranger.publish('test.heartbeat.x', later)
-  stranger.publish('test.heartbeat.x', writeAnnouncement({ ...announcement, id: 'known' }))
+  stranger.publish('test.heartbeat.x', writeHeartbeat({ ...announcement, id: 'known' }))
   await until('the one behind them is taken', () => node.dispatch.members().some(({ id }) => id === 'known'))
   t.notOk(node.dispatch.members().some(({ id }) => id === 'later'))
 })

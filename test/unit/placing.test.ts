@@ -7,11 +7,11 @@ import type { Ticket } from '../../shared/platform/identity/ticket.js'
 import { allStream, groupStream, userStream, type GroupId, type StreamId, type UserId } from '../../shared/contract/names.js'
 import type { EntryDoc, Store } from '../../shared/store/store.js'
 import { createHub } from '../../services/notifications/realtime/hub.js'
-import { createLocalUsers } from '../../services/notifications/realtime/users.js'
-import { createLook } from '../../services/notifications/realtime/reconcile.js'
-import { Session } from '../../services/notifications/realtime/connection.js'
+import { createConnectedUsers } from '../../services/notifications/realtime/connected-users.js'
+import { createReconciler } from '../../services/notifications/realtime/reconciler.js'
+import { Connection } from '../../services/notifications/realtime/connection.js'
 import { createGroups } from '../../services/notifications/mailbox/commands/groups.js'
-import { createPersist } from '../../services/notifications/realtime/retry-store-work.js'
+import { createRetryStoreWork } from '../../services/notifications/realtime/retry-store-work.js'
 import { createUnreadCounter } from '../../services/notifications/mailbox/unread/unread.js'
 import { createUserViews } from '../../services/notifications/mailbox/state/user-views.js'
 import { createAppender } from '../../services/notifications/log/appender.js'
@@ -36,18 +36,18 @@ function start (t: { teardown: (work: () => void) => void }) {
     return { heads, views: createUserViews({ store: reached, heads, clock }) }
   }
   const { heads, views } = parts(store)
-  const persist = createPersist(log)
-  const hub = createHub({ store, heads, now, log, persist })
-  const look = createLook({ hub, store, heads, persist })
-  const users = createLocalUsers({ hub, views, unread: createUnreadCounter({ store, views, heads, now }), now, log, lookAt: stream => { void look.at([stream]) } })
+  const retryStoreWork = createRetryStoreWork(log)
+  const hub = createHub({ store, heads, now, log, retryStoreWork })
+  const reconciler = createReconciler({ hub, store, heads, retryStoreWork })
+  const users = createConnectedUsers({ hub, views, unread: createUnreadCounter({ store, views, heads, now }), now, log, lookAt: stream => { void reconciler.at([stream]) } })
   hub.onEntry(users.accept)
   const heard = { isHeard: true }
   const { append } = createAppender({ store: memory, clock, log, onAppended: (stream: StreamId, doc: EntryDoc) => { if (heard.isHeard) hub.accept(stream, doc) } })
   const groups = createGroups({ store: memory, clock, append, retentionMs: 30 * dayMs, way: 'add', ...parts(memory) })
-  t.teardown(() => { users.close(); look.close(); hub.close() })
+  t.teardown(() => { users.close(); reconciler.close(); hub.close() })
 
   /** A socket of ann's that only notes what it is sent. */
-  const open = async (): Promise<{ session: Session, seqs: (stream: StreamId) => number[], behinds: () => number }> => {
+  const open = async (): Promise<{ session: Connection, seqs: (stream: StreamId) => number[], behinds: () => number }> => {
     const got: Array<{ stream: StreamId, seq: number }> = []
     let behinds = 0
     const conn = {
@@ -58,7 +58,7 @@ function start (t: { teardown: (work: () => void) => void }) {
       }
     }
     const socket = { connected: true, conn, emit: (event: string) => { if (event === 'behind') behinds++ } } as unknown as Socket
-    const session = new Session({ node: { hub, store, heads, look, views, clock, persist }, socket, ticket: { user: ann } as unknown as Ticket, cursors: undefined })
+    const session = new Connection({ node: { hub, store, heads, reconciler, views, clock, retryStoreWork }, socket, ticket: { user: ann } as unknown as Ticket, cursors: undefined })
     users.add(session)
     for (const stream of [userStream(ann), allStream]) await session.open(stream).opened
     session.start(await session.openAll(), () => {})
@@ -165,9 +165,9 @@ t.test('placing - a socket that closes while it is opened leaves nothing behind'
   let close = (): void => {}
   const { exist } = store
   const add = users.add
-  Object.assign(users, { add: (session: Session) => { add(session); close = () => { session.close(); users.remove(session) } } })
+  Object.assign(users, { add: (session: Connection) => { add(session); close = () => { session.close(); users.remove(session) } } })
   store.exist = async (...args) => { const answer = await exist(...args); if (hub.get(userStream(ann))?.state === 'live') close(); return answer }
   await t.rejects(open(), { code: 'GP_DISPATCH_UNAVAILABLE' })
   t.same([...hub.streams()], [])
-  t.equal(users.sessionCount, 0)
+  t.equal(users.connectionCount, 0)
 })

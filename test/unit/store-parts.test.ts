@@ -2,7 +2,7 @@ import t from 'tap'
 import { isStorableKey, keyOfPurgeKey, maxKeyBytes, packDoc, purgeAtOf, purgeKey, unpackDoc, versionOf } from '../../shared/store/lmdb-encoding.js'
 import { planShares } from '../../shared/store/mongodb-sharding.js'
 import { compareKeys, isEmptyRange, sortRanges } from '../../shared/store/key-order.js'
-import { createTickGroup } from '../../shared/store/batcher.js'
+import { createBatcher } from '../../shared/store/batcher.js'
 
 t.test('keys - compare as their UTF-8 bytes', async t => {
   t.ok(compareKeys('\uffff', '\u{10000}') < 0, 'beyond U+FFFF comes last, unlike in UTF-16')
@@ -53,7 +53,7 @@ t.test('sharding - an even share for each shard, whatever the order in which the
 
 t.test('tick group - asks together, answers each, splits at the limit', async t => {
   const asked: number[][] = []
-  const group = createTickGroup<number, string>(3, async questions => {
+  const group = createBatcher<number, string>(3, async questions => {
     asked.push([...questions])
     return questions.map(String)
   })
@@ -65,7 +65,7 @@ t.test('tick group - asks together, answers each, splits at the limit', async t 
 
 t.test('tick group - a failure reaches everyone who asked, and nobody later', async t => {
   let fails = true
-  const group = createTickGroup<number, number>(10, async questions => {
+  const group = createBatcher<number, number>(10, async questions => {
     if (fails) throw new Error('broken')
     return [...questions]
   })
@@ -77,7 +77,7 @@ t.test('tick group - a failure reaches everyone who asked, and nobody later', as
 
 t.test('tick group - places are asked apart, and one that fails or hangs is felt only by who asked there', async t => {
   const asked: string[][] = []
-  const group = createTickGroup<string, string>(2, async questions => {
+  const group = createBatcher<string, string>(2, async questions => {
     asked.push([...questions])
     if (questions[0]?.startsWith('down') === true) throw new Error('down')
     if (questions[0]?.startsWith('slow') === true) await new Promise(() => {})

@@ -17,7 +17,7 @@ function nodes (perMinute: number): { budgets: Record<string, UserBudget>, asked
     return budgets['a']!.serve(body as BudgetRequest)
   }
   for (const id of ['a', 'b', 'c']) {
-    budgets[id] = createUserBudget({ nodeId: id as NodeId, perMinute, dispatch: { ask, isAnswered: true }, ownerOf: () => 'a' as NodeId, elapsed: () => nowMs })
+    budgets[id] = createUserBudget({ nodeId: id as NodeId, perMinute, dispatch: { ask, isResponsive: true }, ownerOf: () => 'a' as NodeId, elapsed: () => nowMs })
   }
   return { budgets, asked: () => asked, silence: silent => { isSilent = silent }, at: ms => { nowMs += ms } }
 }
@@ -89,7 +89,7 @@ t.test('budget - one that costs more than a minute takes a whole one; what prove
 })
 
 t.test('budget - none', async t => {
-  const budget = createUserBudget({ nodeId: 'a' as NodeId, perMinute: undefined, dispatch: { ask: async () => ({}), isAnswered: true }, ownerOf: () => 'b' as NodeId, elapsed: () => 0 })
+  const budget = createUserBudget({ nodeId: 'a' as NodeId, perMinute: undefined, dispatch: { ask: async () => ({}), isResponsive: true }, ownerOf: () => 'b' as NodeId, elapsed: () => 0 })
   t.same(budget.takeEach(ann, 'work', [1_000_000, 1]), [0, 0])
   t.equal(budget.charge(ann, 'reading', 1_000_000), undefined)
 })

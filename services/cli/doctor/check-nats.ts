@@ -1,6 +1,6 @@
 import { inspectNats, type NatsInspection } from '../../dispatch/buses/nats-inspect.js'
 import type { DoctorSettings } from '../../../shared/platform/settings/settings.js'
-import { defined } from '../defined.js'
+import { omitUndefined } from '../defined.js'
 import { fail, isAtLeast, ok, reasonOf, warn, type Finding } from './finding.js'
 import { commandOf } from './role.js'
 
@@ -14,7 +14,7 @@ export async function checkNats (settings: DoctorSettings): Promise<Finding[]> {
   const role = commandOf(settings) === 'node' ? 'node' : 'gate'
   let found: NatsInspection
   try {
-    found = await inspectNats({ url: natsUrl, prefix: natsPrefix, role, ...defined({ creds: natsCreds }) })
+    found = await inspectNats({ url: natsUrl, prefix: natsPrefix, role, ...omitUndefined({ creds: natsCreds }) })
   } catch (error) {
     return [fail('nats', reasonOf(error), 'Set GATEPOST_NATS_URL as it says')]
   }

@@ -10,8 +10,8 @@ import type { Bus } from '../buses/bus.js'
 import { checkPayload } from '../buses/bus-errors.js'
 import type { Arrival, Dispatch, NodeLife, TopicArrival } from '../dispatch.js'
 import { register, tell } from '../handlers.js'
-import type { Reception } from './receive-counters.js'
-import type { SentLog } from './publish-log.js'
+import type { ReceiveCounters } from './receive-counters.js'
+import type { PublishLog } from './publish-log.js'
 import { lifeToken, streamToken, type Subjects } from '../../../shared/contract/subjects.js'
 
 export interface Broadcasts extends Pick<Dispatch, 'broadcast' | 'broadcastVolatile' | 'broadcastTopic' | 'onArrival' | 'onTopic'> {
@@ -26,14 +26,14 @@ export interface BroadcastsOptions {
   readonly self: NodeLife | undefined
   readonly bus: Bus
   readonly subjects: Subjects
-  readonly reception: Pick<Reception, 'publisher'>
-  readonly sentLog: Pick<SentLog, 'add'>
+  readonly receiveCounters: Pick<ReceiveCounters, 'publisher'>
+  readonly publishLog: Pick<PublishLog, 'add'>
   /** No other node is there, as is known for sure. */
   readonly isAlone: () => boolean
   readonly log: Log
 }
 
-export function createBroadcasts ({ self, bus, subjects, reception, sentLog, isAlone, log }: BroadcastsOptions): Broadcasts {
+export function createBroadcasts ({ self, bus, subjects, receiveCounters, publishLog, isAlone, log }: BroadcastsOptions): Broadcasts {
   const pushStem = self && subjects.pushStem(lifeToken(self.id, self.startedAt))
   const volatileStem = self && subjects.volatileStem(self.id)
   let receivers: ReadonlyArray<{ wants: (token: string) => boolean, handler: (arrival: Arrival) => void }> = []
@@ -51,7 +51,7 @@ export function createBroadcasts ({ self, bus, subjects, reception, sentLog, isA
     subscriptions.push(
       bus.subscribe(subjects.allPushes, (subject, payload) => {
         const { life, token } = subjects.readPush(subject)
-        const publisher = reception.publisher(life)
+        const publisher = receiveCounters.publisher(life)
         if (publisher === undefined) return
         publisher.counted++
         arrive(publisher.node, token, payload)
@@ -90,11 +90,11 @@ export function createBroadcasts ({ self, bus, subjects, reception, sentLog, isA
       if (!isOpen) return
       // Counted whether or not anybody is reached: what is lost is noticed by its number.
       if (!bus.isConnected || isAlone()) {
-        sentLog.add(stream)
+        publishLog.add(stream)
         return
       }
       const payload = typeof given === 'function' ? given() : given
-      sentLog.add(stream)
+      publishLog.add(stream)
       if (payload.byteLength > bus.maxPayloadBytes) withhold(payload.byteLength)
       else bus.publish(pushStem + streamToken(stream), payload)
     },

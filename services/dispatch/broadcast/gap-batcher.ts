@@ -1,8 +1,8 @@
 /** Groups what may have been missed: an `everything` swallows the streams named beside it, many small answers go out as one. */
 import type { StreamId } from '../../../shared/contract/names.js'
-import type { Doubt } from '../dispatch.js'
+import type { SuspectedGap } from '../dispatch.js'
 
-export interface DoubtGroups {
+export interface GapBatcher {
   addStreams: (streams: readonly StreamId[]) => void
   addEverything: () => void
   /** Something waits to be told. */
@@ -10,7 +10,7 @@ export interface DoubtGroups {
   close: () => void
 }
 
-export function createDoubtGroups ({ waitMs, emit }: { waitMs: number, emit: (doubt: Doubt) => void }): DoubtGroups {
+export function createGapBatcher ({ waitMs, emit }: { waitMs: number, emit: (doubt: SuspectedGap) => void }): GapBatcher {
   let streams = new Set<StreamId>()
   let isEverything = false
   let timer: NodeJS.Timeout | undefined
@@ -18,7 +18,7 @@ export function createDoubtGroups ({ waitMs, emit }: { waitMs: number, emit: (do
   function schedule (): void {
     timer ??= setTimeout(() => {
       timer = undefined
-      const doubt: Doubt = isEverything ? { kind: 'everything' } : { kind: 'streams', streams: [...streams] }
+      const doubt: SuspectedGap = isEverything ? { kind: 'everything' } : { kind: 'streams', streams: [...streams] }
       streams = new Set()
       isEverything = false
       emit(doubt)

@@ -1,5 +1,5 @@
 /**
- * Asks publishers which streams the broadcasts lie in that did not arrive here: one question per publisher at a
+ * Asks publishers which streams the broadcasts lie in that did not arrive here: one request per publisher at a
  * time, a bounded number at once, each after a random wait, because a restart of NATS makes everyone ask everyone.
  * What fails is asked again at the publisher's next heartbeat.
  */
@@ -7,12 +7,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Type } from 'typebox'
 import { Compile } from 'typebox/compile'
 import type { NodeId, StreamId } from '../../../shared/contract/names.js'
-import type { Publisher, Reception } from './receive-counters.js'
-import type { SentLog } from './publish-log.js'
+import type { Publisher, ReceiveCounters } from './receive-counters.js'
+import type { PublishLog } from './publish-log.js'
 
-export const lossQuestion = 'dispatch.lost'
+export const gapQueryKind = 'dispatch.lost'
 
-const Question = Compile(Type.Object({
+const Request = Compile(Type.Object({
   startedAt: Type.Integer(),
   after: Type.Integer({ minimum: 0 }),
   /** From the second page on: what the first answer said. */
@@ -28,12 +28,12 @@ const Answer = Compile(Type.Object({
 }))
 
 /** The publisher's side. `mark` ends the current segment, so that `upTo` is a border. */
-export function answerLoss ({ startedAt, sentLog, mark, maxAnswerBytes }: { startedAt: number, sentLog: SentLog, mark: () => void, maxAnswerBytes: number }): (body: unknown) => Promise<unknown> {
+export function answerGapQuery ({ startedAt, publishLog, mark, maxAnswerBytes }: { startedAt: number, publishLog: PublishLog, mark: () => void, maxAnswerBytes: number }): (body: unknown) => Promise<unknown> {
   return async body => {
-    if (!Question.Check(body) || body.startedAt !== startedAt) return { upTo: sentLog.count, hasMore: false }
+    if (!Request.Check(body) || body.startedAt !== startedAt) return { upTo: publishLog.count, hasMore: false }
     if (body.upTo === undefined) mark()
-    const upTo = body.upTo ?? sentLog.count
-    const streams = sentLog.streamsBetween(body.after, upTo)
+    const upTo = body.upTo ?? publishLog.count
+    const streams = publishLog.streamsBetween(body.after, upTo)
     if (streams === undefined) return { upTo, hasMore: false }
     const page: string[] = []
     let bytes = 0
@@ -47,22 +47,22 @@ export function answerLoss ({ startedAt, sentLog, mark, maxAnswerBytes }: { star
   }
 }
 
-export interface LossInquiry {
+export interface GapQuery {
   /** Something of this publisher is in doubt. */
   look: (publisher: Publisher) => void
   close: () => void
 }
 
-export function createLossInquiry (deps: {
-  reception: Reception
+export function createGapQuery (deps: {
+  receiveCounters: ReceiveCounters
   ask: (node: NodeId, body: unknown) => Promise<unknown>
   onStreams: (streams: readonly StreamId[]) => void
   onUntold: () => void
   onFailure: (publisher: Publisher, error: unknown) => void
   jitterMs: number
   maxAtOnce?: number
-}): LossInquiry {
-  const { reception, ask, onStreams, onUntold, onFailure, jitterMs, maxAtOnce = 32 } = deps
+}): GapQuery {
+  const { receiveCounters, ask, onStreams, onUntold, onFailure, jitterMs, maxAtOnce = 32 } = deps
   const waiting: Publisher[] = []
   const busy = new Set<string>()
   const closed = new AbortController()
@@ -101,7 +101,7 @@ export function createLossInquiry (deps: {
         }
         // An answer that does not reach what is in doubt could be repeated for ever.
         if (upTo === undefined || upTo <= after) upTo = Infinity
-        reception.wasTold(publisher, upTo)
+        receiveCounters.wasTold(publisher, upTo)
       }
     } catch (error) {
       if (!closed.signal.aborted) onFailure(publisher, error)

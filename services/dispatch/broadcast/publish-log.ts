@@ -1,6 +1,6 @@
 /**
  * What this node has broadcast: how many in all, and the streams of the last ones, in segments that end where a
- * heartbeat told the number. Receivers are sure of a number that some heartbeat told, so their questions fall
+ * heartbeat told the number. Receivers are sure of a number that some heartbeat told, so their requests fall
  * on the borders of segments, and no number needs to be kept for each stream.
  *
  * A segment is forgotten `rememberedMs` after it ended. While this node is cut off no heartbeat reaches anyone:
@@ -8,7 +8,7 @@
  */
 import type { StreamId } from '../../../shared/contract/names.js'
 
-export interface SentLog {
+export interface PublishLog {
   readonly count: number
   add: (stream: StreamId) => void
   /** Ends the current segment: `count` is about to be told. */
@@ -23,7 +23,7 @@ export interface SentLog {
 
 interface Segment { readonly upTo: number, readonly endedAtMs: number, readonly streams: ReadonlySet<StreamId> }
 
-export function createSentLog ({ rememberedMs, maxStreams = 2_000_000 }: { rememberedMs: number, maxStreams?: number }): SentLog {
+export function createPublishLog ({ rememberedMs, maxStreams = 2_000_000 }: { rememberedMs: number, maxStreams?: number }): PublishLog {
   let count = 0
   /** All up to this number is forgotten. */
   let forgottenUpTo = 0

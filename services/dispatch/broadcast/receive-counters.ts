@@ -24,11 +24,11 @@ export interface Publisher {
   doubted: { after: number, upTo: number } | undefined
 }
 
-export interface Reception {
+export interface ReceiveCounters {
   /** The publisher of a life, known or not; undefined where the token is no life. Hot: once for each broadcast. */
   publisher: (life: string) => Publisher | undefined
   /** Compares; true when something is in doubt. */
-  heardCount: (publisher: Publisher, sent: number, isMetInTheMiddle: boolean) => boolean
+  heardCount: (publisher: Publisher, sent: number, joinedMidway: boolean) => boolean
   /** Publishers of whom something is in doubt. */
   readonly doubted: number
   /** The publisher named all in doubt up to this number. */
@@ -38,7 +38,7 @@ export interface Reception {
   sweep: () => void
 }
 
-export function createReception (): Reception {
+export function createReceiveCounters (): ReceiveCounters {
   const publishers = new Map<string, Publisher>()
   const doubted = new Set<Publisher>()
   let unmet = new Set<string>()
@@ -55,10 +55,10 @@ export function createReception (): Reception {
 
   return {
     publisher: life => publishers.get(life) ?? meet(life),
-    heardCount (publisher, sent, isMetInTheMiddle) {
+    heardCount (publisher, sent, joinedMidway) {
       if (!publisher.isMet) {
         publisher.isMet = true
-        if (isMetInTheMiddle) publisher.counted = publisher.told = sent
+        if (joinedMidway) publisher.counted = publisher.told = sent
       }
       if (publisher.counted !== sent) {
         publisher.doubted = { after: publisher.doubted?.after ?? Math.min(publisher.told, sent), upTo: sent }

@@ -2,7 +2,7 @@
 import type { NatsConnection } from 'nats'
 import type { Log } from '../../../shared/platform/log.js'
 
-export interface NatsOutflow {
+export interface NatsBackpressure {
   /** Publishes, or drops where too much is under way: the server would drop it, too. */
   send: (over: NatsConnection, subject: string, payload: Uint8Array) => void
   /** Another connection, or none: nothing is under way. */
@@ -12,7 +12,7 @@ export interface NatsOutflow {
 const maxUnacknowledgedBytes = 64 * 1024 * 1024
 const acknowledgeEachBytes = 1024 * 1024
 
-export function createNatsOutflow (log: Log): NatsOutflow {
+export function createNatsBackpressure (log: Log): NatsBackpressure {
   let unacknowledgedBytes = 0
   let unmarkedBytes = 0
   let isDropping = false

@@ -11,7 +11,7 @@ import type { Log } from '../../../shared/platform/log.js'
 import type { Bus, BusHandler } from './bus.js'
 import { checkPayload, lostLink, noAnswer, nobodyListens, noLink } from './bus-errors.js'
 import { connectionOptions, reconnectWaitMs, usualMaxPayloadBytes } from './nats-connection.js'
-import { createNatsOutflow } from './nats-backpressure.js'
+import { createNatsBackpressure } from './nats-backpressure.js'
 
 export interface NatsBusOptions {
   /** As in `GATEPOST_NATS_URL`. */
@@ -48,7 +48,7 @@ export function createNatsBus ({ url, creds, name, role, log }: NatsBusOptions):
   let connection: NatsConnection | undefined
   let state: 'waiting' | 'connected' | 'closed' = 'waiting'
   let maxPayloadBytes = usualMaxPayloadBytes
-  const outflow = createNatsOutflow(log)
+  const outflow = createNatsBackpressure(log)
   let closed: Promise<void> | undefined
 
   function become (next: 'waiting' | 'connected'): void {

@@ -9,7 +9,7 @@ import { ringName } from '../../../shared/contract/ring.js'
 import { UserName } from '../../../shared/contract/validate.js'
 import type { Access } from '../access.js'
 import { audited } from '../audited.js'
-import { maxNodesAsked, type AskInTurn } from '../request-with-failover.js'
+import { maxNodesAsked, type RequestWithFailover } from '../request-with-failover.js'
 import { nodesInTurn, type Rings } from '../assignment.js'
 import { PageLimit, pageLimitOf } from './page-limit.js'
 import { GroupParams, MemberParams, strict } from './schemas.js'
@@ -17,7 +17,7 @@ import { GroupParams, MemberParams, strict } from './schemas.js'
 export interface GroupsOptions {
   readonly access: Access
   readonly audit: Audit
-  readonly askInTurn: AskInTurn
+  readonly requestWithFailover: RequestWithFailover
   readonly rings: () => Rings
 }
 
@@ -29,7 +29,7 @@ const Page = Type.Object({
 /** A user in a group, as an audit line names it. */
 const memberOf = ({ group, user }: { group: string, user: string }): string => `${group}: ${user}`
 
-export function serveGroups (app: App, { access, audit, askInTurn, rings }: GroupsOptions): void {
+export function serveGroups (app: App, { access, audit, requestWithFailover, rings }: GroupsOptions): void {
   const common = { tags: ['groups'], security: needsBearer }
   const codes = ['GP_TOKEN_MISSING', 'GP_TOKEN_INVALID', 'GP_TOKEN_EXPIRED', 'GP_TOKEN_REVOKED', 'GP_SCOPE', 'GP_NO_NODE', 'GP_OVERLOADED', 'GP_STORE_UNAVAILABLE', 'GP_DISPATCH_UNAVAILABLE'] as const
   const refused = refusals(...codes, 'GP_OUTCOME_UNKNOWN')
@@ -42,7 +42,7 @@ export function serveGroups (app: App, { access, audit, askInTurn, rings }: Grou
     schema: { ...common, summary: 'Make a user a member', params: MemberParams, response: { 200: Type.Object({ group: Type.String(), user: Type.String() }), ...refused } }
   }, async request => {
     const { group, user } = request.params
-    await askInTurn(nodesOfUser(user), 'join-group', { group, user, question: randomUUID() })
+    await requestWithFailover(nodesOfUser(user), 'join-group', { group, user, question: randomUUID() })
     return { group, user }
   })
 
@@ -52,7 +52,7 @@ export function serveGroups (app: App, { access, audit, askInTurn, rings }: Grou
     schema: { ...common, summary: 'Take a user out', params: MemberParams, response: { 204: Type.Null({ description: 'Is no member.' }), ...refused } }
   }, async (request, reply) => {
     const { group, user } = request.params
-    await askInTurn(nodesOfUser(user), 'leave-group', { group, user, question: randomUUID() })
+    await requestWithFailover(nodesOfUser(user), 'leave-group', { group, user, question: randomUUID() })
     return await reply.code(204).send(null)
   })
 
@@ -70,7 +70,7 @@ export function serveGroups (app: App, { access, audit, askInTurn, rings }: Grou
     const { limit: limitText, after } = request.query
     const limit = pageLimitOf(limitText)
     const nodes = nodesInTurn(rings(), ringName(groupStream(group)), maxNodesAsked)
-    const { answer: { members, next } } = await askInTurn(nodes, 'list-members', { group, limit, ...after !== undefined && { after } })
+    const { answer: { members, next } } = await requestWithFailover(nodes, 'list-members', { group, limit, ...after !== undefined && { after } })
     return { members: [...members], next }
   })
 }

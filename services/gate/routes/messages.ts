@@ -9,17 +9,17 @@ import { refusals } from '../../../shared/platform/http/error-response.js'
 import { ringName } from '../../../shared/contract/ring.js'
 import type { RateLimit } from '../../../shared/platform/rate-limit.js'
 import { identityOf, type Access } from '../access.js'
-import { maxNodesAsked, type AskInTurn } from '../request-with-failover.js'
+import { maxNodesAsked, type RequestWithFailover } from '../request-with-failover.js'
 import { nodesInTurn, type Rings } from '../assignment.js'
-import type { Draft, HandOver } from '../submit.js'
+import type { Draft, Submit } from '../submit.js'
 import { isDraft, maxBatchMessages, readBatch, readKey } from '../read-batch.js'
 import { placeOfTarget } from '../target-stream.js'
 import { strict, Time } from './schemas.js'
 
 export interface MessagesOptions {
   readonly access: Access
-  readonly askInTurn: AskInTurn
-  readonly handOver: HandOver
+  readonly requestWithFailover: RequestWithFailover
+  readonly submit: Submit
   readonly rings: () => Rings
   /** Of producers; absent = none. */
   readonly rateLimit?: RateLimit | undefined
@@ -45,7 +45,7 @@ const Results = Type.Object({
   }), { description: 'In order; {status, id, createdAt, duplicate}, or {status, code, message}.' })
 })
 
-export function serveMessages (app: App, { access, askInTurn, handOver, rings, rateLimit, count }: MessagesOptions): void {
+export function serveMessages (app: App, { access, requestWithFailover, submit, rings, rateLimit, count }: MessagesOptions): void {
   app.post('/gate/messages', {
     onRequest: access('producer'),
     bodyLimit: maxBatchBytes,
@@ -75,7 +75,7 @@ export function serveMessages (app: App, { access, askInTurn, handOver, rings, r
       const items = readBatch(body)
       const drafts = items.filter(isDraft)
       charge(producer, drafts.length)
-      const results = drafts.length === 0 ? [] : await handOver.many(sender, drafts)
+      const results = drafts.length === 0 ? [] : await submit.many(sender, drafts)
       const answers = inOrder(items, results)
       for (const { status } of answers) count(status)
       return await reply.code(207).send({ results: answers })
@@ -83,7 +83,7 @@ export function serveMessages (app: App, { access, askInTurn, handOver, rings, r
     if (body === undefined) throw refusal('body', undefined, takesBody)
     const draft = { message: parseMessage(body), idempotencyKey: readKey(header, 'idempotency-key') }
     charge(producer, 1)
-    const { status, id, createdAt, duplicate } = await handOver.one(sender, draft)
+    const { status, id, createdAt, duplicate } = await submit.one(sender, draft)
     count(status)
     return await reply.code(status).send(status === 202 ? { id, createdAt } : { id, createdAt, duplicate })
   })
@@ -108,7 +108,7 @@ export function serveMessages (app: App, { access, askInTurn, handOver, rings, r
     const { id } = request.params
     const { to } = request.body
     const nodes = nodesInTurn(rings(), ringName(placeOfTarget(to).stream), maxNodesAsked)
-    await askInTurn(nodes, 'recall', { sender: `p:${identityOf(request).sub}`, id, to, question: randomUUID() })
+    await requestWithFailover(nodes, 'recall', { sender: `p:${identityOf(request).sub}`, id, to, question: randomUUID() })
     return { id, recalled: true as const }
   })
 

@@ -11,7 +11,7 @@ import { Name } from '../../../shared/contract/validate.js'
 import type { Dispatch } from '../../dispatch/dispatch.js'
 import type { Access } from '../access.js'
 import { audited } from '../audited.js'
-import { maxNodesAsked, type AskInTurn } from '../request-with-failover.js'
+import { maxNodesAsked, type RequestWithFailover } from '../request-with-failover.js'
 import { nodesInTurn, type Rings } from '../assignment.js'
 import type { FollowedRevocations } from '../follow-revocations.js'
 import { PageLimit, pageLimitOf } from './page-limit.js'
@@ -20,7 +20,7 @@ import { strict, Time } from './schemas.js'
 export interface RevocationsOptions {
   readonly access: Access
   readonly audit: Audit
-  readonly askInTurn: AskInTurn
+  readonly requestWithFailover: RequestWithFailover
   readonly rings: () => Rings
   readonly dispatch: Pick<Dispatch, 'members'>
   readonly revocations: Pick<FollowedRevocations, 'page' | 'catchUp'>
@@ -43,7 +43,7 @@ const viewOf = ({ kind, name, before }: Revocation): { kind: string, name: strin
 
 const revokedOf = ({ kind, name }: { kind: string, name: string }): string => `${kind} ${name}`
 
-export function serveRevocations (app: App, { access, audit, askInTurn, rings, dispatch, revocations, now }: RevocationsOptions): void {
+export function serveRevocations (app: App, { access, audit, requestWithFailover, rings, dispatch, revocations, now }: RevocationsOptions): void {
   const common = { tags: ['revocations'], security: needsBearer }
   const read = ['GP_TOKEN_MISSING', 'GP_TOKEN_INVALID', 'GP_TOKEN_EXPIRED', 'GP_TOKEN_REVOKED', 'GP_SCOPE'] as const
   const written = [...read, 'GP_NO_NODE', 'GP_STORE_UNAVAILABLE', 'GP_DISPATCH_UNAVAILABLE', 'GP_OUTCOME_UNKNOWN'] as const
@@ -51,7 +51,7 @@ export function serveRevocations (app: App, { access, audit, askInTurn, rings, d
   /** Durable, and in force on this Gate, when it resolves. */
   async function record (kind: Revocation['kind'], name: string, before: number | null): Promise<void> {
     const nodes = knowing(nodesInTurn(rings(), ringName(revocationStream), dispatch.members().length)).slice(0, maxNodesAsked)
-    await askInTurn(nodes, 'revoke', { kind, name, before })
+    await requestWithFailover(nodes, 'revoke', { kind, name, before })
     // Whichever node recorded it: all of them read the same log.
     for (const node of nodes) {
       try {

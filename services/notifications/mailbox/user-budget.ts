@@ -36,7 +36,7 @@ export interface UserBudgetOptions {
   readonly nodeId: NodeId
   /** Undefined: everything is taken. */
   readonly perMinute: number | undefined
-  readonly dispatch: Pick<Dispatch, 'ask' | 'isAnswered'>
+  readonly dispatch: Pick<Dispatch, 'ask' | 'isResponsive'>
   readonly ownerOf: (stream: StreamId) => NodeId | undefined
   /** Ms that only grow, whatever the wall clock does. */
   readonly elapsed: () => number
@@ -80,7 +80,7 @@ export function createUserBudget ({ nodeId, perMinute = Infinity, dispatch, owne
   /** The node to ask; undefined where this one counts. */
   function counterOf (user: UserId): NodeId | undefined {
     const owner = ownerOf(userStream(user))
-    if (owner === undefined || owner === nodeId || !dispatch.isAnswered) return undefined
+    if (owner === undefined || owner === nodeId || !dispatch.isResponsive) return undefined
     return (silentUntilMs.get(owner) ?? 0) > elapsed() ? undefined : owner
   }
 

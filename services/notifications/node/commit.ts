@@ -4,7 +4,7 @@
  * | it was appended | who calls |
  * | --- | --- |
  * | here | the appender; the entry is broadcast after it |
- * | by its stream's node, for this one | node/forward-to-owner.ts |
+ * | by its stream's node, for this one | node/forwarder.ts |
  * | elsewhere, and broadcast | pushes.ts |
  * | elsewhere, and the broadcast was lost | nobody: realtime/hub.ts reads it and passes it on |
  */
@@ -27,7 +27,7 @@ export interface CommitOptions {
 export function createCommit ({ heads, hub, views, unread }: CommitOptions): Commit {
   return (stream, doc) => {
     heads.see(stream, doc)
-    // Where it has readers the hub passes it on in its order, to the user's view and the counts too (realtime/users.ts).
+    // Where it has readers the hub passes it on in its order, to the user's view and the counts too (realtime/connected-users.ts).
     if (hub.get(stream) !== undefined) hub.accept(stream, doc)
     else if (stream.startsWith('u:')) views.accept(stream, doc)
     else unread.accept(stream, doc)

@@ -5,15 +5,15 @@
  */
 import type { Log } from '../../../shared/platform/log.js'
 import { nodeLogStream, type NodeId, type StreamId } from '../../../shared/contract/names.js'
-import type { Dispatch, Doubt } from '../../dispatch/dispatch.js'
+import type { Dispatch, SuspectedGap } from '../../dispatch/dispatch.js'
 import type { Hub, LocalStream } from '../realtime/hub.js'
-import type { LocalUsers } from '../realtime/users.js'
-import type { Look } from '../realtime/reconcile.js'
-import type { NodeLog } from './outage-log.js'
-import type { Persist } from '../realtime/retry-store-work.js'
+import type { ConnectedUsers } from '../realtime/connected-users.js'
+import type { Reconciler } from '../realtime/reconciler.js'
+import type { OutageLog } from './outage-log.js'
+import type { RetryStoreWork } from '../realtime/retry-store-work.js'
 import type { OwnRing } from './own-ring.js'
 
-export interface Lookout {
+export interface GapRepair {
   /** Streams found to have grown unnoticed since the start. */
   readonly healed: number
   /** Another node read the log of a lost one. */
@@ -21,15 +21,15 @@ export interface Lookout {
   close: () => void
 }
 
-export interface LookoutOptions {
+export interface GapRepairOptions {
   readonly nodeId: NodeId
   readonly dispatch: Dispatch
   readonly hub: Hub
-  readonly look: Look
-  readonly users: Pick<LocalUsers, 'check'>
-  readonly persist: Persist
+  readonly reconciler: Reconciler
+  readonly users: Pick<ConnectedUsers, 'check'>
+  readonly retryStoreWork: RetryStoreWork
   readonly ring: Pick<OwnRing, 'ownerOf' | 'givenTo'>
-  readonly nodeLog: NodeLog
+  readonly outageLog: OutageLog
   readonly log: Log
   /** Within this time, and the second that it takes to see a new stream, every local stream is looked at. */
   readonly roundMs?: number | undefined
@@ -41,7 +41,7 @@ const slicesPerRound = 240
 const slicesPerScan = 4
 const namesPerQuestion = 2_000
 
-export function createLookout ({ nodeId, dispatch, hub, look, users, persist, ring, nodeLog, log, roundMs = defaultRoundMs }: LookoutOptions): Lookout {
+export function createGapRepair ({ nodeId, dispatch, hub, reconciler, users, retryStoreWork, ring, outageLog, log, roundMs = defaultRoundMs }: GapRepairOptions): GapRepair {
   let healed = 0
   const slices = Array.from({ length: slicesPerRound }, () => new Set<LocalStream>())
   const sliced = new WeakSet<LocalStream>()
@@ -49,7 +49,7 @@ export function createLookout ({ nodeId, dispatch, hub, look, users, persist, ri
   let timer: NodeJS.Timeout | undefined
   let isClosed = false
 
-  async function lookAt (streams: readonly LocalStream[], by = look.doubt): Promise<void> {
+  async function lookAt (streams: readonly LocalStream[], by = reconciler.doubt): Promise<void> {
     const grown = await by(streams)
     healed += grown
     if (grown > 0) log.info({ event: 'healed', streams: grown }, 'streams had grown unnoticed')
@@ -57,7 +57,7 @@ export function createLookout ({ nodeId, dispatch, hub, look, users, persist, ri
 
   const localOf = (streams: readonly StreamId[]): LocalStream[] => streams.map(stream => hub.get(stream)).filter(stream => stream !== undefined)
 
-  async function heed (doubt: Doubt): Promise<void> {
+  async function heed (doubt: SuspectedGap): Promise<void> {
     if (doubt.kind === 'streams') await lookAt(localOf(doubt.streams))
     else if (doubt.kind === 'everything') await lookAt([...hub.streams()])
     else {
@@ -68,12 +68,12 @@ export function createLookout ({ nodeId, dispatch, hub, look, users, persist, ri
       // The ring may still have the lost node, which cannot read its own log: then everyone does.
       const isToRead = isReader || ring.ownerOf(nodeLogStream(node)) === node
       await lookAt([...hub.streams()].filter(stream => wasGiven(stream.id)))
-      if (isToRead) await persist(async () => { await shareLog(node, isReader) }, () => !isClosed)
+      if (isToRead) await retryStoreWork(async () => { await shareLog(node, isReader) }, () => !isClosed)
     }
   }
 
   async function shareLog (node: NodeId, isReader: boolean): Promise<void> {
-    const names = await nodeLog.read(node)
+    const names = await outageLog.read(node)
     if (names.length === 0) return
     log.info({ event: 'node-log', member: node, streams: names.length }, 'a lost node had stored while it was cut off')
     await lookAt(localOf(names))
@@ -87,7 +87,7 @@ export function createLookout ({ nodeId, dispatch, hub, look, users, persist, ri
     if (at % slicesPerScan === 0) sliceNew()
     const slice = slices[at]!
     for (const stream of slice) if (stream.state === 'closed') slice.delete(stream)
-    await lookAt([...slice], look.at)
+    await lookAt([...slice], reconciler.at)
     await checkUsers([...slice])
     at = (at + 1) % slicesPerRound
     schedule()

@@ -4,12 +4,12 @@ import type { Metrics } from '../../../shared/platform/metrics.js'
 import type { Store } from '../../../shared/store/store.js'
 import type { Dispatch } from '../../dispatch/dispatch.js'
 import type { ClockWatch } from './clock-watch.js'
-import type { Lookout } from './gap-repair.js'
+import type { GapRepair } from './gap-repair.js'
 import type { NodeCore } from './node.js'
 
 export interface NodeParts {
   readonly core: NodeCore
-  readonly lookout: Lookout
+  readonly gapRepair: GapRepair
   readonly store: Store
   readonly dispatch: Dispatch
   readonly clock: Clock
@@ -18,8 +18,8 @@ export interface NodeParts {
   readonly isDraining: () => boolean
 }
 
-export function observeNode (metrics: Metrics, { core, lookout, store, dispatch, clock, clockWatch, purgeLagMs, isDraining }: NodeParts): void {
-  const { appender, handOver, users } = core
+export function observeNode (metrics: Metrics, { core, gapRepair, store, dispatch, clock, clockWatch, purgeLagMs, isDraining }: NodeParts): void {
+  const { appender, forwarder, users } = core
   metrics.gauge('store_reachable', '1 where the store can be reached, else 0.', () => store.status().reachable ? 1 : 0)
   metrics.gauge('store_writable', '1 where the store takes writes, as far as was seen; 0 where its disk is full.', () => store.status().refusesWrites === undefined ? 1 : 0)
   if (store.status().disk !== undefined) metrics.gauge('store_disk_free_bytes', 'Free on the disk of the embedded store; with less than GATEPOST_DISK_RESERVE nothing is written.', () => store.status().disk?.freeBytes ?? 0)
@@ -28,16 +28,16 @@ export function observeNode (metrics: Metrics, { core, lookout, store, dispatch,
   metrics.gauge('clock_jumped_seconds', 'How far this clock has jumped ahead (below 0: back) since the start, by the machine\'s steady clock.', () => clock.jumpedMs() / 1000)
   metrics.gauge('purge_lag_seconds', 'Embedded store: how far the clock is ahead of the time by which is purged; 0 within an hour. Purging waits until the clock has stood for a day.', () => purgeLagMs() / 1000)
   metrics.gauge('draining', '1 while sockets are handed over to other nodes, else 0.', () => isDraining() ? 1 : 0)
-  metrics.gauge('sockets', 'Open sockets.', () => users.sessionCount)
+  metrics.gauge('sockets', 'Open sockets.', () => users.connectionCount)
   metrics.gauge('users', 'Users with an open socket.', () => users.users)
   metrics.gauge('socket_buffer_bytes', 'Bytes that wait for slow sockets.', () => {
     let bytes = 0
-    for (const session of users.sessions()) bytes += session.waitingBytes
+    for (const connection of users.connections()) bytes += connection.waitingBytes
     return bytes
   })
   metrics.gauge('sockets_behind', 'Sockets whose live delivery stopped because they were too slow.', () => {
     let behind = 0
-    for (const session of users.sessions()) if (session.state === 'behind') behind++
+    for (const connection of users.connections()) if (connection.state === 'behind') behind++
     return behind
   })
   metrics.gauge('local_streams', 'Streams with a reader here.', () => [...core.hub.streams()].length)
@@ -46,10 +46,10 @@ export function observeNode (metrics: Metrics, { core, lookout, store, dispatch,
   metrics.total('append_groups_total', 'Groups in which they were appended.', () => appender.counts.groups)
   metrics.total('append_conflicts_total', 'Appends that met another writer or a failure, and were tried again.', () => appender.counts.conflicts)
   metrics.total('append_deep_looks_total', 'Appends before which a stream had to be read to be sure of exactly once.', () => appender.counts.deepLooks)
-  metrics.total('appends_handed_over_total', 'Entries that the node of their stream appended for this one.', () => handOver.counts.handed)
-  metrics.total('append_fallbacks_total', 'Entries that this node appended because their stream\'s node did not answer.', () => handOver.counts.fallbacks)
+  metrics.total('appends_handed_over_total', 'Entries that the node of their stream appended for this one.', () => forwarder.counts.handed)
+  metrics.total('append_fallbacks_total', 'Entries that this node appended because their stream\'s node did not answer.', () => forwarder.counts.fallbacks)
   metrics.total('heads_prolonged_total', 'Heads of streams kept from expiry.', () => appender.counts.prolonged)
-  metrics.total('gaps_healed_total', 'Streams found to have grown without a broadcast.', () => lookout.healed)
+  metrics.total('gaps_healed_total', 'Streams found to have grown without a broadcast.', () => gapRepair.healed)
 }
 
 /** 0.5 ms to 30 s. */

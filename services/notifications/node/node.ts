@@ -17,24 +17,24 @@ import type { Dispatch } from '../../dispatch/dispatch.js'
 import { createAdmission, type Admission } from './admission.js'
 import { createCommit } from './commit.js'
 import { createHub, type Hub } from '../realtime/hub.js'
-import { createLook, type Look } from '../realtime/reconcile.js'
-import { createLocalUsers, type LocalUsers } from '../realtime/users.js'
+import { createReconciler, type Reconciler } from '../realtime/reconciler.js'
+import { createConnectedUsers, type ConnectedUsers } from '../realtime/connected-users.js'
 import { createTopics, type Topics } from '../realtime/topics.js'
-import { createClaims } from '../mailbox/commands/idempotency.js'
+import { createIdempotencyRecords } from '../mailbox/commands/idempotency.js'
 import { createGroups, type Groups } from '../mailbox/commands/groups.js'
-import { createInboxPages, type InboxPages } from '../mailbox/queries/list.js'
-import { createMarks, type Marks } from '../mailbox/commands/flags.js'
+import { createInboxPages, type InboxPages } from '../mailbox/queries/inbox-pages.js'
+import { createMarks, type Marks } from '../mailbox/commands/marks.js'
 import { createPost, type Outgoing, type Posted, type Sender } from '../mailbox/commands/post.js'
 import { createPostByUser, type PostByUser } from '../mailbox/commands/post-by-user.js'
 import { createRecall, type Recall } from '../mailbox/commands/recall.js'
-import { createPersist, type Persist } from '../realtime/retry-store-work.js'
+import { createRetryStoreWork, type RetryStoreWork } from '../realtime/retry-store-work.js'
 import { createPushes } from './pushes.js'
 import { createNodeRevocations, type NodeRevocations } from './revocations.js'
 import { createUnreadCounter, type UnreadCounter } from '../mailbox/unread/unread.js'
 import { createUserViews, type UserViews } from '../mailbox/state/user-views.js'
 import { createAppender, type Appender, type AppendRules } from '../log/appender.js'
 import { createMessageFinder } from '../log/find-messages.js'
-import { createHandOver, type HandOver } from './forward-to-owner.js'
+import { createForwarder, type Forwarder } from './forwarder.js'
 import { createHeads, type Heads } from '../log/heads.js'
 import { createUserBudget, type UserBudget } from '../mailbox/user-budget.js'
 
@@ -47,12 +47,12 @@ export interface NodeCore {
   readonly log: Log
   readonly heads: Heads
   readonly appender: Appender
-  readonly handOver: HandOver
+  readonly forwarder: Forwarder
   readonly views: UserViews
   readonly hub: Hub
-  readonly look: Look
-  readonly persist: Persist
-  readonly users: LocalUsers
+  readonly reconciler: Reconciler
+  readonly retryStoreWork: RetryStoreWork
+  readonly users: ConnectedUsers
   readonly topics: Topics
   readonly unread: UnreadCounter
   readonly pages: InboxPages
@@ -110,13 +110,13 @@ export function createNodeCore (options: NodeCoreOptions): NodeCore {
   const views = createUserViews({ store, heads, clock })
   const unread = createUnreadCounter({ store, views, heads, now })
   const topics = createTopics()
-  const persist = createPersist(log)
-  const hub = createHub({ store, heads, now: clock.earliest, log, persist })
-  const look = createLook({ hub, store, heads, persist })
-  const users = createLocalUsers({ hub, views, unread, now, log, lookAt: stream => { void look.doubt([stream]) } })
+  const retryStoreWork = createRetryStoreWork(log)
+  const hub = createHub({ store, heads, now: clock.earliest, log, retryStoreWork })
+  const reconciler = createReconciler({ hub, store, heads, retryStoreWork })
+  const users = createConnectedUsers({ hub, views, unread, now, log, lookAt: stream => { void reconciler.doubt([stream]) } })
   hub.onEntry(users.accept)
   const commit = createCommit({ heads, hub, views, unread })
-  const pushes = createPushes({ dispatch, hub, look, topics, log })
+  const pushes = createPushes({ dispatch, hub, reconciler, topics, log })
 
   const appender = createAppender({
     store,
@@ -132,14 +132,14 @@ export function createNodeCore (options: NodeCoreOptions): NodeCore {
     onUnknown: stream => {
       const timer = setTimeout(() => {
         const local = hub.get(stream)
-        if (local !== undefined) void look.doubt([local])
+        if (local !== undefined) void reconciler.doubt([local])
       }, deadlines.append.lookAgainMs)
       timer.unref()
     }
   })
   const placeOf = (stream: StreamId): string => store.placeOf?.('entries', ownerRange(stream).from) ?? ''
-  const handOver = createHandOver({ nodeId, dispatch, appender, ownerOf, placeOf, onStored: commit, log })
-  const { append } = handOver
+  const forwarder = createForwarder({ nodeId, dispatch, appender, ownerOf, placeOf, onStored: commit, log })
+  const { append } = forwarder
 
   const stopListening = pushes.listen({ appender, commit })
 
@@ -150,7 +150,7 @@ export function createNodeCore (options: NodeCoreOptions): NodeCore {
     refusalOf: appender.refusalOf,
     retentionMs,
     areStoredTogether: (one, other) => store.isAtomic === true && ownerOf(one) === nodeId && ownerOf(other) === nodeId,
-    claims: createClaims({ store, clock, secrets: [secret, ...acceptSecrets ?? []], isKeyed: hasNoFormer }),
+    claims: createIdempotencyRecords({ store, clock, secrets: [secret, ...acceptSecrets ?? []], isKeyed: hasNoFormer }),
     sendVolatile: pushes.volatile,
     sendToTopic: pushes.toTopic
   })
@@ -173,7 +173,7 @@ export function createNodeCore (options: NodeCoreOptions): NodeCore {
   })
   const admission = createAdmission({ nodeId, secret, acceptSecrets, auth, clock, tokenNow: expiryNow, isEmbedded, revocations, audit, log })
   function closeRevoked (user: UserId): void {
-    for (const session of users.sessionsOf(user)) if (revocations.isRevoked('user', user, session.tokenIssuedAt)) session.socket.disconnect(true)
+    for (const connection of users.connectionsOf(user)) if (revocations.isRevoked('user', user, connection.tokenIssuedAt)) connection.socket.disconnect(true)
   }
   const joined = new WeakSet<Ticket>()
   const budget = createUserBudget({ nodeId, perMinute: userLimits.perMinute, dispatch, ownerOf, elapsed: clock.elapsed })
@@ -181,14 +181,14 @@ export function createNodeCore (options: NodeCoreOptions): NodeCore {
 
   const postAll: NodeCore['postAll'] = (sender, outgoing) => {
     if (eventLoopLagMs() > maxLagMs) {
-      return outgoing.map(() => Promise.reject(new GatepostError('GP_OVERLOADED', 'this node has more to do than it can; nothing was stored', { retryAfterSeconds: 2 })))
+      return outgoing.map(() => Promise.reject(new GatepostError('GP_OVERLOADED', 'this node is overloaded; the message was not stored', { retryAfterSeconds: 2 })))
     }
     messages += outgoing.length
     return post.all(sender, outgoing)
   }
 
   return {
-    nodeId, store, clock, expiryNow, log, heads, appender, handOver, views, hub, look, persist, users, topics, unread, pages, marks, groups, recall, budget, userLimits, revocations, verifyTicket: admission.verifyTicket, verifyToken: admission.verifyToken, postAll,
+    nodeId, store, clock, expiryNow, log, heads, appender, forwarder, views, hub, reconciler, retryStoreWork, users, topics, unread, pages, marks, groups, recall, budget, userLimits, revocations, verifyTicket: admission.verifyTicket, verifyToken: admission.verifyToken, postAll,
     joinByTicket: ticket => {
       if (ticket.groups === undefined || joined.has(ticket)) return undefined
       const { user, groups: named, userTokenIssuedAt: issuedAt, userTokenAheadMs: aheadMs } = ticket
@@ -201,7 +201,7 @@ export function createNodeCore (options: NodeCoreOptions): NodeCore {
       revocations.close()
       await appender.settled()
       users.close()
-      look.close()
+      reconciler.close()
       hub.close()
       admission.close()
     }

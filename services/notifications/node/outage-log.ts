@@ -11,16 +11,16 @@ import type { Dispatch } from '../../dispatch/dispatch.js'
 import { createAppender } from '../log/appender.js'
 import { readAfter } from '../log/read.js'
 
-export interface NodeLog {
+export interface OutageLog {
   /** To be awaited before these streams are appended to; undefined when nothing is to be done. */
   beforeStoring: (streams: readonly StreamId[]) => Promise<void> | undefined
   /** What a lost node wrote down lately. */
   read: (node: NodeId) => Promise<StreamId[]>
 }
 
-export interface NodeLogOptions {
+export interface OutageLogOptions {
   readonly nodeId: NodeId
-  readonly dispatch: Pick<Dispatch, 'isAnswered'>
+  readonly dispatch: Pick<Dispatch, 'isResponsive'>
   readonly store: Store
   readonly clock: Clock
   readonly log: Log
@@ -29,7 +29,7 @@ export interface NodeLogOptions {
 const keptMs = 2 * 3_600_000
 const page = 1_000
 
-export function createNodeLog ({ nodeId, dispatch, store, clock, log }: NodeLogOptions): NodeLog {
+export function createOutageLog ({ nodeId, dispatch, store, clock, log }: OutageLogOptions): OutageLog {
   const own = nodeLogStream(nodeId)
   // One of its own: in the groups of the appender that waits for these names, the two would wait for each other.
   const appender = createAppender({ store, clock, log, onAppended: () => {} })
@@ -38,7 +38,7 @@ export function createNodeLog ({ nodeId, dispatch, store, clock, log }: NodeLogO
 
   return {
     beforeStoring: streams => {
-      if (dispatch.isAnswered) {
+      if (dispatch.isResponsive) {
         if (written.size > 0) written = new Map()
         return undefined
       }

@@ -11,8 +11,8 @@ import type { Dispatch } from '../../dispatch/dispatch.js'
 import type { Commit } from './commit.js'
 import { entriesFrame } from '../realtime/transport/frame.js'
 import type { Hub, LocalStream } from '../realtime/hub.js'
-import type { Look } from '../realtime/reconcile.js'
-import { Session } from '../realtime/connection.js'
+import type { Reconciler } from '../realtime/reconciler.js'
+import { Connection } from '../realtime/connection.js'
 import type { Topics } from '../realtime/topics.js'
 import type { Appender } from '../log/appender.js'
 import { decodeEntry, encodeEntry } from '../log/entry.js'
@@ -31,30 +31,30 @@ export interface Pushes {
 export interface PushesOptions {
   readonly dispatch: Dispatch
   readonly hub: Hub
-  readonly look: Look
+  readonly reconciler: Reconciler
   readonly topics: Topics
   readonly log: Log
 }
 
 /** The first byte of what is pushed says what it is, and in which form: one of a later form begins with another. */
 const entryMark = 0x5b // '[', where the head of an entry begins
-const volatileMark = 0x76 // 'v'
+const ephemeralMark = 0x76 // 'v'
 
-export function createPushes ({ dispatch, hub, look, topics, log }: PushesOptions): Pushes {
+export function createPushes ({ dispatch, hub, reconciler, topics, log }: PushesOptions): Pushes {
   const logNewerForm = createNewerFormLog(log)
 
   function deliverVolatile (readers: Iterable<unknown>, wire: string): void {
     const frame = entriesFrame([wire])
-    for (const reader of readers) if (reader instanceof Session) reader.deliverVolatile(frame)
+    for (const reader of readers) if (reader instanceof Connection) reader.deliverVolatile(frame)
   }
 
   /** A volatile entry lies in no chain that says who has left: one of a group goes only to whose own streams are known here to be up to date. */
-  const knowsLeaves = (): boolean => dispatch.isWhole && !look.isInDoubt
+  const knowsLeaves = (): boolean => dispatch.isWhole && !reconciler.isInDoubt
   function * readersNow (local: LocalStream | undefined): Generator<unknown> {
     if (local === undefined) return
     const isGroup = local.id.startsWith('g:')
     if (isGroup && !knowsLeaves()) return
-    for (const reader of local.readers) if (!isGroup || (reader instanceof Session && hub.get(userStream(reader.user))?.state === 'live')) yield reader
+    for (const reader of local.readers) if (!isGroup || (reader instanceof Connection && hub.get(userStream(reader.user))?.state === 'live')) yield reader
   }
 
   function requireLink (isLinked: boolean): void {
@@ -76,7 +76,7 @@ export function createPushes ({ dispatch, hub, look, topics, log }: PushesOption
     listen: ({ appender, commit }) => {
       const stopArrivals = dispatch.onArrival(hub.wants, ({ from, token, payload }) => {
         switch (payload[0]) {
-          case volatileMark:
+          case ephemeralMark:
             deliverVolatile(readersNow(hub.byToken(token)), wireOf(payload))
             break
           case entryMark: {
@@ -89,12 +89,12 @@ export function createPushes ({ dispatch, hub, look, topics, log }: PushesOption
           default: {
             logNewerForm(from, 'push', formOf(payload))
             const local = hub.byToken(token)
-            if (local !== undefined) void look.at([local])
+            if (local !== undefined) void reconciler.at([local])
           }
         }
       })
       const stopTopics = dispatch.onTopic(({ from, topic, match, payload }) => {
-        if (payload[0] === volatileMark) deliverVolatile(topics.match(topic, match), wireOf(payload))
+        if (payload[0] === ephemeralMark) deliverVolatile(topics.match(topic, match), wireOf(payload))
         else logNewerForm(from, 'volatile message', formOf(payload))
       })
       return () => { stopArrivals(); stopTopics() }

@@ -74,7 +74,7 @@ export function createNodeRevocations ({ store, heads, clock, log, append, onCha
     try { await own } finally { if (reading === own) reading = undefined }
   }
 
-  async function look (): Promise<void> {
+  async function reconciler (): Promise<void> {
     try {
       if (!isKnown) {
         await readOnce()
@@ -86,9 +86,9 @@ export function createNodeRevocations ({ store, heads, clock, log, append, onCha
     } catch (error) {
       log.debug({ err: error }, 'the log of revocations could not be read: again in a moment')
     }
-    if (!isClosed) timer = setTimeout(() => { void look() }, lookEachMs).unref()
+    if (!isClosed) timer = setTimeout(() => { void reconciler() }, lookEachMs).unref()
   }
-  const looked = look()
+  const looked = reconciler()
 
   return {
     ...list,

@@ -6,13 +6,13 @@ import type { GroupId, UserId } from '../../../shared/contract/names.js'
 import type { Sender } from '../mailbox/commands/post.js'
 import { answerPosted } from './routes/answer-posted.js'
 import type { NodeCore } from './node.js'
-import type { Placement } from './rebalance.js'
-import { createOnceAsked } from '../../../shared/platform/single-flight.js'
+import type { Rebalancer } from './rebalancer.js'
+import { createSingleFlight } from '../../../shared/platform/single-flight.js'
 
 /** What takes longer may be asked again. */
 const slowMs = 2_000
 
-export function createNodeRequests ({ core, placement, log }: { core: NodeCore, placement: Placement, log: Log }): NodeRequestHandlers {
+export function createNodeRequests ({ core, rebalancer, log }: { core: NodeCore, rebalancer: Rebalancer, log: Log }): NodeRequestHandlers {
   const refused = (error: unknown): MessageResult => {
     if (error instanceof GatepostError) return { status: error.statusCode, code: error.code, message: error.message }
     log.error({ err: error }, 'a message that was handed over could not be stored')
@@ -20,12 +20,12 @@ export function createNodeRequests ({ core, placement, log }: { core: NodeCore, 
   }
 
   // Gate gave the ids for this one request: they name it.
-  const onceAsked = createOnceAsked<NodeAnswer<'append-messages'>>({ slowMs })
-  const doneOnce = createOnceAsked<unknown>({ slowMs })
+  const singleFlight = createSingleFlight<NodeAnswer<'append-messages'>>({ slowMs })
+  const doneOnce = createSingleFlight<unknown>({ slowMs })
   const once = async (question: string | undefined, work: () => Promise<unknown>): Promise<void> => { await (question === undefined ? work() : doneOnce(question, work)) }
 
   return {
-    'append-messages': async ({ sender, messages }, _from, isOld) => await onceAsked(messages[0]?.id ?? '', async () => {
+    'append-messages': async ({ sender, messages }, _from, isOld) => await singleFlight(messages[0]?.id ?? '', async () => {
       const posted = core.postAll(sender as Sender, messages.map(({ id, message, idempotencyKey }) => ({ id, draft: message, idempotencyKey })))
       const results = await Promise.all(posted.map(async (one): Promise<MessageResult> => {
         try {
@@ -40,11 +40,11 @@ export function createNodeRequests ({ core, placement, log }: { core: NodeCore, 
       await once(question, async () => { await core.recall.byProducer(sender as Sender, id, to) })
       return { id }
     },
-    presence: async ({ user }) => ({ sockets: core.users.sessionsOf(user as UserId).filter(({ state }) => state !== 'opening').length }),
+    presence: async ({ user }) => ({ sockets: core.users.connectionsOf(user as UserId).filter(({ state }) => state !== 'opening').length }),
     disconnect: async ({ user }) => {
-      const sessions = core.users.sessionsOf(user as UserId)
-      for (const session of sessions) session.socket.disconnect(true)
-      return { sockets: sessions.length }
+      const connections = core.users.connectionsOf(user as UserId)
+      for (const connection of connections) connection.socket.disconnect(true)
+      return { sockets: connections.length }
     },
     'join-group': async ({ group, user, question }) => { await once(question, async () => { await core.groups.join(user as UserId, group as GroupId) }); return {} },
     'leave-group': async ({ group, user, question }) => { await once(question, async () => { await core.groups.leave(user as UserId, group as GroupId) }); return {} },
@@ -54,7 +54,7 @@ export function createNodeRequests ({ core, placement, log }: { core: NodeCore, 
       core.revocations.requireKnown()
       return core.revocations.changesAfter(seq, limit)
     },
-    drain: async () => { void placement.drain(); return {} },
-    undrain: async () => { placement.undrain(); return {} }
+    drain: async () => { void rebalancer.drain(); return {} },
+    undrain: async () => { rebalancer.undrain(); return {} }
   }
 }

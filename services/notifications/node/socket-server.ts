@@ -18,10 +18,10 @@ import { answerPosted } from './routes/answer-posted.js'
 import type { NodeCore } from './node.js'
 import { afterWriting } from '../log/half-done.js'
 import { priceOfMany } from '../mailbox/user-budget.js'
-import { createInlets } from '../realtime/transport/flood-guard.js'
+import { createReadGuards } from '../realtime/transport/flood-guard.js'
 import { EventQueue, type EventRules } from '../realtime/transport/event-queue.js'
 import { maxEventBytes, openEngine } from '../realtime/transport/open-engine.js'
-import { Session, type Cursors } from '../realtime/connection.js'
+import { Connection, type Cursors } from '../realtime/connection.js'
 
 export interface SocketServerOptions {
   readonly core: NodeCore
@@ -72,9 +72,9 @@ function checkCursors (cursors: Record<string, number> | undefined, field: strin
 }
 
 export function createSocketServer ({ core, isDraining, httpServer, origins, log }: SocketServerOptions): SocketServer {
-  const inlets = createInlets()
-  const io = openEngine(httpServer, origins, inlets)
-  const opening = new WeakMap<Socket, { session: Session, unreadJson: string }>()
+  const readGuards = createReadGuards()
+  const io = openEngine(httpServer, origins, readGuards)
+  const opening = new WeakMap<Socket, { connection: Connection, unreadJson: string }>()
   /** Connections whose handshake is being looked at. */
   const handshaking = new WeakSet<Socket['conn']>()
 
@@ -102,21 +102,21 @@ export function createSocketServer ({ core, isDraining, httpServer, origins, log
     // Typed clients send null for what is not set.
     const checked = checkCursors(validateCursors(isUnset(cursors) ? {} : { cursors }, 'auth').cursors, 'auth.cursors')
     const wanted = validateTopics(isUnset(topics) ? {} : { topics }, 'auth').topics ?? []
-    const session = new Session({ node: core, socket, ticket, cursors: checked })
+    const connection = new Connection({ node: core, socket, ticket, cursors: checked })
     const end = (): void => {
       socket.conn.off('close', end)
-      if (session.state === 'closed') return
-      session.close()
-      core.users.remove(session)
-      core.topics.remove(session, [...session.topics])
+      if (connection.state === 'closed') return
+      connection.close()
+      core.users.remove(connection)
+      core.topics.remove(connection, [...connection.topics])
     }
     socket.conn.once('close', end)
     try {
-      await core.budget.charge(session.user, 'reading')
-      requirePlace(session)
-      const unreadJson = await load(session, ticket)
-      core.topics.add(session, wanted)
-      opening.set(socket, { session, unreadJson })
+      await core.budget.charge(connection.user, 'reading')
+      requirePlace(connection)
+      const unreadJson = await load(connection, ticket)
+      core.topics.add(connection, wanted)
+      opening.set(socket, { connection, unreadJson })
       socket.once('disconnect', () => {
         end()
         // A connection is for its one socket: nothing else would ever close it.
@@ -128,47 +128,47 @@ export function createSocketServer ({ core, isDraining, httpServer, origins, log
     }
   }
 
-  /** In the turn in which the session takes it: of many that come at once no more than there are places. */
-  function requirePlace ({ state, user }: Session): void {
+  /** In the turn in which the connection takes it: of many that come at once no more than there are places. */
+  function requirePlace ({ state, user }: Connection): void {
     if (state === 'closed') throw new GatepostError('GP_OVERLOADED', 'connect: who asked has gone')
     const { maxSockets } = core.userLimits
-    if (core.users.sessionsOf(user).length < maxSockets) return
+    if (core.users.connectionsOf(user).length < maxSockets) return
     throw new GatepostError('GP_RATE_LIMIT', `sockets: got one more than ${maxSockets} of this user; takes that many at a node (GATEPOST_SOCKETS_PER_USER)`, { retryAfterSeconds: 5 })
   }
 
-  async function load (session: Session, ticket: Ticket): Promise<string> {
+  async function load (connection: Connection, ticket: Ticket): Promise<string> {
     const user = ticket.user as UserId
-    core.users.add(session)
+    core.users.add(connection)
     // A reader of the own stream before the memberships are read, of the groups before their ranges are.
-    const streams = [session.open(userStream(user)), session.open(allStream)]
+    const streams = [connection.open(userStream(user)), connection.open(allStream)]
     await core.joinByTicket(ticket)
     await Promise.all(streams.map(({ opened }) => opened))
-    const view = await session.openAll()
+    const view = await connection.openAll()
     const { unread } = await core.unread.count(view, stream => core.hub.get(stream)?.head ?? 0)
     return JSON.stringify(unread)
   }
 
   io.on('connection', socket => {
     const opened = opening.get(socket)
-    if (opened === undefined || opened.session.state !== 'opening') { socket.disconnect(true); return }
+    if (opened === undefined || opened.connection.state !== 'opening') { socket.disconnect(true); return }
     opening.delete(socket)
-    const { session, unreadJson } = opened
-    const view = core.views.peek(userStream(session.user))
+    const { connection, unreadJson } = opened
+    const view = core.views.peek(userStream(connection.user))
     if (view === undefined) { socket.disconnect(true); return }
-    session.start(view, heads => {
-      socket.emit('ready', { user: session.user, node: core.nodeId, heads, ...JSON.parse(unreadJson) as object })
+    connection.start(view, heads => {
+      socket.emit('ready', { user: connection.user, node: core.nodeId, heads, ...JSON.parse(unreadJson) as object })
     })
-    core.users.told(session.user, unreadJson)
-    void new EventQueue({ socket, session, inlet: inlets.open(socket), rules }) // held by its listener
+    core.users.told(connection.user, unreadJson)
+    void new EventQueue({ socket, connection, readGuard: readGuards.open(socket), rules }) // held by its listener
   })
 
-  const works: Readonly<Record<string, (session: Session, payload: unknown) => Promise<unknown>>> = {
-    sync: async (session, payload) => {
+  const works: Readonly<Record<string, (connection: Connection, payload: unknown) => Promise<unknown>>> = {
+    sync: async (connection, payload) => {
       const { cursors, limit } = validateSync(payload)
-      await core.budget.charge(session.user, 'reading')
-      const before = session.state
-      const answer = await session.sync(checkCursors(cursors, 'cursors') ?? {}, limit ?? 200)
-      if (before === 'behind' && session.state === 'live') core.users.told(session.user, undefined)
+      await core.budget.charge(connection.user, 'reading')
+      const before = connection.state
+      const answer = await connection.sync(checkCursors(cursors, 'cursors') ?? {}, limit ?? 200)
+      if (before === 'behind' && connection.state === 'live') core.users.told(connection.user, undefined)
       return answer
     },
     read: async ({ user }, payload) => {
@@ -179,35 +179,35 @@ export function createSocketServer ({ core, isDraining, httpServer, origins, log
       else await core.marks.readTo(user, checkCursors(upTo, 'upTo'), undefined)
       return await afterWriting(async () => await core.unread.of(user))
     },
-    subscribe: async (session, payload) => {
+    subscribe: async (connection, payload) => {
       const { topics } = validateSubscribe(payload)
-      await core.budget.charge(session.user, 'reading', priceOfMany(topics.length))
-      const added = new Set([...session.topics, ...topics])
+      await core.budget.charge(connection.user, 'reading', priceOfMany(topics.length))
+      const added = new Set([...connection.topics, ...topics])
       if (added.size > maxTopics) throw refusal('topics', `${added.size} in all`, `at most ${maxTopics} for a socket`)
-      core.topics.add(session, topics)
-      return { topics: [...session.topics] }
+      core.topics.add(connection, topics)
+      return { topics: [...connection.topics] }
     },
-    unsubscribe: async (session, payload) => {
+    unsubscribe: async (connection, payload) => {
       const { topics } = validateSubscribe(payload)
-      await core.budget.charge(session.user, 'reading', priceOfMany(topics.length))
-      core.topics.remove(session, topics)
-      return { topics: [...session.topics] }
+      await core.budget.charge(connection.user, 'reading', priceOfMany(topics.length))
+      core.topics.remove(connection, topics)
+      return { topics: [...connection.topics] }
     },
-    refresh: async (session, payload) => {
+    refresh: async (connection, payload) => {
       const { token } = validateRefresh(payload)
-      await core.budget.charge(session.user, 'reading')
+      await core.budget.charge(connection.user, 'reading')
       const identity = await core.verifyToken(token)
       if (!identity.scopes.has('user')) throw new GatepostError('GP_SCOPE', 'token: takes one of scope user')
-      if (identity.sub !== session.user) throw new GatepostError('GP_TOKEN_INVALID', 'token: made for another user')
-      session.expiresAt = identity.expiresAt
-      session.tokenIssuedAt = identity.issuedAt
-      await core.groups.takeToken(session.user, identity)
+      if (identity.sub !== connection.user) throw new GatepostError('GP_TOKEN_INVALID', 'token: made for another user')
+      connection.expiresAt = identity.expiresAt
+      connection.tokenIssuedAt = identity.issuedAt
+      await core.groups.takeToken(connection.user, identity)
       return { expiresAt: new Date(identity.expiresAt).toISOString() }
     }
   }
 
   /** Messages that wait together are stored together, in their order. */
-  function send ({ user }: Session, payloads: readonly unknown[]): Array<Promise<object>> {
+  function send ({ user }: Connection, payloads: readonly unknown[]): Array<Promise<object>> {
     const parsed = payloads.map(payload => {
       try { return parseSend(payload) } catch (error) { return { error } }
     })
@@ -219,15 +219,15 @@ export function createSocketServer ({ core, isDraining, httpServer, origins, log
     })
   }
 
-  async function answerOne (session: Session, event: string, payload: unknown): Promise<unknown> {
+  async function answerOne (connection: Connection, event: string, payload: unknown): Promise<unknown> {
     refuseBytes(payload)
-    return await works[event]!(session, payload)
+    return await works[event]!(connection, payload)
   }
 
   const rules: EventRules = {
     names: new Set(['send', ...Object.keys(works)]),
     grouped: 'send',
-    answerAll: (session, event, payloads) => event === 'send' ? send(session, payloads) : payloads.map(payload => answerOne(session, event, payload)),
+    answerAll: (connection, event, payloads) => event === 'send' ? send(connection, payloads) : payloads.map(payload => answerOne(connection, event, payload)),
     toError: errorAnswer,
     maxEventBytes
   }

@@ -24,18 +24,18 @@ import type { Bus } from '../../dispatch/buses/bus.js'
 import { createDispatch, type DispatchIntervals, type DispatchOptions } from '../../dispatch/create-dispatch.js'
 import { watchClock } from './clock-watch.js'
 import { createSocketServer } from './socket-server.js'
-import { createLookout } from './gap-repair.js'
+import { createGapRepair } from './gap-repair.js'
 import { createNodeCore } from './node.js'
-import { createNodeLog } from './outage-log.js'
+import { createOutageLog } from './outage-log.js'
 import { createNodeRequests } from './rpc-handlers.js'
 import { createAppendObserver, observeNode } from './metrics.js'
 import { createOwnRing } from './own-ring.js'
-import { createPlacement } from './rebalance.js'
+import { createRebalancer } from './rebalancer.js'
 import { createPurgeLag, purgeCheck } from './purge-lag.js'
 import { createRateMeter } from './rate-meter.js'
 import { serveMessages } from './routes/messages.js'
 import type { AppendRules } from '../log/appender.js'
-import { handOverKind, type HandedEntries } from './forward-to-owner.js'
+import { forwardKind, type ForwardedEntries } from './forwarder.js'
 import { budgetKind, type BudgetRequest } from '../mailbox/user-budget.js'
 
 export interface NodeOptions {
@@ -96,26 +96,26 @@ export async function startNode ({ settings, store, bus, natsPrefix, log: parent
 
   const dispatch = createDispatch({ bus, prefix: natsPrefix, secret, acceptedSecrets: acceptSecrets, unsigned: settings.busUnsigned, clock, log, ...intervals !== undefined && { intervals }, self: { id, startedAt: clock.now() } })
   const ring = createOwnRing(dispatch)
-  const nodeLog = createNodeLog({ nodeId: id, dispatch, store, clock, log })
+  const outageLog = createOutageLog({ nodeId: id, dispatch, store, clock, log })
   const core = createNodeCore({
-    nodeId: id, store, dispatch, clock, log, secret, acceptSecrets, auth, hasNoFormer: settings.busUnsigned === 'refuse', retentionMs, userLimits, eventLoopLagMs: () => metrics.eventLoopLagMs, observeAppend: createAppendObserver(metrics), ownerOf: ring.ownerOf, beforeStoring: nodeLog.beforeStoring, rules
+    nodeId: id, store, dispatch, clock, log, secret, acceptSecrets, auth, hasNoFormer: settings.busUnsigned === 'refuse', retentionMs, userLimits, eventLoopLagMs: () => metrics.eventLoopLagMs, observeAppend: createAppendObserver(metrics), ownerOf: ring.ownerOf, beforeStoring: outageLog.beforeStoring, rules
   })
-  const { users, hub, look, persist } = core
-  const placement = createPlacement({ nodeId: id, dispatch, ring, users, clock, log, drainMs: settings.drainMs })
-  const lookout = createLookout({ nodeId: id, dispatch, hub, look, users, persist, ring, nodeLog, log, roundMs: lookRoundMs })
+  const { users, hub, reconciler, retryStoreWork } = core
+  const rebalancer = createRebalancer({ nodeId: id, dispatch, ring, users, clock, log, drainMs: settings.drainMs })
+  const gapRepair = createGapRepair({ nodeId: id, dispatch, hub, reconciler, users, retryStoreWork, ring, outageLog, log, roundMs: lookRoundMs })
   const rate = createRateMeter(core.messageCount)
 
   let isClosing = false
-  const isDraining = (): boolean => placement.state === 'draining' || isClosing
+  const isDraining = (): boolean => rebalancer.state === 'draining' || isClosing
   let wasPrepared = false
   const isPrepared = (): boolean => (wasPrepared ||= store.status().reachable)
 
   // What other processes ask it. From a node of the same cluster and the same package: the shape of the first two is believed.
-  answerNodeRequests(dispatch, createNodeRequests({ core, placement, log }))
-  dispatch.answer(handOverKind, async body => await core.handOver.serve(body as HandedEntries))
+  answerNodeRequests(dispatch, createNodeRequests({ core, rebalancer, log }))
+  dispatch.answer(forwardKind, async body => await core.forwarder.serve(body as ForwardedEntries))
   dispatch.answer(budgetKind, async body => core.budget.serve(body as BudgetRequest))
   const validateLookAt = createValidator(Type.Object({ streams: Type.Array(Type.String()) }))
-  dispatch.answer('look-at', async body => { await lookout.lookAt(validateLookAt(body).streams as StreamId[]); return {} })
+  dispatch.answer('look-at', async body => { await gapRepair.lookAt(validateLookAt(body).streams as StreamId[]); return {} })
 
   // What clients and operators ask it.
   const origins = createOrigins(settings.origins ?? ['*'])
@@ -137,20 +137,20 @@ export async function startNode ({ settings, store, bus, natsPrefix, log: parent
     checks: () => ({
       store: storeCheck(store.status()),
       dispatch: dispatch.isConnected || 'no link',
-      members: dispatch.hasSettled || 'waiting for a round of heartbeats',
+      members: dispatch.hasConverged || 'waiting for a round of heartbeats',
       revocations: core.revocations.isKnown || 'not read yet',
       clock: clockWatch.isOff() ? `${Math.round(clockWatch.offsetMs() / 1000)} s off the store's` : purgeCheck(purgeLagMs()),
-      serving: placement.state === 'draining' ? 'draining' : isClosing ? 'closing' : true
+      serving: rebalancer.state === 'draining' ? 'draining' : isClosing ? 'closing' : true
     })
   })
   serveMessages(app, core)
   const sockets = createSocketServer({ core, isDraining, httpServer: app.server, origins, log })
-  observeNode(metrics, { core, lookout, store, dispatch, clock, clockWatch, purgeLagMs, isDraining })
+  observeNode(metrics, { core, gapRepair, store, dispatch, clock, clockWatch, purgeLagMs, isDraining })
 
   // A user's token ends and the user's socket with it.
   const tokenSweep = setInterval(() => {
     const at = core.expiryNow()
-    for (const session of users.sessions()) if (session.expiresAt <= at) session.socket.disconnect(true)
+    for (const connection of users.connections()) if (connection.expiresAt <= at) connection.socket.disconnect(true)
   }, sweepTokensMs)
   tokenSweep.unref()
 
@@ -159,8 +159,8 @@ export async function startNode ({ settings, store, bus, natsPrefix, log: parent
     clearInterval(tokenSweep)
     rate.close()
     clockWatch.close()
-    lookout.close()
-    placement.close()
+    gapRepair.close()
+    rebalancer.close()
     ring.close()
     sockets.close()
     await app.close()
@@ -184,7 +184,7 @@ export async function startNode ({ settings, store, bus, natsPrefix, log: parent
       state: () => isDraining() || clockWatch.isOff() || !isPrepared() ? 'draining' : 'up',
       isClockOff: () => clockWatch.isOff() && !isDraining() && isPrepared(),
       load: () => ({
-        sockets: users.sessionCount,
+        sockets: users.connectionCount,
         users: users.users,
         messagesPerSecond: rate.perSecond(),
         eventLoopLagMs: Math.round(metrics.eventLoopLagMs * 100) / 100,
@@ -195,7 +195,7 @@ export async function startNode ({ settings, store, bus, natsPrefix, log: parent
     })
     await core.revocations.looked
     log.info({ event: 'node', url, publicUrl: settings.publicUrl }, 'node started')
-    return { id, url, probeUrl, drain: placement.drain, close }
+    return { id, url, probeUrl, drain: rebalancer.drain, close }
   } catch (error) {
     await close()
     throw error

@@ -7,7 +7,7 @@
  * gets the live frames, or is being brought up from the store until it does; behind: the socket was too slow, nothing
  * is pushed until the client has synced.
  *
- * Backfill and cut-over. A session first becomes a reader of the local stream, then reads from its cursor. When what
+ * Backfill and cut-over. A connection first becomes a reader of the local stream, then reads from its cursor. When what
  * it was sent reaches the stream's head, it goes live in the same turn of the event loop: no entry falls between.
  *
  * What it takes part in follows the entries of the user's own stream (`join`, `leave`), the marks of leaves in the groups'
@@ -21,7 +21,7 @@ import type { LogDoc, Store } from '../../../shared/store/store.js'
 import type { Ticket } from '../../../shared/platform/identity/ticket.js'
 import type { Heads } from '../log/heads.js'
 import { toMs, type Clock } from '../../../shared/contract/clock.js'
-import type { Persist } from './retry-store-work.js'
+import type { RetryStoreWork } from './retry-store-work.js'
 import { goneWire } from '../log/entry.js'
 import { leavesIn } from '../log/leave-mark.js'
 import { recover } from '../mailbox/replay.js'
@@ -29,27 +29,27 @@ import { afterIn, visibleStreams } from '../mailbox/unread/unread.js'
 import type { UserView, UserViews } from '../mailbox/state/user-views.js'
 import { entriesFrame, type Frame } from './transport/frame.js'
 import type { Hub, LocalStream, StreamReader } from './hub.js'
-import type { Look } from './reconcile.js'
-import { Outlet } from './transport/socket-writer.js'
-import type { UnreadTurn } from './unread-notifier.js'
+import type { Reconciler } from './reconciler.js'
+import { SocketWriter } from './transport/socket-writer.js'
+import type { UserNotifier } from './unread-notifier.js'
 
 export interface SyncAnswer { readonly entries: unknown[], readonly heads: Record<string, number>, readonly more: boolean }
 
 export type Cursors = Readonly<Record<string, number>>
 
-/** What all sessions of a node share. */
-export interface SessionNode {
+/** What all connections of a node share. */
+export interface ConnectionNode {
   readonly hub: Hub
   readonly store: Store
   readonly heads: Heads
-  readonly look: Pick<Look, 'doubt'>
+  readonly reconciler: Pick<Reconciler, 'doubt'>
   readonly views: Pick<UserViews, 'peek' | 'fresh' | 'noteLeave'>
   readonly clock: Clock
-  readonly persist: Persist
+  readonly retryStoreWork: RetryStoreWork
 }
 
-export interface SessionOptions {
-  readonly node: SessionNode
+export interface ConnectionOptions {
+  readonly node: ConnectionNode
   readonly socket: Socket
   readonly ticket: Ticket
   /** Undefined: only new entries. */
@@ -63,7 +63,7 @@ const syncChars = 512 * 1024
 const volatileBytes = 256 * 1024
 const emptyReadPauseMs = 50
 
-export class Session implements StreamReader {
+export class Connection implements StreamReader {
   readonly user: UserId
   readonly socket: Socket
   readonly ticket: Ticket
@@ -76,19 +76,19 @@ export class Session implements StreamReader {
   /** By `clock.elapsed`, when it was last asked to move. */
   reassignedAt = -Infinity
   /** Its user's, while it is among the users of the node. */
-  turn: UnreadTurn | undefined
-  readonly #node: SessionNode
+  turn: UserNotifier | undefined
+  readonly #node: ConnectionNode
   /** Where the client stands, until it is started. */
   #cursors: Cursors | undefined
   /** While it is open its user's view stays in memory; after that, the last one serves. */
   #view: UserView | undefined
-  readonly #outlet: Outlet
+  readonly #writer: SocketWriter
   /** The streams that it takes part in: how far it was brought up in each, undefined before that begins and once it is live. */
   readonly #sent = new Map<StreamId, number | undefined>()
   #topics: Set<string> | undefined
   #state: 'opening' | 'live' | 'behind' | 'closed' = 'opening'
 
-  constructor ({ node, socket, ticket, cursors }: SessionOptions) {
+  constructor ({ node, socket, ticket, cursors }: ConnectionOptions) {
     this.#node = node
     this.#cursors = cursors
     this.socket = socket
@@ -97,7 +97,7 @@ export class Session implements StreamReader {
     this.openedAt = node.clock.elapsed()
     this.expiresAt = ticket.userTokenExpiresAt
     this.tokenIssuedAt = ticket.userTokenIssuedAt
-    this.#outlet = new Outlet(socket)
+    this.#writer = new SocketWriter(socket)
   }
 
   /** Most sockets have none: the set is made with the first. */
@@ -106,9 +106,9 @@ export class Session implements StreamReader {
   removeTopic (topic: string): void { this.#topics?.delete(topic) }
 
   get state (): 'opening' | 'live' | 'behind' | 'closed' { return this.#state }
-  get waitingBytes (): number { return this.#outlet.waitingBytes() }
+  get waitingBytes (): number { return this.#writer.waitingBytes() }
 
-  drained (): Promise<void> | undefined { return this.#outlet.drained() }
+  drained (): Promise<void> | undefined { return this.#writer.drained() }
 
   /** Takes part in a stream, not live yet: from here on nothing of it is missed. */
   open (stream: StreamId): LocalStream {
@@ -179,7 +179,7 @@ export class Session implements StreamReader {
 
   #follow (stream: StreamId, cursor: number): void {
     this.#sent.set(stream, cursor)
-    void this.#node.persist(async () => { await this.#catchUp(stream) }, () => this.#state === 'live' && this.#sent.get(stream) !== undefined)
+    void this.#node.retryStoreWork(async () => { await this.#catchUp(stream) }, () => this.#state === 'live' && this.#sent.get(stream) !== undefined)
   }
 
   /** Whether this mark is of a leave that the user's own stream has not told of here yet. */
@@ -188,7 +188,7 @@ export class Session implements StreamReader {
     const leave = leavesIn(mark).find(({ token }) => token === own?.token)
     if (own === undefined || leave === undefined || own.head >= leave.seq) return false
     this.#node.views.noteLeave(own.id, stream.slice(2) as GroupId, leave.seq)
-    void this.#node.look.doubt([own])
+    void this.#node.reconciler.doubt([own])
     return true
   }
 
@@ -214,7 +214,7 @@ export class Session implements StreamReader {
         local.goLive(this)
         return
       }
-      await this.#outlet.drained()
+      await this.#writer.drained()
       const { state } = this.#node.views.peek(userStream(this.user)) ?? this.#view!
       const page = await recover({ store, now: clock.earliest, isLeave: mark => this.#isLeave(stream, mark) }, state, stream, cursor, pageEntries, pageChars)
       if (this.#state !== 'live' || this.#sent.get(stream) !== cursor) return
@@ -225,29 +225,29 @@ export class Session implements StreamReader {
         else await new Promise(resolve => setTimeout(resolve, emptyReadPauseMs))
         continue
       }
-      if (page.wires.length > 0 && !this.#outlet.send(entriesFrame(page.wires))) { this.fallBehind(); return }
+      if (page.wires.length > 0 && !this.#writer.send(entriesFrame(page.wires))) { this.fallBehind(); return }
       this.#sent.set(stream, page.cursor)
     }
   }
 
   /** What lay between is gone for good. */
   #skip (stream: StreamId, from: number, to: number): void {
-    if (this.#outlet.send(entriesFrame([goneWire(stream, from, to)]))) this.#sent.set(stream, to)
+    if (this.#writer.send(entriesFrame([goneWire(stream, from, to)]))) this.#sent.set(stream, to)
     else this.fallBehind()
   }
 
   deliver (frame: Frame): void {
-    if (this.#state === 'live' && !this.#outlet.send(frame, this.turn?.ride(this))) this.fallBehind()
+    if (this.#state === 'live' && !this.#writer.send(frame, this.turn?.ride(this))) this.fallBehind()
   }
 
   /** May be dropped: for a socket that has enough waiting already. */
   deliverVolatile (frame: Frame): void {
-    if (this.#state === 'live' && this.#outlet.waitingBytes() < volatileBytes) this.#outlet.send(frame)
+    if (this.#state === 'live' && this.#writer.waitingBytes() < volatileBytes) this.#writer.send(frame)
   }
 
   /** A small frame that a later one replaces. False where too much waits; who is not live is told anew when that ends. */
   deliverLatest (frame: Frame): boolean {
-    return this.#state !== 'live' || this.#outlet.send(frame)
+    return this.#state !== 'live' || this.#writer.send(frame)
   }
 
   fallBehind (): void {

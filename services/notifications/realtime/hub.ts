@@ -11,7 +11,7 @@
  * A reader that stands at the head of its stream is live: it gets the frames. Any other is brought up by connection.ts.
  */
 import type { Log } from '../../../shared/platform/log.js'
-import type { Persist } from './retry-store-work.js'
+import type { RetryStoreWork } from './retry-store-work.js'
 import { streamToken } from '../../../shared/contract/subjects.js'
 import type { StreamId } from '../../../shared/contract/names.js'
 import { placeOfEntry, type EntryDoc, type Store } from '../../../shared/store/store.js'
@@ -20,7 +20,7 @@ import type { Heads } from '../log/heads.js'
 import { readAfter } from '../log/read.js'
 import { entriesFrame, type Frame } from './transport/frame.js'
 
-/** What gets a stream's frames: a session. */
+/** What gets a stream's frames: a connection. */
 export interface StreamReader {
   /** The next entries of a stream at whose end this reader stands. */
   readonly deliver: (frame: Frame) => void
@@ -65,7 +65,7 @@ export interface HubOptions {
   /** What has expired by it is `gone` for those who read live. */
   readonly now: () => number
   readonly log: Log
-  readonly persist: Persist
+  readonly retryStoreWork: RetryStoreWork
 }
 
 const page = 200
@@ -78,7 +78,7 @@ const longestReadAgainMs = 1_000
 const crowd = 100
 const maxGatherMs = 20
 /** The next entry follows closely when it comes within so many times what the last frame took: after one of several, and of one. */
-const followsSeveral = 10
+const isBurst = 10
 const followsOne = 0.5
 
 /** Already over: one for all streams whose head is known. */
@@ -106,7 +106,7 @@ class Stream implements LocalStream {
   /** `performance.now()` at which what is pending is due, until when an entry follows closely, and how long it waits then. */
   dueAt = 0
   followsUntil = 0
-  gatherMs = 0
+  batchWindowMs = 0
   #opening: Promise<void> | undefined
   readonly #rules: StreamRules
 
@@ -130,7 +130,7 @@ class Stream implements LocalStream {
   leaveLive (reader: StreamReader): void { this.live.delete(reader) }
 }
 
-export function createHub ({ store, heads, now, log, persist }: HubOptions): Hub {
+export function createHub ({ store, heads, now, log, retryStoreWork }: HubOptions): Hub {
   const byId = new Map<StreamId, Stream>()
   const byToken = new Map<string, Stream>()
   const withPending = new Set<Stream>()
@@ -201,7 +201,7 @@ export function createHub ({ store, heads, now, log, persist }: HubOptions): Hub
     }
   }
 
-  const gatheringEnd = ({ followsUntil, gatherMs }: Stream, at: number): number => at < followsUntil ? at + gatherMs : 0
+  const gatheringEnd = ({ followsUntil, batchWindowMs }: Stream, at: number): number => at < followsUntil ? at + batchWindowMs : 0
 
   function flushDue (): void {
     isFlushScheduled = false
@@ -228,15 +228,15 @@ export function createHub ({ store, heads, now, log, persist }: HubOptions): Hub
     for (const reader of stream.live) reader.deliver(frame)
     if (begun === 0) { stream.followsUntil = 0; return }
     const ended = performance.now()
-    stream.gatherMs = Math.min(maxGatherMs, ended - begun)
-    stream.followsUntil = ended + stream.gatherMs * (wires.length > 1 ? followsSeveral : followsOne)
+    stream.batchWindowMs = Math.min(maxGatherMs, ended - begun)
+    stream.followsUntil = ended + stream.batchWindowMs * (wires.length > 1 ? isBurst : followsOne)
   }
 
   /** Reads what lies between the head and the target. Never rejects. */
   async function fill (stream: Stream): Promise<void> {
     stream.state = 'filling'
     const isFilling = (): boolean => stream.state === 'filling'
-    await persist(async () => {
+    await retryStoreWork(async () => {
       for (let emptyReads = 0; isFilling() && stream.target > stream.head;) {
         const docs = await readAfter(store, stream.id, stream.head, page)
         const fresh = docs.filter(doc => doc.seq > stream.head)

@@ -6,12 +6,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Log } from '../../../shared/platform/log.js'
 
 /** Never rejects. Ends when the work is done, or nobody wants it any more. */
-export type Persist = (work: () => Promise<void>, isWanted: () => boolean) => Promise<void>
+export type RetryStoreWork = (work: () => Promise<void>, isWanted: () => boolean) => Promise<void>
 
 const firstPauseMs = 100
 const longestPauseMs = 1_000
 
-export function createPersist (log: Log): Persist {
+export function createRetryStoreWork (log: Log): RetryStoreWork {
   let failing = 0
   let begunAt = 0
 

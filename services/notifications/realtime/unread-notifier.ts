@@ -33,7 +33,7 @@ export interface NumberReader {
 }
 
 /** The turn of one user. */
-export class UnreadTurn {
+export class UserNotifier {
   readonly user: UserId
   /** The user's own stream. */
   readonly own: StreamId
@@ -46,9 +46,9 @@ export class UnreadTurn {
   isTouched = false
   /** `performance.now()` at which a due one is told alone, and a resting one has rested. */
   until = 0
-  readonly #ride: UnreadTurns['ride']
+  readonly #ride: UnreadNotifier['ride']
 
-  constructor (user: UserId, readers: ReadonlySet<NumberReader>, { ride }: Pick<UnreadTurns, 'ride'>) {
+  constructor (user: UserId, readers: ReadonlySet<NumberReader>, { ride }: Pick<UnreadNotifier, 'ride'>) {
     this.user = user
     this.own = userStream(user)
     this.readers = readers
@@ -59,32 +59,32 @@ export class UnreadTurn {
   ride (by: NumberReader): Frame | undefined { return this.phase === 'due' ? this.#ride(this, by) : undefined }
 }
 
-export interface UnreadTurns {
+export interface UnreadNotifier {
   /** Something may have changed the user's number. */
-  touch: (turn: UnreadTurn) => void
-  ride: (turn: UnreadTurn, by: NumberReader) => Frame | undefined
+  touch: (turn: UserNotifier) => void
+  ride: (turn: UserNotifier, by: NumberReader) => Frame | undefined
   close: () => void
 }
 
-export interface UnreadTurnsOptions {
+export interface UnreadNotifierOptions {
   readonly hub: Pick<Hub, 'get'>
   readonly views: Pick<UserViews, 'peek' | 'fresh'>
   readonly unread: Pick<UnreadCounter, 'count'>
   readonly log: Log
 }
 
-export function createUnreadTurns ({ hub, views, unread, log }: UnreadTurnsOptions): UnreadTurns {
+export function createUnreadNotifier ({ hub, views, unread, log }: UnreadNotifierOptions): UnreadNotifier {
   /** Each in the order of `until`; among the due ones are some that were told meanwhile. */
-  let due: UnreadTurn[] = []
-  let resting: UnreadTurn[] = []
+  let due: UserNotifier[] = []
+  let resting: UserNotifier[] = []
   let ridesLeft = ridesPerTick
   let lastFrame: { readonly json: string, readonly frame: Frame } | undefined
   let timer: NodeJS.Timeout | undefined
   let reading = 0
-  const failing = new Set<UnreadTurn>()
+  const failing = new Set<UserNotifier>()
   let isClosed = false
 
-  function touch (turn: UnreadTurn): void {
+  function touch (turn: UserNotifier): void {
     turn.isTouched = true
     if (turn.phase !== 'idle') return
     turn.phase = 'due'
@@ -93,7 +93,7 @@ export function createUnreadTurns ({ hub, views, unread, log }: UnreadTurnsOptio
     schedule(tickMs)
   }
 
-  function rest (turn: UnreadTurn, at: number): void {
+  function rest (turn: UserNotifier, at: number): void {
     turn.phase = 'resting'
     turn.until = at + restMs
     resting.push(turn)
@@ -132,7 +132,7 @@ export function createUnreadTurns ({ hub, views, unread, log }: UnreadTurnsOptio
   const headOf = (stream: StreamId): number => hub.get(stream)?.head ?? 0
 
   /** Undefined where the view lags behind what the user's sockets were given. */
-  function currentView ({ own }: UnreadTurn): UserView | undefined {
+  function currentView ({ own }: UserNotifier): UserView | undefined {
     const view = views.peek(own)
     return view !== undefined && view.head < headOf(own) ? undefined : view
   }
@@ -150,7 +150,7 @@ export function createUnreadTurns ({ hub, views, unread, log }: UnreadTurnsOptio
   }
 
   /** The frame, if it says anything new. */
-  function frameOf (turn: UnreadTurn, counted: CountedUnread): Frame | undefined {
+  function frameOf (turn: UserNotifier, counted: CountedUnread): Frame | undefined {
     turn.nextExpiryMs = counted.nextExpiryMs
     const json = JSON.stringify(counted.unread)
     if (json === turn.lastUnread) return undefined
@@ -160,7 +160,7 @@ export function createUnreadTurns ({ hub, views, unread, log }: UnreadTurnsOptio
     return lastFrame.frame
   }
 
-  function ride (turn: UnreadTurn, by: NumberReader): Frame | undefined {
+  function ride (turn: UserNotifier, by: NumberReader): Frame | undefined {
     if (ridesLeft === 0) return undefined
     const view = currentView(turn)
     if (view === undefined) return undefined
@@ -175,7 +175,7 @@ export function createUnreadTurns ({ hub, views, unread, log }: UnreadTurnsOptio
   }
 
   /** To all but the one that gets it with an entry. */
-  function hand (turn: UnreadTurn, frame: Frame, by?: NumberReader): void {
+  function hand (turn: UserNotifier, frame: Frame, by?: NumberReader): void {
     let isTold = true
     for (const reader of turn.readers) if (reader !== by) isTold = reader.deliverLatest(frame) && isTold
     if (isTold) return
@@ -183,7 +183,7 @@ export function createUnreadTurns ({ hub, views, unread, log }: UnreadTurnsOptio
     touch(turn)
   }
 
-  async function tell (turn: UnreadTurn): Promise<void> {
+  async function tell (turn: UserNotifier): Promise<void> {
     turn.isTouched = false
     turn.phase = 'reading'
     reading++
@@ -204,7 +204,7 @@ export function createUnreadTurns ({ hub, views, unread, log }: UnreadTurnsOptio
     }
   }
 
-  function wasCounted (turn: UnreadTurn): void {
+  function wasCounted (turn: UserNotifier): void {
     if (failing.delete(turn) && failing.size === 0) log.info({ event: 'unread-goes-on' }, 'unread messages can be counted again')
   }
 

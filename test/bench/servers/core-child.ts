@@ -76,7 +76,7 @@ serveParent({
       eventLoopLagMs: () => 0, ownerOf: () => undefined, beforeStoring: () => undefined
     })
     createSocketServer({ core, isDraining: () => false, origins: createOrigins(['*']), httpServer, log })
-    while (!dispatch.hasSettled) await pause(20)
+    while (!dispatch.hasConverged) await pause(20)
     return { url }
   },
   make: ({ users, count }: { users: number, count: number }) => { waiting = Array.from({ length: count }, (_, n) => makeEntry(userName(n % users), n, 0)) },

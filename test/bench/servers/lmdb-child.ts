@@ -1,7 +1,7 @@
 /** Appends and pages, ours and bare LMDB, without any network. Ours or the baseline, never both in one process. */
 import { open } from 'lmdb'
 import { createHeads } from '../../../services/notifications/log/heads.js'
-import { createInboxPages } from '../../../services/notifications/mailbox/queries/list.js'
+import { createInboxPages } from '../../../services/notifications/mailbox/queries/inbox-pages.js'
 import { createUserViews } from '../../../services/notifications/mailbox/state/user-views.js'
 import { createAppender, type Appender } from '../../../services/notifications/log/appender.js'
 import type { EntryDraft } from '../../../services/notifications/log/entry.js'

@@ -6,7 +6,7 @@ import t, { type Test } from 'tap'
 import { createClock } from '../../../shared/contract/clock.js'
 import { createLog, createSilentLog } from '../../../shared/platform/log.js'
 import { userStream, type NodeId } from '../../../shared/contract/names.js'
-import { writeAnnouncement } from '../../../services/dispatch/heartbeat.js'
+import { writeHeartbeat } from '../../../services/dispatch/heartbeat.js'
 import type { Bus } from '../../../services/dispatch/buses/bus.js'
 import { createDispatch } from '../../../services/dispatch/create-dispatch.js'
 import type { Dispatch } from '../../../services/dispatch/dispatch.js'
@@ -39,7 +39,7 @@ async function cluster (t: Test): Promise<{ server: NatsServer, a: TestNode, b: 
   const [a, b] = await Promise.all(['a', 'b'].map(async id => startTestNode(t, { id, prefix, bus: await connectBus(t, server, 'node') }))) as [TestNode, TestNode]
   const gate = createDispatch({ bus: await connectBus(t, server, 'gate'), prefix, secret: testSecret, clock: createClock(), log: createSilentLog(), intervals: quickIntervals })
   t.teardown(async () => { await gate.close() })
-  await until('all see both', () => [a.dispatch, b.dispatch, gate].every(dispatch => dispatch.hasSettled && statesOf(dispatch) === 'a:up b:up'))
+  await until('all see both', () => [a.dispatch, b.dispatch, gate].every(dispatch => dispatch.hasConverged && statesOf(dispatch) === 'a:up b:up'))
   return { server, a, b, gate }
 }
 
@@ -74,7 +74,7 @@ void t.test('nats permissions - a stranger with the login of Gates reads no mail
   const announcement = { id: 'evil', url: 'http://evil', weight: 1, version: '1', startedAt: 1, state: 'up' as const, load: idleLoad, sent: 0, time: 0 }
   b.wanted.add(anna)
   const forbidden = [subjects.pushStem(life) + streamToken(anna), subjects.volatileStem('a' as NodeId) + streamToken(anna), subjects.topic('a' as NodeId, 'news', 'exact'), subjects.heartbeat('evil' as NodeId), subjects.bye('a' as NodeId)]
-  for (const subject of forbidden) connection.publish(subject, subject.includes('heartbeat') ? writeAnnouncement(announcement) : bytes('forged'))
+  for (const subject of forbidden) connection.publish(subject, subject.includes('heartbeat') ? writeHeartbeat(announcement) : bytes('forged'))
   await connection.flush()
   await until('all of it is denied', () => denied.length === forbidden.length)
 
@@ -101,7 +101,7 @@ void t.test('nats permissions - a stranger with the login of Gates asks nodes in
 void t.test('nats permissions - another secret is no member, whatever NATS lets through', natsSkip, async t => {
   const { server, a, gate } = await cluster(t)
   const other = startTestNode(t, { id: 'evil', prefix, bus: await connectBus(t, server, 'node'), secret: 'another secret than that of the cluster' })
-  await until('it has announced itself for a while', () => other.dispatch.hasSettled)
+  await until('it has announced itself for a while', () => other.dispatch.hasConverged)
   t.equal(statesOf(a.dispatch), 'a:up b:up')
   t.equal(statesOf(gate), 'a:up b:up')
   await t.rejects(other.dispatch.ask('a' as NodeId, 'dispatch.lost', { startedAt: 0, after: 0, skip: 0 }), { code: 'GP_DISPATCH_UNAVAILABLE' })
@@ -115,7 +115,7 @@ void t.test('nats permissions - a node of version 0.1, which does not sign, is a
   b.dispatch.answer('echo', async body => body)
   const ask = async (): Promise<unknown> => (await old.request(subjects.ask('b' as NodeId), bytes(JSON.stringify({ kind: 'echo', from: 'gate', body: { n: 1 } })), { timeout: 2_000 })).json()
   t.match(await ask(), { error: { code: 'GP_DISPATCH_UNAVAILABLE' } }, 'no upgrade is under way')
-  const beat = setInterval(() => { old.publish(subjects.heartbeat('old' as NodeId), writeAnnouncement({ id: 'old', url: 'http://old', weight: 1, version: '0.1.0', startedAt: 1, state: 'up', load: idleLoad, sent: 0, time: 0 })) }, 50)
+  const beat = setInterval(() => { old.publish(subjects.heartbeat('old' as NodeId), writeHeartbeat({ id: 'old', url: 'http://old', weight: 1, version: '0.1.0', startedAt: 1, state: 'up', load: idleLoad, sent: 0, time: 0 })) }, 50)
   t.teardown(() => { clearInterval(beat) })
   await until('it is a member', () => [a.dispatch, b.dispatch, gate].every(dispatch => statesOf(dispatch) === 'a:up b:up old:up'))
   t.match(await ask(), { body: { n: 1 } })

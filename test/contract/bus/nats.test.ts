@@ -84,10 +84,10 @@ if (await findNatsServer() === undefined) {
     // The signal arrives a moment later; where the system does not tell, the moment is taken for granted.
     const stat = `/proc/${own.pid}/stat`
     await until('it stands still', () => !existsSync(stat) || readFileSync(stat, 'utf8').includes(') T '))
-    let isAnswered = false
-    const trip = a.roundTrip().then(() => { isAnswered = true }, () => undefined)
+    let isResponsive = false
+    const trip = a.roundTrip().then(() => { isResponsive = true }, () => undefined)
     await until('the connection is given up', () => !a.isConnected, 15_000)
-    t.equal(isAnswered, false)
+    t.equal(isResponsive, false)
     await trip
     own.resume()
     await until('it is back', () => a.isConnected)

@@ -24,7 +24,7 @@ const bert = userStream('bert')
 
 /** All nodes see each other, and have met each other's numbers. */
 async function settled (...nodes: TestNode[]): Promise<void> {
-  await until('every node sees every other', () => nodes.every(({ dispatch }) => dispatch.hasSettled && nodes.every(({ id }) => dispatch.members().some(member => member.id === id && member.state === 'up'))))
+  await until('every node sees every other', () => nodes.every(({ dispatch }) => dispatch.hasConverged && nodes.every(({ id }) => dispatch.members().some(member => member.id === id && member.state === 'up'))))
 }
 
 export function dispatchBehaviour (t: Test, name: string, intervals: Partial<DispatchIntervals>, createHarness: (t: Test) => Promise<DispatchHarness>): void {
@@ -87,7 +87,7 @@ export function dispatchBehaviour (t: Test, name: string, intervals: Partial<Dis
     const late = startTestWatcher(t, { bus: await connect('late'), intervals })
     nodes.push(startTestNode(t, { id: 'b', bus: await connect('b'), intervals }))
     const all = [early, late, ...nodes.map(({ dispatch }) => dispatch)]
-    await until('all agree', () => all.every(dispatch => dispatch.hasSettled && statesOf(dispatch) === 'a:up b:up c:up'))
+    await until('all agree', () => all.every(dispatch => dispatch.hasConverged && statesOf(dispatch) === 'a:up b:up c:up'))
     const [c] = nodes as [TestNode]
     c.announced = 'draining'
     c.dispatch.announceNow()

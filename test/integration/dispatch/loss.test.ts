@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { userStream, type NodeId, type StreamId } from '../../../shared/contract/names.js'
 import { createInProcessBus, type InProcessBus } from '../../../services/dispatch/buses/in-process-bus.js'
-import { writeAnnouncement } from '../../../services/dispatch/heartbeat.js'
+import { writeHeartbeat } from '../../../services/dispatch/heartbeat.js'
 import { lifeToken, streamToken } from '../../../shared/contract/subjects.js'
 import { idleLoad, isInDoubt, quickIntervals, startTestNode, startTestWatcher, statesOf, type TestNode } from '../../helpers/dispatch-nodes.js'
 import { until } from '../../helpers/until.js'
@@ -15,7 +15,7 @@ const anna = userStream('anna')
 const bert = userStream('bert')
 
 async function settled (...nodes: TestNode[]): Promise<void> {
-  await until('every node sees every other', () => nodes.every(({ dispatch }) => dispatch.hasSettled && nodes.every(({ id }) => dispatch.members().some(member => member.id === id && member.state === 'up'))))
+  await until('every node sees every other', () => nodes.every(({ dispatch }) => dispatch.hasConverged && nodes.every(({ id }) => dispatch.members().some(member => member.id === id && member.state === 'up'))))
 }
 
 /** Until this node has heard so many more heartbeats of the other. */
@@ -277,7 +277,7 @@ void t.test('loss - nothing on the bus can harm: malformed subjects and payloads
   const { hub, a, b } = await pair(t)
   const stranger = hub.connect('stranger')
   const announcement = { id: 'x', url: 'http://x', weight: 1, version: '1', startedAt: 1, state: 'up' as const, load: idleLoad, sent: 0, time: 0 }
-  const payloads = [bytes(''), bytes('{'), bytes('null'), bytes('[]'), Uint8Array.from([255, 0, 254]), writeAnnouncement({ ...announcement, weight: -1 }), writeAnnouncement({ ...announcement, id: '' })]
+  const payloads = [bytes(''), bytes('{'), bytes('null'), bytes('[]'), Uint8Array.from([255, 0, 254]), writeHeartbeat({ ...announcement, weight: -1 }), writeHeartbeat({ ...announcement, id: '' })]
   const subjects = ['heartbeat.YQ', 'heartbeat.!', 'bye.YQ', 'bye.!', 'hello', 'push.!.x', 'push.YQ~5.x', 'push.~.', 'volatile.!.x', 'topic.!.exact.!', 'topic.YQ.no.YQ', `ask.${Buffer.from('a').toString('base64url')}`]
   b.dispatch.onTopic(() => undefined)
   for (const payload of payloads) {
@@ -308,7 +308,7 @@ void t.test('loss - two processes under one id: each keeps its place in its own 
   const watcher = startTestWatcher(t, { bus: hub.connect('w') })
   const told: number[] = []
   watcher.onMembers(members => { told.push(members[0]?.startedAt ?? 0) })
-  await until('some rounds', () => watcher.hasSettled && told.length > 0)
+  await until('some rounds', () => watcher.hasConverged && told.length > 0)
   const begunAtMs = Date.now()
   await until('more rounds', () => Date.now() - begunAtMs > 500)
   t.equal(told.at(-1), 2000)

@@ -9,7 +9,7 @@ import { placeOfEntry, type EntryDoc, type Store } from '../../../shared/store/s
 import { createInProcessBus } from '../../../services/dispatch/buses/in-process-bus.js'
 import { createAppender, type AppendRules, type Appender } from '../../../services/notifications/log/appender.js'
 import type { EntryDraft } from '../../../services/notifications/log/entry.js'
-import { createHandOver, handOverKind, type HandedEntries } from '../../../services/notifications/node/forward-to-owner.js'
+import { createForwarder, forwardKind, type ForwardedEntries } from '../../../services/notifications/node/forwarder.js'
 import { readAfter } from '../../../services/notifications/log/read.js'
 import { startTestNode } from '../../helpers/dispatch-nodes.js'
 import { draftMessage } from '../../helpers/entry-drafts.js'
@@ -64,8 +64,8 @@ t.test('appends - 50 writers by 3 nodes, handed over to one: one chain, hardly a
   const nodes = ['n1', 'n2', 'n3'].map(id => {
     const { dispatch } = startTestNode(t, { id, bus: hub.connect(id) })
     const appender = createAppender({ store, clock: createClock(), log, onAppended: () => {} })
-    const handOver = createHandOver({ nodeId: id as NodeId, dispatch, appender, ownerOf: () => 'n2' as NodeId, onStored: () => {}, log })
-    dispatch.answer(handOverKind, async body => await handOver.serve(body as HandedEntries))
+    const handOver = createForwarder({ nodeId: id as NodeId, dispatch, appender, ownerOf: () => 'n2' as NodeId, onStored: () => {}, log })
+    dispatch.answer(forwardKind, async body => await handOver.serve(body as ForwardedEntries))
     return { appender, handOver }
   })
   const reader = startReader(store)

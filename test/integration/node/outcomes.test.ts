@@ -5,12 +5,12 @@ import { signTicket } from '../../../shared/platform/identity/sign.js'
 import { GatepostError } from '../../../shared/contract/errors.js'
 import { createClock, createMessageId } from '../../../shared/contract/clock.js'
 import type { NodeId } from '../../../shared/contract/names.js'
-import { writeAnnouncement } from '../../../services/dispatch/heartbeat.js'
+import { writeHeartbeat } from '../../../services/dispatch/heartbeat.js'
 import { createSubjects } from '../../../shared/contract/subjects.js'
 import { appendRules } from '../../../services/notifications/log/appender.js'
 import { idleLoad } from '../../helpers/dispatch-nodes.js'
 import { startNodes } from '../../helpers/in-process-nodes.js'
-import { openSocket, refused, refusedAck, sessionOf, type Session } from '../../helpers/raw-client.js'
+import { openSocket, refused, refusedAck, sessionOf, type Connection } from '../../helpers/raw-client.js'
 import { until } from '../../helpers/until.js'
 
 interface Faults {
@@ -48,7 +48,7 @@ async function start (t: Test, names: readonly string[] = ['n1']) {
   return { ...site, faults, mend }
 }
 
-const titles = async (session: Session): Promise<string[]> => (await session.get('/messages?limit=200')).messages.map((message: { title: string }) => message.title)
+const titles = async (session: Connection): Promise<string[]> => (await session.get('/messages?limit=200')).messages.map((message: { title: string }) => message.title)
 
 t.test('outcomes - mail: 503 is not there, 504 may be, and the same key finds it', async t => {
   const { session, faults, mend } = await start(t)
@@ -166,7 +166,7 @@ t.test('outcomes - a Gate of version 0.1 is told of an unknown outcome by the co
   const subjects = createSubjects('test')
   // As version 0.1 does it: unsigned, and without a form.
   const old = hub.connect('old')
-  const beat = setInterval(() => { old.publish(subjects.heartbeat('old' as NodeId), writeAnnouncement({ id: 'old', url: 'http://old', weight: 1, version: '0.1.0', startedAt: 1, state: 'up', load: idleLoad, sent: 0, time: 0 })) }, 50)
+  const beat = setInterval(() => { old.publish(subjects.heartbeat('old' as NodeId), writeHeartbeat({ id: 'old', url: 'http://old', weight: 1, version: '0.1.0', startedAt: 1, state: 'up', load: idleLoad, sent: 0, time: 0 })) }, 50)
   t.teardown(() => { clearInterval(beat) })
   const ask = async (kind: string, body: object): Promise<any> => {
     const answer = await old.request(subjects.ask('n1' as NodeId), Buffer.from(JSON.stringify({ kind, from: 'gate', body })), 5_000)

@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { NodeId } from '../../../shared/contract/names.js'
-import type { Announcement } from '../../../services/dispatch/heartbeat.js'
+import type { Heartbeat } from '../../../services/dispatch/heartbeat.js'
 import { defaultIntervals } from '../../../services/dispatch/intervals.js'
 import { createMembership, type Membership, type MembershipEvent } from '../../../services/dispatch/membership.js'
 import { idleLoad } from '../../helpers/dispatch-nodes.js'
@@ -11,8 +11,8 @@ interface World {
   readonly membership: Membership
   readonly events: MembershipEvent[]
   states: () => string
-  beat: (id: string, changes?: Partial<Announcement>) => boolean
-  bye: (id: string, changes?: Partial<Announcement>) => boolean
+  beat: (id: string, changes?: Partial<Heartbeat>) => boolean
+  bye: (id: string, changes?: Partial<Heartbeat>) => boolean
   /** Lets time pass, with a heartbeat of these nodes each second. */
   pass: (ms: number, options?: { beating?: string[], isLinkProven?: boolean }) => void
 }
@@ -21,7 +21,7 @@ function createWorld (self?: string): World {
   const membership = createMembership(defaultIntervals, self as NodeId | undefined)
   const events: MembershipEvent[] = []
   let nowMs = 1_000_000
-  const announcement = (id: string, changes: Partial<Announcement>): Announcement => ({ id, url: `http://${id}`, weight: 1, version: '1', startedAt: 5, state: 'up', load: idleLoad, sent: 0, time: 0, ...changes })
+  const announcement = (id: string, changes: Partial<Heartbeat>): Heartbeat => ({ id, url: `http://${id}`, weight: 1, version: '1', startedAt: 5, state: 'up', load: idleLoad, sent: 0, time: 0, ...changes })
   const take = (result: { isAccepted: boolean, events: MembershipEvent[] }): boolean => {
     events.push(...result.events)
     return result.isAccepted

@@ -4,7 +4,7 @@ import { createClock } from '../../../shared/contract/clock.js'
 import { allStream, type UserId } from '../../../shared/contract/names.js'
 import type { EntryDoc } from '../../../shared/store/store.js'
 import { countLimits } from '../../../services/notifications/mailbox/unread/own-counts.js'
-import { StreamDigest } from '../../../services/notifications/mailbox/unread/shared-stream-index.js'
+import { SharedStreamIndex } from '../../../services/notifications/mailbox/unread/shared-stream-index.js'
 import { emptyState, flagsOf, foldChange } from '../../../services/notifications/mailbox/state/user-state.js'
 import { createUnreadCounter } from '../../../services/notifications/mailbox/unread/unread.js'
 import { createUserViews } from '../../../services/notifications/mailbox/state/user-views.js'
@@ -22,7 +22,7 @@ t.test('digest - a recall read before its message counts, though the message is 
   for (let i = 0; i < 6; i++) docs.push((await append(allStream, draftMessage(clock, { home: allStream }))).doc)
   const { id, seq, expiresAt } = docs[0]!
   const { doc: last } = await append(allStream, draftChange(clock, { type: 'recall', message: { id, stream: allStream, seq, category: 'general', expiresAt }, sender: 'p:shop' }))
-  const digest = new StreamDigest(allStream, last.seq, 2)
+  const digest = new SharedStreamIndex(allStream, last.seq, 2)
   await digest.cover(store, last.seq, docs[3]!.seq, clock.now())
   await digest.cover(store, last.seq, 0, clock.now())
   const total = new Map<string, number>()
@@ -84,7 +84,7 @@ t.test('digest - one that was made before the head was known does not read the w
   const docs: EntryDoc[] = []
   for (let i = 0; i < 60; i++) docs.push((await append(allStream, draftMessage(clock, { home: allStream }))).doc)
   const head = docs.at(-1)!.seq
-  const digest = new StreamDigest(allStream, 0, 2)
+  const digest = new SharedStreamIndex(allStream, 0, 2)
   await digest.cover(store, 0, 0, clock.now())
   const before = store.commands.length
   await digest.cover(store, head, docs[57]!.seq, clock.now())

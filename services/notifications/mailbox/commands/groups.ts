@@ -17,7 +17,7 @@ import { createLeaveMarks } from '../../log/leave-mark.js'
 import { parseMembership, storedMembership, storeMembership, type Membership } from '../state/membership.js'
 import type { UserViews } from '../state/user-views.js'
 import { createClaimedGroups, isBroughtBy } from './claimed-groups.js'
-import { changeDraft } from './flags.js'
+import { changeDraft } from './marks.js'
 
 export interface Groups {
   /** Durable when they resolve; GP_OUTCOME_UNKNOWN where the same again completes it. */

@@ -1,6 +1,6 @@
 /**
- * Idempotency keys: the first request under a key claims it by an insert, with the message's id and a hash of what it says.
- * Whoever comes later under the same key gets that id and completes what the first may have left undone. A claim older
+ * Idempotency keys. The first request under a key inserts an idempotency record: the message's id and a hash of what it says.
+ * Whoever comes later under the same key gets that id and completes what the first may have left undone. A record older
  * than 24 h counts as absent: written with the latest time that may be, and aged by the earliest, so that no clock makes it older.
  */
 import { createHash, createHmac } from 'node:crypto'
@@ -20,7 +20,7 @@ interface Claim {
   readonly at: number
 }
 
-export interface ClaimsOptions {
+export interface IdempotencyOptions {
   readonly store: Store
   readonly clock: Clock
   /** The first makes hashes; all of them check. */
@@ -29,7 +29,7 @@ export interface ClaimsOptions {
   readonly isKeyed: boolean
 }
 
-export interface Claims {
+export interface IdempotencyRecords {
   /** Rejects with GP_IDEMPOTENCY_CONFLICT when the key stands for another message, GP_STORE_UNAVAILABLE. */
   claim: (sender: string, key: string, draft: MessageDraft, id: MessageId) => Promise<{ id: MessageId, duplicate: boolean }>
 }
@@ -45,7 +45,7 @@ function sealOf (secret: string): Seal {
   return { by: hash(key.toString('base64url')).slice(0, 8), seal: text => createHmac('sha256', key).update(text).digest('base64url') }
 }
 
-export function createClaims ({ store, clock, secrets, isKeyed }: ClaimsOptions): Claims {
+export function createIdempotencyRecords ({ store, clock, secrets, isKeyed }: IdempotencyOptions): IdempotencyRecords {
   const seals = secrets.map(sealOf)
 
   /** A secret that is not known any more tells nothing: then the key alone decides, since a 409 for the same message would be wrong. */

@@ -11,7 +11,7 @@ import type { EntryDoc, MessageDoc } from '../../../../shared/store/store.js'
 import type { UserViews } from '../state/user-views.js'
 import { messageTexts, volatileWire, type EntryDraft } from '../../log/entry.js'
 import { createWhole, type Whole } from '../../log/whole.js'
-import type { Claims } from './idempotency.js'
+import type { IdempotencyRecords } from './idempotency.js'
 import { createSenderShares } from './sender-shares.js'
 
 /** `u:USER` or `p:PRODUCER`. */
@@ -40,7 +40,7 @@ export interface Post {
 
 export interface PostOptions {
   readonly clock: Clock
-  readonly claims: Claims
+  readonly claims: IdempotencyRecords
   readonly views: UserViews
   readonly append: (stream: StreamId, draft: EntryDraft, whole?: Whole) => Promise<{ doc: EntryDoc }>
   /** As Appender.refusalOf. */

@@ -14,7 +14,7 @@ import type { MessageFinder } from '../../log/find-messages.js'
 import { afterWriting, allWritten } from '../../log/half-done.js'
 import type { UserViews } from '../state/user-views.js'
 import { changedMessage, findVisible, notFound, shownTo } from '../queries/find.js'
-import { changeDraft } from './flags.js'
+import { changeDraft } from './marks.js'
 import { receiversOf, type Sender } from './post.js'
 
 export const recallWithinMs = 2 * 60_000

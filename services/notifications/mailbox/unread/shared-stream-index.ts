@@ -16,7 +16,7 @@ interface Item { readonly seq: number, readonly category: string, readonly expir
 
 const defaultPage = 500
 
-export class StreamDigest {
+export class SharedStreamIndex {
   readonly stream: StreamId
   /** The seq up to which entries were taken. */
   head: number

@@ -4,7 +4,7 @@ import type { Store } from '../../../../shared/store/store.js'
 import type { Heads } from '../../log/heads.js'
 import { toUnread, type Places, type Unread } from './counts.js'
 import { nextOwnExpiry, ownPlaces, ownUnread, refreshCounts } from './own-counts.js'
-import { StreamDigest, unreadFloor } from './shared-stream-index.js'
+import { SharedStreamIndex, unreadFloor } from './shared-stream-index.js'
 import { marksByStream, noMarks } from '../state/user-state.js'
 import { groupsOf, type UserView, type UserViews } from '../state/user-views.js'
 import type { EntryDoc } from '../../../../shared/store/store.js'
@@ -56,13 +56,13 @@ export interface UnreadCounterOptions {
 }
 
 export function createUnreadCounter ({ store, views, heads, now, page }: UnreadCounterOptions): UnreadCounter {
-  const digests = new Map<StreamId, StreamDigest>()
+  const digests = new Map<StreamId, SharedStreamIndex>()
 
-  function digestOf (stream: StreamId, head: number): StreamDigest {
+  function digestOf (stream: StreamId, head: number): SharedStreamIndex {
     let digest = digests.get(stream)
     if (digest === undefined) {
       if (digests.size >= maxDigests) digests.delete(digests.keys().next().value!)
-      digests.set(stream, digest = new StreamDigest(stream, head, page))
+      digests.set(stream, digest = new SharedStreamIndex(stream, head, page))
     }
     return digest
   }
@@ -70,7 +70,7 @@ export function createUnreadCounter ({ store, views, heads, now, page }: UnreadC
   const count: UnreadCounter['count'] = (view, headOf) => {
     const { state } = view
     const marks = marksByStream(state)
-    const shared: Array<{ after: number, digest: StreamDigest }> = []
+    const shared: Array<{ after: number, digest: SharedStreamIndex }> = []
     const reads: Array<Promise<void>> = []
     for (const { stream, after } of visibleStreams(view)) {
       if (stream === view.stream) continue

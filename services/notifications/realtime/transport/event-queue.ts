@@ -1,11 +1,11 @@
 /** Events of one socket are answered one after the other, and not faster than it reads its answers. */
 import type { Socket } from 'socket.io'
 import { GatepostError, shown, type ErrorCode } from '../../../../shared/contract/errors.js'
-import type { Inlet } from './flood-guard.js'
-import type { Session } from '../connection.js'
+import type { ReadGuard } from './flood-guard.js'
+import type { Connection } from '../connection.js'
 
 /** Answers events of one name, in their order. The promises may reject. */
-export type AnswerEvents = (session: Session, event: string, payloads: readonly unknown[]) => ReadonlyArray<Promise<unknown>>
+export type AnswerEvents = (connection: Connection, event: string, payloads: readonly unknown[]) => ReadonlyArray<Promise<unknown>>
 
 export interface EventRules {
   /** Other events are not found. */
@@ -33,17 +33,17 @@ const unanswered = (): void => {}
 
 export class EventQueue {
   readonly #socket: Socket
-  readonly #session: Session
-  readonly #inlet: Inlet
+  readonly #connection: Connection
+  readonly #readGuard: ReadGuard
   readonly #rules: EventRules
   #waiting: WaitingEvent[] = []
   #waitingBytes = 0
   #isServing = false
 
-  constructor ({ socket, session, inlet, rules }: { socket: Socket, session: Session, inlet: Inlet, rules: EventRules }) {
+  constructor ({ socket, connection, readGuard, rules }: { socket: Socket, connection: Connection, readGuard: ReadGuard, rules: EventRules }) {
     this.#socket = socket
-    this.#session = session
-    this.#inlet = inlet
+    this.#connection = connection
+    this.#readGuard = readGuard
     this.#rules = rules
     // One listener instead of one for each event: there are as many of these as sockets.
     socket.onAny((event: string, ...args: unknown[]) => { this.#take(event, args) })
@@ -55,7 +55,7 @@ export class EventQueue {
     const answer = typeof last === 'function' ? last as (answer: unknown) => void : unanswered
     const refuse = (code: ErrorCode, message: string): void => { answer({ error: toError(new GatepostError(code, message)) }) }
     // Of events that came together the first has the bytes of all.
-    const bytes = Math.min(this.#inlet.take(), maxEventBytes)
+    const bytes = Math.min(this.#readGuard.take(), maxEventBytes)
     if (!names.has(event)) { refuse('GP_NOT_FOUND', `event: got ${shown(event)}; takes ${[...names].join(', ')}`); return }
     if (this.#waiting.length >= maxWaitingEvents || this.#waitingBytes + bytes > maxWaitingBytes) {
       refuse('GP_OVERLOADED', `events: ${this.#waiting.length} of this socket wait for their answers; send it again after some of them`)
@@ -63,7 +63,7 @@ export class EventQueue {
     }
     this.#waiting.push({ event, payload: typeof last === 'function' && args.length === 1 ? undefined : args[0], bytes, answer })
     this.#waitingBytes += bytes
-    if (this.#isCrowded()) this.#inlet.setPaused(true)
+    if (this.#isCrowded()) this.#readGuard.setPaused(true)
     if (!this.#isServing) void this.#serve()
   }
 
@@ -73,18 +73,18 @@ export class EventQueue {
     const { grouped, answerAll, toError } = this.#rules
     this.#isServing = true
     for (let first = this.#waiting[0]; first !== undefined; first = this.#waiting[0]) {
-      const crowded = this.#session.drained()
+      const crowded = this.#connection.drained()
       if (crowded !== undefined) await crowded
       if (!this.#socket.connected) { this.#waiting = []; break }
       let count = 1
       if (first.event === grouped) while (count < maxGrouped && this.#waiting[count]?.event === grouped) count++
       const events = this.#waiting.slice(0, count)
-      const results = answerAll(this.#session, first.event, events.map(({ payload }) => payload))
+      const results = answerAll(this.#connection, first.event, events.map(({ payload }) => payload))
       await Promise.all(events.map(async ({ answer }, i) => {
         try { answer(await results[i]) } catch (error) { answer({ error: toError(error) }) }
       }))
       for (const { bytes } of this.#waiting.splice(0, count)) this.#waitingBytes -= bytes
-      if (!this.#isCrowded()) this.#inlet.setPaused(false)
+      if (!this.#isCrowded()) this.#readGuard.setPaused(false)
     }
     this.#isServing = false
   }

@@ -6,7 +6,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'socket.io'
 import { engineOf, type EngineTransport } from './engine-connection.js'
 
-/** Answers and frames that wait for a reader are some 2 MiB at most: the outlet's, an answer, and one that is under way. */
+/** Answers and frames that wait for a reader are some 2 MiB at most: the socket writer's, an answer, and one that is under way. */
 const maxUnreadBytes = 4 << 20
 const maxUnreadPackets = 10_000
 
@@ -40,21 +40,21 @@ const longestPauseMs = 10_000
  * Pauses connections that send faster than they are served, so that what else they have waits in their own memory: a WebSocket is not
  * read, and the next POST of a poller is taken only then (it sends one at a time).
  */
-export interface Inlets {
+export interface ReadGuards {
   /** The way in from a socket that has joined. */
-  open: (socket: Socket) => Inlet
+  open: (socket: Socket) => ReadGuard
   /** For Engine.IO's `use`. */
   holdPosts: (request: IncomingMessage, response: ServerResponse, next: () => void) => void
 }
 
-export interface Inlet {
+export interface ReadGuard {
   /** Bytes that came since it was asked last. */
   take: () => number
   /** With `true` nothing more is read, until `false` or for 10 s. */
   setPaused: (isPaused: boolean) => void
 }
 
-export function createInlets (): Inlets {
+export function createReadGuards (): ReadGuards {
   /** What waits for a poller that is paused, by the id of its connection. */
   const posts = new Map<string, Array<() => void>>()
 

@@ -5,7 +5,7 @@ import { Server } from 'socket.io'
 import { WebSocketServer, type ServerOptions } from 'ws'
 import { declineUpgrade } from '../../../../shared/platform/http/decline-upgrade.js'
 import type { Origins } from '../../../../shared/platform/http/origins.js'
-import { guardConnection, type Inlets } from './flood-guard.js'
+import { guardConnection, type ReadGuards } from './flood-guard.js'
 
 export const maxEventBytes = 1_000_000
 /** From the connection to the handshake on it. */
@@ -17,7 +17,7 @@ class PunctualWebSocketServer extends WebSocketServer {
   constructor (options: ServerOptions) { super({ ...options, closeTimeout: closeTimeoutMs } as ServerOptions) }
 }
 
-export function openEngine (httpServer: HttpServer, origins: Origins, inlets: Pick<Inlets, 'holdPosts'>): Server {
+export function openEngine (httpServer: HttpServer, origins: Origins, readGuards: Pick<ReadGuards, 'holdPosts'>): Server {
   const io = new Server(httpServer, {
     serveClient: false,
     cors: { origin: origins.areAll ? '*' : (origin, done) => { done(null, origins.allowed(origin) ?? false) } },
@@ -36,7 +36,7 @@ export function openEngine (httpServer: HttpServer, origins: Origins, inlets: Pi
     response.setHeader('x-content-type-options', 'nosniff')
     next()
   })
-  io.engine.use(inlets.holdPosts)
+  io.engine.use(readGuards.holdPosts)
   io.engine.on('connection', guardConnection)
   takeWebSocketsOnly(httpServer, `${io.path()}/`)
   return io

@@ -16,7 +16,7 @@ const openState = 1
 
 const bytesOf = ({ options: { wsPreEncodedFrame: [bytes] } }: Frame): Buffer => bytes
 
-export class Outlet {
+export class SocketWriter {
   readonly #socket: Socket
   /** Bytes of frames in Engine.IO's own buffer. */
   #queued = 0

@@ -1,14 +1,14 @@
 import t from 'tap'
 import { userStream } from '../../../shared/contract/names.js'
-import { createSentLog, type SentLog } from '../../../services/dispatch/broadcast/publish-log.js'
+import { createPublishLog, type PublishLog } from '../../../services/dispatch/broadcast/publish-log.js'
 
-function addAll (log: SentLog, ...names: string[]): void {
+function addAll (log: PublishLog, ...names: string[]): void {
   for (const name of names) log.add(userStream(name))
 }
 const named = (...names: string[]): string[] => names.map(name => `u:${name}`)
 
 void t.test('sent log - names each stream above a marked number once', async t => {
-  const log = createSentLog({ rememberedMs: 60_000 })
+  const log = createPublishLog({ rememberedMs: 60_000 })
   addAll(log, 'a', 'b', 'a')
   log.mark(0)
   addAll(log, 'b', 'c')
@@ -24,14 +24,14 @@ void t.test('sent log - names each stream above a marked number once', async t =
 })
 
 void t.test('sent log - a number inside a segment gives the whole segment', async t => {
-  const log = createSentLog({ rememberedMs: 60_000 })
+  const log = createPublishLog({ rememberedMs: 60_000 })
   addAll(log, 'a', 'b', 'c')
   log.mark(0)
   t.same(log.streamsBetween(1, 3), named('a', 'b', 'c'))
 })
 
 void t.test('sent log - forgets after its time, counted from the end of the segment, and says so', async t => {
-  const log = createSentLog({ rememberedMs: 60_000 })
+  const log = createPublishLog({ rememberedMs: 60_000 })
   addAll(log, 'a')
   log.mark(0)
   addAll(log, 'b')
@@ -49,7 +49,7 @@ void t.test('sent log - forgets after its time, counted from the end of the segm
 })
 
 void t.test('sent log - an answer given before is not given again after something was forgotten', async t => {
-  const log = createSentLog({ rememberedMs: 1000 })
+  const log = createPublishLog({ rememberedMs: 1000 })
   addAll(log, 'a')
   log.mark(0)
   t.same(log.streamsBetween(0, 1), named('a'))
@@ -58,7 +58,7 @@ void t.test('sent log - an answer given before is not given again after somethin
 })
 
 void t.test('sent log - is bounded: the oldest go first, and then nothing can be told', async t => {
-  const log = createSentLog({ rememberedMs: 60_000, maxStreams: 100 })
+  const log = createPublishLog({ rememberedMs: 60_000, maxStreams: 100 })
   for (let segment = 0; segment < 10; segment++) {
     for (let i = 0; i < 30; i++) log.add(userStream(`${segment}-${i}`))
     log.mark(segment)

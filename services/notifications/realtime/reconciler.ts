@@ -1,16 +1,16 @@
 /**
- * Asks the store whether local streams have grown unnoticed, and has the hub read what is found. One question for many streams;
- * streams of different shards in questions of their own, so that none waits for a shard that is away. What could not be
+ * Asks the store whether local streams have grown unnoticed, and has the hub read what is found. One request for many streams;
+ * streams of different shards in requests of their own, so that none waits for a shard that is away. What could not be
  * asked is asked again until it is answered.
  */
 import { ownerRange } from '../../../shared/store/keys.js'
 import type { StreamId } from '../../../shared/contract/names.js'
 import type { Store } from '../../../shared/store/store.js'
-import type { Persist } from './retry-store-work.js'
+import type { RetryStoreWork } from './retry-store-work.js'
 import type { Heads } from '../log/heads.js'
 import type { Hub, LocalStream } from './hub.js'
 
-export interface Look {
+export interface Reconciler {
   /** Resolves when each has been asked after once; how many had grown. Never rejects. */
   at: (streams: readonly LocalStream[]) => Promise<number>
   /** The same for streams of which something is known to be missing, or may be. */
@@ -20,16 +20,16 @@ export interface Look {
   close: () => void
 }
 
-export interface LookOptions {
+export interface ReconcilerOptions {
   readonly hub: Pick<Hub, 'reach'>
   readonly store: Pick<Store, 'placeOf'>
   readonly heads: Pick<Heads, 'fresh'>
-  readonly persist: Persist
+  readonly retryStoreWork: RetryStoreWork
 }
 
 const groupSize = 500
 
-export function createLook ({ hub, store, heads, persist }: LookOptions): Look {
+export function createReconciler ({ hub, store, heads, retryStoreWork }: ReconcilerOptions): Reconciler {
   /** Asked after in vain. */
   let failed = new Set<LocalStream>()
   const doubted = new Set<LocalStream>()
@@ -81,7 +81,7 @@ export function createLook ({ hub, store, heads, persist }: LookOptions): Look {
 
   async function keepTrying (): Promise<void> {
     isTryingAgain = true
-    while (failed.size > 0 && !isClosed) await persist(tryAgain, () => !isClosed)
+    while (failed.size > 0 && !isClosed) await retryStoreWork(tryAgain, () => !isClosed)
     isTryingAgain = false
   }
 

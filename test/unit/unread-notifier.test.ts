@@ -2,7 +2,7 @@
 import t, { type Test } from 'tap'
 import type { Frame } from '../../services/notifications/realtime/transport/frame.js'
 import type { Hub } from '../../services/notifications/realtime/hub.js'
-import { createUnreadTurns, UnreadTurn, type NumberReader, type UnreadTurns } from '../../services/notifications/realtime/unread-notifier.js'
+import { createUnreadNotifier, UserNotifier, type NumberReader, type UnreadNotifier } from '../../services/notifications/realtime/unread-notifier.js'
 import type { CountedUnread } from '../../services/notifications/mailbox/unread/unread.js'
 import type { UserView } from '../../services/notifications/mailbox/state/user-views.js'
 import { createSilentLog } from '../../shared/platform/log.js'
@@ -12,10 +12,10 @@ import { until } from '../helpers/until.js'
 const unreadOf = ({ packet }: Frame): number => (JSON.parse(packet.slice(1)) as [string, { unread: number }])[1].unread
 
 interface Site {
-  turns: UnreadTurns
+  turns: UnreadNotifier
   /** What there is to count, for everybody. */
   counted: { now: number, readsFirst: boolean, failures: number, hanging: number }
-  join: (name: string, sockets?: number, refused?: number) => { turn: UnreadTurn, readers: NumberReader[], alone: number[][] }
+  join: (name: string, sockets?: number, refused?: number) => { turn: UserNotifier, readers: NumberReader[], alone: number[][] }
 }
 
 function start (t: Test): Site {
@@ -28,7 +28,7 @@ function start (t: Test): Site {
   }
   const view = { head: 0 } as UserView
   const hub: Pick<Hub, 'get'> = { get: () => undefined }
-  const turns = createUnreadTurns({ hub, views: { peek: () => view, fresh: async () => view }, unread: { count }, log: createSilentLog() })
+  const turns = createUnreadNotifier({ hub, views: { peek: () => view, fresh: async () => view }, unread: { count }, log: createSilentLog() })
   t.teardown(turns.close)
   const join: Site['join'] = (name, sockets = 1, refused = 0) => {
     const alone: number[][] = []
@@ -38,7 +38,7 @@ function start (t: Test): Site {
       alone.push(told)
       return { deliverLatest: (frame: Frame) => { told.push(unreadOf(frame)); return ++tried.count > tried.refused } }
     })
-    return { turn: new UnreadTurn(name as UserId, new Set(readers), turns), readers, alone }
+    return { turn: new UserNotifier(name as UserId, new Set(readers), turns), readers, alone }
   }
   return { turns, counted, join }
 }

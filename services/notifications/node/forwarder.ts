@@ -1,10 +1,12 @@
 /**
- * Who appends. Any node may, the chain keeps it safe; the node that the ring gives for the stream does it best: the head
- * is in its memory, nobody contends, its groups are the largest. So what is for another node's stream is handed to it,
- * what has gathered meanwhile in one question, one at a time for each node (and each shard), so that order holds. A node whose
- * store is slow says in time that it is still at it, and is asked again. Only where no answer comes this node appends itself,
- * under the same ids: each entry lands once, whoever was first. While nothing answers at all (NATS hangs) nobody is asked:
- * each question would cost its whole time.
+ * Forwarding: an entry is appended by the node that the ring gives for its stream. Any node may append, since the chain keeps it
+ * safe. The stream's node does it best: the head is in its memory, nobody contends, and its groups are the largest.
+ *
+ * - What gathers while a request is under way goes in the next request. One request at a time goes to each node (and each shard),
+ *   so order holds.
+ * - An owner whose store is slow replies in time that it is still at it, and is asked again.
+ * - An owner that does not reply is passed over: this node appends, under the same ids. Each entry lands once, whoever was first.
+ * - While NATS hangs no owner is asked, since each request would cost its whole time-out.
  */
 import { randomUUID } from 'node:crypto'
 import type { Log } from '../../../shared/platform/log.js'
@@ -15,27 +17,27 @@ import type { EntryDoc } from '../../../shared/store/store.js'
 import type { Dispatch } from '../../dispatch/dispatch.js'
 import type { Appender } from '../log/appender.js'
 import { placeEntry, type EntryDraft } from '../log/entry.js'
-import { createOnceAsked } from '../../../shared/platform/single-flight.js'
+import { createSingleFlight } from '../../../shared/platform/single-flight.js'
 import { begin, createWhole, type Whole } from '../log/whole.js'
 
-export interface HandOver {
+export interface Forwarder {
   /** As Appender.append, wherever it happens. */
   append: (stream: StreamId, draft: EntryDraft, whole?: Whole) => Promise<{ doc: EntryDoc }>
   /** Appends what another node handed over. */
-  serve: (body: HandedEntries) => Promise<HandedAnswers>
+  serve: (body: ForwardedEntries) => Promise<ForwardedAnswers>
   readonly counts: { readonly handed: number, readonly fallbacks: number }
 }
 
-/** `question` is the same when these entries are asked about again: their outcome is told, and a later try of the same entries is one of its own. */
-export interface HandedEntries { readonly question?: string, readonly entries: ReadonlyArray<{ readonly stream: StreamId, readonly draft: EntryDraft }> }
+/** `question` names the request: the same when these entries are asked about again: their outcome is told, and a later try of the same entries is one of its own. */
+export interface ForwardedEntries { readonly question?: string, readonly entries: ReadonlyArray<{ readonly stream: StreamId, readonly draft: EntryDraft }> }
 /**
  * For each entry its place, or why it was refused, or null: still being tried. One that may be stored has `isInDoubt` and the code
  * GP_STORE_UNAVAILABLE: nodes of the version before have none of its own for it.
  */
-export interface HandedAnswers { readonly answers: ReadonlyArray<HandedAnswer | null> }
+export interface ForwardedAnswers { readonly answers: ReadonlyArray<HandedAnswer | null> }
 type HandedAnswer = { readonly key: string, readonly seq: number, readonly purgeAt: number | null } | { readonly code: GatepostError['code'], readonly message: string, readonly isInDoubt: boolean }
 
-export interface HandOverOptions {
+export interface ForwarderOptions {
   readonly nodeId: NodeId
   readonly dispatch: Dispatch
   readonly appender: Appender
@@ -49,7 +51,7 @@ export interface HandOverOptions {
   readonly timeoutMs?: number
 }
 
-export const handOverKind = 'append-entries'
+export const forwardKind = 'append-entries'
 const maxEntries = 1_000
 
 interface Waiting {
@@ -60,15 +62,15 @@ interface Waiting {
   readonly reject: (error: unknown) => void
 }
 
-export function createHandOver ({ nodeId, dispatch, appender, ownerOf, placeOf = () => '', onStored, log, timeoutMs = deadlines.handOver.askMs }: HandOverOptions): HandOver {
+export function createForwarder ({ nodeId, dispatch, appender, ownerOf, placeOf = () => '', onStored, log, timeoutMs = deadlines.handOver.askMs }: ForwarderOptions): Forwarder {
   /** By node and place. Gone when empty. */
   const queues = new Map<string, Waiting[]>()
   const counts = { handed: 0, fallbacks: 0 }
-  let questions = 0
+  let requests = 0
   const life = randomUUID()
   /** An answer comes in time, or says that there is none yet. */
   const holdMs = timeoutMs * deadlines.handOver.holdMs / deadlines.handOver.askMs
-  const onceAsked = createOnceAsked<HandedAnswer>({ slowMs: holdMs / 2 })
+  const singleFlight = createSingleFlight<HandedAnswer>({ slowMs: holdMs / 2 })
   // JSON of a draft is longer than its text by escapes, at worst 6 characters for one.
   const maxChars = dispatch.maxPayloadBytes / 4
 
@@ -87,20 +89,20 @@ export function createHandOver ({ nodeId, dispatch, appender, ownerOf, placeOf =
   async function handOver (owner: NodeId, group: readonly Waiting[]): Promise<void> {
     const here: Array<Promise<void>> = []
     let open = group
-    const question = `${life}.${++questions}`
-    /** Some question may have arrived. */
+    const request = `${life}.${++requests}`
+    /** Some request may have arrived. */
     let isAsked = false
     while (open.length > 0) {
-      let answers: HandedAnswers['answers']
+      let answers: ForwardedAnswers['answers']
       try {
-        if (!dispatch.isAnswered) throw new GatepostError('GP_DISPATCH_UNAVAILABLE', 'nothing is answered')
-        const body: HandedEntries = { question, entries: open.map(({ stream, draft }) => ({ stream, draft })) }
-        answers = (await dispatch.ask(owner, handOverKind, body, timeoutMs) as HandedAnswers).answers
+        if (!dispatch.isResponsive) throw new GatepostError('GP_DISPATCH_UNAVAILABLE', 'nothing is answered')
+        const body: ForwardedEntries = { question: request, entries: open.map(({ stream, draft }) => ({ stream, draft })) }
+        answers = (await dispatch.ask(owner, forwardKind, body, timeoutMs) as ForwardedAnswers).answers
         isAsked = true
       } catch (error) {
         isAsked ||= !(error instanceof GatepostError && error.code === 'GP_DISPATCH_UNAVAILABLE')
         counts.fallbacks += open.length
-        log.debug({ err: error, owner, entries: open.length }, 'a hand-over was not answered: appending here')
+        log.debug({ err: error, owner, entries: open.length }, 'the owner did not answer: appending here')
         for (const { whole } of open) endTry(whole, isAsked)
         here.push(...open.map(appendHere))
         break
@@ -127,7 +129,7 @@ export function createHandOver ({ nodeId, dispatch, appender, ownerOf, placeOf =
       here.push(appendHere(waiting))
     } else {
       if (whole.state === 'open') whole.state = 'refused'
-      reject(new GatepostError(isErrorCode(answer?.code) ? answer.code : 'GP_INTERNAL', answer?.message ?? 'a hand-over was answered in part'))
+      reject(new GatepostError(isErrorCode(answer?.code) ? answer.code : 'GP_INTERNAL', answer?.message ?? 'the owner of the stream sent an incomplete reply'))
     }
   }
 
@@ -149,7 +151,7 @@ export function createHandOver ({ nodeId, dispatch, appender, ownerOf, placeOf =
       if (owner === undefined || owner === nodeId || !dispatch.isConnected) return appender.append(stream, draft, { whole: given })
       const name = `${owner}\t${placeOf(stream)}`
       const queue = queues.get(name)
-      if (queue === undefined && !dispatch.isAnswered) return appender.append(stream, draft, { whole: given })
+      if (queue === undefined && !dispatch.isResponsive) return appender.append(stream, draft, { whole: given })
       return new Promise((resolve, reject) => {
         const whole = given ?? createWhole()
         const waiting = { stream, draft, whole, resolve, reject }
@@ -161,11 +163,11 @@ export function createHandOver ({ nodeId, dispatch, appender, ownerOf, placeOf =
         setImmediate(() => { void serveQueue(name, owner, begun) })
       })
     },
-    serve: async ({ question = '', entries }) => {
+    serve: async ({ question: request = '', entries }) => {
       let timer: NodeJS.Timeout | undefined
       const held = new Promise<null>(resolve => { timer = setTimeout(() => { resolve(null) }, holdMs) })
       try {
-        const works = entries.map(({ stream, draft }) => onceAsked(`${question}\t${stream}\t${draft.id}`, async () => await work(stream, draft)))
+        const works = entries.map(({ stream, draft }) => singleFlight(`${request}\t${stream}\t${draft.id}`, async () => await work(stream, draft)))
         return { answers: await Promise.all(works.map(async work => await Promise.race([work, held]))) }
       } finally {
         clearTimeout(timer)

@@ -1,18 +1,18 @@
 import t from 'tap'
-import { readAnnouncement, writeAnnouncement, type Announcement } from '../../../services/dispatch/heartbeat.js'
+import { readHeartbeat, writeHeartbeat, type Heartbeat } from '../../../services/dispatch/heartbeat.js'
 import { idleLoad } from '../../helpers/dispatch-nodes.js'
 
-const good: Announcement = { id: 'node.1 📮', url: 'http://10.0.0.1:9101', weight: 1.5, version: '0.1.0', startedAt: 1_700_000_000_000, state: 'up', load: idleLoad, sent: 12, time: 34 }
+const good: Heartbeat = { id: 'node.1 📮', url: 'http://10.0.0.1:9101', weight: 1.5, version: '0.1.0', startedAt: 1_700_000_000_000, state: 'up', load: idleLoad, sent: 12, time: 34 }
 
 void t.test('announcement - comes back as it was written, from a slice of a larger buffer too', async t => {
-  t.same(readAnnouncement(writeAnnouncement(good)), { ...good, form: 1 })
-  const written = writeAnnouncement(good)
+  t.same(readHeartbeat(writeHeartbeat(good)), { ...good, form: 1 })
+  const written = writeHeartbeat(good)
   const larger = Buffer.concat([Buffer.from('xx'), written, Buffer.from('yy')])
-  t.same(readAnnouncement(new Uint8Array(larger.buffer, larger.byteOffset + 2, written.byteLength)), { ...good, form: 1 })
+  t.same(readHeartbeat(new Uint8Array(larger.buffer, larger.byteOffset + 2, written.byteLength)), { ...good, form: 1 })
 })
 
 void t.test('announcement - a newer version may say more', async t => {
-  t.match(readAnnouncement(Buffer.from(JSON.stringify({ ...good, colour: 'red' }))), good)
+  t.match(readHeartbeat(Buffer.from(JSON.stringify({ ...good, colour: 'red' }))), good)
 })
 
 void t.test('announcement - anything malformed is none, and throws nothing', async t => {
@@ -23,7 +23,7 @@ void t.test('announcement - anything malformed is none, and throws nothing', asy
     ['load', null], ['load', {}], ['load', { ...idleLoad, sockets: 'many' }], ['load', { ...idleLoad, rssBytes: null }], ['load', { ...idleLoad, store: 5 }],
     ['sent', -1], ['sent', 0.5], ['sent', '5'], ['time', -5], ['time', 2 ** 70], ['time', null]
   ]
-  for (const [field, value] of bad) t.equal(readAnnouncement(Buffer.from(JSON.stringify({ ...good, [field]: value }))), undefined, `${field}: ${JSON.stringify(value)}`)
-  for (const text of ['', '{', 'null', '[]', '5', '"x"', '\u0000', '{"__proto__":{}}']) t.equal(readAnnouncement(Buffer.from(text)), undefined, JSON.stringify(text))
-  t.equal(readAnnouncement(Uint8Array.from([0xff, 0xfe, 0x80])), undefined)
+  for (const [field, value] of bad) t.equal(readHeartbeat(Buffer.from(JSON.stringify({ ...good, [field]: value }))), undefined, `${field}: ${JSON.stringify(value)}`)
+  for (const text of ['', '{', 'null', '[]', '5', '"x"', '\u0000', '{"__proto__":{}}']) t.equal(readHeartbeat(Buffer.from(text)), undefined, JSON.stringify(text))
+  t.equal(readHeartbeat(Uint8Array.from([0xff, 0xfe, 0x80])), undefined)
 })

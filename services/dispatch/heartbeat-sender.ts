@@ -5,15 +5,15 @@
 import { performance } from 'node:perf_hooks'
 import type { Clock } from '../../shared/contract/clock.js'
 import { GatepostError } from '../../shared/contract/errors.js'
-import { readAnnouncement, writeAnnouncement, type Announcement } from './heartbeat.js'
+import { readHeartbeat, writeHeartbeat, type Heartbeat } from './heartbeat.js'
 import type { Bus } from './buses/bus.js'
 import type { BusTrust } from './bus-trust.js'
 import type { NodeAnnouncement, NodeLife } from './dispatch.js'
-import type { SentLog } from './broadcast/publish-log.js'
+import type { PublishLog } from './broadcast/publish-log.js'
 import type { Signer } from './signer.js'
 import type { Subjects } from '../../shared/contract/subjects.js'
 
-export interface Announcer {
+export interface HeartbeatSender {
   /** GP_VALIDATION for what no other process would believe. */
   join: (node: NodeAnnouncement) => void
   /** Nothing is told of a process that has not joined. */
@@ -26,28 +26,28 @@ export interface Announcer {
   close: () => void
 }
 
-export interface AnnouncerOptions {
+export interface HeartbeatSenderOptions {
   readonly self: NodeLife | undefined
   readonly bus: Bus
   readonly subjects: Subjects
   readonly signer: Signer
   readonly trust: Pick<BusTrust, 'unsignedAgoMs'>
-  readonly sentLog: Pick<SentLog, 'count' | 'mark'>
+  readonly publishLog: Pick<PublishLog, 'count' | 'mark'>
   readonly clock: Pick<Clock, 'tick'>
   /** This process does not hear itself. */
-  readonly onOwn: (announcement: Announcement) => void
+  readonly onOwn: (announcement: Heartbeat) => void
 }
 
 /** Announcements that are asked for keep this distance. */
 const gapMs = 100
 
-export function createAnnouncer ({ self, bus, subjects, signer, trust, sentLog, clock, onOwn }: AnnouncerOptions): Announcer {
+export function createHeartbeatSender ({ self, bus, subjects, signer, trust, publishLog, clock, onOwn }: HeartbeatSenderOptions): HeartbeatSender {
   let joinedAs: NodeAnnouncement | undefined
   let hasSaidHello = false
   let timer: NodeJS.Timeout | undefined
   let announcedAtMs = -Infinity
 
-  function describe ({ id, startedAt }: NodeLife, node: NodeAnnouncement): Announcement {
+  function describe ({ id, startedAt }: NodeLife, node: NodeAnnouncement): Heartbeat {
     const { sockets, users, messagesPerSecond, eventLoopLagMs, rssBytes, store, dispatch } = node.load()
     const unsignedAgoMs = trust.unsignedAgoMs()
     return {
@@ -58,7 +58,7 @@ export function createAnnouncer ({ self, bus, subjects, signer, trust, sentLog, 
       startedAt,
       state: node.state(),
       load: { sockets: amount(sockets), users: amount(users), messagesPerSecond: amount(messagesPerSecond), eventLoopLagMs: amount(eventLoopLagMs), rssBytes: amount(rssBytes), store, dispatch },
-      sent: sentLog.count,
+      sent: publishLog.count,
       time: clock.tick(),
       ...node.isClockOff?.() === true && { isClockOff: true },
       ...node.revocations !== undefined && { revocations: node.revocations() },
@@ -66,8 +66,8 @@ export function createAnnouncer ({ self, bus, subjects, signer, trust, sentLog, 
     }
   }
 
-  function tellOthers (subject: string, announcement: Announcement): void {
-    bus.publish(subject, signer.sign(subject, writeAnnouncement(announcement)))
+  function tellOthers (subject: string, announcement: Heartbeat): void {
+    bus.publish(subject, signer.sign(subject, writeHeartbeat(announcement)))
   }
 
   function now (): void {
@@ -78,14 +78,14 @@ export function createAnnouncer ({ self, bus, subjects, signer, trust, sentLog, 
     const announcement = describe(self, joinedAs)
     onOwn(announcement)
     if (!bus.isConnected) return
-    sentLog.mark(announcedAtMs)
+    publishLog.mark(announcedAtMs)
     tellOthers(subjects.heartbeat(self.id), announcement)
   }
 
   return {
     join (node) {
       if (self === undefined) throw new Error('only a node joins')
-      if (readAnnouncement(writeAnnouncement(describe(self, node))) === undefined) throw new GatepostError('GP_VALIDATION', `node ${self.id}: what it announces of itself is malformed`)
+      if (readHeartbeat(writeHeartbeat(describe(self, node))) === undefined) throw new GatepostError('GP_VALIDATION', `node ${self.id}: what it announces of itself is malformed`)
       joinedAs = node
       now()
     },

@@ -6,7 +6,7 @@ import { createSilentLog } from '../../../shared/platform/log.js'
 import type { NodeId } from '../../../shared/contract/names.js'
 import { placeOfEntry, type EntryDoc } from '../../../shared/store/store.js'
 import { createInProcessBus } from '../../../services/dispatch/buses/in-process-bus.js'
-import { createHandOver, handOverKind, type HandedEntries } from '../../../services/notifications/node/forward-to-owner.js'
+import { createForwarder, forwardKind, type ForwardedEntries } from '../../../services/notifications/node/forwarder.js'
 import { startTestNode } from '../../helpers/dispatch-nodes.js'
 import { annStream, dayMs, draftMessage, plainAppender } from '../../helpers/entry-drafts.js'
 import { createMemoryStore } from '../../helpers/memory-store.js'
@@ -21,7 +21,7 @@ function start (t: Test, { maxPayloadBytes = 1 << 20, timeoutMs = 150 } = {}) {
   const [here, there] = ['n1', 'n2'].map(id => {
     const { dispatch } = startTestNode(t, { id, bus: hub.connect(id) })
     const appender = plainAppender(store, createClock())
-    return { dispatch, appender, handOver: createHandOver({ nodeId: id as NodeId, dispatch, appender, ownerOf: () => owner, onStored: (_, doc) => { told.push(doc.seq) }, log: createSilentLog(), timeoutMs }) }
+    return { dispatch, appender, handOver: createForwarder({ nodeId: id as NodeId, dispatch, appender, ownerOf: () => owner, onStored: (_, doc) => { told.push(doc.seq) }, log: createSilentLog(), timeoutMs }) }
   })
   const ids = (): string[] => store.all<EntryDoc>('entries').map(({ id }) => id)
   return { hub, store, here: here!, there: there!, ids, told }
@@ -29,7 +29,7 @@ function start (t: Test, { maxPayloadBytes = 1 << 20, timeoutMs = 150 } = {}) {
 
 t.test('hand-over - the node of the stream appends, the asker knows the place', async t => {
   const { here, there, told } = start(t)
-  there.dispatch.answer(handOverKind, async body => await there.handOver.serve(body as HandedEntries))
+  there.dispatch.answer(forwardKind, async body => await there.handOver.serve(body as ForwardedEntries))
   const clock = createClock()
   const docs = (await Promise.all(Array.from({ length: 30 }, () => here.handOver.append(annStream, draftMessage(clock))))).map(({ doc }) => doc)
   t.equal(here.handOver.counts.handed, 30)
@@ -42,7 +42,7 @@ t.test('hand-over - the node of the stream appends, the asker knows the place', 
 t.test('hand-over - the order holds where one question of several is lost', async t => {
   // Questions of a few entries each, so that the messages of one turn need many.
   const { hub, here, there, ids } = start(t, { maxPayloadBytes: 8_000 })
-  there.dispatch.answer(handOverKind, async body => await there.handOver.serve(body as HandedEntries))
+  there.dispatch.answer(forwardKind, async body => await there.handOver.serve(body as ForwardedEntries))
   const clock = createClock()
   let questions = 0
   const stop = hub.lose(({ from, to, subject }) => from === 'n1' && to === 'n2' && subject.includes('ask') && ++questions === 2)
@@ -56,7 +56,7 @@ t.test('hand-over - the order holds where one question of several is lost', asyn
 
 t.test('hand-over - an answer that is lost: the asker appends too, and each entry is there once', async t => {
   const { hub, here, there, ids } = start(t)
-  there.dispatch.answer(handOverKind, async body => await there.handOver.serve(body as HandedEntries))
+  there.dispatch.answer(forwardKind, async body => await there.handOver.serve(body as ForwardedEntries))
   const clock = createClock()
   // The question arrives, its answer is too late: the link is cut between the two.
   const drafts = Array.from({ length: 20 }, () => draftMessage(clock))
@@ -71,17 +71,17 @@ t.test('hand-over - an answer that is lost: the asker appends too, and each entr
 
 t.test('hand-over - while nothing answers, only what was asked already waits; the order holds', async t => {
   const { hub, here, there, ids } = start(t, { timeoutMs: 500 })
-  let isAnswered = true
+  let isResponsive = true
   let questions = 0
   t.teardown(hub.lose(({ from, to, subject }) => from === 'n1' && to === 'n2' && subject.includes('ask') && ++questions > 0))
-  const dispatch = Object.create(here.dispatch, { isAnswered: { get: () => isAnswered } }) as typeof here.dispatch
-  const handOver = createHandOver({ nodeId: 'n1' as NodeId, dispatch, appender: here.appender, ownerOf: () => 'n2' as NodeId, onStored: () => {}, log: createSilentLog(), timeoutMs: 500 })
+  const dispatch = Object.create(here.dispatch, { isResponsive: { get: () => isResponsive } }) as typeof here.dispatch
+  const handOver = createForwarder({ nodeId: 'n1' as NodeId, dispatch, appender: here.appender, ownerOf: () => 'n2' as NodeId, onStored: () => {}, log: createSilentLog(), timeoutMs: 500 })
   const clock = createClock()
   const drafts = Array.from({ length: 30 }, () => draftMessage(clock))
   const startedAt = performance.now()
   const appends = drafts.slice(0, 10).map(async draft => await handOver.append(annStream, draft))
   await pause(10)
-  isAnswered = false
+  isResponsive = false
   for (const draft of drafts.slice(10, 20)) appends.push(handOver.append(annStream, draft))
   await Promise.all(appends)
   const tookMs = performance.now() - startedAt
@@ -95,7 +95,7 @@ t.test('hand-over - while nothing answers, only what was asked already waits; th
 
 t.test('hand-over - a refusal of the other node is the answer', async t => {
   const { here, there, ids } = start(t)
-  there.dispatch.answer(handOverKind, async body => await there.handOver.serve(body as HandedEntries))
+  there.dispatch.answer(forwardKind, async body => await there.handOver.serve(body as ForwardedEntries))
   const ahead = createClock(() => Date.now() + 400 * dayMs)
   await t.rejects(here.handOver.append(annStream, draftMessage(ahead)), { code: 'GP_STORE_UNAVAILABLE' })
   t.same(ids(), [])
@@ -104,7 +104,7 @@ t.test('hand-over - a refusal of the other node is the answer', async t => {
 t.test('hand-over - what an older node refuses by its clock is appended here', async t => {
   const { here, there, ids } = start(t)
   const refusal = { code: 'GP_VALIDATION', message: 'id: its time is more than 10 s ahead of this node\'s clock', isInDoubt: false }
-  there.dispatch.answer(handOverKind, async body => ({ answers: (body as HandedEntries).entries.map(() => refusal) }))
+  there.dispatch.answer(forwardKind, async body => ({ answers: (body as ForwardedEntries).entries.map(() => refusal) }))
   const ahead = createClock(() => Date.now() + 20_000)
   const draft = draftMessage(ahead)
   await here.handOver.append(annStream, draft)
@@ -113,7 +113,7 @@ t.test('hand-over - what an older node refuses by its clock is appended here', a
 
 t.test('hand-over - a node whose store is slow is asked again until it is done; only it appends', async t => {
   const { here, there, store, ids } = start(t)
-  there.dispatch.answer(handOverKind, async body => { questions++; return await there.handOver.serve(body as HandedEntries) })
+  there.dispatch.answer(forwardKind, async body => { questions++; return await there.handOver.serve(body as ForwardedEntries) })
   let questions = 0
   let free = (): void => {}
   const isFree = new Promise<void>(resolve => { free = resolve })

@@ -5,8 +5,8 @@ import { createSilentLog } from '../../../shared/platform/log.js'
 import { userStream, type StreamId } from '../../../shared/contract/names.js'
 import { placeOfEntry } from '../../../shared/store/store.js'
 import { createHub } from '../../../services/notifications/realtime/hub.js'
-import { createLook } from '../../../services/notifications/realtime/reconcile.js'
-import { createPersist } from '../../../services/notifications/realtime/retry-store-work.js'
+import { createReconciler } from '../../../services/notifications/realtime/reconciler.js'
+import { createRetryStoreWork } from '../../../services/notifications/realtime/retry-store-work.js'
 import { createHeads } from '../../../services/notifications/log/heads.js'
 import { draftMessage, plainAppender } from '../../helpers/entry-drafts.js'
 import { createMemoryStore } from '../../helpers/memory-store.js'
@@ -14,7 +14,7 @@ import { until } from '../../helpers/until.js'
 
 const isOnAway = (key: string): boolean => placeOfEntry(key).stream.startsWith('u:away')
 
-t.test('look - a shard that is away holds up no other, and its own streams are found when it is back', async t => {
+t.test('reconciler - a shard that is away holds up no other, and its own streams are found when it is back', async t => {
   const clock = createClock()
   const memory = createMemoryStore()
   let isAway = false
@@ -26,25 +26,25 @@ t.test('look - a shard that is away holds up no other, and its own streams are f
     lasts: async (collection, ranges) => { refuse(ranges.map(({ from }) => from)); return await memory.lasts(collection, ranges) }
   }
   const [heads, log] = [createHeads({ store, clock }), createSilentLog()]
-  const persist = createPersist(log)
+  const retryStoreWork = createRetryStoreWork(log)
   const passed: StreamId[] = []
-  const hub = createHub({ store, heads, now: clock.now, log, persist })
+  const hub = createHub({ store, heads, now: clock.now, log, retryStoreWork })
   hub.onEntry(({ id }) => { passed.push(id) })
-  const look = createLook({ hub, store, heads, persist })
+  const reconciler = createReconciler({ hub, store, heads, retryStoreWork })
   const { append } = plainAppender(memory, clock)
   const streams = Array.from({ length: 1_200 }, (_, i) => userStream(`${i % 2 === 0 ? 'away' : 'there'} ${i}`))
   const locals = streams.map(stream => hub.open(stream, { deliver: () => {} }))
   await Promise.all(locals.map(async ({ opened }) => { await opened }))
   await Promise.all(streams.map(async stream => { await append(stream, draftMessage(clock)) }))
   isAway = true
-  t.equal(await look.doubt(locals), 600, 'those of the other shard')
+  t.equal(await reconciler.doubt(locals), 600, 'those of the other shard')
   await until('passed on', () => passed.length === 600)
-  t.ok(look.isInDoubt)
+  t.ok(reconciler.isInDoubt)
   isAway = false
   await until('all of them', () => passed.length === 1_200)
-  await until('nothing is open', () => !look.isInDoubt)
+  await until('nothing is open', () => !reconciler.isInDoubt)
   t.equal(new Set(passed).size, 1_200)
-  t.equal(await look.at(locals), 0)
-  look.close()
+  t.equal(await reconciler.at(locals), 0)
+  reconciler.close()
   hub.close()
 })

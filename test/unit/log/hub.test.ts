@@ -5,7 +5,7 @@ import { createLog, createSilentLog } from '../../../shared/platform/log.js'
 import type { EntryDoc } from '../../../shared/store/store.js'
 import { allStream, type StreamId } from '../../../shared/contract/names.js'
 import { createHub, type StreamReader } from '../../../services/notifications/realtime/hub.js'
-import { createPersist } from '../../../services/notifications/realtime/retry-store-work.js'
+import { createRetryStoreWork } from '../../../services/notifications/realtime/retry-store-work.js'
 import { createHeads } from '../../../services/notifications/log/heads.js'
 import { annStream, draftMessage, plainAppender } from '../../helpers/entry-drafts.js'
 import { createLeaveMarks } from '../../../services/notifications/log/leave-mark.js'
@@ -20,7 +20,7 @@ async function start (readers: Record<StreamId, number>, deliveryMs: number) {
   const clock = createClock()
   const store = createMemoryStore()
   const { append } = plainAppender(store, clock)
-  const hub = createHub({ store, heads: createHeads({ store, clock }), now: clock.now, log: createSilentLog(), persist: createPersist(createSilentLog()) })
+  const hub = createHub({ store, heads: createHeads({ store, clock }), now: clock.now, log: createSilentLog(), retryStoreWork: createRetryStoreWork(createSilentLog()) })
   const told: Told[] = []
   for (const [id, count] of Object.entries(readers) as Array<[StreamId, number]>) {
     for (let i = 0; i < count; i++) {
@@ -78,7 +78,7 @@ function startOne () {
   const { append } = plainAppender(store, clock)
   const lines: string[] = []
   const log = createLog({ level: 'info', isPretty: false, destination: { write: line => { lines.push(line) } } })
-  const hub = createHub({ store, heads: createHeads({ store, clock }), now: clock.now, log, persist: createPersist(log) })
+  const hub = createHub({ store, heads: createHeads({ store, clock }), now: clock.now, log, retryStoreWork: createRetryStoreWork(log) })
   const frames: string[] = []
   const reader: StreamReader = { deliver: ({ packet }) => { frames.push(packet) } }
   return { clock, append, hub, reader, lines, frames, setAway: (away: boolean) => { isAway = away } }

@@ -7,13 +7,13 @@ import { parseChange, type StoredChange } from '../log/change.js'
 import type { UnreadCounter } from '../mailbox/unread/unread.js'
 import type { UserViews } from '../mailbox/state/user-views.js'
 import type { Hub, LocalStream } from './hub.js'
-import { Session } from './connection.js'
-import { createUnreadTurns, UnreadTurn } from './unread-notifier.js'
+import { Connection } from './connection.js'
+import { createUnreadNotifier, UserNotifier } from './unread-notifier.js'
 
-export interface LocalUsers {
-  add: (session: Session) => void
-  remove: (session: Session) => void
-  sessionsOf: (user: UserId) => readonly Session[]
+export interface ConnectedUsers {
+  add: (connection: Connection) => void
+  remove: (connection: Connection) => void
+  connectionsOf: (user: UserId) => readonly Connection[]
   /** What one of the user's sockets was told, undefined where that is not known; it is told again if that is no more so. */
   told: (user: UserId, unreadJson: string | undefined) => void
   /** The hub passed this entry on. */
@@ -21,19 +21,19 @@ export interface LocalUsers {
   /** Compares what the sockets of a user take part in with what the user sees; how many had to be mended. */
   check: (own: LocalStream) => Promise<number>
   readonly users: number
-  readonly sessions: () => IterableIterator<Session>
-  readonly sessionCount: number
+  readonly connections: () => IterableIterator<Connection>
+  readonly connectionCount: number
   close: () => void
 }
 
 interface LocalUser {
   readonly user: UserId
-  readonly sessions: Set<Session>
-  readonly turn: UnreadTurn
+  readonly connections: Set<Connection>
+  readonly turn: UserNotifier
   readonly unpin: () => void
 }
 
-export interface LocalUsersOptions {
+export interface ConnectedUsersOptions {
   readonly hub: Hub
   readonly views: UserViews
   readonly unread: UnreadCounter
@@ -45,11 +45,11 @@ export interface LocalUsersOptions {
 
 const expiryRoundMs = 1_000
 
-export function createLocalUsers ({ hub, views, unread, now, log, lookAt }: LocalUsersOptions): LocalUsers {
+export function createConnectedUsers ({ hub, views, unread, now, log, lookAt }: ConnectedUsersOptions): ConnectedUsers {
   /** By the user's own stream. */
   const byStream = new Map<StreamId, LocalUser>()
-  const sessions = new Set<Session>()
-  const turns = createUnreadTurns({ hub, views, unread, log })
+  const connections = new Set<Connection>()
+  const turns = createUnreadNotifier({ hub, views, unread, log })
   const expiryTimer = setInterval(touchExpired, expiryRoundMs)
   expiryTimer.unref()
 
@@ -60,7 +60,7 @@ export function createLocalUsers ({ hub, views, unread, now, log, lookAt }: Loca
   }
 
   function touchReaders (stream: StreamId): void {
-    for (const reader of hub.get(stream)?.readers ?? []) if (reader instanceof Session && reader.turn !== undefined) turns.touch(reader.turn)
+    for (const reader of hub.get(stream)?.readers ?? []) if (reader instanceof Connection && reader.turn !== undefined) turns.touch(reader.turn)
   }
 
   function acceptOwn (own: StreamId, doc: EntryDoc): void {
@@ -70,12 +70,12 @@ export function createLocalUsers ({ hub, views, unread, now, log, lookAt }: Loca
     turns.touch(local.turn)
   }
 
-  function followMembership ({ sessions }: LocalUser, change: StoredChange): void {
+  function followMembership ({ connections }: LocalUser, change: StoredChange): void {
     if (change.type !== 'membership') return
     const group = groupStream(change.group)
-    for (const session of [...sessions]) {
-      if (change.joined) session.join(group, change.after ?? 0)
-      else session.leave(group)
+    for (const connection of [...connections]) {
+      if (change.joined) connection.join(group, change.after ?? 0)
+      else connection.leave(group)
     }
   }
 
@@ -89,39 +89,39 @@ export function createLocalUsers ({ hub, views, unread, now, log, lookAt }: Loca
       const local = own === undefined ? undefined : byStream.get(own.id)
       if (own === undefined || local === undefined || own.head >= seq) continue
       views.noteLeave(own.id, stream.slice(2) as GroupId, seq)
-      for (const session of local.sessions) session.leave(stream)
+      for (const connection of local.connections) connection.leave(stream)
       turns.touch(local.turn)
       lookAt(own)
     }
   }
 
   return {
-    add: session => {
-      const own = userStream(session.user)
+    add: connection => {
+      const own = userStream(connection.user)
       let local = byStream.get(own)
       if (local === undefined) {
-        const ofUser = new Set<Session>()
-        byStream.set(own, local = { user: session.user, sessions: ofUser, turn: new UnreadTurn(session.user, ofUser, turns), unpin: views.pin(session.user) })
+        const ofUser = new Set<Connection>()
+        byStream.set(own, local = { user: connection.user, connections: ofUser, turn: new UserNotifier(connection.user, ofUser, turns), unpin: views.pin(connection.user) })
       }
-      local.sessions.add(session)
-      session.turn = local.turn
-      sessions.add(session)
+      local.connections.add(connection)
+      connection.turn = local.turn
+      connections.add(connection)
     },
-    remove: session => {
-      const own = userStream(session.user)
+    remove: connection => {
+      const own = userStream(connection.user)
       const local = byStream.get(own)
-      if (local?.sessions.delete(session) !== true) return
-      sessions.delete(session)
-      if (local.sessions.size > 0) return
+      if (local?.connections.delete(connection) !== true) return
+      connections.delete(connection)
+      if (local.connections.size > 0) return
       byStream.delete(own)
       local.unpin()
     },
-    sessionsOf: user => [...byStream.get(userStream(user))?.sessions ?? []],
+    connectionsOf: user => [...byStream.get(userStream(user))?.connections ?? []],
     told: (user, unreadJson) => {
       const local = byStream.get(userStream(user))
       if (local === undefined) return
       const { turn } = local
-      if (local.sessions.size === 1) turn.lastUnread = unreadJson
+      if (local.connections.size === 1) turn.lastUnread = unreadJson
       else if (turn.lastUnread !== unreadJson) turn.lastUnread = undefined
       turns.touch(turn)
     },
@@ -142,11 +142,11 @@ export function createLocalUsers ({ hub, views, unread, now, log, lookAt }: Loca
       const view = known === undefined || known.head < own.head ? await views.fresh(local.user) : known
       // A view that has read further than the sockets were given is compared another time.
       if (view.head !== own.head) return 0
-      return [...local.sessions].filter(session => session.place(view)).length
+      return [...local.connections].filter(connection => connection.place(view)).length
     },
     get users () { return byStream.size },
-    sessions: () => sessions.values(),
-    get sessionCount () { return sessions.size },
+    connections: () => connections.values(),
+    get connectionCount () { return connections.size },
     close: () => {
       turns.close()
       clearInterval(expiryTimer)

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { createClaims } from '../../services/notifications/mailbox/commands/idempotency.js'
+import { createIdempotencyRecords } from '../../services/notifications/mailbox/commands/idempotency.js'
 import { createClock } from '../../shared/contract/clock.js'
 import { parseMessage } from '../../shared/contract/message.js'
 import type { MessageId } from '../../shared/contract/names.js'
@@ -14,7 +14,7 @@ const id = (text: string): MessageId => text as MessageId
 
 function site () {
   const store = createMemoryStore()
-  const by = (secrets: readonly string[], isKeyed = true) => createClaims({ store, clock: createClock(), secrets, isKeyed })
+  const by = (secrets: readonly string[], isKeyed = true) => createIdempotencyRecords({ store, clock: createClock(), secrets, isKeyed })
   return { store, by, texts: () => store.all<JsonDoc>('claims').map(({ text }) => JSON.parse(text) as Record<string, unknown>) }
 }
 

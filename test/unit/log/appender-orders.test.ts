@@ -68,7 +68,7 @@ function ofLife (store: Store, life: Life): Store {
 }
 
 interface Waiting { readonly command: Command, readonly sinceMs: number, readonly go: (fate: Fate) => void }
-interface Message { readonly draft: EntryDraft, readonly atMs: number, tries: number, isAnswered: boolean }
+interface Message { readonly draft: EntryDraft, readonly atMs: number, tries: number, isResponsive: boolean }
 /** How a node of these runs knows the time; `aheadMs`: of its wall clock. */
 type ClockOf = (nowMs: () => number, aheadMs: () => number) => Clock
 const rightClock: ClockOf = (nowMs, aheadMs) => {
@@ -127,7 +127,7 @@ async function run ({ steps, seed, faults }: { steps: readonly Step[], seed: num
     life.open++
     life.appender.append(annStream, message.draft).then(({ doc, isNew }: Appended) => {
       if (life.isDead) return
-      message.isAnswered = true
+      message.isResponsive = true
       if (!isNew) seen.retriesFound++
       const lies = store.all<EntryDoc>('entries').some(({ key, id, seq }) => key === doc.key && id === message.draft.id && seq === doc.seq)
       if (!lies) violations.push(`answered, and not in the store: ${message.draft.id} at ${doc.seq}`)
@@ -196,12 +196,12 @@ async function run ({ steps, seed, faults }: { steps: readonly Step[], seed: num
       nodes[step.node]!.isDead = true
       nodes[step.node] = startLife(step.node)
     } else {
-      const message = messages[step.message] ??= { draft: draftMessage(nodes[step.node]!.clock, { ttlMs: step.message % 2 === 0 ? hour : 50 * hour }), atMs: nowMs, tries: 0, isAnswered: false }
+      const message = messages[step.message] ??= { draft: draftMessage(nodes[step.node]!.clock, { ttlMs: step.message % 2 === 0 ? hour : 50 * hour }), atMs: nowMs, tries: 0, isResponsive: false }
       if (nowMs - message.atMs < retriedWithinMs) send(message, step.node)
     }
   }
   await runOut(0)
-  for (const message of messages.filter(message => message?.isAnswered === false)) if (nowMs - message.atMs < retriedWithinMs) send(message, 0)
+  for (const message of messages.filter(message => message?.isResponsive === false)) if (nowMs - message.atMs < retriedWithinMs) send(message, 0)
   await runOut(0)
   let isSettled = false
   void Promise.all(nodes.map(async ({ appender }) => { await appender.settled() })).then(() => { isSettled = true })

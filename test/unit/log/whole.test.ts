@@ -8,7 +8,7 @@ import { placeOfEntry, type ChainOutcome, type EntryDoc } from '../../../shared/
 import { createInProcessBus } from '../../../services/dispatch/buses/in-process-bus.js'
 import { GatepostError } from '../../../shared/contract/errors.js'
 import { appendRules, createAppender, type Appender } from '../../../services/notifications/log/appender.js'
-import { createHandOver, handOverKind, type HandedAnswers, type HandedEntries } from '../../../services/notifications/node/forward-to-owner.js'
+import { createForwarder, forwardKind, type ForwardedAnswers, type ForwardedEntries } from '../../../services/notifications/node/forwarder.js'
 import { createWhole } from '../../../services/notifications/log/whole.js'
 import { startTestNode } from '../../helpers/dispatch-nodes.js'
 import { draftMessage } from '../../helpers/entry-drafts.js'
@@ -88,8 +88,8 @@ t.test('whole - a copy that another node refuses is stored here where the other 
   const hub = createInProcessBus()
   const { clock, appender, stored } = start(() => undefined)
   const [here, there] = ['n1', 'n2'].map(id => startTestNode(t, { id, bus: hub.connect(id) }))
-  there?.dispatch.answer(handOverKind, async body => ({ answers: (body as HandedEntries).entries.map(() => ({ code: 'GP_OVERLOADED', message: 'too much', isInDoubt: false })) }))
-  const handOver = createHandOver({ nodeId: 'n1' as NodeId, dispatch: here!.dispatch, appender, ownerOf: stream => (stream === ann ? 'n1' : 'n2') as NodeId, onStored: () => {}, log: createSilentLog() })
+  there?.dispatch.answer(forwardKind, async body => ({ answers: (body as ForwardedEntries).entries.map(() => ({ code: 'GP_OVERLOADED', message: 'too much', isInDoubt: false })) }))
+  const handOver = createForwarder({ nodeId: 'n1' as NodeId, dispatch: here!.dispatch, appender, ownerOf: stream => (stream === ann ? 'n1' : 'n2') as NodeId, onStored: () => {}, log: createSilentLog() })
   const alone = draftMessage(clock)
   await t.rejects(handOver.append(bob, alone), GatepostError)
   const whole = createWhole()
@@ -101,17 +101,17 @@ t.test('whole - a copy that another node refuses is stored here where the other 
 })
 
 /** A node that hands bob's entries to another one, which answers as told. */
-function startAsker (t: Test, fate: () => ChainOutcome['stopped'], answer: (n: number) => Promise<HandedAnswers['answers'][number]>) {
+function startAsker (t: Test, fate: () => ChainOutcome['stopped'], answer: (n: number) => Promise<ForwardedAnswers['answers'][number]>) {
   const hub = createInProcessBus()
   const { clock, appender, stored } = start(fate)
   const [here, there] = ['n1', 'n2'].map(id => startTestNode(t, { id, bus: hub.connect(id) }))
   let questions = 0
-  there?.dispatch.answer(handOverKind, async () => ({ answers: [await answer(++questions)] }))
-  const handOver = createHandOver({ nodeId: 'n1' as NodeId, dispatch: here!.dispatch, appender, ownerOf: () => 'n2' as NodeId, onStored: () => {}, log: createSilentLog(), timeoutMs: giveUpMs })
+  there?.dispatch.answer(forwardKind, async () => ({ answers: [await answer(++questions)] }))
+  const handOver = createForwarder({ nodeId: 'n1' as NodeId, dispatch: here!.dispatch, appender, ownerOf: () => 'n2' as NodeId, onStored: () => {}, log: createSilentLog(), timeoutMs: giveUpMs })
   return { append: async () => await handOver.append(bob, draftMessage(clock)), stored, counts: handOver.counts, questions: () => questions }
 }
 
-const refused = (isInDoubt: boolean): HandedAnswers['answers'][number] => ({ code: 'GP_STORE_UNAVAILABLE', message: 'not taken', isInDoubt })
+const refused = (isInDoubt: boolean): ForwardedAnswers['answers'][number] => ({ code: 'GP_STORE_UNAVAILABLE', message: 'not taken', isInDoubt })
 
 t.test('in doubt - what the other node does not know is asked after here, for longer', async t => {
   const startedAt = performance.now()

@@ -9,11 +9,11 @@ import type { Clock } from '../../../shared/contract/clock.js'
 import type { Log } from '../../../shared/platform/log.js'
 import type { NodeId } from '../../../shared/contract/names.js'
 import type { Dispatch } from '../../dispatch/dispatch.js'
-import type { LocalUsers } from '../realtime/users.js'
-import type { Session } from '../realtime/connection.js'
+import type { ConnectedUsers } from '../realtime/connected-users.js'
+import type { Connection } from '../realtime/connection.js'
 import type { OwnRing } from './own-ring.js'
 
-export interface Placement {
+export interface Rebalancer {
   readonly state: 'up' | 'draining'
   /** Leaves the ring and asks every socket to move, evenly over the drain time; closes who has not by its end. Resolves then. */
   drain: () => Promise<void>
@@ -21,11 +21,11 @@ export interface Placement {
   close: () => void
 }
 
-export interface PlacementOptions {
+export interface RebalancerOptions {
   readonly nodeId: NodeId
   readonly dispatch: Pick<Dispatch, 'members' | 'onMembers' | 'announceNow'>
   readonly ring: Pick<OwnRing, 'nodeOf'>
-  readonly users: LocalUsers
+  readonly users: ConnectedUsers
   readonly clock: Clock
   readonly log: Log
   readonly drainMs: number
@@ -39,7 +39,7 @@ const restMs = 60_000
 /** The last part of a drain is left for those who were asked last. */
 const askWithin = 0.8
 
-export function createPlacement ({ nodeId, dispatch, ring, users, clock, log, drainMs }: PlacementOptions): Placement {
+export function createRebalancer ({ nodeId, dispatch, ring, users, clock, log, drainMs }: RebalancerOptions): Rebalancer {
   let state: 'up' | 'draining' = 'up'
   let round: NodeJS.Timeout | undefined
   let draining: { readonly ended: Promise<void>, readonly stop: () => void } | undefined
@@ -52,25 +52,25 @@ export function createPlacement ({ nodeId, dispatch, ring, users, clock, log, dr
   /** Asks a few of those who belong elsewhere; goes on while somebody is left, also those who must rest first. */
   function moveSome (): void {
     round = undefined
-    if (state !== 'up' || users.sessionCount === 0) return
+    if (state !== 'up' || users.connectionCount === 0) return
     const at = clock.elapsed()
     const wallMs = clock.now()
     let moved = 0
     let isWaiting = false
-    for (const session of users.sessions()) {
-      if (session.state === 'closed' || belongsHere(session)) continue
+    for (const connection of users.connections()) {
+      if (connection.state === 'closed' || belongsHere(connection)) continue
       // Gate's clock may be ahead of this one: its ticket is at least as old as the socket.
-      const ticketAgeMs = Math.max(wallMs - session.ticket.issuedAt, at - session.openedAt)
-      if (ticketAgeMs < restMs || at - session.reassignedAt < restMs) { isWaiting = true; continue }
+      const ticketAgeMs = Math.max(wallMs - connection.ticket.issuedAt, at - connection.openedAt)
+      if (ticketAgeMs < restMs || at - connection.reassignedAt < restMs) { isWaiting = true; continue }
       if (moved === movesPerRound) { isWaiting = true; break }
       moved++
-      session.reassignedAt = at
-      session.socket.emit('reassign', { reason: 'moved', delayMs: Math.round(Math.random() * 1_000) })
+      connection.reassignedAt = at
+      connection.socket.emit('reassign', { reason: 'moved', delayMs: Math.round(Math.random() * 1_000) })
     }
     if (isWaiting) round = setTimeout(moveSome, moved > 0 ? roundMs : 1_000).unref()
   }
 
-  const belongsHere = (session: Session): boolean => (ring.nodeOf(session.user) ?? nodeId) === nodeId
+  const belongsHere = (connection: Connection): boolean => (ring.nodeOf(connection.user) ?? nodeId) === nodeId
 
   const hasOthers = (): boolean => dispatch.members().some(({ id, state }) => id !== nodeId && (state === 'up' || state === 'suspect'))
 
@@ -78,21 +78,21 @@ export function createPlacement ({ nodeId, dispatch, ring, users, clock, log, dr
     state = 'draining'
     dispatch.announceNow()
     const begun = clock.elapsed()
-    const asked = new WeakSet<Session>()
-    log.info({ event: 'drain', sockets: users.sessionCount, drainMs }, 'draining')
+    const asked = new WeakSet<Connection>()
+    log.info({ event: 'drain', sockets: users.connectionCount, drainMs }, 'draining')
     let end!: () => void
     const ended = new Promise<void>(resolve => { end = resolve })
     const step = (): void => {
       const passed = clock.elapsed() - begun
-      const open = [...users.sessions()]
-      const left = open.filter(session => !asked.has(session))
+      const open = [...users.connections()]
+      const left = open.filter(connection => !asked.has(connection))
       const roundsLeft = Math.max(1, Math.floor((drainMs * askWithin - passed) / roundMs))
-      for (const session of left.slice(0, Math.ceil(left.length / roundsLeft))) {
-        asked.add(session)
-        session.socket.emit('reassign', { reason: 'draining', delayMs: 0 })
+      for (const connection of left.slice(0, Math.ceil(left.length / roundsLeft))) {
+        asked.add(connection)
+        connection.socket.emit('reassign', { reason: 'draining', delayMs: 0 })
       }
       if (passed >= drainMs) {
-        for (const session of open) session.socket.disconnect(true)
+        for (const connection of open) connection.socket.disconnect(true)
         stop()
       } else if (open.length === 0) stop()
     }

@@ -6,7 +6,7 @@ import { createSilentLog } from '../../../shared/platform/log.js'
 import { userStream, type NodeId, type StreamId } from '../../../shared/contract/names.js'
 import { placeOfEntry } from '../../../shared/store/store.js'
 import { createInProcessBus } from '../../../services/dispatch/buses/in-process-bus.js'
-import { createHandOver, handOverKind, type HandedEntries } from '../../../services/notifications/node/forward-to-owner.js'
+import { createForwarder, forwardKind, type ForwardedEntries } from '../../../services/notifications/node/forwarder.js'
 import { startTestNode } from '../../helpers/dispatch-nodes.js'
 import { draftMessage, plainAppender } from '../../helpers/entry-drafts.js'
 import { createMemoryStore } from '../../helpers/memory-store.js'
@@ -73,9 +73,9 @@ t.test('places - what is handed over for a shard that is away holds up nothing t
   const [here, there] = ['n1', 'n2'].map(id => {
     const { dispatch } = startTestNode(t, { id, bus: hub.connect(id) })
     const appender = plainAppender(store, clock)
-    return { dispatch, appender, handOver: createHandOver({ nodeId: id as NodeId, dispatch, appender, ownerOf: () => 'n2' as NodeId, placeOf, onStored: () => {}, log: createSilentLog(), timeoutMs: 10_000 }) }
+    return { dispatch, appender, handOver: createForwarder({ nodeId: id as NodeId, dispatch, appender, ownerOf: () => 'n2' as NodeId, placeOf, onStored: () => {}, log: createSilentLog(), timeoutMs: 10_000 }) }
   })
-  there!.dispatch.answer(handOverKind, async body => await there!.handOver.serve(body as HandedEntries))
+  there!.dispatch.answer(forwardKind, async body => await there!.handOver.serve(body as ForwardedEntries))
   const away = Array.from({ length: 5 }, async () => await here!.handOver.append(userStream('away'), draftMessage(clock)))
   for (let i = 0; i < 10; i++) {
     const { doc } = await here!.handOver.append(userStream('there'), draftMessage(clock))

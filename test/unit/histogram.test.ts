@@ -1,5 +1,5 @@
 import t from 'tap'
-import { createRequestTimes, createTimes } from '../../shared/platform/histogram.js'
+import { createRequestTimes, createHistogram } from '../../shared/platform/histogram.js'
 
 t.test('request times - the text of Prometheus: buckets that add up, sums and counts by labels', async t => {
   const times = createRequestTimes({ name: 'seconds', help: 'Time.', bounds: [0.1, 1] })
@@ -27,7 +27,7 @@ t.test('request times - the text of Prometheus: buckets that add up, sums and co
 })
 
 t.test('times - one series without labels', async t => {
-  const times = createTimes({ name: 'seconds', help: 'Time.', bounds: [1] })
+  const times = createHistogram({ name: 'seconds', help: 'Time.', bounds: [1] })
   times.observe(0.5)
   times.observe(2)
   t.equal(times.text(), '# HELP seconds Time.\n# TYPE seconds histogram\nseconds_bucket{le="1"} 1\nseconds_bucket{le="+Inf"} 2\nseconds_sum 2.5\nseconds_count 2\n')
