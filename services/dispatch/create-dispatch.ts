@@ -84,7 +84,7 @@ export function createDispatch ({ bus, prefix, secret, acceptedSecrets, unsigned
   let state: 'open' | 'closed' = 'open'
   /** The start of another process under this node's id that has been warned of. */
   let warnedOfStart: number | undefined
-  /** How long this process has listened; what `hasSettled` goes by. */
+  /** How long this process has listened; what `hasConverged` goes by. */
   let listenedMs = 0
   /** How long the link has been proven, since it last was not. */
   let provenMs = 0

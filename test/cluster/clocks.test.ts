@@ -4,7 +4,7 @@ import { startCluster, startEmbedded, tempDir, type Deployment } from '../helper
 import { createFakeClock, faketimeMissing } from '../helpers/faketime.js'
 import { findMongodb, mongodbMissing } from '../helpers/mongodb-server.js'
 import { findNatsServer, natsMissing } from '../helpers/nats-server.js'
-import { assign, checkChain, request, openSocket, producerOf, sessionOf, type Connection } from '../helpers/raw-client.js'
+import { assign, checkChain, request, openSocket, producerOf, sessionOf, type Session } from '../helpers/raw-client.js'
 import { nowSeconds, resign } from '../helpers/tokens.js'
 import { until } from '../helpers/until.js'
 
@@ -16,10 +16,10 @@ const hourMs = 3_600_000
 const lasting = { iat: undefined, exp: nowSeconds() + 100 * daySeconds }
 const skewsMs = [15_000, 2 * hourMs, 40 * dayMs, -15_000, -2 * hourMs, -40 * dayMs]
 
-const signIn = async (site: Deployment, user: string): Promise<Connection> => await assign(site, user, { token: site.userToken(user, lasting) })
+const signIn = async (site: Deployment, user: string): Promise<Session> => await assign(site, user, { token: site.userToken(user, lasting) })
 
 /** Mail, system messages, marks and memberships; every answer must be the one of a right clock. `sent` grows by the titles for bob. */
-async function useAll (site: Deployment, ann: Connection, bob: Connection, name: string, sent: string[]): Promise<void> {
+async function useAll (site: Deployment, ann: Session, bob: Session, name: string, sent: string[]): Promise<void> {
   const producer = producerOf({ gate: site.gate, producerToken: name => site.producerToken(name, lasting) })
   const mail = await ann.send({ to: { user: 'bob' }, title: `${name} mail` }, `${name} key`)
   await producer.send({ to: { user: 'bob' }, title: `${name} system` })
@@ -33,7 +33,7 @@ async function useAll (site: Deployment, ann: Connection, bob: Connection, name:
 }
 
 /** All of it is there: in lists, in the count, and for a device that starts anew. */
-async function checkAll (t: Test, bob: Connection, sent: readonly string[]): Promise<void> {
+async function checkAll (t: Test, bob: Session, sent: readonly string[]): Promise<void> {
   const titles = (await bob.list()).map(({ title }) => title as string)
   t.same([...titles].sort(), [...sent].sort(), 'listed, each once')
   t.equal(await bob.unread(), sent.filter(title => !title.endsWith('mail')).length)
@@ -81,7 +81,7 @@ t.test('clocks - a node of a cluster whose clock is wrong: its mail is kept, and
   await until('Gate knows it', async () => await find() !== undefined)
   const bad = await find()
   /** On the bad node, with a ticket that no clock ends. */
-  const atBad = async (user: string): Promise<Connection> => {
+  const atBad = async (user: string): Promise<Session> => {
     const { token, ticket, expiresAt } = await signIn(site, user)
     return sessionOf(user, token, bad, resign(ticket, { node: bad.id, iat: nowSeconds() - 50 * daySeconds, exp: nowSeconds() + 100 * daySeconds }, site.secret), expiresAt)
   }

@@ -7,14 +7,14 @@ import t, { type Test } from 'tap'
 import { bin, startCluster, startEmbedded, tempDir, type Deployment } from '../helpers/deployment.js'
 import { findMongodb, mongodbMissing } from '../helpers/mongodb-server.js'
 import { findNatsServer, natsMissing } from '../helpers/nats-server.js'
-import { assign, openSocket, producerOf, request, type Connection } from '../helpers/raw-client.js'
+import { assign, openSocket, producerOf, request, type Session } from '../helpers/raw-client.js'
 import { openDeaf, openSuspended, openTcp } from '../helpers/silent-clients.js'
 import { until } from '../helpers/until.js'
 
 const missing = await findNatsServer() === undefined ? natsMissing : await findMongodb() === undefined ? mongodbMissing : false
 
 /** Every kind of client that holds up an end. */
-async function holdUp (t: Test, site: Deployment, session: Connection): Promise<void> {
+async function holdUp (t: Test, site: Deployment, session: Session): Promise<void> {
   await openDeaf(t, session)
   await openSuspended(t, session)
   await openSocket(t, session, { transports: ['polling'] })

@@ -7,7 +7,7 @@ import t from 'tap'
 import { startCluster, type Cluster } from '../helpers/deployment.js'
 import { mongodbMissing, startMongodbServer } from '../helpers/mongodb-server.js'
 import { findNatsServer, natsMissing } from '../helpers/nats-server.js'
-import { assign, checkChain, openSocket, producerOf, type Connection } from '../helpers/raw-client.js'
+import { assign, checkChain, openSocket, producerOf, type Session } from '../helpers/raw-client.js'
 import { startTcpProxy } from '../helpers/tcp-proxy.js'
 import { until } from '../helpers/until.js'
 
@@ -17,7 +17,7 @@ const mongodb = await findNatsServer() === undefined ? undefined : await startMo
 const skip = mongodb === undefined ? `${natsMissing}; ${mongodbMissing}` : false
 t.setTimeout(180_000 + 4 * (outageMs + 20_000))
 
-async function sessionAt (site: Cluster, user: string, url: string): Promise<Connection> {
+async function sessionAt (site: Cluster, user: string, url: string): Promise<Session> {
   const avoid: string[] = []
   for (;;) {
     const session = await assign(site, user, { avoid })

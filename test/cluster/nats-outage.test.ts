@@ -8,7 +8,7 @@ import t from 'tap'
 import { startCluster } from '../helpers/deployment.js'
 import { findMongodb, mongodbMissing } from '../helpers/mongodb-server.js'
 import { findNatsServer, natsMissing } from '../helpers/nats-server.js'
-import { assignEach, checkChain, openSocket, producerOf, type RawSocket, type Connection } from '../helpers/raw-client.js'
+import { assignEach, checkChain, openSocket, producerOf, type RawSocket, type Session } from '../helpers/raw-client.js'
 import { until } from '../helpers/until.js'
 
 const wantedMs = process.env['GATEPOST_TEST_OUTAGE'] === undefined ? undefined : 1000 * Number(process.env['GATEPOST_TEST_OUTAGE'])
@@ -32,7 +32,7 @@ t.test('NATS away - frozen, then killed, under load: 201 all along, everything e
   const members = (group: string): string[] => users.filter((_, i) => memberOf(i).includes(group))
 
   // Each user has a device where the ring says; every third a second one on another node, every sixth a third.
-  const sessions = new Map<string, Connection[]>()
+  const sessions = new Map<string, Session[]>()
   for (const user of users) sessions.set(user, await assignEach(site, user))
   const devices: RawSocket[] = []
   for (const [i, user] of users.entries()) {

@@ -8,7 +8,7 @@ import t, { type Test } from 'tap'
 import { startCluster, type Cluster } from '../helpers/deployment.js'
 import { findMongodb, mongodbMissing } from '../helpers/mongodb-server.js'
 import { findNatsServer, natsMissing } from '../helpers/nats-server.js'
-import { assignEach, openSocket, producerOf, type Entry, type RawSocket, type Connection } from '../helpers/raw-client.js'
+import { assignEach, openSocket, producerOf, type Entry, type RawSocket, type Session } from '../helpers/raw-client.js'
 import { until } from '../helpers/until.js'
 
 const writerCount = 50
@@ -45,7 +45,7 @@ function poll (device: RawSocket, stream: string, from: number): { entries: Entr
   return { entries, faults, stop: async () => { isStopped = true; await done } }
 }
 
-async function writeAll (t: Test, site: Cluster, stream: string, readers: readonly RawSocket[], sessions: readonly Connection[], to: object): Promise<void> {
+async function writeAll (t: Test, site: Cluster, stream: string, readers: readonly RawSocket[], sessions: readonly Session[], to: object): Promise<void> {
   const polls = readers.map(reader => poll(reader, stream, reader.ready.heads[stream] ?? 0))
   const answered: string[] = []
   const begun = performance.now()
@@ -83,7 +83,7 @@ t.test('one stream - fifty writers on three nodes: one unbroken chain, polled wi
   const users = Array.from({ length: writerCount }, (_, i) => `writer ${i}`)
   await Promise.all([...users, 'reader'].map(async user => { await producer.join('busy', user) }))
   // Each writer on another node than its neighbours, whatever the ring says.
-  const sessions = await Promise.all(users.map(async (user, i) => (await assignEach(site, user)).find(session => session.node.url === site.nodes[i % 3]) as Connection))
+  const sessions = await Promise.all(users.map(async (user, i) => (await assignEach(site, user)).find(session => session.node.url === site.nodes[i % 3]) as Session))
   const readers = await Promise.all((await assignEach(site, 'reader')).map(async session => await openSocket(t, session)))
   await writeAll(t, site, 'g:busy', readers, sessions, { group: 'busy' })
   await writeAll(t, site, 'u:reader', readers, sessions, { user: 'reader' })

@@ -7,7 +7,7 @@ import t from 'tap'
 import { startCluster, type Cluster } from '../helpers/deployment.js'
 import { mongodbMissing, startMongodbServer } from '../helpers/mongodb-server.js'
 import { findNatsServer, natsMissing } from '../helpers/nats-server.js'
-import { assign, producerOf, type Answer, type Connection } from '../helpers/raw-client.js'
+import { assign, producerOf, type Answer, type Session } from '../helpers/raw-client.js'
 import { startTcpProxy, type TcpProxy } from '../helpers/tcp-proxy.js'
 import { until } from '../helpers/until.js'
 
@@ -43,7 +43,7 @@ t.test('outcomes - 0 answered 503 though stored; the same key finds what 504 was
   const site = await startCluster(t, { mongodb, mongodbUrl: url => url.replace(`:${mongodb.port}/`, `:${link.port}/`) })
   const users = Array.from({ length: 6 }, (_, i) => `user ${i}`)
   // Of the node that stays.
-  const sessions: Connection[] = []
+  const sessions: Session[] = []
   for (let i = 0; sessions.length < 4; i++) {
     const session = await assign(site, `sender ${i}`)
     if (session.node.url === site.nodes[kept - 1]) sessions.push(session)

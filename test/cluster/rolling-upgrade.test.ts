@@ -12,7 +12,7 @@ import { findFormerBuild, formerMissing } from '../helpers/former-build.js'
 import { faultsOfOrder, probeInbox, type Probe } from '../helpers/inbox-probe.js'
 import { findMongodb, freePort, mongodbMissing, startMongodbServer } from '../helpers/mongodb-server.js'
 import { findNatsServer, natsMissing, startNatsServer } from '../helpers/nats-server.js'
-import { assign, request, type Answer, type Connection } from '../helpers/raw-client.js'
+import { assign, request, type Answer, type Session } from '../helpers/raw-client.js'
 import { until } from '../helpers/until.js'
 
 const former = await findFormerBuild()
@@ -105,7 +105,7 @@ t.test('rolling upgrade - each process replaced under load, one node taken back:
     }
   }
 
-  const sessions = new Map<string, Connection>()
+  const sessions = new Map<string, Session>()
   let gateTurn = 0
   const someGate = (): string => {
     const ready = gates.filter(({ isReady }) => isReady)

@@ -1,10 +1,10 @@
 import t from 'tap'
 import { startDeployment } from '../helpers/deployment.js'
-import { assign, assignBoth, producerOf, refused, type Connection } from '../helpers/raw-client.js'
+import { assign, assignBoth, producerOf, refused, type Session } from '../helpers/raw-client.js'
 
 const site = await startDeployment(t)
 const producer = producerOf(site)
-const titles = async (session: Connection, query?: string): Promise<string[]> => (await session.list(query)).map(message => message.title as string)
+const titles = async (session: Session, query?: string): Promise<string[]> => (await session.list(query)).map(message => message.title as string)
 
 t.test('list - newest first over own, group and all streams, page by page, nothing twice', async t => {
   await producer.join('l-staff', 'l-ada')

@@ -2,7 +2,7 @@ import t from 'tap'
 import { startCluster } from '../helpers/deployment.js'
 import { findMongodb, mongodbMissing } from '../helpers/mongodb-server.js'
 import { findNatsServer, natsMissing } from '../helpers/nats-server.js'
-import { assign, checkChain, openSocket, producerOf, request, type RawSocket, type Connection } from '../helpers/raw-client.js'
+import { assign, checkChain, openSocket, producerOf, request, type RawSocket, type Session } from '../helpers/raw-client.js'
 import { until } from '../helpers/until.js'
 
 const missing = await findNatsServer() === undefined ? natsMissing : await findMongodb() === undefined ? mongodbMissing : false
@@ -70,8 +70,8 @@ t.test('members - nodes die, join and leave; Gates agree and nothing is lost', {
   await t.test('one that is told to stop hands its sockets over and ends with exit code 0', async t => {
     await until('all others up', async () => (await nodes()).filter(node => node.state === 'up').length === 3, 8000)
     await until('the Gates agree', async () => JSON.stringify([...await where(site.gates[0])]) === JSON.stringify([...await where(site.gates[1])]), 8000)
-    const sessions: Connection[] = await Promise.all(users.map(async user => await assign(site, user)))
-    const { node } = sessions[0] as Connection
+    const sessions: Session[] = await Promise.all(users.map(async user => await assign(site, user)))
+    const { node } = sessions[0] as Session
     const devices = await Promise.all(sessions.filter(session => session.node.id === node.id).map(async session => await openSocket(t, session)))
     const followers: RawSocket[] = []
     const ended = site.nodeAt(node.url).end('SIGTERM')

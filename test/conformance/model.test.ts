@@ -1,6 +1,6 @@
 import t from 'tap'
 import { startDeployment } from '../helpers/deployment.js'
-import { assignBoth, checkChain, openSocket, producerOf, type Entry, type RawSocket, type Connection } from '../helpers/raw-client.js'
+import { assignBoth, checkChain, openSocket, producerOf, type Entry, type RawSocket, type Session } from '../helpers/raw-client.js'
 import { until } from '../helpers/until.js'
 
 /**
@@ -60,7 +60,7 @@ function fold (user: string, entries: readonly Entry[]): Map<string, Shown> {
   return shown
 }
 
-async function listed (session: Connection): Promise<Map<string, Shown>> {
+async function listed (session: Session): Promise<Map<string, Shown>> {
   const all = [...await session.list('limit=200'), ...await session.list('limit=200&box=archived'), ...await session.list('limit=200&box=sent')]
   return new Map(all.map(message => [message.id as string, {
     id: message.id,
@@ -88,7 +88,7 @@ const counted = (shown: Map<string, Shown>): unknown => {
 }
 
 t.test('model - devices, lists and counts agree whatever is done', async t => {
-  let sessions = new Map<string, [Connection, Connection]>()
+  let sessions = new Map<string, [Session, Session]>()
   for (const user of users) sessions.set(user, await assignBoth(site, user))
   const devices: RawSocket[] = []
   for (const [one, two] of sessions.values()) devices.push(await openSocket(t, one), await openSocket(t, two, { transports: ['polling'] }))
@@ -99,7 +99,7 @@ t.test('model - devices, lists and counts agree whatever is done', async t => {
 
   const act = async (step: number): Promise<string> => {
     const user = pick(users)
-    const session = (sessions.get(user) as [Connection, Connection])[random(2)] as Connection
+    const session = (sessions.get(user) as [Session, Session])[random(2)] as Session
     const device = pick(devices.filter(one => one.session.user === user))
     const title = `step ${step}`
     const isShort = random(12) === 0
@@ -169,7 +169,7 @@ t.test('model - devices, lists and counts agree whatever is done', async t => {
 
   const agree = async (where: string): Promise<boolean> => {
     for (const user of users) {
-      const [one, two] = sessions.get(user) as [Connection, Connection]
+      const [one, two] = sessions.get(user) as [Session, Session]
       const first = await listed(one)
       const second = await listed(two)
       const diff = (name: string, got: unknown, want: unknown): boolean => {
@@ -209,13 +209,13 @@ t.test('model - devices, lists and counts agree whatever is done', async t => {
     if (!await agree(`after ${step + 1} steps`)) return
   }
 
-  const before = await Promise.all(users.map(async user => text(await listed((sessions.get(user) as [Connection, Connection])[0]))))
+  const before = await Promise.all(users.map(async user => text(await listed((sessions.get(user) as [Session, Session])[0]))))
   await site.kill()
   await site.start()
   producer = producerOf(site)
   sessions = new Map()
   devices.length = 0
   for (const user of users) sessions.set(user, await assignBoth(site, user))
-  t.same(await Promise.all(users.map(async user => text(await listed((sessions.get(user) as [Connection, Connection])[1])))), before, 'the same after a kill and a start')
+  t.same(await Promise.all(users.map(async user => text(await listed((sessions.get(user) as [Session, Session])[1])))), before, 'the same after a kill and a start')
   await agree('after a kill and a start')
 })

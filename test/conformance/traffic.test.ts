@@ -1,6 +1,6 @@
 import t from 'tap'
 import { startDeployment } from '../helpers/deployment.js'
-import { assignBoth, checkChain, openSocket, producerOf, type RawSocket, type Connection } from '../helpers/raw-client.js'
+import { assignBoth, checkChain, openSocket, producerOf, type RawSocket, type Session } from '../helpers/raw-client.js'
 import { until } from '../helpers/until.js'
 
 const site = await startDeployment(t, { settings: { GATEPOST_RATE_USER: '0' } })
@@ -13,7 +13,7 @@ let state = 7
 const random = (below: number): number => { state = (state * 1_103_515_245 + 12_345) % 2_147_483_648; return Math.floor(state / 65_536) % below }
 
 t.test('traffic - fifty users: every entry once, in order, at every device', { timeout: 110_000 }, async t => {
-  const sessions = new Map<string, [Connection, Connection]>()
+  const sessions = new Map<string, [Session, Session]>()
   await Promise.all(users.map(async user => { sessions.set(user, await assignBoth(site, user)) }))
   const memberOf = new Map<string, string[]>(groups.map(group => [group, []]))
   for (const [i, user] of users.entries()) {
@@ -26,7 +26,7 @@ t.test('traffic - fifty users: every entry once, in order, at every device', { t
   // Each user has one device where the ring says; every fifth has three, over both nodes and both transports.
   const devices: RawSocket[] = []
   for (const [i, user] of users.entries()) {
-    const [one, two] = sessions.get(user) as [Connection, Connection]
+    const [one, two] = sessions.get(user) as [Session, Session]
     devices.push(await openSocket(t, one, { transports: [i % 7 === 0 ? 'polling' : 'websocket'] }))
     if (i % 5 === 0) devices.push(await openSocket(t, two), await openSocket(t, two, { transports: ['polling'] }))
   }
@@ -41,7 +41,7 @@ t.test('traffic - fifty users: every entry once, in order, at every device', { t
     byMail.push(async () => {
       const message = { to: { user: to }, title: `mail ${i}`, category: `c${i % 3}` }
       const device = devices.find(one => one.session.user === from)
-      const answer = i % 2 === 0 ? await (sessions.get(from) as [Connection, Connection])[i % 4 === 0 ? 0 : 1].send(message) : await device?.ask('send', message)
+      const answer = i % 2 === 0 ? await (sessions.get(from) as [Session, Session])[i % 4 === 0 ? 0 : 1].send(message) : await device?.ask('send', message)
       if (answer?.id === undefined) throw new Error(`mail ${i}: ${JSON.stringify(answer)}`)
       note(`u:${to}`, answer.id)
       note(`u:${from}`, answer.id)
@@ -53,7 +53,7 @@ t.test('traffic - fifty users: every entry once, in order, at every device', { t
       if (i % 2 === 0) { note(`g:${group}`, (await producer.send({ to: { group }, title: `post ${i}` })).id); return }
       const members = memberOf.get(group) ?? []
       const from = members[i % members.length] ?? ''
-      const { id } = await (sessions.get(from) as [Connection, Connection])[i % 4 === 1 ? 0 : 1].send({ to: { group }, title: `post ${i}` })
+      const { id } = await (sessions.get(from) as [Session, Session])[i % 4 === 1 ? 0 : 1].send({ to: { group }, title: `post ${i}` })
       note(`g:${group}`, id)
       note(`u:${from}`, id)
     })
@@ -87,7 +87,7 @@ t.test('traffic - fifty users: every entry once, in order, at every device', { t
   for (const [i, user] of users.entries()) {
     if (i % 5 !== 0) continue
     const device = devices.find(one => one.session.user === user) as RawSocket
-    const again = await openSocket(t, (sessions.get(user) as [Connection, Connection])[1], { cursors: starts.get(device) })
+    const again = await openSocket(t, (sessions.get(user) as [Session, Session])[1], { cursors: starts.get(device) })
     await until(`the replay of ${user}`, () => complete(device, again.entries))
     check(device, again.entries, 'replay')
     const synced = await again.ask('sync', { cursors: starts.get(device), limit: 1000 })
@@ -96,7 +96,7 @@ t.test('traffic - fifty users: every entry once, in order, at every device', { t
 
   // Lists and exact counts, at both nodes.
   for (const user of users) {
-    const [one, two] = sessions.get(user) as [Connection, Connection]
+    const [one, two] = sessions.get(user) as [Session, Session]
     const inbox = await one.list('limit=200')
     t.equal(new Set(inbox.map(message => message.id)).size, inbox.length)
     const byCategory: Record<string, number> = {}

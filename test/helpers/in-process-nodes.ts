@@ -11,7 +11,7 @@ import { startNode, type NodeOptions, type RunningNode } from '../../services/no
 import { quickIntervals } from './dispatch-nodes.js'
 import { createFaultyStore, type FaultyStore } from './faulty-store.js'
 import { openTestLmdb } from './lmdb-store.js'
-import { request, sessionOf, type Connection } from './raw-client.js'
+import { request, sessionOf, type Session } from './raw-client.js'
 import { until } from './until.js'
 
 export interface NodesOnOneStore {
@@ -21,7 +21,7 @@ export interface NodesOnOneStore {
   readonly stores: Record<string, FaultyStore>
   readonly nodes: Record<string, RunningNode>
   /** A user's way to one node. */
-  session: (user: string, node: string) => Connection
+  session: (user: string, node: string) => Session
   /** A user whom the ring of all these nodes gives to this one. */
   userOf: (node: string, stem?: string) => string
   /** A group whose stream lies there. */

@@ -54,7 +54,7 @@ export async function request (base: string, method: string, path: string, optio
 }
 
 /** One user on one node: a ticket and the node's address. */
-export interface Connection {
+export interface Session {
   readonly user: string
   readonly token: string
   readonly node: { id: string, url: string }
@@ -76,7 +76,7 @@ export interface AssignOptions {
   ticket?: (ticket: string) => string
 }
 
-export async function assign (deployment: Pick<Deployment, 'gate' | 'userToken'>, user: string, options: AssignOptions = {}): Promise<Connection> {
+export async function assign (deployment: Pick<Deployment, 'gate' | 'userToken'>, user: string, options: AssignOptions = {}): Promise<Session> {
   const token = options.token ?? deployment.userToken(user)
   const query = (options.avoid ?? []).map(id => `avoid=${encodeURIComponent(id)}`).join('&')
   const answer = await request(deployment.gate, 'GET', `/gate/assign${query === '' ? '' : `?${query}`}`, { token })
@@ -86,20 +86,20 @@ export async function assign (deployment: Pick<Deployment, 'gate' | 'userToken'>
 }
 
 /** The same user on the node that Gate gives, and on the one that is next on the ring. */
-export async function assignBoth (deployment: Deployment, user: string): Promise<[Connection, Connection]> {
+export async function assignBoth (deployment: Deployment, user: string): Promise<[Session, Session]> {
   const first = await assign(deployment, user)
   return [first, await assign(deployment, user, { avoid: [first.node.id] })]
 }
 
 /** The same user on every node, in the order of the ring. */
-export async function assignEach (deployment: Deployment, user: string): Promise<Connection[]> {
-  const sessions: Connection[] = []
+export async function assignEach (deployment: Deployment, user: string): Promise<Session[]> {
+  const sessions: Session[] = []
   while (sessions.length < deployment.nodeCount) sessions.push(await assign(deployment, user, { avoid: sessions.map(session => session.node.id) }))
   return sessions
 }
 
-export function sessionOf (user: string, token: string, node: { id: string, url: string }, ticket: string, expiresAt: string): Connection {
-  const call: Connection['call'] = async (method, path, options = {}) => await request(node.url, method, path, { token: ticket, ...options })
+export function sessionOf (user: string, token: string, node: { id: string, url: string }, ticket: string, expiresAt: string): Session {
+  const call: Session['call'] = async (method, path, options = {}) => await request(node.url, method, path, { token: ticket, ...options })
   const good = async (method: string, path: string, options: RequestOptions, status: number): Promise<any> => {
     const answer = await call(method, path, options)
     if (answer.status !== status) throw new Error(`${method} ${path}: ${answer.status} ${answer.text}`)
@@ -180,7 +180,7 @@ export interface Ready {
 /** One open socket and all that it was sent, in the order in which it came. */
 export interface RawSocket {
   readonly socket: Socket
-  readonly session: Connection
+  readonly session: Session
   readonly ready: Ready
   /** Names of the events in order of arrival. */
   readonly events: string[]
@@ -208,7 +208,7 @@ export interface SocketOptions {
   auth?: Record<string, unknown>
 }
 
-function dial (session: Connection, options: SocketOptions): Socket {
+function dial (session: Session, options: SocketOptions): Socket {
   const auth = options.auth ?? {
     ticket: session.ticket,
     ...(options.cursors === undefined ? {} : { cursors: options.cursors }),
@@ -218,7 +218,7 @@ function dial (session: Connection, options: SocketOptions): Socket {
 }
 
 /** Opens a socket that must be accepted, and waits for `ready`. */
-export async function openSocket (t: Test, session: Connection, options: SocketOptions = {}): Promise<RawSocket> {
+export async function openSocket (t: Test, session: Session, options: SocketOptions = {}): Promise<RawSocket> {
   const socket = dial(session, options)
   let ready: Ready | undefined
   let failure: Error | undefined
@@ -262,7 +262,7 @@ export async function openSocket (t: Test, session: Connection, options: SocketO
 }
 
 /** Opens a socket that must be refused; the code of the refusal. */
-export async function refusedSocket (t: Test, session: Connection, options: SocketOptions): Promise<string | undefined> {
+export async function refusedSocket (t: Test, session: Session, options: SocketOptions): Promise<string | undefined> {
   const socket = dial(session, options)
   t.teardown(() => { socket.close() })
   return await new Promise((resolve, reject) => {

@@ -2,7 +2,7 @@
 import { io, type Socket } from 'socket.io-client'
 import t, { type Test } from 'tap'
 import { startDeployment } from '../helpers/deployment.js'
-import { assign, openSocket, refusedAck, request, type Connection } from '../helpers/raw-client.js'
+import { assign, openSocket, refusedAck, request, type Session } from '../helpers/raw-client.js'
 import { until } from '../helpers/until.js'
 
 const site = await startDeployment(t, { settings: { GATEPOST_RATE_USER: '1000000' } })
@@ -12,7 +12,7 @@ const crowd = 3_000
 interface Flushed { socket: Socket, answers: any[], reasons: string[] }
 
 /** A stock client that has gathered these payloads of an event while it was away. */
-function flush (t: Test, { node, ticket }: Connection, transport: typeof transports[number], event: string, payloads: readonly object[]): Flushed {
+function flush (t: Test, { node, ticket }: Session, transport: typeof transports[number], event: string, payloads: readonly object[]): Flushed {
   const socket = io(node.url, { auth: { ticket }, transports: [transport], forceNew: true, autoConnect: false, reconnection: false })
   t.teardown(() => { socket.close() })
   const flushed: Flushed = { socket, answers: [], reasons: [] }

@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto'
 import t from 'tap'
 import type { Test } from 'tap'
 import { startEmbedded } from '../helpers/deployment.js'
-import { assign, openSocket, producerOf, request, type RawSocket, type Connection } from '../helpers/raw-client.js'
+import { assign, openSocket, producerOf, request, type RawSocket, type Session } from '../helpers/raw-client.js'
 import { startTcpProxy } from '../helpers/tcp-proxy.js'
 import { resign } from '../helpers/tokens.js'
 import { until } from '../helpers/until.js'
@@ -283,7 +283,7 @@ t.test('floods - who was silent, or gone without a word, is closed in the end', 
   t.comment(`after ${Math.round((performance.now() - silentSince) / 1000)} s`)
   // A request may take a minute to arrive, which is looked at every half minute.
   if (isLong) await until('nor of those who never sent a request', () => quiet.every(socket => socket.destroyed || socket.readableEnded), 100_000)
-  const session: Connection = await assign(site, 'gone')
+  const session: Session = await assign(site, 'gone')
   t.equal(await session.unread(), 101, 'what came meanwhile is there, and what all got')
   await unharmedBy(t, 100, async () => {})
   t.ok(site.isAlive())

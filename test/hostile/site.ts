@@ -9,7 +9,7 @@ import { openLmdbStore } from '../../shared/store/lmdb-store.js'
 import { collectionNames } from '../../shared/store/store.js'
 import { startEmbedded, type Deployment, type Settings } from '../helpers/deployment.js'
 import { startMongodbServer } from '../helpers/mongodb-server.js'
-import { assign, assignBoth, openSocket, producerOf, request, type RawSocket, type Connection } from '../helpers/raw-client.js'
+import { assign, assignBoth, openSocket, producerOf, request, type RawSocket, type Session } from '../helpers/raw-client.js'
 import { nowSeconds, resign, signHs256, tampered, unsigned } from '../helpers/tokens.js'
 import { until } from '../helpers/until.js'
 
@@ -29,7 +29,7 @@ export const othersStreams = [...victims.map(name => `u:${name}`), 'u:nobody', '
 export interface HostileSite {
   readonly site: Deployment
   /** A user on the node that Gate gives, with a message of its own, and the same user on the other node. */
-  readonly mallory: readonly [Connection, Connection]
+  readonly mallory: readonly [Session, Session]
   readonly ownId: string
   readonly othersIds: readonly string[]
   readonly othersCursors: readonly string[]

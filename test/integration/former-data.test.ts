@@ -2,7 +2,7 @@
 import t from 'tap'
 import { bin, runGatepost, tempDir, tokensOf, type GatepostProcess } from '../helpers/deployment.js'
 import { findFormerBuild, formerMissing } from '../helpers/former-build.js'
-import { assign, producerOf, type Connection } from '../helpers/raw-client.js'
+import { assign, producerOf, type Session } from '../helpers/raw-client.js'
 
 const former = await findFormerBuild()
 t.setTimeout(600_000)
@@ -13,7 +13,7 @@ const users = ['ann', 'bob', 'cleo']
 interface Site { readonly process: GatepostProcess, readonly gate: string }
 
 /** All that a user can see, less what differs between two starts. */
-async function seen (session: Connection): Promise<object> {
+async function seen (session: Session): Promise<object> {
   const [inbox, sent, archived] = await Promise.all(['inbox', 'sent', 'archived'].map(async box => await session.list(`box=${box}`)))
   return { inbox, sent, archived, unread: await session.get('/messages/unread') }
 }
@@ -27,7 +27,7 @@ t.test('data folder - written by the version before, then by this build, then re
     return { process, gate: await process.ready }
   }
   const stop = async ({ process }: Site): Promise<void> => { t.equal(await process.end(), 0) }
-  const sessionOf = async ({ gate }: Site, user: string): Promise<Connection> => await assign({ gate, ...tokens }, user)
+  const sessionOf = async ({ gate }: Site, user: string): Promise<Session> => await assign({ gate, ...tokens }, user)
   const everything = async (site: Site): Promise<object[]> => await Promise.all(users.map(async user => await seen(await sessionOf(site, user))))
 
   let round = 0
@@ -35,7 +35,7 @@ t.test('data folder - written by the version before, then by this build, then re
   async function use (site: Site): Promise<void> {
     round++
     const shop = producerOf({ gate: site.gate, ...tokens })
-    const [ann, bob, cleo] = await Promise.all(users.map(async user => await sessionOf(site, user))) as [Connection, Connection, Connection]
+    const [ann, bob, cleo] = await Promise.all(users.map(async user => await sessionOf(site, user))) as [Session, Session, Session]
     for (const user of users) await shop.join(`team ${round}`, user)
     if (round > 1) await shop.leave(`team ${round - 1}`, 'cleo')
     const mails = []

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { runGatepost, type GatepostProcess } from '../helpers/deployment.js'
-import { openSocket, refused, request, sessionOf, type Connection } from '../helpers/raw-client.js'
+import { openSocket, refused, request, sessionOf, type Session } from '../helpers/raw-client.js'
 import { mountSmallDisk, smallDiskMissing } from '../helpers/small-disk.js'
 import { nowSeconds, signHs256 } from '../helpers/tokens.js'
 import { until } from '../helpers/until.js'
@@ -23,7 +23,7 @@ t.test('full disk - filled up under load, then room again', { skip: smallDiskMis
   t.teardown(async () => { if (site.isAlive()) await site.end('SIGKILL') })
   const gate = await site.ready
   const assigned = await request(gate, 'GET', '/gate/assign', { token: token('ann') })
-  const ann: Connection = sessionOf('ann', token('ann'), assigned.body.node, assigned.body.ticket, assigned.body.expiresAt)
+  const ann: Session = sessionOf('ann', token('ann'), assigned.body.node, assigned.body.ticket, assigned.body.expiresAt)
   const device = await openSocket(t, ann)
   const producer = token('shop', 'producer')
 

@@ -7,7 +7,7 @@ import { findFormerBuild, formerMissing } from '../helpers/former-build.js'
 import { checkSame, runMigrate, startMigrate } from '../helpers/migration.js'
 import { findMongodb, mongodbMissing, startMongodbServer } from '../helpers/mongodb-server.js'
 import { findNatsServer, natsMissing } from '../helpers/nats-server.js'
-import { assign, checkChain, openSocket, producerOf, request, type Entry, type RawSocket, type Connection } from '../helpers/raw-client.js'
+import { assign, checkChain, openSocket, producerOf, request, type Entry, type RawSocket, type Session } from '../helpers/raw-client.js'
 import { until } from '../helpers/until.js'
 
 t.setTimeout(300_000)
@@ -29,7 +29,7 @@ const mail = (i: number): object => ({ to: { users: ['bob', 'cleo'] }, title: `m
 /** A little of everything that is stored. */
 async function use (t: Test, site: Site): Promise<void> {
   const shop = producerOf(site)
-  const [ann, bob, cleo] = await Promise.all(users.map(async user => await assign(site, user))) as [Connection, Connection, Connection]
+  const [ann, bob, cleo] = await Promise.all(users.map(async user => await assign(site, user))) as [Session, Session, Session]
   for (const user of users) await shop.join('team', user)
   const mails = []
   for (let i = 0; i < 20; i++) mails.push(await ann.send(mail(i), `key ${i}`))

@@ -10,7 +10,7 @@ import { createSubjects } from '../../../shared/contract/subjects.js'
 import { appendRules } from '../../../services/notifications/log/appender.js'
 import { idleLoad } from '../../helpers/dispatch-nodes.js'
 import { startNodes } from '../../helpers/in-process-nodes.js'
-import { openSocket, refused, refusedAck, sessionOf, type Connection } from '../../helpers/raw-client.js'
+import { openSocket, refused, refusedAck, sessionOf, type Session } from '../../helpers/raw-client.js'
 import { until } from '../../helpers/until.js'
 
 interface Faults {
@@ -48,7 +48,7 @@ async function start (t: Test, names: readonly string[] = ['n1']) {
   return { ...site, faults, mend }
 }
 
-const titles = async (session: Connection): Promise<string[]> => (await session.get('/messages?limit=200')).messages.map((message: { title: string }) => message.title)
+const titles = async (session: Session): Promise<string[]> => (await session.get('/messages?limit=200')).messages.map((message: { title: string }) => message.title)
 
 t.test('outcomes - mail: 503 is not there, 504 may be, and the same key finds it', async t => {
   const { session, faults, mend } = await start(t)
