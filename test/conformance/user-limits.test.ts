@@ -64,3 +64,15 @@ t.test('limits - a socket that goes makes room for another', async t => {
   devices[0]!.close()
   await until('another is taken', async () => await refusedSocket(t, session, {}) === 'accepted')
 })
+
+t.test('limits - sockets of one user over all nodes', async t => {
+  const [first, second] = await assignBoth(site, 'fay')
+  const devices = await Promise.all([first, second, second].map(async session => await openSocket(t, session)))
+  const answers = await Promise.all([first, second, first, second].map(async session => await refusedSocket(t, session, {})))
+  t.ok(answers.filter(answer => answer === 'accepted').length <= 1, 'at once on both: no more than four in all', { answers })
+  if (!answers.includes('accepted')) await until('the fourth is taken', async () => await refusedSocket(t, first, {}) === 'accepted')
+  t.equal(await refusedSocket(t, first, {}), 'GP_RATE_LIMIT')
+  t.equal(await refusedSocket(t, second, {}), 'GP_RATE_LIMIT')
+  devices[1]!.close()
+  await until('one that goes there makes room here', async () => await refusedSocket(t, first, {}) === 'accepted')
+})

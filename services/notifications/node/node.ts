@@ -36,6 +36,7 @@ import { createAppender, type Appender, type AppendRules } from '../log/appender
 import { createMessageFinder } from '../log/find-messages.js'
 import { createForwarder, type Forwarder } from './forwarder.js'
 import { createHeads, type Heads } from '../log/heads.js'
+import { createSocketPlaces, type SocketPlaces } from './socket-places.js'
 import { createUserBudget, type UserBudget } from '../mailbox/user-budget.js'
 
 export interface NodeCore {
@@ -60,6 +61,7 @@ export interface NodeCore {
   readonly groups: Groups
   readonly recall: Recall
   readonly budget: UserBudget
+  readonly places: SocketPlaces
   readonly userLimits: UserLimits
   readonly revocations: NodeRevocations
   readonly verifyTicket: Admission['verifyTicket']
@@ -177,6 +179,7 @@ export function createNodeCore (options: NodeCoreOptions): NodeCore {
   }
   const joined = new WeakSet<Ticket>()
   const budget = createUserBudget({ nodeId, perMinute: userLimits.perMinute, dispatch, ownerOf, elapsed: clock.elapsed })
+  const places = createSocketPlaces({ nodeId, maxSockets: userLimits.maxSockets, users, dispatch, ownerOf, elapsed: clock.elapsed })
   let messages = 0
 
   const postAll: NodeCore['postAll'] = (sender, outgoing) => {
@@ -188,7 +191,7 @@ export function createNodeCore (options: NodeCoreOptions): NodeCore {
   }
 
   return {
-    nodeId, store, clock, expiryNow, log, heads, appender, forwarder, views, hub, reconciler, retryStoreWork, users, topics, unread, pages, marks, groups, recall, budget, userLimits, revocations, verifyTicket: admission.verifyTicket, verifyToken: admission.verifyToken, postAll,
+    nodeId, store, clock, expiryNow, log, heads, appender, forwarder, views, hub, reconciler, retryStoreWork, users, topics, unread, pages, marks, groups, recall, budget, places, userLimits, revocations, verifyTicket: admission.verifyTicket, verifyToken: admission.verifyToken, postAll,
     joinByTicket: ticket => {
       if (ticket.groups === undefined || joined.has(ticket)) return undefined
       const { user, groups: named, userTokenIssuedAt: issuedAt, userTokenAheadMs: aheadMs } = ticket
@@ -200,6 +203,7 @@ export function createNodeCore (options: NodeCoreOptions): NodeCore {
       stopListening()
       revocations.close()
       await appender.settled()
+      places.close()
       users.close()
       reconciler.close()
       hub.close()

@@ -108,6 +108,7 @@ export function createSocketServer ({ core, isDraining, httpServer, origins, log
       if (connection.state === 'closed') return
       connection.close()
       core.users.remove(connection)
+      core.places.released(connection.user)
       core.topics.remove(connection, [...connection.topics])
     }
     socket.conn.once('close', end)
@@ -131,18 +132,18 @@ export function createSocketServer ({ core, isDraining, httpServer, origins, log
   /** In the turn in which the connection takes it: of many that come at once no more than there are places. */
   function requirePlace ({ state, user }: Connection): void {
     if (state === 'closed') throw new GatepostError('GP_OVERLOADED', 'connect: who asked has gone')
-    const { maxSockets } = core.userLimits
-    if (core.users.connectionsOf(user).length < maxSockets) return
-    throw new GatepostError('GP_RATE_LIMIT', `sockets: got one more than ${maxSockets} of this user; takes that many at a node (GATEPOST_SOCKETS_PER_USER)`, { retryAfterSeconds: 5 })
+    core.places.require(user)
   }
 
   async function load (connection: Connection, ticket: Ticket): Promise<string> {
     const user = ticket.user as UserId
     core.users.add(connection)
+    const placed = core.places.confirm(user)
+    placed?.catch(() => {}) // awaited below
     // A reader of the own stream before the memberships are read, of the groups before their ranges are.
     const streams = [connection.open(userStream(user)), connection.open(allStream)]
     await core.joinByTicket(ticket)
-    await Promise.all(streams.map(({ opened }) => opened))
+    await Promise.all([placed, ...streams.map(({ opened }) => opened)])
     const view = await connection.openAll()
     const { unread } = await core.unread.count(view, stream => core.hub.get(stream)?.head ?? 0)
     return JSON.stringify(unread)

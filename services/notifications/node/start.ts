@@ -32,6 +32,7 @@ import { createAppendObserver, observeNode } from './metrics.js'
 import { createOwnRing } from './own-ring.js'
 import { createRebalancer } from './rebalancer.js'
 import { createPurgeLag, purgeCheck } from './purge-lag.js'
+import { socketsKind, type Holdings } from './socket-places.js'
 import { createRateMeter } from './rate-meter.js'
 import { serveMessages } from './routes/messages.js'
 import type { AppendRules } from '../log/appender.js'
@@ -110,10 +111,11 @@ export async function startNode ({ settings, store, bus, natsPrefix, log: parent
   let wasPrepared = false
   const isPrepared = (): boolean => (wasPrepared ||= store.status().reachable)
 
-  // What other processes ask it. From a node of the same cluster and the same package: the shape of the first two is believed.
+  // What other processes ask it. From a node of the same cluster and the same package: the shape of all but the last is believed.
   answerNodeRequests(dispatch, createNodeRequests({ core, rebalancer, log }))
   dispatch.answer(forwardKind, async body => await core.forwarder.serve(body as ForwardedEntries))
   dispatch.answer(budgetKind, async body => core.budget.serve(body as BudgetRequest))
+  dispatch.answer(socketsKind, async (body, from) => core.places.serve(body as Holdings, from))
   const validateLookAt = createValidator(Type.Object({ streams: Type.Array(Type.String()) }))
   dispatch.answer('look-at', async body => { await gapRepair.lookAt(validateLookAt(body).streams as StreamId[]); return {} })
 

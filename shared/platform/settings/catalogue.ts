@@ -133,7 +133,7 @@ const GATEPOST_RATE_USER = wholeNumber({
 })
 const GATEPOST_RATE_PRODUCER = Type.Optional(wholeNumber({ ...rate, description: 'What each producer may send; above it, 429 GP_RATE_LIMIT.', unit: 'messages a minute', minimum: 1, defaultText: 'none' }))
 const GATEPOST_SOCKETS_PER_USER = wholeNumber({
-  description: 'How many sockets of one user a node keeps open; a further one is refused with GP_RATE_LIMIT. Each node counts its own: over several nodes a user may have so many at each.', valueName: 'NUMBER', unit: 'sockets', minimum: 1, maximum: 100_000, default: 50
+  description: 'How many sockets of one user are kept open, over all nodes; a further one is refused with GP_RATE_LIMIT.', valueName: 'NUMBER', unit: 'sockets', minimum: 1, maximum: 100_000, default: 50
 })
 /** What one user may do to a node. */
 const userLimits = { GATEPOST_MAX_RECEIVERS, GATEPOST_MAX_TTL, GATEPOST_RATE_USER, GATEPOST_SOCKETS_PER_USER }
