@@ -184,6 +184,10 @@ export async function startEmbedded (t: Test, options: DeploymentOptions = {}): 
 
 export interface Cluster extends Deployment {
   readonly nats: NatsServer
+  /** Where nodes are told that MongoDB is. */
+  readonly mongodbUrl: string
+  /** What all its processes share. */
+  readonly settings: Settings
   /** The addresses of the nodes that were started first. */
   readonly nodes: readonly string[]
   /** The process of the node that listens at this address. */
@@ -232,6 +236,8 @@ export async function startCluster (t: Test, options: ClusterOptions = {}): Prom
   const deployment: Cluster = {
     kind: 'cluster',
     nats,
+    mongodbUrl,
+    settings,
     get nodes () { return nodes },
     addNode,
     nodeAt: url => {
