@@ -14,6 +14,7 @@ function logged (): Set<string> {
       const source = readFileSync(`${root}${folder}/${file}`, 'utf8')
       for (const [, level, event] of source.matchAll(/log\??\.(debug|info|warn|error|fatal)\(\{[^{}]*?event: '([a-z-]+)'/g)) found.add(`${level} ${event}`)
       for (const [, event] of source.matchAll(/(?:warnings\.push\(\{ |level: 'warn'[^{}]*?)event: '([a-z-]+)'/g)) found.add(`warn ${event}`)
+      for (const [, event] of source.matchAll(/\bwarn\('([a-z-]+)', from/g)) found.add(`warn ${event}`)
       for (const [, event] of source.matchAll(/fail\('([a-z-]+)'\)/g)) found.add(`fatal ${event}`)
       for (const [, event] of source.matchAll(/const fields = \{ event: '([a-z-]+)'/g)) { found.add(`error ${event}`); found.add(`info ${event}`) }
     }
