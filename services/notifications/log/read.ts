@@ -8,7 +8,7 @@ import { placeOfEntry, type EntryDoc, type Store } from '../../../shared/store/s
  * Where the first that lies behind the cursor does not name it as its `prev`, expiry has removed what lay between
  * and the entry one step back may belong to it as well.
  */
-export async function readAfter (store: Store, stream: StreamId, cursor: number, limit: number): Promise<EntryDoc[]> {
+export async function readAfter (store: Pick<Store, 'range' | 'lasts'>, stream: StreamId, cursor: number, limit: number): Promise<EntryDoc[]> {
   const docs = await store.range('entries', entriesAfter(stream, cursor), { limit })
   const first = docs[0]
   if (cursor === 0 || (first !== undefined && placeOfEntry(first.key).prev === cursor)) return docs

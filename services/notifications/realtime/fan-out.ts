@@ -1,0 +1,74 @@
+/**
+ * Sends what is pending to live readers. What one turn of the event loop brings to a stream leaves together, encoded once for all its
+ * readers; where a crowd reads, what several turns bring does (fan-out-policy.ts). A frame that has grown large leaves at once.
+ */
+import { BatchWindow, crowd } from './fan-out-policy.js'
+import type { HubStream } from './local-stream.js'
+import { entriesFrame } from './transport/frame.js'
+
+export interface FanOut {
+  /** The stream has nothing pending, and is pushed something in this turn: its frame is due at the end of the turn, or of its window. */
+  schedule: (stream: HubStream) => void
+  /** Sends what is pending, if that makes a large frame already. */
+  flushLarge: (stream: HubStream) => void
+  /** Sends what is pending, now. */
+  flush: (stream: HubStream) => void
+  flushAll: () => void
+  close: () => void
+}
+
+const maxFrameChars = 256 * 1024
+
+export function createFanOut (): FanOut {
+  const withPending = new Set<HubStream>()
+  let isScheduled = false
+  let windowTimer: NodeJS.Timeout | undefined
+
+  function flushDue (): void {
+    isScheduled = false
+    let leastMs = Infinity
+    for (const stream of withPending) {
+      const leftMs = stream.dueAt === 0 ? 0 : stream.dueAt - performance.now()
+      if (leftMs > 0) leastMs = Math.min(leastMs, leftMs)
+      else flush(stream)
+    }
+    if (leastMs === Infinity) return
+    clearTimeout(windowTimer)
+    windowTimer = setTimeout(flushDue, leastMs)
+  }
+
+  function flush (stream: HubStream): void {
+    withPending.delete(stream)
+    if (stream.pending.length === 0) return
+    const wires = stream.takePending()
+    const { live } = stream
+    if (live.size === 0) return
+    const frame = entriesFrame(wires)
+    const begun = live.size >= crowd ? performance.now() : 0
+    for (const reader of live) reader.deliver(frame)
+    if (begun === 0) { stream.batchWindow = undefined; return }
+    stream.batchWindow ??= new BatchWindow()
+    stream.batchWindow.handedOut(wires.length, begun, performance.now())
+  }
+
+  function flushAll (): void {
+    for (const stream of withPending) flush(stream)
+  }
+
+  return {
+    schedule: stream => {
+      stream.dueAt = stream.batchWindow === undefined ? 0 : stream.batchWindow.dueAt(performance.now())
+      withPending.add(stream)
+      if (isScheduled) return
+      isScheduled = true
+      setImmediate(flushDue)
+    },
+    flushLarge: stream => { if (stream.pendingChars > maxFrameChars) flush(stream) },
+    flush,
+    flushAll,
+    close: () => {
+      flushAll()
+      clearTimeout(windowTimer)
+    }
+  }
+}

@@ -1,0 +1,142 @@
+/**
+ * One stream that this node has readers for, as the hub keeps it. `become` alone changes its state.
+ *
+ * | state | means | left by |
+ * | --- | --- | --- |
+ * | `opening` | its head is not known yet | the head was read → `live` |
+ * | `live` | the next entry is the one whose `prev` is the head | an entry came that is not the next → `filling` |
+ * | `filling` | what lies between the head and the target is read from the store | all of it was passed on → `live` |
+ * | `closed` | its last reader has left, or the hub has closed: from any state | nothing |
+ */
+import { streamToken } from '../../../shared/contract/subjects.js'
+import type { StreamId } from '../../../shared/contract/names.js'
+import type { EntryDoc } from '../../../shared/store/store.js'
+import { goneWire, placedWire, prevSeen } from '../log/entry.js'
+import type { BatchWindow } from './fan-out-policy.js'
+import type { Frame } from './transport/frame.js'
+
+/** What gets a stream's frames: a connection. */
+export interface StreamReader {
+  /** The next entries of a stream at whose end this reader stands. */
+  readonly deliver: (frame: Frame) => void
+}
+
+/** What a reader sees of it. */
+export interface LocalStream {
+  readonly id: StreamId
+  readonly token: string
+  readonly state: 'opening' | 'live' | 'filling' | 'closed'
+  /** The seq of the last entry that was passed on; once `opened`, true. */
+  readonly head: number
+  /** Resolves once the head is known. Rejects where it could not be read: who asks again has it read again. */
+  readonly opened: Promise<void>
+  readonly readers: ReadonlySet<StreamReader>
+  /** Makes a reader live that has been sent everything up to `head`; call without a pause after looking at `head`. */
+  readonly goLive: (reader: StreamReader) => void
+  readonly leaveLive: (reader: StreamReader) => void
+}
+
+type State = LocalStream['state']
+
+const arrows: Readonly<Record<State, readonly State[]>> = {
+  opening: ['live', 'closed'],
+  live: ['filling', 'closed'],
+  filling: ['live', 'closed'],
+  closed: []
+}
+
+/** What a stream needs of its hub. */
+export interface StreamOwner {
+  readonly readHead: (stream: HubStream) => Promise<void>
+  /** Sends what is pending, now. */
+  readonly flush: (stream: HubStream) => void
+}
+
+/** Already over: one for all streams whose head is known. */
+const over = Promise.resolve()
+
+export class HubStream implements LocalStream {
+  readonly id: StreamId
+  readonly token: string
+  readonly readers = new Set<StreamReader>()
+  readonly live = new Set<StreamReader>()
+  /** What waits for its frame, encoded, and how long that is. */
+  pending: string[] = []
+  pendingChars = 0
+  /** `performance.now()` at which what is pending is due; 0: at the end of this turn. */
+  dueAt = 0
+  /** While a crowd reads. */
+  batchWindow: BatchWindow | undefined
+  #state: State = 'opening'
+  #head = 0
+  /** The last entry that readers were given or told to be gone: entries that no reader is shown may lie between it and the head. */
+  #shownTo = 0
+  #target = 0
+  #opening: Promise<void> | undefined
+  readonly #owner: StreamOwner
+
+  constructor (id: StreamId, owner: StreamOwner) {
+    this.id = id
+    this.token = streamToken(id)
+    this.#owner = owner
+  }
+
+  get state (): State { return this.#state }
+  get head (): number { return this.#head }
+  /** The highest seq heard of. */
+  get target (): number { return this.#target }
+
+  get opened (): Promise<void> {
+    if (this.#state !== 'opening') return over
+    this.#opening ??= this.#owner.readHead(this).finally(() => { this.#opening = undefined })
+    return this.#opening
+  }
+
+  become (state: State): void {
+    if (!arrows[this.#state].includes(state)) throw new Error(`stream ${this.id}: ${this.#state} does not lead to ${state}`)
+    this.#state = state
+  }
+
+  openAt (head: number): void {
+    this.#head = this.#shownTo = head
+    this.become('live')
+  }
+
+  /** Whether an entry with this `prev` follows the head. The first of all follows whatever expired before it. */
+  isNext (prev: number): boolean {
+    return this.#state !== 'opening' && (prev === this.#head || (prev === 0 && this.#state === 'live'))
+  }
+
+  /** The stream goes up to at least this seq. */
+  hearOf (seq: number): void { if (seq > this.#target) this.#target = seq }
+
+  /** What was heard of beyond the head does not exist. */
+  forgetTarget (): void { this.#target = this.#head }
+
+  /** The next entry is for the node alone: readers are told with the one after it that something lay between. */
+  passOver (doc: EntryDoc): void { this.#head = doc.seq }
+
+  /** The next entry, for the live readers: as it is, or as gone where it has expired by `now`. */
+  push (doc: EntryDoc, prev: number, now: number): void {
+    const seen = prevSeen(prev, this.#head)
+    const wire = doc.expiresAt > now ? placedWire(doc, this.id, seen) : goneWire(this.id, seen, doc.seq)
+    if (seen > this.#shownTo) this.pending.push(goneWire(this.id, this.#shownTo, seen))
+    this.pending.push(wire)
+    this.pendingChars += wire.length
+    this.#head = this.#shownTo = doc.seq
+  }
+
+  takePending (): readonly string[] {
+    const wires = this.pending
+    this.pending = []
+    this.pendingChars = 0
+    return wires
+  }
+
+  goLive (reader: StreamReader): void {
+    this.#owner.flush(this)
+    if (this.readers.has(reader)) this.live.add(reader)
+  }
+
+  leaveLive (reader: StreamReader): void { this.live.delete(reader) }
+}
