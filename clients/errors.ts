@@ -1,10 +1,12 @@
+import type { RetryOfCode } from '../shared/contract/errors.js'
+
 /**
  * `never`: the request itself is wrong. `later`: the same again, after a while. `elsewhere`: ask Gate for
  * a node again, then the same.
  */
 export type Retry = 'never' | 'later' | 'elsewhere'
 
-const retryOfCode = {
+const retryOfServerCode = {
   GP_VALIDATION: 'never',
   GP_TOKEN_MISSING: 'never',
   GP_TOKEN_INVALID: 'never',
@@ -28,7 +30,11 @@ const retryOfCode = {
   GP_DRAINING: 'elsewhere',
   /** It may be stored or not: the same under the same key settles it. */
   GP_OUTCOME_UNKNOWN: 'later',
-  GP_INTERNAL: 'later',
+  GP_INTERNAL: 'later'
+} as const satisfies RetryOfCode
+
+const retryOfCode = {
+  ...retryOfServerCode,
   // The codes below are the client's own and never come over the wire.
   /** Nothing that speaks the protocol answered, or not in time. */
   GP_UNREACHABLE: 'elsewhere',

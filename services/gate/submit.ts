@@ -10,9 +10,9 @@ import type { MessageDraft } from '../../shared/contract/message.js'
 import { isAppended, mayBeStored, type AppendedMessage, type HandedMessage, type MessageResult, type NodeAnswer } from '../../shared/contract/node-rpc.js'
 import type { NodeId } from '../../shared/contract/names.js'
 import { ringName } from '../../shared/contract/ring.js'
+import { homeOf, leadStreamOf } from '../../shared/contract/target.js'
 import { nodesInTurn, type Rings } from './assignment.js'
 import { maxNodesAsked, type Asked, type RequestWithFailover } from './request-with-failover.js'
-import { placeOfTarget } from './target-stream.js'
 
 export interface Draft {
   readonly message: MessageDraft
@@ -43,9 +43,8 @@ interface Route { readonly nodes: readonly NodeId[], readonly parcels: Parcel[] 
 
 export function createSubmit ({ dispatch, rings, clock, requestWithFailover }: SubmitOptions): Submit {
   const prepare = (current: Rings, { message, idempotencyKey }: Draft): { nodes: readonly NodeId[], handed: HandedMessage } => {
-    const { home, stream } = placeOfTarget(message.to)
-    const handed = { id: createMessageId(clock.tick(), home), message, ...idempotencyKey !== undefined && { idempotencyKey } }
-    return { nodes: nodesInTurn(current, ringName(stream), maxNodesAsked), handed }
+    const handed = { id: createMessageId(clock.tick(), homeOf(message.to)), message, ...idempotencyKey !== undefined && { idempotencyKey } }
+    return { nodes: nodesInTurn(current, ringName(leadStreamOf(message.to)), maxNodesAsked), handed }
   }
   /** Rejects where no node answered. */
   async function store (nodes: readonly NodeId[], sender: string, messages: readonly HandedMessage[]): Promise<MessageResult[]> {

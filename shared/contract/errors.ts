@@ -31,6 +31,9 @@ export const errorCatalogue = {
 
 export type ErrorCode = keyof typeof errorCatalogue
 
+/** The client library's table has this type, so that neither a code nor its `retry` can differ there. */
+export type RetryOfCode = { readonly [C in ErrorCode]: (typeof errorCatalogue)[C]['retry'] }
+
 /** The one error that crosses a module border on purpose: `message` is safe to show, `cause` is for the log only. */
 export class GatepostError extends Error {
   readonly code: ErrorCode

@@ -1,5 +1,6 @@
 import { Type } from 'typebox'
 import { GatepostError } from '../../../shared/contract/errors.js'
+import { Assignment } from '../../../shared/contract/wire.js'
 import type { App } from '../../../shared/platform/http/create-app.js'
 import { needsBearer } from '../../../shared/platform/http/document-api.js'
 import { refusals } from '../../../shared/platform/http/error-response.js'
@@ -8,7 +9,7 @@ import type { Dispatch } from '../../dispatch/dispatch.js'
 import { identityOf, type Access } from '../access.js'
 import { assignNode } from '../assignment.js'
 import type { MemberRings } from '../member-rings.js'
-import { strict, Time } from './schemas.js'
+import { strict } from './schemas.js'
 
 export interface AssignOptions {
   readonly access: Access
@@ -21,13 +22,6 @@ const takesNodes = 'ids of nodes, each as a parameter of its own'
 const Query = Type.Object({
   avoid: Type.Optional(Type.Union([Type.String(), Type.Array(Type.String())], { description: takesNodes }))
 }, strict)
-const Assignment = Type.Object({
-  user: Type.String(),
-  node: Type.Object({ id: Type.String(), url: Type.String() }),
-  ticket: Type.String({ description: 'Opens the socket of this node, and is the bearer token for its REST.' }),
-  expiresAt: Time
-})
-
 const nobody: ReadonlySet<string> = new Set()
 
 export function serveAssign (app: App, { access, dispatch, rings, signTicket }: AssignOptions): void {

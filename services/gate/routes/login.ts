@@ -6,7 +6,8 @@ import { isSameOrigin } from '../../../shared/platform/http/origins.js'
 import { signToken } from '../../../shared/platform/identity/sign.js'
 import type { TokenRules } from '../../../shared/platform/settings/settings.js'
 import { UserName } from '../../../shared/contract/validate.js'
-import { strict, Time } from './schemas.js'
+import { Time } from '../../../shared/contract/wire.js'
+import { strict } from './schemas.js'
 
 export interface LoginOptions {
   /** The key of users' tokens. */

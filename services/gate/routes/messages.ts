@@ -7,14 +7,15 @@ import type { App } from '../../../shared/platform/http/create-app.js'
 import { needsBearer } from '../../../shared/platform/http/document-api.js'
 import { refusals } from '../../../shared/platform/http/error-response.js'
 import { ringName } from '../../../shared/contract/ring.js'
+import { leadStreamOf } from '../../../shared/contract/target.js'
 import type { RateLimit } from '../../../shared/platform/rate-limit.js'
 import { identityOf, type Access } from '../access.js'
 import { maxNodesAsked, type RequestWithFailover } from '../request-with-failover.js'
 import { nodesInTurn, type Rings } from '../assignment.js'
 import type { Draft, Submit } from '../submit.js'
 import { isDraft, maxBatchMessages, readBatch, readKey } from '../read-batch.js'
-import { placeOfTarget } from '../target-stream.js'
-import { strict, Time } from './schemas.js'
+import { Time } from '../../../shared/contract/wire.js'
+import { strict } from './schemas.js'
 
 export interface MessagesOptions {
   readonly access: Access
@@ -107,7 +108,7 @@ export function serveMessages (app: App, { access, requestWithFailover, submit, 
   }, async request => {
     const { id } = request.params
     const { to } = request.body
-    const nodes = nodesInTurn(rings(), ringName(placeOfTarget(to).stream), maxNodesAsked)
+    const nodes = nodesInTurn(rings(), ringName(leadStreamOf(to)), maxNodesAsked)
     await requestWithFailover(nodes, 'recall', { sender: `p:${identityOf(request).sub}`, id, to, question: randomUUID() })
     return { id, recalled: true as const }
   })

@@ -9,7 +9,7 @@ import type { Dispatch, Member } from '../../dispatch/dispatch.js'
 import type { Access } from '../access.js'
 import { audited } from '../audited.js'
 import type { Rings } from '../assignment.js'
-import { Time } from './schemas.js'
+import { Time } from '../../../shared/contract/wire.js'
 
 export interface NodesOptions {
   readonly access: Access

@@ -15,7 +15,8 @@ import { maxNodesAsked, type RequestWithFailover } from '../request-with-failove
 import { nodesInTurn, type Rings } from '../assignment.js'
 import type { FollowedRevocations } from '../follow-revocations.js'
 import { PageLimit, pageLimitOf } from './page-limit.js'
-import { strict, Time } from './schemas.js'
+import { Time } from '../../../shared/contract/wire.js'
+import { strict } from './schemas.js'
 
 export interface RevocationsOptions {
   readonly access: Access

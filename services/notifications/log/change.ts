@@ -46,7 +46,11 @@ export interface MembershipChange {
   readonly after?: number
 }
 
+/** Who handles changes does it by a `switch` over all types, so that a new one is a type error wherever it is forgotten (`forgotten`). */
 export type StoredChange = MarkChange | ReadToChange | RecallChange | MembershipChange
+
+/** The `default` of such a switch. A change of a newer version may come all the same: it is passed over. */
+export const forgotten = (_change: never): undefined => undefined
 
 export const parseChange = (doc: Pick<ChangeDoc, 'text'>): StoredChange => JSON.parse(doc.text) as StoredChange
 

@@ -3,7 +3,7 @@ import type { Log } from '../../../shared/platform/log.js'
 import { allStream, groupStream, userStream, type GroupId, type StreamId, type UserId } from '../../../shared/contract/names.js'
 import type { EntryDoc, LogDoc } from '../../../shared/store/store.js'
 import { leavesIn } from '../log/leave-mark.js'
-import { parseChange, type StoredChange } from '../log/change.js'
+import { forgotten, parseChange, type StoredChange } from '../log/change.js'
 import type { UnreadCounter } from '../mailbox/unread/unread.js'
 import type { UserViews } from '../mailbox/state/user-views.js'
 import type { Hub, LocalStream } from './hub.js'
@@ -71,11 +71,17 @@ export function createConnectedUsers ({ hub, views, unread, now, log, lookAt }: 
   }
 
   function followMembership ({ connections }: LocalUser, change: StoredChange): void {
-    if (change.type !== 'membership') return
-    const group = groupStream(change.group)
-    for (const connection of [...connections]) {
-      if (change.joined) connection.join(group, change.after ?? 0)
-      else connection.leave(group)
+    switch (change.type) {
+      case 'membership': {
+        const group = groupStream(change.group)
+        for (const connection of [...connections]) {
+          if (change.joined) connection.join(group, change.after ?? 0)
+          else connection.leave(group)
+        }
+        return
+      }
+      case 'mark': case 'readTo': case 'recall': return // the connections get the entry, and their user's count
+      default: forgotten(change)
     }
   }
 

@@ -18,7 +18,7 @@ export type PostByUser = (user: UserId, outgoing: readonly Outgoing[]) => Array<
 export function createPostByUser ({ postAll, budget, limits }: PostByUserOptions): PostByUser {
   return (user, outgoing) => {
     const refusals = outgoing.map(({ draft }) => refusalOf(draft, limits))
-    const costs = outgoing.map(({ draft: { to } }, i) => refusals[i] === undefined ? receiversOf(to) : 0)
+    const costs = outgoing.map(({ draft: { to } }, i) => refusals[i] === undefined ? receiverCount(to) : 0)
     const postTaken = (waits: readonly number[]): Array<Promise<Posted>> => {
       for (const [i, seconds] of waits.entries()) if (seconds > 0) refusals[i] ??= budget.refusal(costs[i]!, seconds)
       const posted = postAll(`u:${user}`, outgoing.filter((_, i) => refusals[i] === undefined))
@@ -34,7 +34,7 @@ export function createPostByUser ({ postAll, budget, limits }: PostByUserOptions
 
 /** Why a user's message is one for a producer only; undefined where it is not. */
 function refusalOf ({ to, ttlSeconds }: MessageDraft, { maxReceivers, maxTtlMs }: UserLimits): GatepostError | undefined {
-  const receivers = receiversOf(to)
+  const receivers = receiverCount(to)
   if (receivers > maxReceivers) return refusal('to.users', `${receivers} receivers`, `at most ${maxReceivers} (GATEPOST_MAX_RECEIVERS)`)
   const maxTtlSeconds = Math.floor(maxTtlMs / 1000)
   if (ttlSeconds !== undefined && ttlSeconds > maxTtlSeconds) return refusal('ttl', ttlSeconds, `whole seconds, 1 to ${maxTtlSeconds} (GATEPOST_MAX_TTL)`)
@@ -42,4 +42,4 @@ function refusalOf ({ to, ttlSeconds }: MessageDraft, { maxReceivers, maxTtlMs }
 }
 
 /** Each once; a group is one. */
-const receiversOf = (to: MessageDraft['to']): number => 'users' in to ? new Set(to.users).size : 1
+const receiverCount = (to: MessageDraft['to']): number => 'users' in to ? new Set(to.users).size : 1

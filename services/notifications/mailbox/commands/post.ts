@@ -6,7 +6,8 @@ import { createIsoTime, createMessageId, timeOfId, toMs, type Clock } from '../.
 import type { MessageDraft, Target } from '../../../../shared/contract/message.js'
 import { lives } from '../../../../shared/contract/deadlines.js'
 import { GatepostError, isSurelyNotStored, outcomeUnknown } from '../../../../shared/contract/errors.js'
-import { allStream, groupStream, userStream, type GroupId, type MessageId, type StreamId, type UserId } from '../../../../shared/contract/names.js'
+import type { GroupId, MessageId, StreamId, UserId } from '../../../../shared/contract/names.js'
+import { homeOf, receiversOf } from '../../../../shared/contract/target.js'
 import type { EntryDoc, MessageDoc } from '../../../../shared/store/store.js'
 import type { UserViews } from '../state/user-views.js'
 import { messageTexts, volatileWire, type EntryDraft } from '../../log/entry.js'
@@ -50,22 +51,6 @@ export interface PostOptions {
   readonly retentionMs: number
   /** Whether entries for these two streams, appended in one turn, reach the store in one transaction: then neither need wait. */
   readonly areStoredTogether: (one: StreamId, other: StreamId) => boolean
-}
-
-/** Where a message's id points to: the stream of its target where readers share it. */
-export function homeOf (to: Target): StreamId | undefined {
-  if ('group' in to) return groupStream(to.group)
-  if ('all' in to) return allStream
-  return undefined
-}
-
-/** Receivers' streams of a stored message, each once, and what each copy says in `to`. */
-export function receiversOf (to: Target): Array<{ stream: StreamId, to: Target }> {
-  if ('user' in to) return [{ stream: userStream(to.user), to }]
-  if ('users' in to) return [...new Set(to.users)].map(user => ({ stream: userStream(user), to: { user } }))
-  if ('group' in to) return [{ stream: groupStream(to.group), to }]
-  if ('all' in to) return [{ stream: allStream, to }]
-  return []
 }
 
 const isoOfCreation = createIsoTime()

@@ -4,6 +4,7 @@
  */
 import { parseMessageId, toMs, type Clock } from '../../../../shared/contract/clock.js'
 import type { Target } from '../../../../shared/contract/message.js'
+import { receiversOf } from '../../../../shared/contract/target.js'
 import { GatepostError } from '../../../../shared/contract/errors.js'
 import type { StreamId, UserId } from '../../../../shared/contract/names.js'
 import type { EntryDoc, MessageDoc, Store } from '../../../../shared/store/store.js'
@@ -15,7 +16,7 @@ import { afterWriting, allWritten } from '../../log/half-done.js'
 import type { UserViews } from '../state/user-views.js'
 import { changedMessage, findVisible, notFound, shownTo } from '../queries/find.js'
 import { changeDraft } from './marks.js'
-import { receiversOf, type Sender } from './post.js'
+import type { Sender } from './post.js'
 
 export const recallWithinMs = 2 * 60_000
 

@@ -12,7 +12,7 @@ import type { JsonDoc } from '../../../../shared/store/store.js'
 import { encodeTime } from '../../../../shared/contract/clock.js'
 import { markPieceKey, stateBaseKey } from '../../../../shared/store/keys.js'
 import { groupStream, type StreamId } from '../../../../shared/contract/names.js'
-import type { StoredChange } from '../../log/change.js'
+import { forgotten, type MarkChange, type StoredChange } from '../../log/change.js'
 import type { Flags } from '../../log/entry.js'
 
 export interface Mark {
@@ -128,29 +128,36 @@ export function marksByStream ({ pieces }: UserState): ReadonlyMap<StreamId, rea
   return byStream
 }
 
-/** Folds one change of the own stream; changes come in the order of their seqs, each once. */
+/** Folds one change of the own stream; changes come in the order of their seqs, each once. A recall changes counts only. */
 export function foldChange (state: UserState, seq: number, change: StoredChange): void {
-  if (seq <= state.foldedTo) return
+  if (seq <= state.foldedTo || change.type === 'recall') return
   state.foldedTo = seq
-  if (change.type === 'mark') {
-    for (const message of change.messages) {
-      const { stream, seq: at, category, expiresAt } = message
-      const piece = pieceOf(state, at)
-      const key = markKey(stream, at)
-      const old = piece.marks.get(key)
-      const mark: Mark = {
-        stream, seq: at, category, expiresAt,
-        read: change.read ?? old?.read,
-        archived: change.archived ?? old?.archived ?? false,
-        deleted: change.deleted ?? old?.deleted ?? false
-      }
-      keepMark(state, piece, key, mark)
-    }
-  } else if (change.type === 'readTo') {
-    for (const [stream, to] of Object.entries(change.readTo) as Array<[StreamId, number]>) raiseWatermark(state, stream, to, change.category)
-  } else if (change.type === 'membership' && !change.joined) {
-    // Who joins again sees what comes after that, which is above it.
-    state.readTo.delete(groupStream(change.group))
+  switch (change.type) {
+    case 'mark':
+      foldMark(state, change)
+      return
+    case 'readTo':
+      for (const [stream, to] of Object.entries(change.readTo) as Array<[StreamId, number]>) raiseWatermark(state, stream, to, change.category)
+      return
+    case 'membership':
+      // A user who joins again sees what comes after that, which is above the watermark.
+      if (!change.joined) state.readTo.delete(groupStream(change.group))
+      return
+    default: forgotten(change)
+  }
+}
+
+function foldMark (state: UserState, change: MarkChange): void {
+  for (const { stream, seq: at, category, expiresAt } of change.messages) {
+    const piece = pieceOf(state, at)
+    const key = markKey(stream, at)
+    const old = piece.marks.get(key)
+    keepMark(state, piece, key, {
+      stream, seq: at, category, expiresAt,
+      read: change.read ?? old?.read,
+      archived: change.archived ?? old?.archived ?? false,
+      deleted: change.deleted ?? old?.deleted ?? false
+    })
   }
 }
 

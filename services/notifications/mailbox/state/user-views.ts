@@ -172,7 +172,7 @@ export function createUserViews ({ store, heads, clock, limits }: UserViewsOptio
         view.unstored ??= new Set()
         view.unstored.add(change.group as GroupId)
       }
-      if (change.type !== 'recall') foldChange(view.state, doc.seq, change)
+      foldChange(view.state, doc.seq, change)
     }
     if (doc.seq <= Math.max(view.head, view.counts.sealedTo)) { view.head = Math.max(view.head, doc.seq); return false }
     view.head = doc.seq
@@ -249,7 +249,7 @@ export function createUserViews ({ store, heads, clock, limits }: UserViewsOptio
       const docs = await readAfter(store, view.stream, at, page)
       for (const doc of docs) {
         const change = doc.kind === 'change' ? parseChange(doc) : undefined
-        if (change !== undefined && change.type !== 'recall') foldChange(state, doc.seq, change)
+        if (change !== undefined) foldChange(state, doc.seq, change)
       }
       const last = docs.at(-1)
       if (last === undefined) break

@@ -9,7 +9,7 @@ import type { StreamId } from '../../../../shared/contract/names.js'
 import { firstIndex } from '../../../../shared/platform/sorted.js'
 import type { EntryDoc, MessageDoc } from '../../../../shared/store/store.js'
 import { readAfter } from '../../log/read.js'
-import type { StoredChange } from '../../log/change.js'
+import { forgotten, type StoredChange } from '../../log/change.js'
 import type { Store } from '../../../../shared/store/store.js'
 import { add, type Counts, type Places } from './counts.js'
 
@@ -168,21 +168,39 @@ function isUnread (state: UserState, seq: number, category: string): boolean {
 /** What a change does to the segments: the counts that it settles are set, the others are read again when asked for. */
 function noteChange (counts: OwnCounts, change: StoredChange, own: StreamId): void {
   counts.tailTotal = undefined
-  if (change.type === 'mark') {
-    const mayAdd = change.read === false || change.archived === false
-    for (const message of change.messages) if (message.stream === own) markStale(counts, message.seq, mayAdd)
-  } else if (change.type === 'recall') {
-    markStale(counts, change.message.seq, false)
-    counts.recalled ??= new Map()
-    counts.recalled.set(change.message.seq, change.message.expiresAt)
-    dropFromTail(counts.tail, change.message.seq)
-  } else if (change.type === 'readTo') {
-    const to = change.readTo[own]
-    if (to === undefined) return
-    for (const segment of counts.segments) {
-      if (segment.after >= to) break
-      if (segment.to > to) { if (!isEmpty(segment)) segment.isStale = true } else if (change.category !== undefined) segment.counts.delete(change.category)
-      else { segment.counts = new Map(); segment.isStale = false; segment.nextExpiryMs = Infinity }
+  switch (change.type) {
+    case 'mark': {
+      const mayAdd = change.read === false || change.archived === false
+      for (const message of change.messages) if (message.stream === own) markStale(counts, message.seq, mayAdd)
+      return
+    }
+    case 'recall':
+      markStale(counts, change.message.seq, false)
+      counts.recalled ??= new Map()
+      counts.recalled.set(change.message.seq, change.message.expiresAt)
+      dropFromTail(counts.tail, change.message.seq)
+      return
+    case 'readTo': {
+      const to = change.readTo[own]
+      if (to !== undefined) noteReadTo(counts, to, change.category)
+      return
+    }
+    case 'membership': return
+    default: forgotten(change)
+  }
+}
+
+function noteReadTo (counts: OwnCounts, to: number, category: string | undefined): void {
+  for (const segment of counts.segments) {
+    if (segment.after >= to) break
+    if (segment.to > to) {
+      if (!isEmpty(segment)) segment.isStale = true
+    } else if (category !== undefined) {
+      segment.counts.delete(category)
+    } else {
+      segment.counts = new Map()
+      segment.isStale = false
+      segment.nextExpiryMs = Infinity
     }
   }
 }

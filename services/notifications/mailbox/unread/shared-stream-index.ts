@@ -5,8 +5,8 @@
  */
 import type { StreamId } from '../../../../shared/contract/names.js'
 import { firstIndex } from '../../../../shared/platform/sorted.js'
-import { placeOfEntry, type EntryDoc, type Store } from '../../../../shared/store/store.js'
-import { parseChange } from '../../log/change.js'
+import { placeOfEntry, type ChangeDoc, type EntryDoc, type Store } from '../../../../shared/store/store.js'
+import { forgotten, parseChange } from '../../log/change.js'
 import { readAfter, readBefore } from '../../log/read.js'
 import { add, type Counts } from './counts.js'
 import { clocksDifferMs } from './own-counts.js'
@@ -58,14 +58,22 @@ export class SharedStreamIndex {
       this.#index(item)
       this.#nextExpiryMs = Math.min(this.#nextExpiryMs, item.expiresAt)
     } else if (doc.kind === 'change') {
-      this.#noteRecall(doc)
+      this.#noteChange(doc)
     }
   }
 
-  #noteRecall (doc: Extract<EntryDoc, { kind: 'change' }>): void {
+  #noteChange (doc: ChangeDoc): void {
     const change = parseChange(doc)
-    if (change.type !== 'recall') return
-    const { seq } = change.message
+    switch (change.type) {
+      case 'recall':
+        this.#noteRecall(change.message.seq)
+        return
+      case 'mark': case 'readTo': case 'membership': return // in users' own streams only
+      default: forgotten(change)
+    }
+  }
+
+  #noteRecall (seq: number): void {
     if (seq <= this.#coveredFrom) this.#recalled.add(seq)
     const at = this.#indexAfter(seq) - 1
     const item = this.#items[at]
@@ -124,7 +132,7 @@ export class SharedStreamIndex {
         const docs = await readBefore(store, this.stream, this.#coveredFrom + 1, this.#page)
         const older: Item[] = []
         for (const doc of docs) {
-          if (doc.kind === 'change') this.#noteRecall(doc)
+          if (doc.kind === 'change') this.#noteChange(doc)
           else if (doc.kind === 'message' && doc.recalled === 0 && !this.#recalled.has(doc.seq)) {
             if (doc.expiresAt > now) older.push(pickItem(doc))
             else this.#expiredAtMs = Math.max(this.#expiredAtMs, now)

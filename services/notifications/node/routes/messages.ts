@@ -15,7 +15,7 @@ import type { NodeCore } from '../node.js'
 import { afterWriting } from '../../log/half-done.js'
 import { createAnswerBudget } from './answer-budget.js'
 import { entriesPerPrice, type Purpose } from '../../mailbox/user-budget.js'
-import { MessageEntry, Page, PostedAnswer, UnreadAnswer, VolatileAnswer } from './schemas.js'
+import { MessageEntry, Page, PostedAnswer, UnreadAnswer, VolatileAnswer } from '../../../../shared/contract/wire.js'
 
 const strict = { additionalProperties: false } as const
 const json = 'application/json; charset=utf-8'

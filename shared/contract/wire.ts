@@ -1,9 +1,13 @@
-/** What the routes of a node answer, for its OpenAPI document; the entries themselves go out as text made elsewhere. */
-import { Type } from 'typebox'
-import { Target } from '../../../../shared/contract/message.js'
+/**
+ * What readers are answered, once: for the OpenAPI documents of Gate and nodes, and as what the types of the client library are
+ * compared with (test/contract/client-types.ts). The text of an entry is made in services/notifications/log/entry.ts.
+ */
+import { Type, type TNull, type TSchema, type TUnion } from 'typebox'
+import { Target } from './message.js'
 
-const Nullable = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T): ReturnType<typeof Type.Union> => Type.Union([schema, Type.Null()])
-const Time = Type.String({ description: 'ISO 8601, UTC' })
+const Nullable = <T extends TSchema>(schema: T): TUnion<[T, TNull]> => Type.Union([schema, Type.Null()])
+/** A time as the contract writes it. */
+export const Time = Type.String({ format: 'date-time', description: 'ISO 8601, UTC' })
 
 export const MessageEntry = Type.Object({
   type: Type.Literal('message'),
@@ -41,3 +45,11 @@ export const PostedAnswer = Type.Object({
 })
 
 export const VolatileAnswer = Type.Object({ id: Type.String(), createdAt: Time })
+
+/** A user's node, and a ticket for it. */
+export const Assignment = Type.Object({
+  user: Type.String(),
+  node: Type.Object({ id: Type.String(), url: Type.String() }),
+  ticket: Type.String({ description: 'Opens the socket of this node, and is the bearer token for its REST.' }),
+  expiresAt: Time
+})
