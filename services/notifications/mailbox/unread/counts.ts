@@ -27,14 +27,19 @@ export function toUnread (counts: Counts): Unread {
   let bytes = 0
   const named = new Map<string, number>()
   let others = 0
+  let isFull = false
   for (const [category, n] of counts) {
     unread += n
-    const size = Buffer.byteLength(JSON.stringify(category)) + 20
-    if (category === rest || named.size >= mostCategories || bytes + size > mostBytes) others += n
-    else {
-      named.set(category, n)
-      bytes += size
+    if (category !== rest && !isFull) {
+      const size = Buffer.byteLength(JSON.stringify(category)) + 20
+      isFull = named.size >= mostCategories || bytes + size > mostBytes
+      if (!isFull) {
+        named.set(category, n)
+        bytes += size
+        continue
+      }
     }
+    others += n
   }
   if (others > 0) named.set(rest, others)
   const byCategory: Record<string, number> = Object.create(null) as Record<string, number>

@@ -44,6 +44,9 @@ export interface UnreadCounter {
   expire: () => StreamId[]
 }
 
+/** A stream that a user shares with others, after where the user's part of it begins. */
+interface Shared { readonly after: number, readonly digest: SharedStreamIndex }
+
 const maxDigests = 10_000
 
 export interface UnreadCounterOptions {
@@ -67,10 +70,11 @@ export function createUnreadCounter ({ store, views, heads, now, page }: UnreadC
     return digest
   }
 
-  const count: UnreadCounter['count'] = (view, headOf) => {
+  /** What there is to count from, and the reads after which it covers what the user has not read. */
+  function prepare (view: UserView, headOf: (stream: StreamId) => number): { shared: Shared[], reads: Array<Promise<void>> } {
     const { state } = view
     const marks = marksByStream(state)
-    const shared: Array<{ after: number, digest: SharedStreamIndex }> = []
+    const shared: Shared[] = []
     const reads: Array<Promise<void>> = []
     for (const { stream, after } of visibleStreams(view)) {
       if (stream === view.stream) continue
@@ -82,6 +86,11 @@ export function createUnreadCounter ({ store, views, heads, now, page }: UnreadC
     }
     const refreshing = refreshCounts(view.counts, () => view.state, store, now)
     if (refreshing !== undefined) reads.push(refreshing)
+    return { shared, reads }
+  }
+
+  const count: UnreadCounter['count'] = (view, headOf) => {
+    const { shared, reads } = prepare(view, headOf)
     const addUp = (): CountedUnread => {
       const marks = marksByStream(view.state) // as it is by now
       const total = ownUnread(view.counts, view.state, now())
@@ -96,18 +105,21 @@ export function createUnreadCounter ({ store, views, heads, now, page }: UnreadC
     return reads.length === 0 ? addUp() : Promise.all(reads).then(addUp)
   }
 
-  async function countFresh (view: UserView): Promise<CountedUnread> {
+  async function freshHeads (view: UserView): Promise<(stream: StreamId) => number> {
     const streams = visibleStreams(view).slice(1).map(({ stream }) => stream)
     const found = await heads.fresh(streams)
     const byStream = new Map(streams.map((stream, i) => [stream, found[i]!]))
-    return await count(view, stream => byStream.get(stream) ?? 0)
+    return stream => byStream.get(stream) ?? 0
   }
 
   return {
     count,
-    of: async user => (await countFresh(await views.fresh(user))).unread,
+    of: async user => {
+      const view = await views.fresh(user)
+      return (await count(view, await freshHeads(view))).unread
+    },
     holding: async (view, category) => {
-      await countFresh(view) // every digest covers what the user has not read
+      await Promise.all(prepare(view, await freshHeads(view)).reads)
       const placesIn = ({ stream, after }: VisibleStream): Places => {
         if (stream === view.stream) return ownPlaces(view.counts, view.state, category)
         const digest = digests.get(stream)
