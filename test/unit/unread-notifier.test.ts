@@ -70,7 +70,7 @@ t.test('unread turns - no entry comes: it is told alone, a number that is known 
   turns.touch(turn)
   other.turn.lastUnread = turn.lastUnread
   turns.touch(other.turn)
-  await until('both have rested', () => turn.phase === 'idle' && other.turn.phase === 'idle')
+  await until('both have rested', () => turn.state === 'idle' && other.turn.state === 'idle')
   t.same(told, [3])
   t.same(other.alone, [[]])
 })
@@ -104,7 +104,7 @@ t.test('unread turns - what must be read, or could not be, is told alone', async
   counted.now = 5
   counted.readsFirst = false
   counted.failures = 2
-  await until('rested', () => turn.phase === 'idle')
+  await until('rested', () => turn.state === 'idle')
   turns.touch(turn)
   t.equal(turn.ride(reader!), undefined, 'the entry goes without it')
   await until('tried again', () => told!.at(-1) === 5)
@@ -126,7 +126,7 @@ t.test('unread turns - a socket that could not take its number gets it later', a
   counted.now = 6
   turns.touch(turn)
   await until('taken', () => told!.length === 3)
-  await until('rested', () => turn.phase === 'idle')
+  await until('rested', () => turn.state === 'idle')
   t.same(told, [6, 6, 6])
 })
 
@@ -136,11 +136,11 @@ t.test('unread turns - a number that cannot be read, as its shard is away, holds
   counted.now = 1
   counted.hanging = 1
   turns.touch(away.turn)
-  await until('being read', () => away.turn.phase === 'reading')
+  await until('being read', () => away.turn.state === 'reading')
   for (counted.now = 2; counted.now < 5; counted.now++) {
     turns.touch(ann.turn)
     await until(`the other is told ${counted.now}`, () => ann.alone[0]!.at(-1) === counted.now, 2_000)
-    await until('rested', () => ann.turn.phase === 'idle')
+    await until('rested', () => ann.turn.state === 'idle')
   }
   t.same(away.alone, [[]])
 })
