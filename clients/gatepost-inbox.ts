@@ -9,13 +9,23 @@ import { createView, senderName, type Model, type View } from './element/view.js
 import type { GatepostError } from './errors.js'
 import type { Inbox } from './inbox.js'
 import type { MessageEntry, UnreadCount } from './protocol.js'
-import { claimsOf, type TokenSource } from './tokens.js'
+import { holdSession } from './session.js'
+import type { TokenSource } from './tokens.js'
 
 export interface GatepostInboxEvents {
   /** A message has arrived in the inbox, live. */
   'gatepost-message': CustomEvent<MessageEntry>
   'gatepost-unread': CustomEvent<UnreadCount>
   'gatepost-error': CustomEvent<GatepostError>
+}
+
+/** What may be set on the element; attributes `gate`, `token`, `lang` and `theme` say the same. */
+export interface GatepostInboxSettings {
+  gate?: string | undefined
+  token?: TokenSource | null | undefined
+  texts?: Partial<Texts> | undefined
+  open?: boolean | undefined
+  theme?: 'light' | 'dark' | undefined
 }
 
 const idle: Model = {
@@ -30,9 +40,21 @@ export class GatepostInbox extends Base {
 
   #texts: Texts = defaultTexts
   #token: TokenSource | undefined
-  #controller: Controller | undefined
-  /** What the controller was made with. */
-  #made: { gate: string, token: TokenSource } | undefined
+  /** What was asked for; a controller that is not there yet begins with it. */
+  #isOpen = false
+  readonly #session = holdSession<Controller>(session => createController({
+    ...session,
+    isOpen: false,
+    failedText: this.#texts.failed,
+    onChange: () => { this.#render() },
+    onMessage: message => {
+      this.#view?.announce(this.#texts.arrived(senderName(message), message.title ?? this.#texts.untitled))
+      this.#tell('gatepost-message', message)
+    },
+    onUnread: count => { this.#tell('gatepost-unread', count) },
+    onError: error => { this.#tell('gatepost-error', error) }
+  }), error => { this.#tell('gatepost-error', error) })
+
   #view: View | undefined
   #isUpdateDue = false
   #isRenderDue = false
@@ -49,28 +71,36 @@ export class GatepostInbox extends Base {
   /** A text or a function that gives one; a function is asked again before the token expires. */
   get token (): TokenSource | null { return this.#token ?? null }
   set token (token: TokenSource | null) {
-    if (typeof token === 'function') {
-      this.#token = token
-      this.#update()
-    } else this.#setAttribute('token', token)
+    this.#setAttribute('token', typeof token === 'string' ? token : null)
+    this.#token = token ?? undefined
+    this.#update()
   }
 
   /** Any of them; the rest stays as it is. */
   get texts (): Partial<Texts> { return this.#texts }
   set texts (texts: Partial<Texts>) {
-    this.#texts = { ...defaultTexts, ...texts }
+    const next: Texts = { ...defaultTexts, ...texts }
+    // A template hands over an equal object at each rendering: what is read, and where, stays as it is.
+    if ((Object.keys(next) as Array<keyof Texts>).every(key => next[key] === this.#texts[key])) return
+    this.#texts = next
     this.#rebuild()
   }
 
   /** The inbox behind the component, for what it has no button for. */
   get inbox (): Inbox | undefined { return this.#controller?.inbox }
 
-  get open (): boolean { return this.#controller?.model.isOpen ?? false }
-  set open (isOpen: boolean) { this.#controller?.setOpen(isOpen) }
+  /** Whether the panel is shown, or will be as soon as there is a gate and a token. */
+  get open (): boolean { return this.#controller?.model.isOpen ?? this.#isOpen }
+  set open (isOpen: boolean) {
+    this.#isOpen = isOpen
+    this.#controller?.setOpen(isOpen)
+  }
+
+  get #controller (): Controller | undefined { return this.#session.held }
 
   connectedCallback (): void {
     // Set before the element was defined, such a property hides the one of the class.
-    for (const name of ['gate', 'token', 'texts'] as const) {
+    for (const name of ['gate', 'token', 'texts', 'open'] as const) {
       if (!Object.hasOwn(this, name)) continue
       const value: unknown = this[name]
       Reflect.deleteProperty(this, name)
@@ -93,8 +123,8 @@ export class GatepostInbox extends Base {
     this.#update()
   }
 
-  #setAttribute (name: string, value: string | null): void {
-    if (value === null) this.removeAttribute(name)
+  #setAttribute (name: string, value: string | null | undefined): void {
+    if (value === null || value === undefined) this.removeAttribute(name)
     else this.setAttribute(name, value)
   }
 
@@ -116,34 +146,10 @@ export class GatepostInbox extends Base {
     const { gate } = this
     const token = this.#token
     const wanted = this.isConnected && gate !== null && token !== undefined && token !== '' ? { gate, token } : undefined
-    const made = this.#made
-    if (wanted?.gate === made?.gate && wanted?.token === made?.token) return
-    const inbox = this.#controller?.inbox
-    if (wanted !== undefined && made !== undefined && inbox !== undefined && inbox.state !== 'closed' && isNextToken(made, wanted)) {
-      // The same user goes on: what is shown stays.
-      this.#made = wanted
-      inbox.refresh(wanted.token).catch((error: unknown) => { this.#tell('gatepost-error', error) })
-      return
-    }
     const isOpen = this.open
-    this.#controller?.close()
-    this.#controller = undefined
-    this.#made = wanted
-    if (wanted !== undefined) {
-      this.#controller = createController({
-        ...wanted,
-        isOpen: false,
-        failedText: this.#texts.failed,
-        onChange: () => { this.#render() },
-        onMessage: message => {
-          this.#view?.announce(this.#texts.arrived(senderName(message), message.title ?? this.#texts.untitled))
-          this.#tell('gatepost-message', message)
-        },
-        onUnread: count => { this.#tell('gatepost-unread', count) },
-        onError: error => { this.#tell('gatepost-error', error) }
-      })
-      if (isOpen) this.#controller.setOpen(true)
-    }
+    if (!this.#session.set(wanted)) return
+    this.#isOpen = wanted !== undefined && isOpen
+    if (isOpen) this.#controller?.setOpen(true)
     this.#render()
   }
 
@@ -186,14 +192,6 @@ export class GatepostInbox extends Base {
       this.#view?.render(this.#controller?.model ?? idle)
     })
   }
-}
-
-function isNextToken (
-  made: { gate: string, token: TokenSource }, wanted: { gate: string, token: TokenSource }
-): wanted is { gate: string, token: string } {
-  if (made.gate !== wanted.gate || typeof made.token !== 'string' || typeof wanted.token !== 'string') return false
-  const { sub } = claimsOf(made.token)
-  return sub !== undefined && sub === claimsOf(wanted.token).sub
 }
 
 function localeOf (lang: string): string | undefined {

@@ -1,5 +1,5 @@
-// What the TypeScript compiler leaves out of dist/: Gate's pages, and the web component as one file for script tags.
-import { cpSync } from 'node:fs'
+// What the TypeScript compiler leaves out of dist/: Gate's pages, and the clients as single files for script tags, which Gate serves too.
+import { cpSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { bundleClients } from './bundle-clients.js'
@@ -7,4 +7,5 @@ import { bundleClients } from './bundle-clients.js'
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 cpSync(join(root, 'services', 'gate', 'pages'), join(root, 'dist', 'services', 'gate', 'pages'), { recursive: true })
 
-await bundleClients()
+rmSync(join(root, 'dist', 'clients'), { recursive: true, force: true })
+cpSync(await bundleClients(), join(root, 'dist', 'clients', 'bundle'), { recursive: true })

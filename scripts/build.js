@@ -8,15 +8,21 @@ import { fileURLToPath } from 'node:url'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const dist = join(root, 'dist')
+/** What is compiled by itself: the server, and the package that sites install. */
+const projects = [
+  { config: 'tsconfig.build.json', folders: ['services', 'shared'], from: root, to: dist },
+  { config: 'clients/tsconfig.build.json', folders: ['.'], from: join(root, 'clients'), to: join(root, 'clients', 'dist') }
+]
 const stamp = join(dist, '.built')
 const sourceFolders = ['services', 'shared', 'clients', 'scripts']
-const sourceFiles = ['package.json', 'tsconfig.json', 'tsconfig.build.json']
+const sourceFiles = ['package.json', 'tsconfig.json', ...projects.map(({ config }) => config)]
+const isMade = name => name === 'dist' || name === 'node_modules'
 
 function * filesBelow (folder) {
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
     const path = join(folder, entry.name)
-    if (entry.isDirectory()) yield * filesBelow(path)
-    else yield path
+    if (!entry.isDirectory()) yield path
+    else if (!isMade(entry.name)) yield * filesBelow(path)
   }
 }
 
@@ -29,14 +35,14 @@ function isFresh () {
 
 /** What was compiled from a source that is gone would still be found by an import. */
 function removeOrphans () {
-  for (const folder of ['services', 'shared', 'clients']) {
-    const target = join(dist, folder)
-    if (!existsSync(target)) continue
-    for (const path of filesBelow(target)) {
-      if (!path.endsWith('.d.ts')) continue
-      const stem = path.slice(dist.length, -'.d.ts'.length)
-      if (existsSync(join(root, `${stem}.ts`))) continue
-      for (const ending of ['.d.ts', '.js', '.js.map']) rmSync(join(dist, stem + ending), { force: true })
+  for (const { folders, from, to } of projects) {
+    for (const folder of folders.map(folder => join(to, folder)).filter(existsSync)) {
+      for (const path of filesBelow(folder)) {
+        if (!path.endsWith('.d.ts')) continue
+        const stem = path.slice(to.length, -'.d.ts'.length)
+        if (existsSync(join(from, `${stem}.ts`))) continue
+        for (const ending of ['.d.ts', '.js', '.js.map']) rmSync(join(to, stem + ending), { force: true })
+      }
     }
   }
 }
@@ -53,7 +59,7 @@ try {
   process.exit(1)
 }
 try {
-  execFileSync(process.execPath, [tsc, '-p', join(root, 'tsconfig.build.json')], { cwd: root, stdio: 'inherit' })
+  for (const { config } of projects) execFileSync(process.execPath, [tsc, '-p', join(root, config)], { cwd: root, stdio: 'inherit' })
   removeOrphans()
   execFileSync(process.execPath, [join(root, 'scripts', 'build-pages.js')], { cwd: root, stdio: 'inherit' })
 } catch (error) {

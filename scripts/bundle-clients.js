@@ -1,14 +1,17 @@
-/** Bundles the web component with all it needs into one module that a page can load: dist/clients/bundle/. */
+/** Bundles the clients with all they need into modules that a page without a build can load: clients/dist/bundle/. */
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
-/** Writes `gatepost-inbox.js` (the element; minified ES module with a source map) and returns its path. */
-export async function bundleClients (outDir = `${root}dist/clients/bundle`) {
+/**
+ * Writes `gatepost-inbox.js` (the element) and `gatepost-client.js` (createInbox and createProducer), minified ES modules with
+ * source maps, and returns their folder.
+ */
+export async function bundleClients (outDir = `${root}clients/dist/bundle`) {
   await build({
     absWorkingDir: root,
-    entryPoints: ['clients/gatepost-inbox.ts'],
+    entryPoints: [{ in: 'clients/gatepost-inbox.ts', out: 'gatepost-inbox' }, { in: 'clients/index.ts', out: 'gatepost-client' }],
     outdir: outDir,
     bundle: true,
     format: 'esm',
@@ -19,7 +22,7 @@ export async function bundleClients (outDir = `${root}dist/clients/bundle`) {
     legalComments: 'linked',
     logLevel: 'warning'
   })
-  return `${outDir}/gatepost-inbox.js`
+  return outDir
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await bundleClients()

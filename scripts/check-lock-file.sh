@@ -7,6 +7,8 @@ major=$1
 copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
 cp "$root/package.json" "$root/package-lock.json" "$root/.npmrc" "$copy"
+mkdir "$copy/clients"
+cp "$root/clients/package.json" "$copy/clients"
 cd "$copy"
 npx --yes "npm@$major" ci --dry-run --ignore-scripts --no-audit --no-fund >/dev/null
 npx --yes "npm@$major" install --package-lock-only --ignore-scripts --no-audit --no-fund >/dev/null

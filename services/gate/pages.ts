@@ -33,7 +33,7 @@ export async function servePages (app: App, { isDemo }: { isDemo: boolean }): Pr
     page('/gate/pages/admin.js', 'admin.js'),
     page('/gate/pages/pages.css', 'pages.css')
   ]
-  for (const name of ['gatepost-inbox.js', 'gatepost-inbox.js.map']) {
+  for (const name of ['gatepost-inbox', 'gatepost-client'].flatMap(stem => [`${stem}.js`, `${stem}.js.map`])) {
     const file = bundleFolders.map(folder => new URL(name, folder)).find(file => existsSync(fileURLToPath(file)))
     if (file !== undefined) pages.push({ path: `/gate/clients/${name}`, file })
   }

@@ -46,14 +46,18 @@ export async function openPage (
   return { page, faults }
 }
 
-/** A site with a strict policy around the bundled component; `body` is the page's HTML. */
-export async function startSite (t: Test, body: string): Promise<string> {
+async function bundleElement (t: Test): Promise<Buffer> {
   // Not typed: what builds is plain JavaScript.
   const script: string = '../../scripts/bundle-clients.js'
   const { bundleClients } = await import(script) as { bundleClients: (outDir: string) => Promise<string> }
   const dir = await mkdtemp(join(tmpdir(), 'gatepost-site-'))
   t.teardown(async () => { await rm(dir, { recursive: true, force: true }) })
-  const bundle = await readFile(await bundleClients(dir))
+  return await readFile(join(await bundleClients(dir), 'gatepost-inbox.js'))
+}
+
+/** A site with a strict policy; `body` is the page's HTML, `script` its module: the bundled component where none is given. */
+export async function startSite (t: Test, body: string, script?: string | Buffer): Promise<string> {
+  const bundle = script ?? await bundleElement(t)
   const policy = "default-src 'none'; script-src 'self'; style-src 'none'; img-src data:; connect-src http://127.0.0.1:* ws://127.0.0.1:*; require-trusted-types-for 'script'"
   const server = createServer((request, response) => {
     if (request.url === '/gatepost-inbox.js') return response.writeHead(200, { 'content-type': 'text/javascript' }).end(bundle)

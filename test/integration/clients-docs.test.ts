@@ -11,7 +11,7 @@ import { until } from '../helpers/until.js'
 const text = await readFile(fileURLToPath(new URL('../../docs/clients.md', import.meta.url)), 'utf8')
 const examples = new Map([...text.matchAll(/^```js (\w+)\n(.*?)^```$/gms)].map(([, name = '', code = '']) => [name, code]))
 
-/** Runs an example in a folder of the project, where `gatepost/clients` is what package.json says it is. */
+/** Runs an example in a folder of the project, where `@gatepost/client` is what clients/package.json says it is. */
 async function start (t: Test, name: string, env: Record<string, string>): Promise<{ output: () => string, ended: Promise<number | null> }> {
   const file = join(t.testdir({}), `${name}.mjs`)
   await writeFile(file, examples.get(name) ?? 'throw new Error("no such example")')

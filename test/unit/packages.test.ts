@@ -1,5 +1,5 @@
 /** What package.json and the lock file must say: nothing is missing, nothing is older than its mend, nothing used in private may move. */
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
@@ -7,6 +7,8 @@ import t from 'tap'
 interface LockedPackage {
   readonly version?: string
   readonly resolved?: string
+  /** A workspace: `resolved` is its folder. */
+  readonly link?: boolean
   readonly dependencies?: Record<string, string>
   readonly optionalDependencies?: Record<string, string>
 }
@@ -43,7 +45,7 @@ function isAtLeast (version: string, floor: string): boolean {
 t.test('lock file - names every package that one asks for, of other platforms too, and no address', async t => {
   let optional = 0
   for (const [path, locked] of Object.entries(packages)) {
-    t.equal(locked.resolved, undefined, `${path} says where it is from`)
+    if (locked.link !== true) t.equal(locked.resolved, undefined, `${path} says where it is from`)
     for (const name of Object.keys({ ...locked.dependencies, ...locked.optionalDependencies })) {
       if (locked.optionalDependencies?.[name] !== undefined) optional++
       if (find(path, name) === undefined) t.fail(`${path} asks for ${name}, which is not there`)
@@ -73,6 +75,17 @@ t.test('packages - whose private members or undocumented forms are used stay at 
     t.strictSame(versionsOf(name), [from[name]], `${name} is there once, as asked for`)
   }
   t.equal(overrides.ws, '$ws', 'engine.io gets the same ws')
+})
+
+t.test('packages - the client brings socket.io-client along and nothing else, and runs nothing when it is installed', async t => {
+  const client = readJson('clients/package.json') as { name: string, dependencies: object, scripts: Record<string, string>, peerDependenciesMeta: Record<string, { optional: boolean }>, peerDependencies: object, exports: Record<string, string | Record<string, string>> }
+  t.equal(client.name, '@gatepost/client')
+  t.strictSame(Object.keys(client.dependencies), ['socket.io-client'])
+  for (const name of Object.keys(client.peerDependencies)) t.equal(client.peerDependenciesMeta[name]?.optional, true, `${name} is not fetched for those who do not use it`)
+  for (const name of ['preinstall', 'install', 'postinstall', 'prepare']) t.equal(client.scripts[name], undefined, name)
+  for (const path of Object.values(client.exports).flatMap(target => typeof target === 'string' ? [target] : Object.values(target))) {
+    t.ok(existsSync(join(root, 'clients', path.replace(/\*$/, ''))), path)
+  }
 })
 
 t.test('packages - the runtime is one that we test on', async t => {
