@@ -8,6 +8,7 @@
  *     another node: then an upgrade is under way, and Gates of the old version still ask.
  * In a cluster without old nodes nobody asks anything without the secret, whatever NATS lets through.
  */
+import { LRUCache } from 'lru-cache'
 import { performance } from 'node:perf_hooks'
 import type { Log } from '../../shared/platform/log.js'
 import type { Signature } from './signer.js'
@@ -31,13 +32,11 @@ const warnEachMs = 60_000
 export function createBusTrust ({ unsigned, log, now = () => performance.now() }: { unsigned: Unsigned, log: Log, now?: () => number }): BusTrust {
   let unsignedAtMs = -Infinity
   /** By what is warned of and whom. */
-  const warnedAtMs = new Map<string, number>()
+  const warnedAtMs = new LRUCache<string, number>({ max: 1_000 }) // a stranger makes up names
 
   function warn (event: string, from: string, message: string): void {
     const key = `${event} ${from}`
     if (now() - (warnedAtMs.get(key) ?? -Infinity) < warnEachMs) return
-    // A stranger makes up names.
-    if (warnedAtMs.size > 1_000) warnedAtMs.clear()
     warnedAtMs.set(key, now())
     log.warn({ event, from }, message)
   }

@@ -14,7 +14,7 @@
 import { createHash } from 'node:crypto'
 import { GatepostError, shown } from './errors.js'
 import type { NodeId, StreamId } from './names.js'
-import { createBoundedCache } from './bounded-cache.js'
+import { remember } from './remember.js'
 
 export type TopicMatch = 'exact' | 'prefix'
 
@@ -44,7 +44,7 @@ const cachedStreams = 32_768
 /** 132 of SHA-1's 160 bits: a token is looked up among a node's own streams, nothing is trusted to it. */
 const streamTokenLength = 22
 
-const streamTokens = createBoundedCache((stream: string) => createHash('sha1').update(stream).digest('base64url').slice(0, streamTokenLength), cachedStreams)
+const streamTokens = remember((stream: string) => createHash('sha1').update(stream).digest('base64url').slice(0, streamTokenLength), cachedStreams)
 
 /** The name of a stream in a subject. */
 export const streamToken = (stream: StreamId): string => streamTokens(stream)
@@ -75,7 +75,7 @@ export function createSubjects (prefix: string): Subjects {
   const pushFrom = `${prefix}.push.`.length
   const volatileFrom = `${prefix}.volatile.`.length
   const topicFrom = `${prefix}.topic.`.length
-  const readName = createBoundedCache(readNameToken, cachedNames)
+  const readName = remember(readNameToken, cachedNames)
 
   return {
     allPushes: `${prefix}.push.*.*`,

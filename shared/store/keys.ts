@@ -17,6 +17,7 @@
  */
 import { encodeTime, hash4 } from '../contract/clock.js'
 import type { StreamId } from '../contract/names.js'
+import { remember } from '../contract/remember.js'
 import type { KeyRange } from './store.js'
 
 const tab = '\t'
@@ -24,16 +25,7 @@ const tab = '\t'
 const afterRests = '\n'
 
 /** The keys of one owner all begin with this. Remembered for the owners seen last: a hash costs more than a key. */
-export function ownerPrefix (owner: string): string {
-  let prefix = prefixes.get(owner)
-  if (prefix === undefined) {
-    if (prefixes.size >= maxPrefixes) prefixes.clear()
-    prefixes.set(owner, prefix = hash4(owner) + owner + tab)
-  }
-  return prefix
-}
-const prefixes = new Map<string, string>()
-const maxPrefixes = 50_000
+export const ownerPrefix = remember(owner => hash4(owner) + owner + tab, 50_000)
 
 /** All keys of one owner. TAB + 1 is LF, which no owner contains either. */
 export function ownerRange (owner: string): KeyRange {

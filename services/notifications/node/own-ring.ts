@@ -1,4 +1,5 @@
 /** The ring as this node has it, built anew of the members that are `up` whenever they change: every Gate builds the same. */
+import { LRUCache } from 'lru-cache'
 import type { NodeId, StreamId, UserId } from '../../../shared/contract/names.js'
 import { createRingBuilder, ringName, type Ring } from '../../../shared/contract/ring.js'
 import type { Dispatch, Member } from '../../dispatch/dispatch.js'
@@ -19,7 +20,7 @@ export function createOwnRing (dispatch: Pick<Dispatch, 'members' | 'onMembers'>
   const buildRing = createRingBuilder()
   let ring: Ring = buildRing([])
   /** Of the streams asked for since the ring was built: a look-up costs a hash. */
-  const owners = new Map<StreamId, NodeId | undefined>()
+  const owners = new LRUCache<StreamId, NodeId>({ max: maxOwners })
 
   function rebuild (members: readonly Member[]): void {
     ring = buildRing(members.filter(({ state }) => state === 'up'))
@@ -31,10 +32,7 @@ export function createOwnRing (dispatch: Pick<Dispatch, 'members' | 'onMembers'>
   return {
     ownerOf: stream => {
       let owner = owners.get(stream)
-      if (owner === undefined) {
-        if (owners.size >= maxOwners) owners.clear()
-        owners.set(stream, owner = ring.assign(ringName(stream)))
-      }
+      if (owner === undefined) owners.set(stream, owner = ring.assign(ringName(stream)))
       return owner
     },
     nodeOf: user => ring.assign(user),

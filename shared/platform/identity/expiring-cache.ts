@@ -1,8 +1,6 @@
-/**
- * What was verified, by the text that was verified. Bounded by the length of its keys in two generations: what is asked
- * for moves into the young one, and when that holds half of the bound the old one is dropped. An entry past its time is
- * never given.
- */
+import { LRUCache } from 'lru-cache'
+
+/** What was verified, by the text that was verified: bounded by the length of its keys. An entry past its time is never given. */
 export interface ExpiringCache<V> {
   get: (key: string, nowMs: number) => V | undefined
   set: (key: string, value: V, validUntilMs: number) => void
@@ -18,33 +16,13 @@ const tailOf = (key: string): string => key.slice(-43)
 const entryOverhead = 500
 
 export function createExpiringCache<V> ({ maxCharacters }: { maxCharacters: number }): ExpiringCache<V> {
-  let young = new Map<string, Kept<V>>()
-  let old = new Map<string, Kept<V>>()
-  let youngCharacters = 0
-
-  const keep = (tail: string, kept: Kept<V>): void => {
-    if (!young.has(tail)) youngCharacters += kept.key.length + entryOverhead
-    young.set(tail, kept)
-    if (youngCharacters * 2 <= maxCharacters) return
-    old = young
-    young = new Map()
-    youngCharacters = 0
-  }
-
+  const cache = new LRUCache<string, Kept<V>>({ maxSize: maxCharacters, sizeCalculation: ({ key }) => key.length + entryOverhead })
   return {
     get (key, nowMs) {
-      const tail = tailOf(key)
-      const fromYoung = young.get(tail)
-      const kept = fromYoung ?? old.get(tail)
-      if (kept?.key !== key || nowMs >= kept.validUntilMs) return undefined
-      if (fromYoung === undefined) keep(tail, kept)
-      return kept.value
+      const kept = cache.get(tailOf(key))
+      return kept?.key === key && nowMs < kept.validUntilMs ? kept.value : undefined
     },
-    set (key, value, validUntilMs) { keep(tailOf(key), { key, value, validUntilMs }) },
-    clear () {
-      young = new Map()
-      old = new Map()
-      youngCharacters = 0
-    }
+    set (key, value, validUntilMs) { cache.set(tailOf(key), { key, value, validUntilMs }) },
+    clear () { cache.clear() }
   }
 }

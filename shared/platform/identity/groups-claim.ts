@@ -14,11 +14,11 @@ const maxGroups = 1_000
 const maxLines = 100
 
 export function createGroupsReader ({ groupsClaim, groups: way }: Pick<TokenRules, 'groupsClaim' | 'groups'>, log?: Pick<Log, 'warn'>): GroupsReader {
-  const told = new Set<string>()
-  const tell = ({ iss }: Payload, form: string): void => {
+  const warned = new Set<string>()
+  const warnOnce = ({ iss }: Payload, form: string): void => {
     const line = `${form} of ${typeof iss === 'string' ? iss.slice(0, 200) : 'no issuer'}`
-    if (told.has(line) || told.size >= maxLines) return
-    told.add(line)
+    if (warned.has(line) || warned.size >= maxLines) return
+    warned.add(line)
     log?.warn({ event: 'groups-passed-over', claim: groupsClaim, form, issuer: typeof iss === 'string' ? iss.slice(0, 200) : undefined }, 'the groups in a token are not all names of groups; told once for each form')
   }
 
@@ -26,19 +26,19 @@ export function createGroupsReader ({ groupsClaim, groups: way }: Pick<TokenRule
   return payload => {
     // OpenID Connect Core, 5.6.2: the claim is to be fetched elsewhere. Microsoft says so where there are too many groups.
     if (Object.hasOwn(Object(payload._claim_names), groupsClaim)) {
-      tell(payload, 'a distributed claim')
+      warnOnce(payload, 'a distributed claim')
       return undefined
     }
     const value = Object.hasOwn(payload, groupsClaim) ? payload[groupsClaim] : undefined
     if (value === undefined || value === null) return way === 'replace' ? [] : undefined
     const listed: unknown = typeof value === 'string' ? [value] : value
     if (!Array.isArray(listed)) {
-      tell(payload, typeof value)
+      warnOnce(payload, typeof value)
       return undefined
     }
     const names = [...new Set(listed.filter(isName))]
-    if (names.length > maxGroups) tell(payload, `a list of more than ${maxGroups}`)
-    if (!listed.every(isName)) tell(payload, 'a list with what is no name')
+    if (names.length > maxGroups) warnOnce(payload, `a list of more than ${maxGroups}`)
+    if (!listed.every(isName)) warnOnce(payload, 'a list with what is no name')
     return names.slice(0, maxGroups)
   }
 }

@@ -1,4 +1,5 @@
 /** Exact unread counts: the user's own stream, every group of the user's, and all. */
+import { LRUCache } from 'lru-cache'
 import { allStream, groupStream, type GroupId, type StreamId, type UserId } from '../../../../shared/contract/names.js'
 import type { Store } from '../../../../shared/store/store.js'
 import type { Heads } from '../../log/heads.js'
@@ -45,9 +46,9 @@ export interface UnreadCounter {
 }
 
 /** A stream that a user shares with others, after where the user's part of it begins. */
-interface Shared { readonly after: number, readonly digest: SharedStreamIndex }
+interface Shared { readonly after: number, readonly index: SharedStreamIndex }
 
-const maxDigests = 10_000
+const maxIndexes = 10_000
 
 export interface UnreadCounterOptions {
   readonly store: Store
@@ -59,15 +60,12 @@ export interface UnreadCounterOptions {
 }
 
 export function createUnreadCounter ({ store, views, heads, now, page }: UnreadCounterOptions): UnreadCounter {
-  const digests = new Map<StreamId, SharedStreamIndex>()
+  const indexes = new LRUCache<StreamId, SharedStreamIndex>({ max: maxIndexes })
 
-  function digestOf (stream: StreamId, head: number): SharedStreamIndex {
-    let digest = digests.get(stream)
-    if (digest === undefined) {
-      if (digests.size >= maxDigests) digests.delete(digests.keys().next().value!)
-      digests.set(stream, digest = new SharedStreamIndex(stream, head, page))
-    }
-    return digest
+  function indexOf (stream: StreamId, head: number): SharedStreamIndex {
+    let index = indexes.get(stream)
+    if (index === undefined) indexes.set(stream, index = new SharedStreamIndex(stream, head, page))
+    return index
   }
 
   /** What there is to count from, and the reads after which it covers what the user has not read. */
@@ -79,10 +77,10 @@ export function createUnreadCounter ({ store, views, heads, now, page }: UnreadC
     for (const { stream, after } of visibleStreams(view)) {
       if (stream === view.stream) continue
       const head = headOf(stream)
-      const digest = digestOf(stream, head)
-      shared.push({ after, digest })
+      const index = indexOf(stream, head)
+      shared.push({ after, index })
       const from = unreadFloor(state, stream, after, marks.get(stream) ?? noMarks)
-      if (!digest.covers(head, from, now())) reads.push(digest.cover(store, head, from, now()))
+      if (!index.covers(head, from, now())) reads.push(index.cover(store, head, from, now()))
     }
     const refreshing = refreshCounts(view.counts, () => view.state, store, now)
     if (refreshing !== undefined) reads.push(refreshing)
@@ -95,10 +93,10 @@ export function createUnreadCounter ({ store, views, heads, now, page }: UnreadC
       const marks = marksByStream(view.state) // as it is by now
       const total = ownUnread(view.counts, view.state, now())
       let nextExpiryMs = nextOwnExpiry(view.counts, view.state, now())
-      for (const { after, digest } of shared) {
-        digest.expire(now())
-        digest.addUnread(total, view.state, view.stream, after, marks.get(digest.stream) ?? noMarks) // `u:NAME`, as a message names its sender
-        nextExpiryMs = Math.min(nextExpiryMs, digest.nextExpiryMs)
+      for (const { after, index } of shared) {
+        index.expire(now())
+        index.addUnread(total, view.state, view.stream, after, marks.get(index.stream) ?? noMarks) // `u:NAME`, as a message names its sender
+        nextExpiryMs = Math.min(nextExpiryMs, index.nextExpiryMs)
       }
       return { unread: toUnread(total), nextExpiryMs }
     }
@@ -122,13 +120,13 @@ export function createUnreadCounter ({ store, views, heads, now, page }: UnreadC
       await Promise.all(prepare(view, await freshHeads(view)).reads)
       const placesIn = ({ stream, after }: VisibleStream): Places => {
         if (stream === view.stream) return ownPlaces(view.counts, view.state, category)
-        const digest = digests.get(stream)
-        return digest === undefined ? { ranges: [{ after, to: Infinity }], seqs: [] } : { ranges: [], seqs: digest.seqsOf(category) }
+        const index = indexes.get(stream)
+        return index === undefined ? { ranges: [{ after, to: Infinity }], seqs: [] } : { ranges: [], seqs: index.seqsOf(category) }
       }
       const places = visibleStreams(view).map((visible): [StreamId, Places] => [visible.stream, placesIn(visible)])
       return new Map(places.filter(([, { ranges, seqs }]) => ranges.length > 0 || seqs.length > 0))
     },
-    accept: (stream, doc) => { digests.get(stream)?.accept(doc) },
-    expire: () => [...digests.values()].filter(digest => digest.expire(now())).map(({ stream }) => stream)
+    accept: (stream, doc) => { indexes.get(stream)?.accept(doc) },
+    expire: () => [...indexes.values()].filter(index => index.expire(now())).map(({ stream }) => stream)
   }
 }
