@@ -1,12 +1,11 @@
-import type { RetryOfCode } from '../shared/contract/errors.js'
-
 /**
  * `never`: the request itself is wrong. `later`: the same again, after a while. `elsewhere`: ask Gate for
  * a node again, then the same.
  */
 export type Retry = 'never' | 'later' | 'elsewhere'
 
-const retryOfServerCode = {
+/** What the servers answer; test/contract/client-types.ts compares it with their catalogue. */
+export const retryOfServerCode = {
   GP_VALIDATION: 'never',
   GP_TOKEN_MISSING: 'never',
   GP_TOKEN_INVALID: 'never',
@@ -31,7 +30,7 @@ const retryOfServerCode = {
   /** It may be stored or not: the same under the same key settles it. */
   GP_OUTCOME_UNKNOWN: 'later',
   GP_INTERNAL: 'later'
-} as const satisfies RetryOfCode
+} as const satisfies Record<string, Retry>
 
 const retryOfCode = {
   ...retryOfServerCode,

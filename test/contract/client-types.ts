@@ -3,7 +3,9 @@
  * compared with the servers' schema: `npm run check:types` fails where they differ. There is nothing to run.
  */
 import type { Static } from 'typebox'
+import type { retryOfServerCode } from '../../clients/errors.js'
 import type * as client from '../../clients/protocol.js'
+import type { RetryOfCode } from '../../shared/contract/errors.js'
 import type { Message, Target } from '../../shared/contract/message.js'
 import type { Assignment, MessageEntry, Page, PostedAnswer, UnreadAnswer, VolatileAnswer } from '../../shared/contract/wire.js'
 
@@ -14,6 +16,7 @@ type Takes<A, B> = [Frozen<B>] extends [Frozen<A>] ? true : never
 
 /** One line for each; a difference is "Type 'true' is not assignable to type 'never'". */
 export const same: {
+  readonly errors: Same<typeof retryOfServerCode, RetryOfCode>
   readonly target: Same<client.Target, Target>
   readonly outgoing: Same<client.OutgoingMessage, Message>
   readonly entry: Same<client.MessageEntry, Static<typeof MessageEntry>>
@@ -21,4 +24,4 @@ export const same: {
   readonly unread: Same<client.UnreadCount, Static<typeof UnreadAnswer>>
   readonly sent: Takes<client.SendAnswer, Static<typeof PostedAnswer> | Static<typeof VolatileAnswer>>
   readonly assignment: Same<client.Assignment, Static<typeof Assignment>>
-} = { target: true, outgoing: true, entry: true, page: true, unread: true, sent: true, assignment: true }
+} = { errors: true, target: true, outgoing: true, entry: true, page: true, unread: true, sent: true, assignment: true }
