@@ -10,7 +10,7 @@ const root = dirname(scripts)
 
 const fast = [
   /^test\/unit\//,
-  /^test\/contract\/(store\/lmdb|bus\/in-process)\.test\.ts$/,
+  /^test\/contract\/(store\/(lmdb|memory)|bus\/in-process)\.test\.ts$/,
   /^test\/integration\/(dispatch\/in-process|node\/|clients-)/,
   /^test\/conformance\/(send|list|read-state|recall|groups|socket-events)\.test\.ts$/
 ]

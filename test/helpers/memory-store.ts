@@ -4,6 +4,7 @@
  * back, refused, and left without an answer.
  */
 import { GatepostError } from '../../shared/contract/errors.js'
+import { compareKeys } from '../../shared/store/key-order.js'
 import { collectionNames, type ChainOutcome, type CollectionName, type KeyRange, type ReplaceOutcome, type Store, type StoredDoc } from '../../shared/store/store.js'
 
 export type CommandKind = 'insertChains' | 'replace' | 'get' | 'exist' | 'range' | 'ranges' | 'lasts' | 'remove'
@@ -27,6 +28,8 @@ export interface MemoryStoreOptions {
 export interface MemoryStore extends Store {
   /** Deletes what is past its `purgeAt`; how many documents went. */
   purge: () => number
+  /** After `close`: on the same data. */
+  reopen: () => void
   /** All documents of a collection, by key. */
   all: <D extends StoredDoc>(collection: CollectionName) => D[]
   readonly commands: Command[]
@@ -36,6 +39,7 @@ export function createMemoryStore ({ now = Date.now, before, onLate, onStored }:
   const tables = Object.fromEntries(collectionNames.map(name => [name, { docs: new Map<string, StoredDoc>(), keys: [] as string[] }])) as
     Record<CollectionName, { docs: Map<string, StoredDoc>, keys: string[] }>
   const commands: Command[] = []
+  let isClosed = false
 
   /** Index of the first key that is not below this one. */
   function indexOf (keys: readonly string[], key: string): number {
@@ -43,7 +47,7 @@ export function createMemoryStore ({ now = Date.now, before, onLate, onStored }:
     let high = keys.length
     while (low < high) {
       const middle = (low + high) >> 1
-      if (keys[middle]! < key) low = middle + 1
+      if (compareKeys(keys[middle]!, key) < 0) low = middle + 1
       else high = middle
     }
     return low
@@ -79,6 +83,7 @@ export function createMemoryStore ({ now = Date.now, before, onLate, onStored }:
 
   async function fateOf (kind: CommandKind, collection: CollectionName): Promise<Fate> {
     commands.push({ kind, collection })
+    if (isClosed) return 'refused'
     return await before?.({ kind, collection }) ?? 'done'
   }
 
@@ -98,7 +103,7 @@ export function createMemoryStore ({ now = Date.now, before, onLate, onStored }:
 
   const inRange = (collection: CollectionName, { from, to }: KeyRange): string[] => {
     const { keys } = tables[collection]
-    return from >= to ? [] : keys.slice(indexOf(keys, from), indexOf(keys, to))
+    return compareKeys(from, to) >= 0 ? [] : keys.slice(indexOf(keys, from), indexOf(keys, to))
   }
   const pick = (collection: CollectionName, keys: readonly string[]): any[] => keys.map(key => tables[collection].docs.get(key))
 
@@ -118,15 +123,19 @@ export function createMemoryStore ({ now = Date.now, before, onLate, onStored }:
       const keys = inRange(collection, range)
       return pick(collection, reverse ? keys.reverse().slice(0, limit) : keys.slice(0, limit))
     }),
-    ranges: (collection, ranges, { limit }) => read('ranges', collection, () => pick(collection, ranges.flatMap(range => inRange(collection, range)).sort().slice(0, limit))),
+    ranges: (collection, ranges, { limit }) => read('ranges', collection, () => pick(collection, ranges.flatMap(range => inRange(collection, range)).sort(compareKeys).slice(0, limit))),
     lasts: (collection, ranges) => read('lasts', collection, () => ranges.map(range => pick(collection, inRange(collection, range).slice(-1))[0])),
     remove: async (collection, keys) => {
       if (await fateOf('remove', collection) !== 'done') throw new GatepostError('GP_STORE_UNAVAILABLE', 'the store cannot be written')
       for (const key of keys) drop(collection, key)
     },
-    timeMs: async () => now(),
-    status: () => ({ kind: 'lmdb', reachable: true, notes: [] }),
-    close: async () => {},
+    timeMs: async () => {
+      if (isClosed) throw new GatepostError('GP_STORE_UNAVAILABLE', 'the store is closed')
+      return now()
+    },
+    status: () => ({ kind: 'lmdb', reachable: !isClosed, notes: [] }),
+    close: async () => { isClosed = true },
+    reopen: () => { isClosed = false },
     all: collection => pick(collection, tables[collection].keys),
     purge: () => {
       let gone = 0
