@@ -1,4 +1,7 @@
-/** The users with sockets on this node: who is here, what a join or leave means for their sockets, and what changes their unread numbers. */
+/**
+ * What an entry, a leave or passing time means for the users with sockets on this node: their sockets join and leave streams, and their
+ * unread numbers are told again. Who is here, connections-by-user.ts knows.
+ */
 import type { Log } from '../../../shared/platform/log.js'
 import { allStream, groupStream, userStream, type GroupId, type StreamId, type UserId } from '../../../shared/contract/names.js'
 import type { EntryDoc, LogDoc } from '../../../shared/store/store.js'
@@ -8,7 +11,8 @@ import type { UnreadCounter } from '../mailbox/unread/unread.js'
 import type { UserViews } from '../mailbox/state/user-views.js'
 import type { Hub, LocalStream } from './hub.js'
 import { Connection } from './connection.js'
-import { createUnreadNotifier, UserNotifier } from './unread-notifier.js'
+import { ConnectionsByUser, type ConnectedUser } from './connections-by-user.js'
+import { createUnreadNotifier } from './unread-notifier.js'
 
 export interface ConnectedUsers {
   add: (connection: Connection) => void
@@ -26,13 +30,6 @@ export interface ConnectedUsers {
   close: () => void
 }
 
-interface LocalUser {
-  readonly user: UserId
-  readonly connections: Set<Connection>
-  readonly turn: UserNotifier
-  readonly unpin: () => void
-}
-
 export interface ConnectedUsersOptions {
   readonly hub: Hub
   readonly views: UserViews
@@ -46,43 +43,27 @@ export interface ConnectedUsersOptions {
 const expiryRoundMs = 1_000
 
 export function createConnectedUsers ({ hub, views, unread, now, log, lookAt }: ConnectedUsersOptions): ConnectedUsers {
-  /** By the user's own stream. */
-  const byStream = new Map<StreamId, LocalUser>()
-  const connections = new Set<Connection>()
-  const turns = createUnreadNotifier({ hub, views, unread, log })
+  const notifier = createUnreadNotifier({ hub, views, unread, log })
+  const here = new ConnectionsByUser({ views, ride: notifier.ride })
   const expiryTimer = setInterval(touchExpired, expiryRoundMs)
   expiryTimer.unref()
 
   function touchExpired (): void {
     for (const stream of unread.expire()) touchReaders(stream)
     const at = now()
-    for (const { turn } of byStream.values()) if (turn.nextExpiryMs <= at) turns.touch(turn)
+    for (const user of here.users()) if (user.notifier.nextExpiryMs <= at) notifier.touch(user.notifier)
   }
 
   function touchReaders (stream: StreamId): void {
-    for (const reader of hub.get(stream)?.readers ?? []) if (reader instanceof Connection && reader.turn !== undefined) turns.touch(reader.turn)
+    for (const reader of hub.get(stream)?.readers ?? []) if (reader instanceof Connection && reader.turn !== undefined) notifier.touch(reader.turn)
   }
 
   function acceptOwn (own: StreamId, doc: EntryDoc): void {
-    const local = byStream.get(own)
+    views.accept(own, doc)
+    const local = here.get(own)
     if (local === undefined) return
     if (doc.kind === 'change') followMembership(local, parseChange(doc))
-    turns.touch(local.turn)
-  }
-
-  function followMembership ({ connections }: LocalUser, change: StoredChange): void {
-    switch (change.type) {
-      case 'membership': {
-        const group = groupStream(change.group)
-        for (const connection of [...connections]) {
-          if (change.joined) connection.join(group, change.after ?? 0)
-          else connection.leave(group)
-        }
-        return
-      }
-      case 'mark': case 'readTo': case 'recall': return // the connections get the entry, and their user's count
-      default: forgotten(change)
-    }
+    notifier.touch(local.notifier)
   }
 
   /**
@@ -92,57 +73,37 @@ export function createConnectedUsers ({ hub, views, unread, now, log, lookAt }: 
   function acceptLeaves (stream: StreamId, mark: LogDoc): void {
     for (const { token, seq } of leavesIn(mark)) {
       const own = hub.byToken(token)
-      const local = own === undefined ? undefined : byStream.get(own.id)
+      const local = own === undefined ? undefined : here.get(own.id)
       if (own === undefined || local === undefined || own.head >= seq) continue
       views.noteLeave(own.id, stream.slice(2) as GroupId, seq)
       for (const connection of local.connections) connection.leave(stream)
-      turns.touch(local.turn)
+      notifier.touch(local.notifier)
       lookAt(own)
     }
   }
 
   return {
-    add: connection => {
-      const own = userStream(connection.user)
-      let local = byStream.get(own)
-      if (local === undefined) {
-        const ofUser = new Set<Connection>()
-        byStream.set(own, local = { user: connection.user, connections: ofUser, turn: new UserNotifier(connection.user, ofUser, turns), unpin: views.pin(connection.user) })
-      }
-      local.connections.add(connection)
-      connection.turn = local.turn
-      connections.add(connection)
-    },
-    remove: connection => {
-      const own = userStream(connection.user)
-      const local = byStream.get(own)
-      if (local?.connections.delete(connection) !== true) return
-      connections.delete(connection)
-      if (local.connections.size > 0) return
-      byStream.delete(own)
-      local.unpin()
-    },
-    connectionsOf: user => [...byStream.get(userStream(user))?.connections ?? []],
+    add: connection => { here.add(connection) },
+    remove: connection => { here.remove(connection) },
+    connectionsOf: user => [...here.get(userStream(user))?.connections ?? []],
     told: (user, unreadJson) => {
-      const local = byStream.get(userStream(user))
+      const local = here.get(userStream(user))
       if (local === undefined) return
-      const { turn } = local
-      if (local.connections.size === 1) turn.lastUnread = unreadJson
-      else if (turn.lastUnread !== unreadJson) turn.lastUnread = undefined
-      turns.touch(turn)
+      const number = local.notifier
+      if (local.connections.size === 1) number.lastUnread = unreadJson
+      else if (number.lastUnread !== unreadJson) number.lastUnread = undefined
+      notifier.touch(number)
     },
     accept: ({ id }, doc) => {
-      if (id.startsWith('u:')) {
-        views.accept(id, doc)
-        acceptOwn(id, doc)
-      } else if (id === allStream || id.startsWith('g:')) {
+      if (id.startsWith('u:')) acceptOwn(id, doc)
+      else if (id === allStream || id.startsWith('g:')) {
         unread.accept(id, doc)
         if (doc.kind === 'log') acceptLeaves(id, doc)
         else touchReaders(id)
       }
     },
     check: async own => {
-      const local = byStream.get(own.id)
+      const local = here.get(own.id)
       if (local === undefined || own.state !== 'live') return 0
       const known = views.peek(own.id)
       const view = known === undefined || known.head < own.head ? await views.fresh(local.user) : known
@@ -150,12 +111,28 @@ export function createConnectedUsers ({ hub, views, unread, now, log, lookAt }: 
       if (view.head !== own.head) return 0
       return [...local.connections].filter(connection => connection.place(view)).length
     },
-    get users () { return byStream.size },
-    connections: () => connections.values(),
-    get connectionCount () { return connections.size },
+    get users () { return here.userCount },
+    connections: () => here.connections.values(),
+    get connectionCount () { return here.connections.size },
     close: () => {
-      turns.close()
+      notifier.close()
       clearInterval(expiryTimer)
     }
+  }
+}
+
+/** The sockets take part in what their user joined, and in what was left no more. */
+function followMembership ({ connections }: ConnectedUser, change: StoredChange): void {
+  switch (change.type) {
+    case 'membership': {
+      const group = groupStream(change.group)
+      for (const connection of [...connections]) {
+        if (change.joined) connection.join(group, change.after ?? 0)
+        else connection.leave(group)
+      }
+      return
+    }
+    case 'mark': case 'readTo': case 'recall': return // the connections get the entry, and their user's count
+    default: forgotten(change)
   }
 }

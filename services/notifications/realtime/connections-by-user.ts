@@ -1,0 +1,62 @@
+/** The open sockets of this node by their users. While a user has one, the user's view stays in memory. */
+import { userStream, type StreamId, type UserId } from '../../../shared/contract/names.js'
+import type { UserViews } from '../mailbox/state/user-views.js'
+import type { Connection } from './connection.js'
+import { UserNotifier, type Ride } from './user-notifier.js'
+
+export interface ConnectedUser {
+  readonly user: UserId
+  readonly connections: ReadonlySet<Connection>
+  readonly notifier: UserNotifier
+}
+
+interface Held extends ConnectedUser {
+  readonly connections: Set<Connection>
+  readonly unpin: () => void
+}
+
+export interface ConnectionsByUserOptions {
+  readonly views: Pick<UserViews, 'pin'>
+  /** How the users' unread numbers go with entries. */
+  readonly ride: Ride
+}
+
+export class ConnectionsByUser {
+  /** By the user's own stream. */
+  readonly #users = new Map<StreamId, Held>()
+  readonly #connections = new Set<Connection>()
+  readonly #options: ConnectionsByUserOptions
+
+  constructor (options: ConnectionsByUserOptions) { this.#options = options }
+
+  get connections (): ReadonlySet<Connection> { return this.#connections }
+  get userCount (): number { return this.#users.size }
+  users (): IterableIterator<ConnectedUser> { return this.#users.values() }
+
+  /** The user whose own stream this is, if it has a socket here. */
+  get (own: StreamId): ConnectedUser | undefined { return this.#users.get(own) }
+
+  add (connection: Connection): void {
+    const { user } = connection
+    const own = userStream(user)
+    let held = this.#users.get(own)
+    if (held === undefined) {
+      const connections = new Set<Connection>()
+      held = { user, connections, notifier: new UserNotifier(user, connections, this.#options), unpin: this.#options.views.pin(user) }
+      this.#users.set(own, held)
+    }
+    held.connections.add(connection)
+    connection.turn = held.notifier
+    this.#connections.add(connection)
+  }
+
+  remove (connection: Connection): void {
+    const own = userStream(connection.user)
+    const held = this.#users.get(own)
+    if (held?.connections.delete(connection) !== true) return
+    this.#connections.delete(connection)
+    if (held.connections.size > 0) return
+    this.#users.delete(own)
+    held.unpin()
+  }
+}
