@@ -237,7 +237,7 @@ export function createDispatch ({ bus, prefix, secret, acceptedSecrets, unsigned
     get isWhole () { return state === 'open' && bus.isConnected && provenMs >= intervals.settleMs && receiveCounters.doubted === 0 && !gapBatcher.isWaiting },
     get maxPayloadBytes () { return bus.maxPayloadBytes },
     get hasConverged () { return listenedMs >= intervals.settleMs },
-    members: membership.members,
+    members: () => membership.members(),
     onMembers (handler) { return register(memberHandlers, handler) },
     onHeartbeat (handler) { return register(heartbeatHandlers, handler) },
     onConnected (handler) { return register(connectedHandlers, handler) },

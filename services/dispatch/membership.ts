@@ -12,9 +12,9 @@
  * Lives: another `startedAt` under the same id. A later start replaces an earlier one; an earlier one counts only
  * when the later is down (a clock set back), else two processes that share an id would take turns.
  *
- * Silence is what this process has listened to without hearing: that time passes only while its own link is proven
- * to work, and the caller bounds each step of it: in a pause of this process (a blocked loop, a stopped machine) what
- * the others said waits to be read. When a broken link is back no verdict is made for `frozenMs`.
+ * Silence is measured in listening time. It advances only while this process's own link is proven to work, and each
+ * step of it is bounded by the caller: after a pause of this process (a blocked loop, a stopped machine) the heartbeats
+ * of the others wait to be read. When a broken link is back, nobody changes state by silence for `frozenMs`.
  */
 import type { NodeId } from '../../shared/contract/names.js'
 import type { Heartbeat } from './heartbeat.js'
@@ -28,10 +28,16 @@ export type MembershipEvent =
   | { readonly kind: 'lifeEnded', readonly node: NodeId, readonly startedAt: number, readonly reason: 'silence' | 'bye' | 'replaced' }
   | { readonly kind: 'forgotten', readonly node: NodeId, readonly startedAt: number }
 
+export interface Heard {
+  /** False for a life that has been replaced or has said bye. */
+  readonly isAccepted: boolean
+  readonly events: MembershipEvent[]
+}
+
 export interface Membership {
-  /** `isAccepted` is false for a life that has been replaced or has said bye. `nowMs`: wall time. */
-  heard: (announcement: Heartbeat, nowMs: number) => { isAccepted: boolean, events: MembershipEvent[] }
-  saidBye: (announcement: Heartbeat, nowMs: number) => { isAccepted: boolean, events: MembershipEvent[] }
+  /** `nowMs`: wall time. */
+  heard: (heartbeat: Heartbeat, nowMs: number) => Heard
+  saidBye: (heartbeat: Heartbeat, nowMs: number) => Heard
   /** Time goes on by so much (bounded by the caller); `isLinkProven`: the own link has been shown to work during it. */
   advance: (elapsedMs: number, isLinkProven: boolean) => MembershipEvent[]
   /** Sorted by id; the same array until something changes. */
@@ -43,139 +49,179 @@ export interface Membership {
   readonly revision: number
 }
 
+type Intervals = Pick<DispatchIntervals, 'suspectAfterMs' | 'downAfterMs' | 'listedMs' | 'frozenMs'>
+
+export function createMembership (intervals: Intervals, self: NodeId | undefined): Membership {
+  return new MembershipTable(intervals, self)
+}
+
+/** The arrows of the table above, within one life. */
+const arrows: Record<MemberState, readonly MemberState[]> = {
+  up: ['draining', 'suspect', 'down'],
+  draining: ['up', 'down'],
+  suspect: ['up', 'draining', 'down'],
+  down: ['up', 'draining']
+}
+
 interface Entry {
+  /** Its `state` changes in `#become` only. */
   member: Member
   /** In listening time. */
   heardAtMs: number
-  /** By `passedMs`. */
+  /** By `#passedMs`. */
   downSinceMs: number
   hasSaidBye: boolean
 }
 
-export function createMembership (intervals: Pick<DispatchIntervals, 'suspectAfterMs' | 'downAfterMs' | 'listedMs' | 'frozenMs'>, self: NodeId | undefined): Membership {
-  const entries = new Map<NodeId, Entry>()
-  let sorted: Entry[] = []
-  let listed: readonly Member[] | undefined
-  let revision = 0
+class MembershipTable implements Membership {
+  readonly #intervals: Intervals
+  readonly #self: NodeId | undefined
+  readonly #entries = new Map<NodeId, Entry>()
+  #sorted: Entry[] = []
+  #listed: readonly Member[] | undefined
+  #revision = 0
   /** As of a revision. */
-  let alone = { revision: -1, isAlone: true }
-  let listenedMs = 0
+  #alone = { revision: -1, isAlone: true }
+  #listenedMs = 0
   /** All time, listened to or not. */
-  let passedMs = 0
-  let wasLinkProven = true
-  let frozenUntilMs = 0
+  #passedMs = 0
+  #wasLinkProven = true
+  #frozenUntilMs = 0
 
-  function setState (entry: Entry, to: MemberState, events: MembershipEvent[]): void {
+  constructor (intervals: Intervals, self: NodeId | undefined) {
+    this.#intervals = intervals
+    this.#self = self
+  }
+
+  get revision (): number { return this.#revision }
+
+  isAlone (): boolean {
+    if (this.#alone.revision !== this.#revision) {
+      this.#alone = { revision: this.#revision, isAlone: !this.#sorted.some(({ member }) => member.id !== this.#self && member.state !== 'down') }
+    }
+    return this.#alone.isAlone
+  }
+
+  members (): readonly Member[] {
+    this.#listed ??= this.#sorted.map(entry => entry.member)
+    return this.#listed
+  }
+
+  get (node: NodeId): Member | undefined {
+    return this.#entries.get(node)?.member
+  }
+
+  heard (heartbeat: Heartbeat, nowMs: number): Heard {
+    const events: MembershipEvent[] = []
+    const node = heartbeat.id as NodeId
+    const { startedAt } = heartbeat
+    const entry = this.#entries.get(node)
+    if (entry === undefined) {
+      this.#appear(heartbeat, nowMs, events)
+      return { isAccepted: true, events }
+    }
+    const was = entry.member
+    const isSameLife = startedAt === was.startedAt
+    if (isSameLife ? entry.hasSaidBye : startedAt < was.startedAt && was.state !== 'down') return { isAccepted: false, events }
+    if (isSameLife && was.state !== 'down') {
+      this.#refresh(entry, heartbeat, nowMs, events)
+      return { isAccepted: true, events }
+    }
+    if (!isSameLife && was.state !== 'down') events.push({ kind: 'lifeEnded', node, startedAt: was.startedAt, reason: 'replaced' })
+    if (!isSameLife) events.push({ kind: 'forgotten', node, startedAt: was.startedAt })
+    this.#appear(heartbeat, nowMs, events)
+    return { isAccepted: true, events }
+  }
+
+  saidBye (heartbeat: Heartbeat, nowMs: number): Heard {
+    const events: MembershipEvent[] = []
+    const entry = this.#entries.get(heartbeat.id as NodeId)
+    if (entry === undefined || entry.member.startedAt !== heartbeat.startedAt || entry.hasSaidBye) return { isAccepted: false, events }
+    entry.hasSaidBye = true
+    entry.member = { ...entry.member, lastSeen: nowMs }
+    this.#listed = undefined
+    if (entry.member.state !== 'down') this.#end(entry, 'bye', events)
+    return { isAccepted: true, events }
+  }
+
+  advance (elapsedMs: number, isLinkProven: boolean): MembershipEvent[] {
+    const events: MembershipEvent[] = []
+    this.#passedMs += elapsedMs
+    if (isLinkProven) {
+      this.#listenedMs += elapsedMs
+      if (!this.#wasLinkProven) this.#frozenUntilMs = this.#listenedMs + this.#intervals.frozenMs
+    }
+    this.#wasLinkProven = isLinkProven
+    const isFrozen = !isLinkProven || this.#listenedMs < this.#frozenUntilMs
+    for (const [node, entry] of this.#entries) {
+      if (entry.member.state === 'down') this.#forgetIfOld(entry, events)
+      else if (!isFrozen && node !== this.#self) this.#judgeSilence(entry, events)
+    }
+    return events
+  }
+
+  #judgeSilence (entry: Entry, events: MembershipEvent[]): void {
+    const silentMs = this.#listenedMs - entry.heardAtMs
+    if (silentMs >= this.#intervals.downAfterMs) this.#end(entry, 'silence', events)
+    else if (silentMs >= this.#intervals.suspectAfterMs && entry.member.state === 'up') this.#become(entry, 'suspect', events)
+  }
+
+  #forgetIfOld ({ member: { id: node, startedAt }, downSinceMs }: Entry, events: MembershipEvent[]): void {
+    if (this.#passedMs - downSinceMs < this.#intervals.listedMs) return
+    this.#entries.delete(node)
+    events.push({ kind: 'forgotten', node, startedAt })
+    this.#resort()
+  }
+
+  #appear (heartbeat: Heartbeat, nowMs: number, events: MembershipEvent[]): void {
+    const member = toMember(heartbeat, heartbeat.state, nowMs)
+    this.#entries.set(member.id, { member, heardAtMs: this.#listenedMs, downSinceMs: 0, hasSaidBye: false })
+    events.push({ kind: 'appeared', node: member.id, startedAt: member.startedAt })
+    this.#resort()
+  }
+
+  /** A heartbeat more of a life that is not down. */
+  #refresh (entry: Entry, heartbeat: Heartbeat, nowMs: number, events: MembershipEvent[]): void {
+    const { state, url, weight } = entry.member
+    entry.member = toMember(heartbeat, state, nowMs)
+    entry.heardAtMs = this.#listenedMs
+    this.#listed = undefined
+    this.#become(entry, heartbeat.state, events)
+    if (url !== heartbeat.url || weight !== heartbeat.weight) this.#revision++
+  }
+
+  #end (entry: Entry, reason: 'silence' | 'bye', events: MembershipEvent[]): void {
+    entry.downSinceMs = this.#passedMs
+    events.push({ kind: 'lifeEnded', node: entry.member.id, startedAt: entry.member.startedAt, reason })
+    this.#become(entry, 'down', events)
+  }
+
+  #become (entry: Entry, to: MemberState, events: MembershipEvent[]): void {
     const { state: from, id: node } = entry.member
     if (from === to) return
+    if (!arrows[from].includes(to)) throw new Error(`member ${node}: ${from} does not become ${to}`)
     entry.member = { ...entry.member, state: to }
     events.push({ kind: 'changed', node, from, to })
-    touch(true)
+    this.#listed = undefined
+    this.#revision++
   }
 
-  function end (entry: Entry, reason: 'silence' | 'bye', events: MembershipEvent[]): void {
-    entry.downSinceMs = passedMs
-    events.push({ kind: 'lifeEnded', node: entry.member.id, startedAt: entry.member.startedAt, reason })
-    setState(entry, 'down', events)
-  }
-
-  function touch (isRevision: boolean): void {
-    listed = undefined
-    if (isRevision) revision++
-  }
-
-  function resort (): void {
-    sorted = [...entries.values()].sort((a, b) => a.member.id < b.member.id ? -1 : 1)
-    touch(true)
-  }
-
-  const toMember = (announcement: Heartbeat, state: MemberState, nowMs: number): Member => ({
-    id: announcement.id as NodeId,
-    url: announcement.url,
-    weight: announcement.weight,
-    version: announcement.version,
-    startedAt: announcement.startedAt,
-    state,
-    lastSeen: nowMs,
-    load: announcement.load,
-    isClockOff: announcement.isClockOff,
-    revocations: announcement.revocations
-  })
-
-  return {
-    isAlone () {
-      if (alone.revision !== revision) alone = { revision, isAlone: !sorted.some(({ member }) => member.id !== self && member.state !== 'down') }
-      return alone.isAlone
-    },
-
-    heard (announcement, nowMs) {
-      const events: MembershipEvent[] = []
-      const node = announcement.id as NodeId
-      const { startedAt, state } = announcement
-      const entry = entries.get(node)
-      if (entry === undefined) {
-        entries.set(node, { member: toMember(announcement, state, nowMs), heardAtMs: listenedMs, downSinceMs: 0, hasSaidBye: false })
-        resort()
-        events.push({ kind: 'appeared', node, startedAt })
-        return { isAccepted: true, events }
-      }
-      const was = entry.member
-      const isSameLife = startedAt === was.startedAt
-      if (isSameLife ? entry.hasSaidBye : startedAt < was.startedAt && was.state !== 'down') return { isAccepted: false, events }
-      if (!isSameLife && was.state !== 'down') events.push({ kind: 'lifeEnded', node, startedAt: was.startedAt, reason: 'replaced' })
-      if (!isSameLife) events.push({ kind: 'forgotten', node, startedAt: was.startedAt })
-      if (!isSameLife || was.state === 'down') events.push({ kind: 'appeared', node, startedAt })
-      else if (was.state !== state) events.push({ kind: 'changed', node, from: was.state, to: state })
-      entry.member = toMember(announcement, state, nowMs)
-      entry.heardAtMs = listenedMs
-      entry.hasSaidBye = false
-      touch(!isSameLife || was.state !== state || was.url !== announcement.url || was.weight !== announcement.weight)
-      return { isAccepted: true, events }
-    },
-
-    saidBye (announcement, nowMs) {
-      const events: MembershipEvent[] = []
-      const entry = entries.get(announcement.id as NodeId)
-      if (entry === undefined || entry.member.startedAt !== announcement.startedAt || entry.hasSaidBye) return { isAccepted: false, events }
-      entry.hasSaidBye = true
-      entry.member = { ...entry.member, lastSeen: nowMs }
-      touch(false)
-      if (entry.member.state !== 'down') end(entry, 'bye', events)
-      return { isAccepted: true, events }
-    },
-
-    advance (elapsedMs, isLinkProven) {
-      const events: MembershipEvent[] = []
-      passedMs += elapsedMs
-      if (isLinkProven) {
-        listenedMs += elapsedMs
-        if (!wasLinkProven) frozenUntilMs = listenedMs + intervals.frozenMs
-      }
-      wasLinkProven = isLinkProven
-      const isFrozen = !isLinkProven || listenedMs < frozenUntilMs
-      for (const [node, entry] of entries) {
-        const { state } = entry.member
-        if (state === 'down') {
-          if (passedMs - entry.downSinceMs >= intervals.listedMs) {
-            entries.delete(node)
-            events.push({ kind: 'forgotten', node, startedAt: entry.member.startedAt })
-            resort()
-          }
-          continue
-        }
-        if (isFrozen || node === self) continue
-        const silentMs = listenedMs - entry.heardAtMs
-        if (silentMs >= intervals.downAfterMs) end(entry, 'silence', events)
-        else if (silentMs >= intervals.suspectAfterMs && state === 'up') setState(entry, 'suspect', events)
-      }
-      return events
-    },
-
-    members () {
-      listed ??= sorted.map(entry => entry.member)
-      return listed
-    },
-    get: node => entries.get(node)?.member,
-    get revision () { return revision }
+  #resort (): void {
+    this.#sorted = [...this.#entries.values()].sort((a, b) => a.member.id < b.member.id ? -1 : 1)
+    this.#listed = undefined
+    this.#revision++
   }
 }
+
+const toMember = (heartbeat: Heartbeat, state: MemberState, nowMs: number): Member => ({
+  id: heartbeat.id as NodeId,
+  url: heartbeat.url,
+  weight: heartbeat.weight,
+  version: heartbeat.version,
+  startedAt: heartbeat.startedAt,
+  state,
+  lastSeen: nowMs,
+  load: heartbeat.load,
+  isClockOff: heartbeat.isClockOff,
+  revocations: heartbeat.revocations
+})
