@@ -19,7 +19,7 @@ export interface BusTrust {
   /** `from`: the announced id. */
   believesAnnouncement: (signature: Signature, from: string) => boolean
   /** `from`: who says to be asking. */
-  believesQuestion: (signature: Signature, from: string) => boolean
+  believesRequest: (signature: Signature, from: string) => boolean
   /** A believed, signed announcement says how long ago its node heard of one that does not sign, in ms. */
   heardOfUnsigned: (agoMs: number) => void
   /** How long ago a node that does not sign was heard of, in whole ms; undefined where that is over an hour or never. */
@@ -63,7 +63,7 @@ export function createBusTrust ({ unsigned, log, now = () => performance.now() }
       }
       return true
     },
-    believesQuestion: (signature, from) => believes(signature, from, 'a request', isUpgrading),
+    believesRequest: (signature, from) => believes(signature, from, 'a request', isUpgrading),
     heardOfUnsigned: agoMs => { unsignedAtMs = Math.max(unsignedAtMs, now() - agoMs) },
     unsignedAgoMs: () => isUpgrading() ? Math.floor(now() - unsignedAtMs) : undefined
   }

@@ -7,8 +7,9 @@ import { currentForm, isKnownForm } from '../../shared/contract/form.js'
 import type { NodeId } from '../../shared/contract/names.js'
 import type { Log } from '../../shared/platform/log.js'
 import type { Bus } from './buses/bus.js'
-import { noAnswer } from './buses/bus-errors.js'
+import { noAnswer, noLink } from './buses/bus-errors.js'
 import type { BusTrust } from './bus-trust.js'
+import type { Dispatch } from './dispatch.js'
 import type { Signer } from './signer.js'
 import type { Subjects } from '../../shared/contract/subjects.js'
 
@@ -16,7 +17,9 @@ import type { Subjects } from '../../shared/contract/subjects.js'
 export type RpcHandler = (body: unknown, from: string, isOld: boolean) => Promise<unknown>
 
 export interface Rpc {
-  ask: (node: NodeId, kind: string, body: unknown, timeoutMs: number) => Promise<unknown>
+  ask: Dispatch['ask']
+  /** Answers by node; who does not answer in time is left out. */
+  askEach: (nodes: readonly NodeId[], kind: string, body: unknown, timeoutMs?: number) => Promise<Map<NodeId, unknown>>
   answer: (kind: string, answerer: RpcHandler) => void
   close: () => void
 }
@@ -27,15 +30,18 @@ export interface RpcOptions {
   readonly signer: Signer
   readonly trust: BusTrust
   readonly self: NodeId | undefined
+  /** How long an answer may take where the asker does not say. */
+  readonly answerMs: number
   readonly log: Log
 }
 
 /** Who asks when it is no node. */
 const nameless = 'gate'
 
-export function createRpc ({ bus, subjects, signer, trust, self, log }: RpcOptions): Rpc {
+export function createRpc ({ bus, subjects, signer, trust, self, answerMs, log }: RpcOptions): Rpc {
   const answerers = new Map<string, RpcHandler>()
   const from = self ?? nameless
+  let isClosed = false
 
   async function serve (kind: string, body: unknown, asker: string, isOld: boolean): Promise<unknown> {
     const answerer = answerers.get(kind)
@@ -55,14 +61,14 @@ export function createRpc ({ bus, subjects, signer, trust, self, log }: RpcOptio
     try {
       const request = readJson(payload) as { form?: unknown, kind?: unknown, from?: unknown, body?: unknown } | null
       if (typeof request?.kind !== 'string' || typeof request.from !== 'string') throw new GatepostError('GP_VALIDATION', 'a request has a kind and says who asks')
-      if (!trust.believesQuestion(signer.check(subject, payload), request.from)) throw new GatepostError('GP_DISPATCH_UNAVAILABLE', `node ${self} answers only to processes that have its GATEPOST_SECRET`)
+      if (!trust.believesRequest(signer.check(subject, payload), request.from)) throw new GatepostError('GP_DISPATCH_UNAVAILABLE', `node ${self} answers only to processes that have its GATEPOST_SECRET`)
       if (!isKnownForm(request.form)) throw unknownForm('request', request.form, `node ${self}`)
       isOld = request.form === undefined
       answer = writeJson({ form: currentForm, body: await serve(request.kind, request.body, request.from, isOld) })
       if (answer.byteLength > bus.maxPayloadBytes) throw new GatepostError('GP_TOO_LARGE', `answer to ${request.kind}: got ${answer.byteLength} bytes; dispatch takes at most ${bus.maxPayloadBytes}`)
     } catch (error) {
-      const given = error instanceof GatepostError ? error : new GatepostError('GP_VALIDATION', 'a request is JSON')
-      const refused = isOld && isInDoubt(given) ? outcomeUnknownOfOld() : given
+      const refusal = error instanceof GatepostError ? error : new GatepostError('GP_VALIDATION', 'a request is JSON')
+      const refused = isOld && isInDoubt(refusal) ? outcomeUnknownOfOld() : refusal
       answer = writeJson({ form: currentForm, error: { code: refused.code, message: refused.message, retryAfterSeconds: refused.retryAfterSeconds } })
     }
     respond(answer)
@@ -75,19 +81,36 @@ export function createRpc ({ bus, subjects, signer, trust, self, log }: RpcOptio
       if (respond !== undefined) reply(subject, payload, respond).catch((error: unknown) => { log.warn({ event: 'answer-lost', err: error }, 'an answer could not be sent') })
     })
 
+  const ask: Rpc['ask'] = async (node, kind, body, timeoutMs = answerMs) => {
+    if (isClosed) throw noLink()
+    if (node === self) return await within(serve(kind, body, from, false), timeoutMs)
+    const subject = subjects.ask(node)
+    const answer = await bus.request(subject, signer.sign(subject, writeJson({ form: currentForm, kind, from, body })), timeoutMs)
+    return readAnswer(answer, node)
+  }
+
   return {
-    async ask (node, kind, body, timeoutMs) {
-      if (node === self) return await within(serve(kind, body, from, false), timeoutMs)
-      const subject = subjects.ask(node)
-      const answer = await bus.request(subject, signer.sign(subject, writeJson({ form: currentForm, kind, from, body })), timeoutMs)
-      return readAnswer(answer, node)
+    ask,
+    async askEach (nodes, kind, body, timeoutMs) {
+      const answers = new Map<NodeId, unknown>()
+      await Promise.all(nodes.map(async node => {
+        try {
+          answers.set(node, await ask(node, kind, body, timeoutMs))
+        } catch (error) {
+          log.debug({ event: 'no-answer', member: node, kind, err: error }, 'a node did not answer')
+        }
+      }))
+      return answers
     },
     answer (kind, answerer) {
       if (self === undefined) throw new Error(`no node, so nobody can ask it ${kind}`)
       if (answerers.has(kind)) throw new Error(`${kind} is answered already`)
       answerers.set(kind, answerer)
     },
-    close () { unsubscribe?.() }
+    close () {
+      isClosed = true
+      unsubscribe?.()
+    }
   }
 }
 

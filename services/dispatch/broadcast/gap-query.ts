@@ -49,7 +49,7 @@ export function answerGapQuery ({ startedAt, publishLog, mark, maxAnswerBytes }:
 
 export interface GapQuery {
   /** Something of this publisher is in doubt. */
-  look: (publisher: Publisher) => void
+  ask: (publisher: Publisher) => void
   close: () => void
 }
 
@@ -57,12 +57,12 @@ export function createGapQuery (deps: {
   receiveCounters: ReceiveCounters
   ask: (node: NodeId, body: unknown) => Promise<unknown>
   onStreams: (streams: readonly StreamId[]) => void
-  onUntold: () => void
+  onUnknown: () => void
   onFailure: (publisher: Publisher, error: unknown) => void
   jitterMs: number
   maxAtOnce?: number
 }): GapQuery {
-  const { receiveCounters, ask, onStreams, onUntold, onFailure, jitterMs, maxAtOnce = 32 } = deps
+  const { receiveCounters, ask, onStreams, onUnknown, onFailure, jitterMs, maxAtOnce = 32 } = deps
   const waiting: Publisher[] = []
   const busy = new Set<string>()
   const closed = new AbortController()
@@ -96,12 +96,12 @@ export function createGapQuery (deps: {
           upTo = answer.upTo
           hasMore = answer.hasMore && answer.streams !== undefined && answer.streams.length > 0
           skip += answer.streams?.length ?? 0
-          if (answer.streams === undefined) onUntold()
+          if (answer.streams === undefined) onUnknown()
           else if (answer.streams.length > 0) onStreams(answer.streams as StreamId[])
         }
         // An answer that does not reach what is in doubt could be repeated for ever.
         if (upTo === undefined || upTo <= after) upTo = Infinity
-        receiveCounters.wasTold(publisher, upTo)
+        receiveCounters.resolve(publisher, upTo)
       }
     } catch (error) {
       if (!closed.signal.aborted) onFailure(publisher, error)
@@ -109,7 +109,7 @@ export function createGapQuery (deps: {
   }
 
   return {
-    look (publisher) {
+    ask (publisher) {
       if (busy.has(publisher.life) || closed.signal.aborted) return
       busy.add(publisher.life)
       waiting.push(publisher)

@@ -18,8 +18,8 @@ export interface Publisher {
   counted: number
   /** False until its first heartbeat. */
   isMet: boolean
-  /** The number of the latest heartbeat; up to it nothing is in doubt but the range below. */
-  told: number
+  /** The count of the latest heartbeat. Up to it nothing is in doubt but the range below. */
+  reported: number
   /** Numbers above `after` and up to `upTo` are in doubt. */
   doubted: { after: number, upTo: number } | undefined
 }
@@ -28,11 +28,11 @@ export interface ReceiveCounters {
   /** The publisher of a life, known or not; undefined where the token is no life. Hot: once for each broadcast. */
   publisher: (life: string) => Publisher | undefined
   /** Compares; true when something is in doubt. */
-  heardCount: (publisher: Publisher, sent: number, joinedMidway: boolean) => boolean
+  compare: (publisher: Publisher, sent: number, joinedMidway: boolean) => boolean
   /** Publishers of whom something is in doubt. */
   readonly doubted: number
   /** The publisher named all in doubt up to this number. */
-  wasTold: (publisher: Publisher, upTo: number) => void
+  resolve: (publisher: Publisher, upTo: number) => void
   forget: (life: string) => void
   /** Drops what has never announced itself; called now and then. */
   sweep: () => void
@@ -47,7 +47,7 @@ export function createReceiveCounters (): ReceiveCounters {
   function meet (life: string): Publisher | undefined {
     const read = readLifeToken(life)
     if (read === undefined) return undefined
-    const publisher = { life, ...read, counted: 0, isMet: false, told: 0, doubted: undefined }
+    const publisher = { life, ...read, counted: 0, isMet: false, reported: 0, doubted: undefined }
     publishers.set(life, publisher)
     unmet.add(life)
     return publisher
@@ -55,20 +55,20 @@ export function createReceiveCounters (): ReceiveCounters {
 
   return {
     publisher: life => publishers.get(life) ?? meet(life),
-    heardCount (publisher, sent, joinedMidway) {
+    compare (publisher, sent, joinedMidway) {
       if (!publisher.isMet) {
         publisher.isMet = true
-        if (joinedMidway) publisher.counted = publisher.told = sent
+        if (joinedMidway) publisher.counted = publisher.reported = sent
       }
       if (publisher.counted !== sent) {
-        publisher.doubted = { after: publisher.doubted?.after ?? Math.min(publisher.told, sent), upTo: sent }
+        publisher.doubted = { after: publisher.doubted?.after ?? Math.min(publisher.reported, sent), upTo: sent }
         publisher.counted = sent
         doubted.add(publisher)
       }
-      publisher.told = sent
+      publisher.reported = sent
       return publisher.doubted !== undefined
     },
-    wasTold (publisher, upTo) {
+    resolve (publisher, upTo) {
       if (publisher.doubted === undefined) return
       if (upTo >= publisher.doubted.upTo) {
         publisher.doubted = undefined
