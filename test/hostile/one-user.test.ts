@@ -1,6 +1,6 @@
 /**
  * One user does as much as the default settings let: ever new categories and watermarks, sockets, receivers, ids that nobody has. Another
- * user is served meanwhile as before, and memory and disk stay in bounds. The figures are in the comments of the output.
+ * user is served meanwhile as before, and memory and disk stay in bounds. The figures are in the comments of the output. GATEPOST_TEST_HOSTILE=10000 adds what writes much.
  */
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -9,8 +9,10 @@ import type { Test } from 'tap'
 import { createClock, createMessageId } from '../../shared/contract/clock.js'
 import { startEmbedded } from '../helpers/deployment.js'
 import { assign, openSocket, producerOf, refusedSocket, type Session } from '../helpers/raw-client.js'
+import { roundsWanted } from './site.js'
 
 const MiB = 1 << 20
+const isLong = roundsWanted >= 10_000
 t.setTimeout(280_000)
 
 const site = await startEmbedded(t, { settings: { GATEPOST_RATE_USER: undefined } })
@@ -40,11 +42,11 @@ let sent = 0
 /** How long the bystander's sends take, in ms, as long as `isOver` says. */
 async function sendMeanwhile (isOver: () => boolean): Promise<number[]> {
   const took: number[] = []
-  while (!isOver() || took.length < 20) {
+  while (!isOver() || took.length < 10) {
     const begunMs = performance.now()
     await bystander.send({ to: { user: 'bystander' }, title: `b${sent++}` })
     took.push(performance.now() - begunMs)
-    await new Promise(resolve => setTimeout(resolve, 250))
+    await new Promise(resolve => setTimeout(resolve, 150))
   }
   return took.sort((a, b) => a - b)
 }
@@ -70,7 +72,8 @@ async function measured (t: Test, { memoryMiB, diskMiB }: Bounds, attack: () => 
   t.comment(`another user's sends: before ${told(quiet)}; meanwhile ${told(took)}; afterwards ${told(afterwards)}`)
   t.ok(grown.memoryMiB < memoryMiB, 'memory', grown)
   t.ok(grown.diskMiB < diskMiB, 'disk', grown)
-  t.ok(took.at(-1)! < 2_000, 'nobody waits long', { worst: took.at(-1) })
+  // A machine with other work makes everybody wait; who has stopped a node makes them wait far longer.
+  t.ok(took[took.length >> 1]! < 2_000 && took.at(-1)! < 10_000, 'nobody waits long', { took })
 }
 
 /** Asks in turn for each of these, so many at once; how often each status came. */
@@ -142,6 +145,19 @@ t.test('one user - receivers x 40 KB', async t => {
     const statuses = await each(100, 20, async i => await mallory.call('POST', '/messages', { body: { to: { users: Array.from({ length: 50 }, (_, k) => `r${i}-${k}`) }, title: 'x', body } }))
     t.comment(statuses)
     t.ok(statuses[201]! >= 4 && statuses[201]! <= 24)
+  })
+})
+
+t.test('producers - two batches of 120 x 40 KB to 1,000 receivers at once', { skip: isLong ? false : 'GATEPOST_TEST_HOSTILE=10000 writes its 500 MB' }, async t => {
+  const body = 'x'.repeat(40_000)
+  await measured(t, { memoryMiB: 650, diskMiB: 900 }, async () => {
+    const answers = await Promise.all(['shop', 'bank'].map(async (name, b) => await producerOf(site, name).sendAll(Array.from({ length: 120 }, (_, m) =>
+      ({ to: { users: Array.from({ length: 1_000 }, (_, i) => `many ${b} ${i}`) }, title: `${m}`, body })))))
+    const counts: Record<number, number> = {}
+    for (const { status } of answers.flat()) counts[status] = (counts[status] ?? 0) + 1
+    t.comment(counts)
+    t.ok(counts[201]! > 0)
+    t.equal(counts[201]! + (counts[503] ?? 0), 240, 'stored, or surely not')
   })
 })
 

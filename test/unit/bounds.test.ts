@@ -1,7 +1,16 @@
 /** Work that grows with what a user sends: it ends early, or moves little. */
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import t from 'tap'
 import { Type } from 'typebox'
+import { createClock } from '../../shared/contract/clock.js'
+import { parseMessage } from '../../shared/contract/message.js'
+import type { StreamId } from '../../shared/contract/names.js'
+import type { EntryDoc } from '../../shared/store/store.js'
+import { placeEntry, type EntryDraft } from '../../services/notifications/log/entry.js'
+import { createPost, type PostOptions } from '../../services/notifications/mailbox/commands/post.js'
+import { until } from '../helpers/until.js'
 import { createSortedTexts } from '../../shared/platform/sorted-texts.js'
 import { createValidator } from '../../shared/contract/validate.js'
 import { createSenderShares } from '../../services/notifications/mailbox/commands/sender-shares.js'
@@ -75,4 +84,24 @@ t.test('bounds - what one user has under way to the store is a share of the queu
   t.equal(shares.take('u:ann', 2, 100), undefined)
   ends[0]!()
   t.type(shares.take('u:ann', 2, 100), 'function')
+})
+
+t.test('bounds - a copy that is stored is let go, though others of its message still wait for the store', async t => {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  const stored: Array<WeakRef<object>> = []
+  const ends: Array<() => void> = []
+  const append = async (stream: StreamId, draft: EntryDraft): Promise<{ doc: EntryDoc }> => {
+    if (stream.endsWith('last')) await new Promise<void>(resolve => { ends.push(resolve) })
+    const doc = placeEntry(draft, 'key', 1, null)
+    stored.push(new WeakRef(doc))
+    return { doc }
+  }
+  const post = createPost({ clock: createClock(), append, refusalOf: () => undefined, retentionMs: 1_000, areStoredTogether: () => false } as unknown as PostOptions)
+  const draft = parseMessage({ to: { users: ['first', 'second', 'last'] }, title: 'x', body: 'y' })
+  const [posted] = post.all('p:shop', [{ draft }])
+  await until('two are stored', () => stored.length === 2)
+  await until('and let go', () => { collect(); return stored.every(doc => doc.deref() === undefined) })
+  ends[0]!()
+  t.match(await posted, { duplicate: false, copy: undefined })
 })

@@ -54,6 +54,7 @@ export interface PostOptions {
 }
 
 const isoOfCreation = createIsoTime()
+const forget = (): void => {}
 
 export function createPost ({ clock, claims, views, append, refusalOf, sendVolatile, sendToTopic, retentionMs, areStoredTogether }: PostOptions): Post {
   const shares = createSenderShares()
@@ -116,7 +117,8 @@ export function createPost ({ clock, claims, views, append, refusalOf, sendVolat
     if (ownStream !== undefined && end === undefined) return Promise.reject(new GatepostError('GP_OVERLOADED', 'what this user sent before still waits for the store; nothing was stored'))
     const posted = (copy: EntryDoc | undefined): Posted => ({ id, createdAt, duplicate, isVolatile: false, copy })
     const storeAll = async (): Promise<Posted> => {
-      const copies = others.map(({ stream, to }) => append(stream, draftOf('inbox', to), whole))
+      // What is stored of each is let go at once: a thousand copies wait for one another.
+      const copies = others.map(({ stream, to }) => append(stream, draftOf('inbox', to), whole).then(forget))
       if (ownStream === undefined) return await Promise.all(copies).then(() => posted(undefined))
       const appendOwn = (): Promise<{ doc: EntryDoc }> => append(ownStream, draftOf(isToSelf ? 'both' : 'sent', to), whole)
       if (others.length === 1 && areStoredTogether(ownStream, others[0]!.stream)) return await Promise.all([appendOwn(), ...copies]).then(([own]) => posted(own.doc))
