@@ -1,5 +1,5 @@
 /**
- * The one catalogue of what can be refused (docs/protocol.md "Errors"). `retry` tells a client library
+ * The one catalogue of what can be refused (docs/errors.md). `retry` tells a client library
  * what to do: `never` (the request itself is wrong), `later` (the same again, after Retry-After),
  * `elsewhere` (ask Gate for a node again).
  */

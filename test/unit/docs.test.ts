@@ -104,6 +104,16 @@ t.test('errors - docs/errors.md has each code as the catalogue has it, and no ot
   t.equal(told.length, Object.keys(errorCatalogue).length, 'each once')
 })
 
+t.test('clients - docs/clients.md names every option and member of the factories', async t => {
+  const page = inCode(read('docs/clients.md')).join(' ')
+  for (const [file, name] of [['clients/inbox.ts', 'InboxOptions'], ['clients/inbox.ts', 'Inbox'], ['clients/producer.ts', 'ProducerOptions'], ['clients/producer.ts', 'Producer']] as const) {
+    const body = new RegExp(`^export interface ${name} \\{\\n([^]*?)^\\}`, 'm').exec(read(file))?.[1] ?? ''
+    const members = [...body.matchAll(/^ {2}(?:readonly )?(\w+)\??(?:: | \()/gm)].map(([, member = '']) => member)
+    t.ok(members.length >= 4, `${name} has members`)
+    for (const member of members) t.match(page, new RegExp(`\\b${member}\\b`), `${name}: ${member}`)
+  }
+})
+
 t.test('concepts - each word is explained in bold under the heading that it links to, and used in the code', async t => {
   const page = read('docs/concepts.md')
   const slug = (heading: string): string => heading.toLowerCase().replaceAll(' ', '-')
