@@ -18,11 +18,11 @@ import type { Dispatch } from '../../dispatch/dispatch.js'
 import type { Appender } from '../log/appender.js'
 import { placeEntry, type EntryDraft } from '../log/entry.js'
 import { createSingleFlight } from '../../../shared/platform/single-flight.js'
-import { begin, createWhole, type Whole } from '../log/whole.js'
+import { begin, createAtomicGroup, refuse, type AtomicGroup } from '../log/atomic-group.js'
 
 export interface Forwarder {
   /** As Appender.append, wherever it happens. */
-  append: (stream: StreamId, draft: EntryDraft, whole?: Whole) => Promise<{ doc: EntryDoc }>
+  append: (stream: StreamId, draft: EntryDraft, atomicGroup?: AtomicGroup) => Promise<{ doc: EntryDoc }>
   /** Appends what another node handed over. */
   serve: (body: ForwardedEntries) => Promise<ForwardedAnswers>
   readonly counts: { readonly handed: number, readonly fallbacks: number }
@@ -57,7 +57,7 @@ const maxEntries = 1_000
 interface Waiting {
   readonly stream: StreamId
   readonly draft: EntryDraft
-  readonly whole: Whole
+  readonly atomicGroup: AtomicGroup
   readonly resolve: (stored: { doc: EntryDoc }) => void
   readonly reject: (error: unknown) => void
 }
@@ -84,7 +84,7 @@ export function createForwarder ({ nodeId, dispatch, appender, ownerOf, placeOf 
     queues.delete(name)
   }
 
-  const appendHere = async ({ stream, draft, whole, resolve, reject }: Waiting): Promise<void> => { await appender.append(stream, draft, { whole }).then(resolve, reject) }
+  const appendHere = async ({ stream, draft, atomicGroup, resolve, reject }: Waiting): Promise<void> => { await appender.append(stream, draft, { atomicGroup }).then(resolve, reject) }
 
   async function handOver (owner: NodeId, group: readonly Waiting[]): Promise<void> {
     const here: Array<Promise<void>> = []
@@ -103,13 +103,13 @@ export function createForwarder ({ nodeId, dispatch, appender, ownerOf, placeOf 
         isAsked ||= !(error instanceof GatepostError && error.code === 'GP_DISPATCH_UNAVAILABLE')
         counts.fallbacks += open.length
         log.debug({ err: error, owner, entries: open.length }, 'the owner did not answer: appending here')
-        for (const { whole } of open) endTry(whole, isAsked)
+        for (const { atomicGroup } of open) endTry(atomicGroup, isAsked)
         here.push(...open.map(appendHere))
         break
       }
       const ended = open.flatMap((waiting, i) => answers[i] === null ? [] : [{ waiting, answer: answers[i] }])
       open = open.filter((_, i) => answers[i] === null)
-      for (const { waiting: { whole }, answer } of ended) endTry(whole, mayBeStored(answer))
+      for (const { waiting: { atomicGroup }, answer } of ended) endTry(atomicGroup, mayBeStored(answer))
       for (const { waiting, answer } of ended) settle(waiting, answer, here)
     }
     // What waits for the same node goes on only after these, or a later message could pass an earlier one.
@@ -117,18 +117,18 @@ export function createForwarder ({ nodeId, dispatch, appender, ownerOf, placeOf 
   }
 
   function settle (waiting: Waiting, answer: HandedAnswer | undefined, here: Array<Promise<void>>): void {
-    const { stream, draft, whole, resolve, reject } = waiting
+    const { stream, draft, atomicGroup, resolve, reject } = waiting
     if (answer !== undefined && !('code' in answer)) {
       counts.handed++
       const doc = placeEntry(draft, answer.key, answer.seq, answer.purgeAt)
       onStored(stream, doc)
       resolve({ doc })
-    } else if (whole.state === 'begun' || whole.tries > 0 || answer?.code === 'GP_VALIDATION') {
+    } else if (atomicGroup.state === 'begun' || atomicGroup.tries > 0 || answer?.code === 'GP_VALIDATION') {
       // It or others of the same message are stored, or may be: what that node could not do is done here. So is what an older
       // node refuses, which goes by its own clock.
       here.push(appendHere(waiting))
     } else {
-      if (whole.state === 'open') whole.state = 'refused'
+      refuse(atomicGroup)
       reject(new GatepostError(isErrorCode(answer?.code) ? answer.code : 'GP_INTERNAL', answer?.message ?? 'the owner of the stream sent an incomplete reply'))
     }
   }
@@ -148,14 +148,14 @@ export function createForwarder ({ nodeId, dispatch, appender, ownerOf, placeOf 
     counts,
     append: (stream, draft, given) => {
       const owner = ownerOf(stream)
-      if (owner === undefined || owner === nodeId || !dispatch.isConnected) return appender.append(stream, draft, { whole: given })
+      if (owner === undefined || owner === nodeId || !dispatch.isConnected) return appender.append(stream, draft, { atomicGroup: given })
       const name = `${owner}\t${placeOf(stream)}`
       const queue = queues.get(name)
-      if (queue === undefined && !dispatch.isResponsive) return appender.append(stream, draft, { whole: given })
+      if (queue === undefined && !dispatch.isResponsive) return appender.append(stream, draft, { atomicGroup: given })
       return new Promise((resolve, reject) => {
-        const whole = given ?? createWhole()
-        const waiting = { stream, draft, whole, resolve, reject }
-        whole.tries++
+        const atomicGroup = given ?? createAtomicGroup()
+        const waiting = { stream, draft, atomicGroup, resolve, reject }
+        atomicGroup.tries++
         if (queue !== undefined) { queue.push(waiting); return }
         const begun = [waiting]
         queues.set(name, begun)
@@ -179,7 +179,7 @@ export function createForwarder ({ nodeId, dispatch, appender, ownerOf, placeOf 
 const mayBeStored = (answer: HandedAnswer | undefined): boolean => answer === undefined || !('code' in answer) || answer.isInDoubt
 
 /** The other node's try is over. */
-function endTry (whole: Whole, mayBeStored: boolean): void {
-  whole.tries--
-  if (mayBeStored) begin(whole)
+function endTry (atomicGroup: AtomicGroup, mayBeStored: boolean): void {
+  atomicGroup.tries--
+  if (mayBeStored) begin(atomicGroup)
 }

@@ -37,6 +37,7 @@ import { createMessageFinder } from '../log/find-messages.js'
 import { createForwarder, type Forwarder } from './forwarder.js'
 import { createHeads, type Heads } from '../log/heads.js'
 import { createSocketPlaces, type SocketPlaces } from './socket-places.js'
+import { createTails } from '../log/tails.js'
 import { createUserBudget, type UserBudget } from '../mailbox/user-budget.js'
 
 export interface NodeCore {
@@ -108,7 +109,8 @@ export function createNodeCore (options: NodeCoreOptions): NodeCore {
   const isEmbedded = store.purgesByMs !== undefined
   const expiryNow = isEmbedded ? now : clock.earliest
   const audit = createAudit({ log, elapsed: clock.elapsed })
-  const heads = createHeads({ store, clock })
+  const tails = createTails({ clock, ...rules !== undefined && { recentMs: rules.recentMs } })
+  const heads = createHeads({ store, clock, tails })
   const views = createUserViews({ store, heads, clock })
   const unread = createUnreadCounter({ store, views, heads, now })
   const topics = createTopics()
@@ -124,6 +126,7 @@ export function createNodeCore (options: NodeCoreOptions): NodeCore {
     store,
     clock,
     log,
+    tails,
     beforeStoring,
     ...rules !== undefined && { rules },
     ...observeAppend !== undefined && { onDuration: observeAppend },
@@ -143,7 +146,7 @@ export function createNodeCore (options: NodeCoreOptions): NodeCore {
   const forwarder = createForwarder({ nodeId, dispatch, appender, ownerOf, placeOf, onStored: commit, log })
   const { append } = forwarder
 
-  const stopListening = pushes.listen({ appender, commit })
+  const stopListening = pushes.listen(commit)
 
   const post = createPost({
     clock,

@@ -14,7 +14,6 @@ import type { Hub, LocalStream } from '../realtime/hub.js'
 import type { Reconciler } from '../realtime/reconciler.js'
 import { Connection } from '../realtime/connection.js'
 import type { Topics } from '../realtime/topics.js'
-import type { Appender } from '../log/appender.js'
 import { decodeEntry, encodeEntry } from '../log/entry.js'
 
 export interface Pushes {
@@ -25,7 +24,7 @@ export interface Pushes {
   /** The same to the sockets that listen to a topic. */
   toTopic: (topic: string, match: 'exact' | 'prefix', wire: string) => void
   /** From now on what others push is taken. Returns what ends it. */
-  listen: (to: { appender: Pick<Appender, 'observe'>, commit: Commit }) => () => void
+  listen: (commit: Commit) => () => void
 }
 
 export interface PushesOptions {
@@ -73,7 +72,7 @@ export function createPushes ({ dispatch, hub, reconciler, topics, log }: Pushes
       dispatch.broadcastTopic(topic, match, volatilePayload(wire))
       deliverVolatile(topics.match(topic, match), wire)
     },
-    listen: ({ appender, commit }) => {
+    listen: commit => {
       const stopArrivals = dispatch.onArrival(hub.wants, ({ from, token, payload }) => {
         switch (payload[0]) {
           case ephemeralMark:
@@ -82,7 +81,6 @@ export function createPushes ({ dispatch, hub, reconciler, topics, log }: Pushes
           case entryMark: {
             const doc = decodeEntry(payload)
             const { stream } = placeOfEntry(doc.key)
-            appender.observe(stream, doc)
             commit(stream, doc)
             break
           }

@@ -2,9 +2,10 @@
 import t from 'tap'
 import { createClock, decodeTime, toMs } from '../../../shared/contract/clock.js'
 import { createSilentLog } from '../../../shared/platform/log.js'
-import { userStream } from '../../../shared/contract/names.js'
+import { userStream, type StreamId } from '../../../shared/contract/names.js'
 import { placeOfEntry, type EntryDoc } from '../../../shared/store/store.js'
 import { appendRules, createAppender } from '../../../services/notifications/log/appender.js'
+import { createTails } from '../../../services/notifications/log/tails.js'
 import { createMessageFinder } from '../../../services/notifications/log/find-messages.js'
 import { annStream, dayMs, draftMessage, plainAppender } from '../../helpers/entry-drafts.js'
 import { createMemoryStore } from '../../helpers/memory-store.js'
@@ -115,9 +116,10 @@ t.test('appender - a stream whose head is ahead goes on by one; no other stream 
   const store = createMemoryStore()
   const [ahead, clock] = [createClock(() => Date.now() + 40 * dayMs), createClock()]
   const { doc: head } = await plainAppender(store, ahead).append(annStream, draftMessage(ahead))
-  const appender = plainAppender(store, clock)
+  const tails = createTails({ clock })
+  const appender = createAppender({ store, clock, tails, log: createSilentLog(), onAppended: () => {} })
   t.equal((await appender.append(annStream, draftMessage(clock))).doc.seq, head.seq + 1)
-  appender.observe(annStream, { ...head, seq: head.seq + 9 })
+  tails.see(annStream, { ...head, seq: head.seq + 9 })
   const { doc } = await appender.append(userStream('bob'), draftMessage(clock))
   t.ok(Math.abs(toMs(doc.seq) - Date.now()) < hourMs)
   t.ok(Math.abs(toMs(clock.tick()) - Date.now()) < hourMs)
@@ -162,18 +164,20 @@ t.test('appender - nothing is stored that the store would purge at once, however
 t.test('appender - a head in memory ages by time that passes, not by a wall clock that was set back', async t => {
   let [wallMs, steadyMs] = [Date.now(), 1_000]
   const clock = createClock(() => wallMs, () => steadyMs)
-  const appender = plainAppender(createMemoryStore(), clock)
+  const tails = createTails({ clock })
+  const appender = createAppender({ store: createMemoryStore(), clock, tails, log: createSilentLog(), onAppended: () => {} })
+  const knows = (stream: StreamId): boolean => tails.isTrusted(tails.of(stream), appendRules)
   await appender.append(annStream, draftMessage(clock))
-  t.equal(appender.knows(annStream), true)
+  t.equal(knows(annStream), true)
   wallMs -= 2 * hourMs
   steadyMs += hourMs - 1
-  t.equal(appender.knows(annStream), true)
+  t.equal(knows(annStream), true)
   steadyMs += 1
-  t.equal(appender.knows(annStream), false)
+  t.equal(knows(annStream), false)
   await appender.append(annStream, draftMessage(clock))
-  t.equal(appender.knows(annStream), true)
+  t.equal(knows(annStream), true)
   wallMs += hourMs + 1
-  t.equal(appender.knows(annStream), false, 'a machine that slept: its steady clock stood still')
+  t.equal(knows(annStream), false, 'a machine that slept: its steady clock stood still')
 })
 
 t.test('appender - in a busy stream that is ahead of a clock which was set back, what was read of it is read once', async t => {

@@ -9,7 +9,7 @@ import { createInProcessBus } from '../../../services/dispatch/buses/in-process-
 import { GatepostError } from '../../../shared/contract/errors.js'
 import { appendRules, createAppender, type Appender } from '../../../services/notifications/log/appender.js'
 import { createForwarder, forwardKind, type ForwardedAnswers, type ForwardedEntries } from '../../../services/notifications/node/forwarder.js'
-import { createWhole } from '../../../services/notifications/log/whole.js'
+import { createAtomicGroup } from '../../../services/notifications/log/atomic-group.js'
 import { startTestNode } from '../../helpers/dispatch-nodes.js'
 import { draftMessage } from '../../helpers/entry-drafts.js'
 import { createMemoryStore } from '../../helpers/memory-store.js'
@@ -36,22 +36,22 @@ function start (fate: (stream: StreamId) => ChainOutcome['stopped'] | Promise<Ch
   return { clock, appender, tried, stored }
 }
 
-t.test('whole - once one copy is stored, the other is tried for longer than it would be alone', async t => {
+t.test('atomic group - once one copy is stored, the other is tried for longer than it would be alone', async t => {
   const startedAt = performance.now()
   const { clock, appender, stored } = start(stream => stream === bob && performance.now() - startedAt < 2 * giveUpMs ? 'refused' : undefined)
-  const whole = createWhole()
+  const atomicGroup = createAtomicGroup()
   const draft = draftMessage(clock)
-  await Promise.all([ann, bob].map(async stream => await appender.append(stream, draft, { whole })))
+  await Promise.all([ann, bob].map(async stream => await appender.append(stream, draft, { atomicGroup })))
   t.same(stored(), [ann, bob])
-  t.same(whole, { state: 'begun', tries: 0 })
+  t.same(atomicGroup, { state: 'begun', tries: 0 })
 })
 
-t.test('whole - where none can be stored all are refused, and none is tried after the answer', async t => {
+t.test('atomic group - where none can be stored all are refused, and none is tried after the answer', async t => {
   let isAway = true
   const { clock, appender, stored, tried } = start(() => isAway ? 'refused' : undefined)
-  const whole = createWhole()
+  const atomicGroup = createAtomicGroup()
   const draft = draftMessage(clock)
-  const copies = [ann, bob].map(async stream => await appender.append(stream, draft, { whole }))
+  const copies = [ann, bob].map(async stream => await appender.append(stream, draft, { atomicGroup }))
   await t.rejects(Promise.race(copies), { code: 'GP_STORE_UNAVAILABLE', message: /nothing was stored/ })
   isAway = false
   const before = tried.length
@@ -62,7 +62,7 @@ t.test('whole - where none can be stored all are refused, and none is tried afte
   t.same(stored(), [])
 })
 
-t.test('whole - one whose turn is over waits for the other that is under way', async t => {
+t.test('atomic group - one whose turn is over waits for the other that is under way', async t => {
   let land: (() => void) | undefined
   let isAway = true
   const { clock, appender, stored } = start(async stream => {
@@ -70,12 +70,12 @@ t.test('whole - one whose turn is over waits for the other that is under way', a
     await new Promise<void>(resolve => { land = resolve })
     return undefined
   })
-  const whole = createWhole()
+  const atomicGroup = createAtomicGroup()
   const draft = draftMessage(clock)
   // Two groups of the appender: the other one's tries go on meanwhile.
-  const first = appender.append(ann, draft, { whole })
+  const first = appender.append(ann, draft, { atomicGroup })
   await until('the first is under way', () => land)
-  const second = appender.append(bob, draft, { whole })
+  const second = appender.append(bob, draft, { atomicGroup })
   const startedAt = performance.now()
   await until('longer than one is tried alone', () => performance.now() - startedAt > 2 * giveUpMs)
   isAway = false
@@ -84,7 +84,7 @@ t.test('whole - one whose turn is over waits for the other that is under way', a
   t.same(stored(), [ann, bob])
 })
 
-t.test('whole - a copy that another node refuses is stored here where the other copy is stored', async t => {
+t.test('atomic group - a copy that another node refuses is stored here where the other copy is stored', async t => {
   const hub = createInProcessBus()
   const { clock, appender, stored } = start(() => undefined)
   const [here, there] = ['n1', 'n2'].map(id => startTestNode(t, { id, bus: hub.connect(id) }))
@@ -92,12 +92,12 @@ t.test('whole - a copy that another node refuses is stored here where the other 
   const handOver = createForwarder({ nodeId: 'n1' as NodeId, dispatch: here!.dispatch, appender, ownerOf: stream => (stream === ann ? 'n1' : 'n2') as NodeId, onStored: () => {}, log: createSilentLog() })
   const alone = draftMessage(clock)
   await t.rejects(handOver.append(bob, alone), GatepostError)
-  const whole = createWhole()
+  const atomicGroup = createAtomicGroup()
   const draft = draftMessage(clock)
-  await handOver.append(ann, draft, whole)
-  await handOver.append(bob, draft, whole)
+  await handOver.append(ann, draft, atomicGroup)
+  await handOver.append(bob, draft, atomicGroup)
   t.same(stored(), [ann, bob])
-  t.same(whole, { state: 'begun', tries: 0 })
+  t.same(atomicGroup, { state: 'begun', tries: 0 })
 })
 
 /** A node that hands bob's entries to another one, which answers as told. */

@@ -11,7 +11,7 @@ import { homeOf, receiversOf } from '../../../../shared/contract/target.js'
 import type { EntryDoc, MessageDoc } from '../../../../shared/store/store.js'
 import type { UserViews } from '../state/user-views.js'
 import { messageTexts, volatileWire, type EntryDraft } from '../../log/entry.js'
-import { createWhole, type Whole } from '../../log/whole.js'
+import { createAtomicGroup, type AtomicGroup } from '../../log/atomic-group.js'
 import type { IdempotencyRecords } from './idempotency.js'
 import { createSenderShares } from './sender-shares.js'
 
@@ -43,7 +43,7 @@ export interface PostOptions {
   readonly clock: Clock
   readonly claims: IdempotencyRecords
   readonly views: UserViews
-  readonly append: (stream: StreamId, draft: EntryDraft, whole?: Whole) => Promise<{ doc: EntryDoc }>
+  readonly append: (stream: StreamId, draft: EntryDraft, atomicGroup?: AtomicGroup) => Promise<{ doc: EntryDoc }>
   /** As Appender.refusalOf. */
   readonly refusalOf: (entries: number, chars: number) => GatepostError | undefined
   readonly sendVolatile: (stream: StreamId, wire: string) => void
@@ -110,17 +110,17 @@ export function createPost ({ clock, claims, views, append, refusalOf, sendVolat
     // Queued in this turn, so that messages to one target keep their order.
     const others = receivers.filter(({ stream }) => stream !== ownStream)
     const entries = others.length + (ownStream === undefined ? 0 : 1)
-    const whole = entries > 1 ? createWhole() : undefined
-    const refusal = whole === undefined ? undefined : refusalOf(entries, entries * texts.chars)
+    const atomicGroup = entries > 1 ? createAtomicGroup() : undefined
+    const refusal = atomicGroup === undefined ? undefined : refusalOf(entries, entries * texts.chars)
     if (refusal !== undefined) return Promise.reject(refusal)
     const end = ownStream === undefined ? undefined : shares.take(sender, entries, entries * texts.chars)
     if (ownStream !== undefined && end === undefined) return Promise.reject(new GatepostError('GP_OVERLOADED', 'what this user sent before still waits for the store; nothing was stored'))
     const posted = (copy: EntryDoc | undefined): Posted => ({ id, createdAt, duplicate, isVolatile: false, copy })
     const storeAll = async (): Promise<Posted> => {
       // What is stored of each is let go at once: a thousand copies wait for one another.
-      const copies = others.map(({ stream, to }) => append(stream, draftOf('inbox', to), whole).then(forget))
+      const copies = others.map(({ stream, to }) => append(stream, draftOf('inbox', to), atomicGroup).then(forget))
       if (ownStream === undefined) return await Promise.all(copies).then(() => posted(undefined))
-      const appendOwn = (): Promise<{ doc: EntryDoc }> => append(ownStream, draftOf(isToSelf ? 'both' : 'sent', to), whole)
+      const appendOwn = (): Promise<{ doc: EntryDoc }> => append(ownStream, draftOf(isToSelf ? 'both' : 'sent', to), atomicGroup)
       if (others.length === 1 && areStoredTogether(ownStream, others[0]!.stream)) return await Promise.all([appendOwn(), ...copies]).then(([own]) => posted(own.doc))
       return await Promise.all(copies).then(appendOwn).then(own => posted(own.doc))
     }
