@@ -26,6 +26,7 @@ import { createDuplicateSearch } from './duplicate-search.js'
 import type { EntryDraft } from './entry.js'
 import type { Appended } from './pending-entry.js'
 import { planAppend, type Placed, type Plan } from './placing.js'
+import type { RecentIds } from './recent-ids.js'
 import { createTailReader, type Target } from './tail-reader.js'
 import { createTails, type Tails, type Trust } from './tails.js'
 
@@ -96,8 +97,8 @@ const maxQueuedEntries = 50_000
 const maxQueuedChars = 64 << 20
 const maxQueues = 100_000
 
-/** A batch and the end of its stream. */
-interface Attempt extends Batch, Target {}
+/** A batch and what is known of the end of its stream. */
+interface Attempt extends Batch, Target { readonly ids: RecentIds }
 /** Those of an attempt that got positions: at least one. */
 interface Insertion extends Target { readonly placed: readonly Placed[] }
 
@@ -183,7 +184,10 @@ export function createAppender (options: AppenderOptions): Appender {
     try {
       const naming = beforeStoring?.(group.map(({ queue }) => queue.stream))
       if (naming !== undefined) await naming
-      const attempts = group.map(({ queue, entries }): Attempt => ({ queue, entries, tail: tails.of(queue.stream) }))
+      const attempts = group.map(({ queue, entries }): Attempt => {
+        const tail = tails.of(queue.stream)
+        return { queue, entries, tail, ids: tail.keepIds() }
+      })
       const refreshing = reader.refresh(attempts)
       if (refreshing !== undefined) await refreshing
       const insertions = await placeAll(attempts)
@@ -203,8 +207,8 @@ export function createAppender (options: AppenderOptions): Appender {
       const insertions: Insertion[] = []
       const lookups: Array<Promise<void>> = []
       for (const attempt of attempts) {
-        const { queue, tail, entries } = attempt
-        const plan = planAppend(queue.stream, { seq: tail.seq, ids: tail.ids }, entries, placingRules, clock)
+        const { queue, tail, ids, entries } = attempt
+        const plan = planAppend(queue.stream, { seq: tail.seq, ids }, entries, placingRules, clock)
         if (plan.kind !== 'insert') lookups.push(lookUp(attempt, plan))
         else if (plan.placed.length > 0) insertions.push({ queue, tail, placed: plan.placed })
         if (tail.past !== undefined && entries.some(({ time }) => tail.seq <= time)) tail.past = undefined // the clock has caught up

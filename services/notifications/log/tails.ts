@@ -32,8 +32,8 @@ export class Tail {
   past: PastIds | undefined
   #ids: RecentIds | undefined
 
-  /** The ids of the last entries. Kept from the first call on: only the writer needs them. */
-  get ids (): RecentIds {
+  /** From now on it knows the ids of its last entries: only the writer needs them. To be called before the tail is read. */
+  keepIds (): RecentIds {
     if (this.#ids === undefined) {
       this.#ids = new RecentIds()
       if (this.confirmedAt !== -Infinity) this.#ids.restart(this.seq)
@@ -52,7 +52,7 @@ export class Tail {
       this.#become(0, Infinity, -Infinity)
       return
     }
-    if (seq !== this.seq && this.#ids !== undefined) {
+    if (this.#ids !== undefined && (seq !== this.seq || this.#ids.from === Infinity)) {
       this.#ids.restart(placeOfEntry(doc.key).prev)
       this.#ids.add(doc.id, seq)
     }
