@@ -51,12 +51,12 @@ export const maxClockOffMs = 5 * secondMs
 
 /** How long what is stored, or known, is of use. In ms. */
 export const lives = {
-  /** An entry lands at most so long after its id's time, or leaves a locator; ids are kept in memory as long. */
+  /** An entry lands at most so long after its id's time, or leaves a late pointer; ids are kept in memory as long. */
   landsWithinMs: 1 * minuteMs,
   /** A head of a stream in memory is believed for so long. */
   headTrustedMs: 1 * hourMs,
-  /** A head that may be purged sooner than this is prolonged before it is used. */
-  headProlongedWithinMs: 2 * hourMs,
+  /** The time to live of a head that may be purged sooner than this is extended before it is used. */
+  headExtendedWithinMs: 2 * hourMs,
   /** What an Idempotency-Key stands for. */
   claimMs: 24 * hourMs,
   /** A socket's stream in which nothing came for so long may have been purged: its cursor is looked at. */

@@ -13,7 +13,7 @@
  * | state | `u:USER` | `p` + seq | marks of single messages from that seq on |
  * | state | `g:GROUP` | `m` + user | the same membership, as the group lists it |
  * | claims | scope + sender | `k` + hash of the idempotency key | a claim |
- * | claims | the stream | `l` + message id | a locator: where a late entry lies |
+ * | claims | the stream | `l` + message id | a late pointer: where an entry lies that landed late |
  */
 import { encodeTime, hash4 } from '../contract/clock.js'
 import type { StreamId } from '../contract/names.js'
@@ -52,4 +52,4 @@ export function membershipRange (owner: StreamId, after?: string): KeyRange {
 }
 
 export const claimKey = (scope: string, sender: string, keyHash: string): string => ownerPrefix(`${scope}:${sender}`) + 'k' + keyHash
-export const locatorKey = (stream: StreamId, messageId: string): string => ownerPrefix(stream) + 'l' + messageId
+export const latePointerKey = (stream: StreamId, messageId: string): string => ownerPrefix(stream) + 'l' + messageId

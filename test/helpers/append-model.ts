@@ -8,7 +8,7 @@
  * lands, no more than `inFlight` passes; a message is not tried again once it could have been purged.
  */
 export interface Rules {
-  /** A head in memory is used only while it is fresh, and prolonged before it can be purged. */
+  /** A head in memory is used only while it is fresh, and its time to live extended before it can be purged. */
   readonly freshness: boolean
   /** An entry is put behind `prev` only by who knows that nothing from its time up to there is the same entry. */
   readonly cleared: boolean

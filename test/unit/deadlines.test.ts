@@ -22,10 +22,10 @@ const longer: ReadonlyArray<readonly [string, number, string, number, string]> =
   ['clients.producerRequestMs', clientDeadlines.producerRequestMs, 'gate.longestMs + gate.againMs', gate.longestMs + gate.againMs, 'a producer would ask again before Gate has answered'],
   ['clients.inboxRequestMs', clientDeadlines.inboxRequestMs, 'handOver.askMs + unknownMs', handOver.askMs + unknownMs, 'an inbox would send again before the node has answered'],
   ['lives.claimMs', lives.claimMs, 'clients.keyLifeMs', clientDeadlines.keyLifeMs, 'a late try could store a message twice'],
-  ['lives.headProlongedWithinMs', lives.headProlongedWithinMs, 'lives.headTrustedMs', lives.headTrustedMs, 'a head could be purged while it is believed'],
+  ['lives.headExtendedWithinMs', lives.headExtendedWithinMs, 'lives.headTrustedMs', lives.headTrustedMs, 'a head could be purged while it is believed'],
   ['lives.documentMs', lives.documentMs, 'lives.silentMs', lives.silentMs, 'a socket would miss the end of an entry that was purged'],
   ['lives.documentMs', lives.documentMs, 'lives.claimMs', lives.claimMs, 'a message would be gone while its key still stands for it'],
-  ['lives.documentMs', lives.documentMs, 'lives.headProlongedWithinMs', lives.headProlongedWithinMs, 'every head would be prolonged at once'],
+  ['lives.documentMs', lives.documentMs, 'lives.headExtendedWithinMs', lives.headExtendedWithinMs, 'every head would be prolonged at once'],
   ['lives.landsWithinMs', lives.landsWithinMs, 'gate.longestMs', gate.longestMs, 'what is put again to another node would need a locator each time']
 ]
 

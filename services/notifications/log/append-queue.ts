@@ -49,6 +49,8 @@ export interface Backlog { entries: number, chars: number }
 /** How much one group may take. */
 export interface Budget { entries: number, chars: number }
 
+/** Those of 100,000 streams are kept, and those that are not idle. */
+const maxQueues = 100_000
 const maxConflictPauseMs = 50
 const maxPauseMs = 500
 const { unknownFactor } = deadlines.append
@@ -168,5 +170,25 @@ export class AppendQueue {
     if (!next[this.#state].includes(state)) throw new Error(`an append queue that is ${this.#state} cannot become ${state}`)
     this.#state = state
     if (state === 'queued') this.#context.onQueued(this)
+  }
+}
+
+/** The queue of each stream, made when it is asked for. */
+export function createAppendQueues (context: QueueContext): (stream: StreamId) => AppendQueue {
+  const queues = new Map<StreamId, AppendQueue>()
+
+  function forgetOneIdle (): void {
+    for (const [stream, { state }] of queues) {
+      if (state === 'idle') { queues.delete(stream); return }
+    }
+  }
+
+  return stream => {
+    let queue = queues.get(stream)
+    if (queue === undefined) {
+      if (queues.size >= maxQueues) forgetOneIdle()
+      queues.set(stream, queue = new AppendQueue(stream, context))
+    }
+    return queue
   }
 }

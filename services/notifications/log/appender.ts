@@ -9,8 +9,7 @@
  * | what is known of the ends of streams, and when it may be used | tails.ts, tail-reader.ts |
  * | where an entry goes, and what must be known before: numbers, exactly once | placing.ts (pure), duplicate-search.ts |
  * | copies of one message are stored all or none | atomic-group.ts |
- *
- * Here is what a group goes through, from its queues to the store and back.
+ * | a group's way from its queues to the store and back | append-run.ts |
  */
 import type { Log } from '../../../shared/platform/log.js'
 import { fromMs, ticksPerMs, timeOfId, toMs, type Clock } from '../../../shared/contract/clock.js'
@@ -19,15 +18,14 @@ import { GatepostError } from '../../../shared/contract/errors.js'
 import type { StreamId } from '../../../shared/contract/names.js'
 import { entryKey } from '../../../shared/store/keys.js'
 import type { EntryDoc, Store } from '../../../shared/store/store.js'
-import { createAppendGroups, type Batch } from './append-groups.js'
-import { AppendQueue, type QueueContext } from './append-queue.js'
+import { createAppendGroups } from './append-groups.js'
+import { createAppendQueues, type QueueContext } from './append-queue.js'
+import { createAppendRun } from './append-run.js'
 import type { AtomicGroup } from './atomic-group.js'
 import { createDuplicateSearch } from './duplicate-search.js'
 import type { EntryDraft } from './entry.js'
 import type { Appended } from './pending-entry.js'
-import { planAppend, type Placed, type Plan } from './placing.js'
-import type { RecentIds } from './recent-ids.js'
-import { createTailReader, type Target } from './tail-reader.js'
+import { createTailReader } from './tail-reader.js'
 import { createTails, type Tails, type Trust } from './tails.js'
 
 export type { Appended } from './pending-entry.js'
@@ -38,21 +36,21 @@ export interface AppendRules extends Trust {
   /** Ids are kept in memory for so long, to recognise a retry without reading. */
   readonly recentMs: number
   /** An entry that lands later than this after its id's time gets a late pointer; so does one behind more others than `RecentIds` keeps. */
-  readonly locateWithinMs: number
+  readonly landsWithinMs: number
   /** How long an append is tried before it is refused. */
   readonly giveUpMs: number
 }
 
 export const appendRules: AppendRules = {
   headFreshMs: lives.headTrustedMs,
-  prolongWithinMs: lives.headProlongedWithinMs,
+  extendWithinMs: lives.headExtendedWithinMs,
   keepMs: lives.documentMs,
   recentMs: lives.landsWithinMs,
-  locateWithinMs: lives.landsWithinMs,
+  landsWithinMs: lives.landsWithinMs,
   giveUpMs: deadlines.append.giveUpMs
 }
 
-export interface AppendCounts { readonly groups: number, readonly entries: number, readonly conflicts: number, readonly deepLooks: number, readonly prolonged: number }
+export interface AppendCounts { readonly groups: number, readonly entries: number, readonly conflicts: number, readonly searches: number, readonly extended: number }
 
 export interface AppendOptions {
   /** What this entry belongs to: `refusalOf` has been asked for all of it. */
@@ -95,27 +93,21 @@ export interface AppenderOptions {
 const maxAheadMs = 366 * 86_400_000
 const maxQueuedEntries = 50_000
 const maxQueuedChars = 64 << 20
-const maxQueues = 100_000
-
-/** A batch and what is known of the end of its stream. */
-interface Attempt extends Batch, Target { readonly ids: RecentIds }
-/** Those of an attempt that got positions: at least one. */
-interface Insertion extends Target { readonly placed: readonly Placed[] }
 
 export function createAppender (options: AppenderOptions): Appender {
   const { store, clock, log, onAppended, beforeStoring, onUnknown, onDuration, rules = appendRules, maxGroupsInFlight = store.isAtomic === true ? 1 : 4 } = options
   const { tails = createTails({ clock, recentMs: rules.recentMs }) } = options
-  const placingRules = { landsWithin: rules.locateWithinMs * ticksPerMs, keepMs: rules.keepMs }
+  const placingRules = { landsWithin: rules.landsWithinMs * ticksPerMs, keepMs: rules.keepMs }
   const reader = createTailReader({ store, clock, tails, trust: rules, keepMs: rules.keepMs })
-  const { search, read, leavePointers } = createDuplicateSearch({ store, landsWithin: placingRules.landsWithin })
+  const duplicates = createDuplicateSearch({ store, landsWithin: placingRules.landsWithin })
+  const { run, counts } = createAppendRun({ store, clock, log, tails, recentMs: rules.recentMs, reader, duplicates, placingRules, beforeStoring })
   const backlog = { entries: 0, chars: 0 }
-  const queues = new Map<StreamId, AppendQueue>()
-  const counted = { entries: 0, conflicts: 0, searches: 0 }
+  let stored = 0
   let idleWaiters: Array<() => void> = []
 
   const groups = createAppendGroups({
     shardOf: ({ stream }) => store.placeOf?.('entries', entryKey(stream, tails.known(stream)?.seq ?? fromMs(clock.now()))) ?? '',
-    run: runGroup,
+    run,
     maxInFlight: maxGroupsInFlight,
     onEnd: () => {
       if (!isIdle()) return
@@ -132,7 +124,7 @@ export function createAppender (options: AppenderOptions): Appender {
     onQueued: groups.enqueue,
     onStored: (stream, { since }, doc, isNew) => {
       if (isNew) {
-        counted.entries++
+        stored++
         onDuration?.((clock.elapsed() - since) / 1000)
       }
       // It is stored, whatever else fails: whoever asked is answered.
@@ -144,20 +136,7 @@ export function createAppender (options: AppenderOptions): Appender {
     }
   }
 
-  function queueOf (stream: StreamId): AppendQueue {
-    let queue = queues.get(stream)
-    if (queue === undefined) {
-      if (queues.size >= maxQueues) forgetOneIdle()
-      queues.set(stream, queue = new AppendQueue(stream, context))
-    }
-    return queue
-  }
-
-  function forgetOneIdle (): void {
-    for (const [stream, { state }] of queues) {
-      if (state === 'idle') { queues.delete(stream); return }
-    }
-  }
+  const queueOf = createAppendQueues(context)
 
   function refusalOf (entries: number, chars: number): GatepostError | undefined {
     if (backlog.entries + entries > maxQueuedEntries || backlog.chars + chars > maxQueuedChars) return new GatepostError('GP_OVERLOADED', 'the store is slower than what comes in; nothing was stored')
@@ -180,80 +159,15 @@ export function createAppender (options: AppenderOptions): Appender {
     return refusal === undefined ? queue.add(draft, time, atomicGroup).promise : Promise.reject(refusal)
   }
 
-  async function runGroup (group: readonly Batch[]): Promise<void> {
-    try {
-      const naming = beforeStoring?.(group.map(({ queue }) => queue.stream))
-      if (naming !== undefined) await naming
-      const attempts = group.map(({ queue, entries }): Attempt => {
-        const tail = tails.of(queue.stream)
-        return { queue, entries, tail, ids: tail.keepIds() }
-      })
-      const refreshing = reader.refresh(attempts)
-      if (refreshing !== undefined) await refreshing
-      const insertions = await placeAll(attempts)
-      if (insertions.length > 0) await insert(insertions)
-    } catch (error) {
-      for (const { queue } of group) queue.couldNotTry()
-      log.warn({ err: error, streams: group.length }, 'a group of appends could not be prepared')
-    }
-    // All tries end before any entry is given up: an atomic group goes by how many of its entries are being tried.
-    for (const { entries } of group) for (const pending of entries) pending.endTry()
-    for (const { queue, entries } of group) queue.giveBack(entries)
-  }
-
-  /** Finds out what must be known, and then gives all of them their positions at once. */
-  async function placeAll (attempts: readonly Attempt[]): Promise<Insertion[]> {
-    for (;;) {
-      const insertions: Insertion[] = []
-      const lookups: Array<Promise<void>> = []
-      for (const attempt of attempts) {
-        const { queue, tail, ids, entries } = attempt
-        const plan = planAppend(queue.stream, { seq: tail.seq, ids }, entries, placingRules, clock)
-        if (plan.kind !== 'insert') lookups.push(lookUp(attempt, plan))
-        else if (plan.placed.length > 0) insertions.push({ queue, tail, placed: plan.placed })
-        if (tail.past !== undefined && entries.some(({ time }) => tail.seq <= time)) tail.past = undefined // the clock has caught up
-      }
-      if (lookups.length === 0) return insertions
-      await Promise.all(lookups)
-    }
-  }
-
-  async function lookUp ({ queue, tail }: Attempt, plan: Exclude<Plan, { kind: 'insert' }>): Promise<void> {
-    const { stream } = queue
-    if (plan.kind === 'found') { await read(stream, plan.found, settleFound); return }
-    counted.searches++
-    await search(stream, tail, plan.search, settleFound)
-
-    function settleFound (pending: Placed['pending'], doc: EntryDoc): void { queue.settle(pending, doc, pending.doubtful !== undefined) }
-  }
-
-  async function insert (insertions: readonly Insertion[]): Promise<void> {
-    const late = insertions.flatMap(({ placed }) => placed.filter(({ isLate }) => isLate))
-    if (late.length > 0) await leavePointers(late.map(({ doc }) => doc))
-    const outcomes = await store.insertChains('entries', insertions.map(({ placed }) => placed.map(({ doc }) => doc)))
-    for (const [i, { queue, tail, placed }] of insertions.entries()) {
-      const { stored, stopped, cause } = outcomes[i]!
-      for (let at = 0; at < stored; at++) {
-        const { pending, doc, prev } = placed[at]!
-        tail.advance(doc, prev, clock.lived())
-        queue.settle(pending, doc, true)
-      }
-      if (stopped === undefined) { queue.wentWell(); continue }
-      counted.conflicts++
-      if (stopped !== 'exists') log.warn({ stream: queue.stream, stopped, err: cause }, 'an append met trouble in the store')
-      queue.stoppedBefore(placed.slice(stored), stopped)
-    }
-  }
-
   return {
     append,
     refusalOf,
     counts: {
       get groups () { return groups.begun },
-      get entries () { return counted.entries },
-      get conflicts () { return counted.conflicts },
-      get deepLooks () { return counted.searches },
-      get prolonged () { return reader.extended }
+      get entries () { return stored },
+      get conflicts () { return counts.conflicts },
+      get searches () { return counts.searches },
+      get extended () { return reader.extended }
     },
     settled: async () => {
       while (!isIdle()) await new Promise<void>(resolve => idleWaiters.push(resolve))

@@ -6,7 +6,7 @@
 import { decodeTime, encodeTime } from '../../../shared/contract/clock.js'
 import { GatepostError } from '../../../shared/contract/errors.js'
 import type { StreamId } from '../../../shared/contract/names.js'
-import { entriesBefore, entryKey, locatorKey } from '../../../shared/store/keys.js'
+import { entriesBefore, entryKey, latePointerKey } from '../../../shared/store/keys.js'
 import { placeOfEntry, type EntryDoc, type Store } from '../../../shared/store/store.js'
 import { PastIds, type Span } from './past-ids.js'
 import type { PendingEntry } from './pending-entry.js'
@@ -47,7 +47,7 @@ export function createDuplicateSearch ({ store, landsWithin }: { store: Pick<Sto
 
   /** Those that were tried late before lie at the position that their pointer names, or behind it. */
   async function followPointers (stream: StreamId, { late, upTo }: SearchPlan, onFound: OnFound): Promise<void> {
-    const pointers = await store.get('claims', late.map(({ draft }) => locatorKey(stream, draft.id)))
+    const pointers = await store.get('claims', late.map(({ draft }) => latePointerKey(stream, draft.id)))
     const tried = late.filter((_, i) => pointers[i] !== undefined)
     if (tried.length === 0) return
     const from = Math.min(...pointers.map(pointer => pointer === undefined ? Infinity : decodeTime(pointer.text)))
@@ -93,7 +93,7 @@ export function createDuplicateSearch ({ store, landsWithin }: { store: Pick<Sto
     leavePointers: async docs => {
       const pointers = docs.map(doc => {
         const { stream, prev } = placeOfEntry(doc.key)
-        return { key: locatorKey(stream, doc.id), v: 0, purgeAt: doc.purgeAt, text: encodeTime(prev) }
+        return { key: latePointerKey(stream, doc.id), v: 0, purgeAt: doc.purgeAt, text: encodeTime(prev) }
       })
       const outcomes = await store.insertChains('claims', pointers.map(pointer => [pointer]))
       // One that exists names an earlier position: reading on from there finds the entry as well.

@@ -1,7 +1,7 @@
 /**
  * Messages by their ids. An id begins with its time and an entry lands soon after that: the entry one step back from
  * the time is it, nearly always. What lands further on lies within `landsWithin` and within `mostBetween` entries, or has
- * left a locator (appender.ts).
+ * left a late pointer (duplicate-search.ts).
  *
  * An id that nobody has would cost all of that each time it is asked for. So what was read is remembered, as one
  * contiguous part of each stream: in it an id is there or not without reading. A part of a stream never changes but by
@@ -11,7 +11,7 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { decodeTime, parseMessageId, ticksPerMs } from '../../../shared/contract/clock.js'
 import { lives } from '../../../shared/contract/deadlines.js'
-import { entriesAfter, entriesBefore, locatorKey } from '../../../shared/store/keys.js'
+import { entriesAfter, entriesBefore, latePointerKey } from '../../../shared/store/keys.js'
 import type { StreamId } from '../../../shared/contract/names.js'
 import { firstIndex } from '../../../shared/platform/sorted.js'
 import { placeOfEntry, type EntryDoc, type MessageDoc, type Store } from '../../../shared/store/store.js'
@@ -21,13 +21,13 @@ export interface MessageFinder {
   find: (stream: StreamId, ids: readonly string[]) => Promise<Map<string, MessageDoc>>
 }
 
-/** An entry lands at most so long after its id's time, or leaves a locator. */
+/** An entry lands at most so long after its id's time, or leaves a late pointer. */
 const landsWithin = lives.landsWithinMs * ticksPerMs
 /** And behind at most so many others: what the appender knows by heart (RecentIds), and what goes with it in one group. */
 const mostBetween = 6_000
 /** Each id is looked for in so many entries before any is looked for in more. */
 const probed = 16
-/** One call reads no more than this, locators aside: what is not found by then counts as not there. */
+/** One call reads no more than this, late pointers aside: what is not found by then counts as not there. */
 const mostRead = 20_000
 const mostAtOnce = 250
 const firstPage = 16
@@ -123,11 +123,11 @@ export function createMessageFinder ({ store }: { store: Store }): MessageFinder
   }
 
   async function findLate (stream: StreamId, ids: readonly string[], onDoc: (doc: EntryDoc) => void): Promise<void> {
-    const locators = await store.get('claims', ids.map(id => locatorKey(stream, id)))
-    for (const [i, locator] of locators.entries()) {
-      if (locator === undefined) continue
+    const pointers = await store.get('claims', ids.map(id => latePointerKey(stream, id)))
+    for (const [i, pointer] of pointers.entries()) {
+      if (pointer === undefined) continue
       // How far behind it the entry lies is bounded by how long its last try took.
-      for (let at = decodeTime(locator.text), limit = firstPage; ; limit = largestPage) {
+      for (let at = decodeTime(pointer.text), limit = firstPage; ; limit = largestPage) {
         const docs = await store.range('entries', entriesAfter(stream, at), { limit })
         const found = docs.find(({ id }) => id === ids[i])
         if (found !== undefined) onDoc(found)

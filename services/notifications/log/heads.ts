@@ -17,7 +17,7 @@ export interface Heads {
   see: (stream: StreamId, doc: EntryDoc) => void
 }
 
-const trust: Trust = { headFreshMs: lives.headTrustedMs, prolongWithinMs: lives.headTrustedMs }
+const trust: Trust = { headFreshMs: lives.headTrustedMs, extendWithinMs: lives.headTrustedMs }
 
 /** `tails`: shared with the appender, where there is one. */
 export function createHeads ({ store, clock, tails = createTails({ clock }) }: { store: Pick<Store, 'exist' | 'lasts'>, clock: Clock, tails?: Tails }): Heads {

@@ -1,6 +1,6 @@
 /**
  * Reads the ends of streams before something is appended. A tail is used within `headFreshMs` of being read or written. If the store
- * may purge the last entry within `prolongWithinMs`, its time to live is extended first, by a conditional update. So the entry outlives
+ * may purge the last entry within `extendWithinMs`, its time to live is extended first, by a conditional update. So the entry outlives
  * every memory of it, and two beginnings of one stream cannot both exist. That a stream is empty is never remembered.
  */
 import type { Clock } from '../../../shared/contract/clock.js'
@@ -49,7 +49,7 @@ export function createTailReader ({ store, clock, tails, trust, keepMs }: TailRe
       const due: Array<{ target: Target, doc: EntryDoc }> = []
       for (const [i, target] of unread.entries()) {
         const doc = docs[i]
-        if (doc !== undefined && (doc.purgeAt ?? Infinity) - now <= trust.prolongWithinMs) due.push({ target, doc })
+        if (doc !== undefined && (doc.purgeAt ?? Infinity) - now <= trust.extendWithinMs) due.push({ target, doc })
         else target.tail.confirm(doc, readAt)
       }
       unread = await extend(due, readAt, now)

@@ -91,7 +91,7 @@ export interface Trust {
   /** A tail is trusted for so long after it was confirmed. */
   readonly headFreshMs: number
   /** One that may be purged sooner than this is not. */
-  readonly prolongWithinMs: number
+  readonly extendWithinMs: number
 }
 
 export interface Tails {
@@ -129,7 +129,7 @@ export function createTails ({ clock, recentMs = lives.landsWithinMs, maxTails =
       tail.advance(doc, placeOfEntry(doc.key).prev)
       tail.prune(clock.lived(), recentMs)
     },
-    isTrusted: ({ confirmedAt, purgeAt }, { headFreshMs, prolongWithinMs }) =>
-      clock.lived() - confirmedAt < headFreshMs && purgeAt - clock.latest() > prolongWithinMs
+    isTrusted: ({ confirmedAt, purgeAt }, { headFreshMs, extendWithinMs }) =>
+      clock.lived() - confirmedAt < headFreshMs && purgeAt - clock.latest() > extendWithinMs
   }
 }

@@ -45,10 +45,10 @@ export function observeNode (metrics: Metrics, { core, gapRepair, store, dispatc
   metrics.total('appends_total', 'Entries appended since the start.', () => appender.counts.entries)
   metrics.total('append_groups_total', 'Groups in which they were appended.', () => appender.counts.groups)
   metrics.total('append_conflicts_total', 'Appends that met another writer or a failure, and were tried again.', () => appender.counts.conflicts)
-  metrics.total('append_deep_looks_total', 'Appends before which a stream had to be read to be sure of exactly once.', () => appender.counts.deepLooks)
+  metrics.total('append_deep_looks_total', 'Appends before which a stream had to be read to be sure of exactly once.', () => appender.counts.searches)
   metrics.total('appends_handed_over_total', 'Entries that the node of their stream appended for this one.', () => forwarder.counts.handed)
   metrics.total('append_fallbacks_total', 'Entries that this node appended because their stream\'s node did not answer.', () => forwarder.counts.fallbacks)
-  metrics.total('heads_prolonged_total', 'Heads of streams kept from expiry.', () => appender.counts.prolonged)
+  metrics.total('heads_prolonged_total', 'Heads of streams kept from expiry.', () => appender.counts.extended)
   metrics.total('gaps_healed_total', 'Streams found to have grown without a broadcast.', () => gapRepair.healed)
 }
 

@@ -394,10 +394,10 @@ export function storeContract (t: Test, { purges, ordersBeyond16Bits = true }: {
     if (purge === undefined) throw new Error('no purge')
     const stream = freshStream()
     const at = Date.now() + hourMs
-    const [due, prolonged, forever, later, shortened] = [0, 1, 2, 3, 4].map(prev => message(stream, prev, prev + 1, { purgeAt: [at, at, null, at + hourMs, at + 9 * hourMs][prev] ?? null })) as [MessageDoc, MessageDoc, MessageDoc, MessageDoc, MessageDoc]
-    await store.insertChains('entries', [[due, prolonged, forever, later, shortened]])
+    const [due, extended, forever, later, shortened] = [0, 1, 2, 3, 4].map(prev => message(stream, prev, prev + 1, { purgeAt: [at, at, null, at + hourMs, at + 9 * hourMs][prev] ?? null })) as [MessageDoc, MessageDoc, MessageDoc, MessageDoc, MessageDoc]
+    await store.insertChains('entries', [[due, extended, forever, later, shortened]])
     await store.replace('entries', [
-      { was: 0, doc: { ...prolonged, v: 1, purgeAt: at + 5 * hourMs } }, { was: 0, doc: { ...shortened, v: 1, purgeAt: at } }
+      { was: 0, doc: { ...extended, v: 1, purgeAt: at + 5 * hourMs } }, { was: 0, doc: { ...shortened, v: 1, purgeAt: at } }
     ])
     await purge(at - 1)
     t.same(seqs(await store.range('entries', ownerRange(stream), { limit: 9 })), [1, 2, 3, 4, 5], 'nothing is due yet')
@@ -405,7 +405,7 @@ export function storeContract (t: Test, { purges, ordersBeyond16Bits = true }: {
     t.same(seqs(await store.range('entries', ownerRange(stream), { limit: 9 })), [2, 3, 4])
     await purge(at + 2 * hourMs)
     t.same(seqs(await store.range('entries', ownerRange(stream), { limit: 9 })), [2, 3])
-    await store.replace('entries', [{ was: 1, doc: { ...prolonged, v: 2, purgeAt: null } }])
+    await store.replace('entries', [{ was: 1, doc: { ...extended, v: 2, purgeAt: null } }])
     await purge(at + 100 * hourMs)
     t.same(seqs(await store.range('entries', ownerRange(stream), { limit: 9 })), [2, 3], 'prolonged for ever')
     t.same(await store.insertChains('entries', [[due]]), [{ stored: 1 }], 'a purged key is free')

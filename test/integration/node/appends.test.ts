@@ -94,7 +94,7 @@ t.test('appends - 50 writers by 3 nodes that do not hand over: one chain all the
 t.test('appends - a stream that empties under its writers and begins again never forks', async t => {
   // Hours are tens of milliseconds here.
   const hour = 50
-  const rules: AppendRules = { headFreshMs: hour, prolongWithinMs: 2 * hour, keepMs: 25 * hour, recentMs: 20, locateWithinMs: 60_000, giveUpMs: 5_000 }
+  const rules: AppendRules = { headFreshMs: hour, extendWithinMs: 2 * hour, keepMs: 25 * hour, recentMs: 20, landsWithinMs: 60_000, giveUpMs: 5_000 }
   const store = await openTestLmdb(t)
   const appenders: Appender[] = Array.from({ length: 3 }, () => createAppender({ store, clock: createClock(), log, rules, onAppended: () => {} }))
   const reader = startReader(store, true)
