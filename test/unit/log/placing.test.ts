@@ -60,7 +60,7 @@ function setUp ({ entries: gaps, known, waiting, nowMs }: typeof anyScene extend
       const entry = entries[one.which]
       if (entry === undefined || seen.has(entry.id)) return []
       seen.add(entry.id)
-      return [new PendingEntry({ ...draftAt(entry.time), id: entry.id } as EntryDraft, entry.time, 0, undefined)]
+      return [new PendingEntry({ ...draftAt(entry.time), id: entry.id }, entry.time, 0, undefined)]
     }
     if (one.kind === 'inDoubt') {
       const doubtful = pendingAt(last - 1)
