@@ -1,5 +1,6 @@
 import t from 'tap'
-import { emptyCounts, loadCounts, packCounts } from '../../../services/notifications/mailbox/unread/own-counts.js'
+import { emptyCounts } from '../../../services/notifications/mailbox/unread/own-counts.js'
+import { loadCounts, packCounts } from '../../../services/notifications/mailbox/unread/packed-counts.js'
 
 const segmentOf = (n: number, categories: readonly string[]) => ({
   after: n * 100, to: (n + 1) * 100, entries: 100, isStale: false, counts: new Map(categories.map(category => [category, 1])), nextExpiryMs: 5_000, countedAtMs: 1_000

@@ -59,7 +59,7 @@ t.test('views - who can read, reads, though the store takes nothing', async t =>
   const store = createMemoryStore({ before: ({ kind, collection }) => collection === 'state' && kind === 'replace' ? 'refused' : undefined })
   const { append } = plainAppender(store, clock)
   for (let i = 0; i < 20; i++) await append(annStream, draftMessage(clock))
-  const views = createUserViews({ store, heads: createHeads({ store, clock }), clock, limits: { maxBaseMarks: 2, maxPieceMarks: 2, keepPieceMs: 10_000, tailEntries: 6, segmentEntries: 3, mergedEntries: 9, storedSegments: 2 } })
+  const views = createUserViews({ store, heads: createHeads({ store, clock }), clock, limits: { maxBaseMarks: 2, maxPieceMarks: 2, keepPieceMs: 10_000, tailEntries: 6, segmentEntries: 3, mergedEntries: 9, storedSegments: 2, maxSegments: 100 } })
   t.equal((await views.fresh(ann)).counts.segments.length, 5)
 })
 
@@ -101,7 +101,7 @@ t.test('counts - what a clock that was ahead has left out as expired is counted 
   const clock = createClock(() => Date.now() + aheadMs)
   const store = createMemoryStore()
   const heads = createHeads({ store, clock })
-  const limits = { ...countLimits, maxBaseMarks: 9, maxPieceMarks: 9, keepPieceMs: 10_000, tailEntries: 6, segmentEntries: 3, mergedEntries: 9, storedSegments: 1 }
+  const limits = { ...countLimits, maxBaseMarks: 9, maxPieceMarks: 9, keepPieceMs: 10_000, tailEntries: 6, segmentEntries: 3, mergedEntries: 9, storedSegments: 1, maxSegments: 100 }
   const start = () => {
     const views = createUserViews({ store, heads, clock, limits })
     return { views, unread: createUnreadCounter({ store, views, heads, now: clock.now, page: 2 }) }
@@ -120,4 +120,30 @@ t.test('counts - what a clock that was ahead has left out as expired is counted 
   t.equal((await other.unread.of(ann)).unread, 0)
   aheadMs = 0
   for (const { unread } of [one, other, start()]) t.equal((await unread.of(ann)).unread, 37)
+})
+
+t.test('counts - who reads nothing has few segments, and each message still counts in its category', async t => {
+  const clock = createClock()
+  const store = createMemoryStore()
+  const { append } = plainAppender(store, clock)
+  const limits = { ...countLimits, maxBaseMarks: 9, maxPieceMarks: 9, keepPieceMs: 10_000, tailEntries: 6, segmentEntries: 3, mergedEntries: 30, storedSegments: 2, maxSegments: 4 }
+  const start = () => {
+    const heads = createHeads({ store, clock })
+    const views = createUserViews({ store, heads, clock, limits })
+    return { views, unread: createUnreadCounter({ store, views, heads, now: clock.now }) }
+  }
+  const { views, unread } = start()
+  const seqs: number[] = []
+  for (let i = 0; i < 120; i++) {
+    seqs.push((await append(annStream, draftMessage(clock, { category: i % 2 === 0 ? 'even' : 'odd' }))).doc.seq)
+    if (i % 10 === 0) await views.fresh(ann)
+  }
+  t.same(await unread.of(ann), { unread: 120, byCategory: { even: 60, odd: 60 } })
+  const { counts } = await views.fresh(ann)
+  t.ok(counts.segments.length <= 6, 'merged', { segments: counts.segments.length })
+  t.equal(counts.segments.reduce((sum, { entries }) => sum + entries, 0) + counts.tail.values.length / 3, 120)
+  const change = draftChange(clock, { type: 'mark', messages: [{ id: 'x', stream: annStream, seq: seqs[4]!, category: 'even', expiresAt: clock.now() + dayMs }], read: true })
+  await views.storeFold(ann, (await append(annStream, change)).doc.seq)
+  t.same((await unread.of(ann)).byCategory, { even: 59, odd: 60 }, 'one that is read in a merged one')
+  t.same((await start().unread.of(ann)).byCategory, { even: 59, odd: 60 }, 'and so it is stored')
 })

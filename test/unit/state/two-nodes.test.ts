@@ -22,7 +22,7 @@ import { createMemoryStore, type MemoryStore } from '../../helpers/memory-store.
 
 const ann = 'ann' as UserId
 const club = 'club' as GroupId
-const limits = { maxBaseMarks: 2, maxPieceMarks: 2, keepPieceMs: 10_000, tailEntries: 6, segmentEntries: 3, mergedEntries: 9, storedSegments: 2 }
+const limits = { maxBaseMarks: 2, maxPieceMarks: 2, keepPieceMs: 10_000, tailEntries: 6, segmentEntries: 3, mergedEntries: 9, storedSegments: 2, maxSegments: 3 }
 const streams: readonly StreamId[] = [annStream, groupStream(club), allStream]
 
 type Step =

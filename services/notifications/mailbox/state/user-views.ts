@@ -16,7 +16,8 @@ import { parseChange } from '../../log/change.js'
 import type { Heads } from '../../log/heads.js'
 import { readAfter } from '../../log/read.js'
 import { parseMembership, storeMembership, type Membership } from './membership.js'
-import { countEntry, emptyCounts, loadCounts, packCounts, type CountLimits, type OwnCounts } from '../unread/own-counts.js'
+import { countEntry, emptyCounts, type CountLimits, type OwnCounts } from '../unread/own-counts.js'
+import { loadCounts, packCounts } from '../unread/packed-counts.js'
 import { foldChange, loadState, saveSteps, type MarkLimits, type SaveStep, type StoredPiece, type UserState } from './user-state.js'
 
 export interface UserView {

@@ -25,7 +25,7 @@ interface Counted {
 export const clocksDifferMs = 5_000
 const isDue = ({ nextExpiryMs, countedAtMs }: Counted, now: number): boolean => nextExpiryMs <= now || countedAtMs > now + clocksDifferMs
 
-interface Segment extends Counted {
+export interface Segment extends Counted {
   /** Entries with after < seq <= to. */
   readonly after: number
   readonly to: number
@@ -65,22 +65,25 @@ export interface OwnCounts {
 }
 
 /**
- * In entries: how long a tail becomes before its older part is sealed, how much of it, how long empty segments grow. In segments:
- * how many are sealed between two times of storing.
+ * In entries: how long a tail becomes before its older part is sealed, how much of it, how long merged segments grow. In segments:
+ * how many are sealed between two times of storing, above how many older ones are merged.
  */
-export interface CountLimits { readonly tailEntries: number, readonly segmentEntries: number, readonly mergedEntries: number, readonly storedSegments: number }
-export const countLimits: CountLimits = { tailEntries: 256, segmentEntries: 128, mergedEntries: 2_048, storedSegments: 2 }
+export interface CountLimits { readonly tailEntries: number, readonly segmentEntries: number, readonly mergedEntries: number, readonly storedSegments: number, readonly maxSegments: number }
+export const countLimits: CountLimits = { tailEntries: 256, segmentEntries: 128, mergedEntries: 2_048, storedSegments: 2, maxSegments: 2_000 }
 
 export const emptyCounts = (limits = countLimits): OwnCounts => ({ segments: [], sealedTo: 0, tail: emptyTail(), tailTotal: undefined, recalled: undefined, unstored: 0, limits, refreshing: undefined })
-const emptyTail = (): Tail => ({ values: [], categories: [] })
+export const emptyTail = (): Tail => ({ values: [], categories: [] })
 const lengthOf = ({ values }: Tail): number => values.length / width
 
-const isReceived = (doc: EntryDoc): doc is MessageDoc => doc.kind === 'message' && doc.boxes === 'inbox' && doc.recalled === 0
+/** What counting needs to know of a message: a segment is read without keeping its texts. */
+type Countable = Pick<MessageDoc, 'seq' | 'category' | 'expiresAt' | 'boxes' | 'recalled'>
+const countableOf = ({ seq, category, expiresAt, boxes, recalled }: MessageDoc): Countable => ({ seq, category, expiresAt, boxes, recalled })
+const isReceived = ({ boxes, recalled }: Countable): boolean => boxes === 'inbox' && recalled === 0
 
 /** Takes the next entry of the own stream, in order. Returns true when enough was sealed to be worth storing. */
 export function countEntry (counts: OwnCounts, doc: EntryDoc, change: StoredChange | undefined, state: UserState, now: () => number): boolean {
   const { tail } = counts
-  if (isReceived(doc)) {
+  if (doc.kind === 'message' && isReceived(doc)) {
     tail.values.push(doc.seq, doc.expiresAt, indexOfCategory(tail, doc.category))
     addToTotal(counts, doc, state)
   } else tail.values.push(doc.seq, doc.expiresAt, uncounted)
@@ -102,7 +105,7 @@ function addToTotal ({ tailTotal }: OwnCounts, doc: MessageDoc, state: UserState
   if (tailTotal?.state === state && isUnread(state, doc.seq, doc.category)) countDoc(tailTotal, doc)
 }
 
-function countDoc (counted: Counted, { category, expiresAt }: MessageDoc): void {
+function countDoc (counted: Counted, { category, expiresAt }: Countable): void {
   add(counted.counts, category, 1)
   counted.nextExpiryMs = Math.min(counted.nextExpiryMs, expiresAt)
 }
@@ -139,6 +142,25 @@ function seal (counts: OwnCounts, state: UserState, now: number): void {
   if (last !== undefined && isEmpty(last) && isEmpty(segment) && last.entries < mergedEntries) {
     counts.segments[counts.segments.length - 1] = { ...segment, countedAtMs: Math.max(last.countedAtMs, now), after: last.after, entries: last.entries + segment.entries }
   } else counts.segments.push(segment)
+  if (counts.segments.length > counts.limits.maxSegments) mergeTwo(counts)
+}
+
+/** The first two neighbours that are not too long together: who reads nothing for years has few segments, each read again at once where it must be. */
+function mergeTwo ({ segments, limits }: OwnCounts): void {
+  const at = segments.findIndex(({ entries }, i) => entries + (segments[i + 1]?.entries ?? Infinity) <= limits.mergedEntries)
+  if (at < 0) return
+  const [one, next] = [segments[at]!, segments[at + 1]!]
+  const counts = new Map(one.counts)
+  for (const [category, n] of next.counts) add(counts, category, n)
+  segments.splice(at, 2, {
+    after: one.after,
+    to: next.to,
+    entries: one.entries + next.entries,
+    counts,
+    nextExpiryMs: Math.min(one.nextExpiryMs, next.nextExpiryMs),
+    countedAtMs: Math.max(one.countedAtMs, next.countedAtMs),
+    isStale: one.isStale || next.isStale
+  })
 }
 
 /** Without the first `entries`, and without the categories that only they had. */
@@ -153,7 +175,7 @@ function restOf ({ values, categories }: Tail, entries: number): Tail {
 
 const isEmpty = (segment: Segment): boolean => segment.counts.size === 0 && !segment.isStale
 
-function countDocs (counted: Counted, docs: readonly MessageDoc[], state: UserState, now: number): void {
+function countDocs (counted: Counted, docs: readonly Countable[], state: UserState, now: number): void {
   counted.counts = new Map()
   counted.nextExpiryMs = Infinity
   counted.countedAtMs = now
@@ -266,10 +288,10 @@ export function nextOwnExpiry (counts: OwnCounts, state: UserState, now: number)
  * which read the message as it was, has counted.
  */
 async function recount (counts: OwnCounts, segment: Segment, stateOf: () => UserState, store: Store, now: () => number): Promise<void> {
-  const found: MessageDoc[] = []
+  const found: Countable[] = []
   for (let at = segment.after; at < segment.to;) {
     const docs = await readAfter(store, stateOf().stream, at, counts.limits.segmentEntries)
-    for (const doc of docs) if (doc.seq <= segment.to && doc.kind === 'message') found.push(doc)
+    for (const doc of docs) if (doc.seq <= segment.to && doc.kind === 'message') found.push(countableOf(doc))
     const last = docs.at(-1)
     if (last === undefined) break
     at = last.seq
@@ -277,36 +299,4 @@ async function recount (counts: OwnCounts, segment: Segment, stateOf: () => User
   countDocs(segment, found.filter(doc => isReceived(doc) && counts.recalled?.has(doc.seq) !== true), stateOf(), now())
   segment.isStale = false
   for (const doc of found) if (doc.recalled > 0) counts.recalled?.delete(doc.seq)
-}
-
-/** Older documents have no `countedAtMs`. */
-type PackedSegment = [after: number, to: number, entries: number, nextExpiryMs: number | null, counts: Array<[string, number]>, countedAtMs?: number]
-
-interface PackedCounts { readonly segments: PackedSegment[], readonly recalled: Array<[number, number]> }
-
-/** So many characters of counts are stored: a document has an end, and mail in ever new categories makes each of its messages a count. */
-const maxPackedChars = 1 << 20
-
-export function packCounts ({ segments, recalled }: OwnCounts): string {
-  let left = maxPackedChars
-  const packed = segments.map(pack)
-  // The latest first: an older one for which there is no room is stored as due, and read again by who needs it.
-  for (let at = packed.length - 1; at >= 0; at--) {
-    const [after, to, entries, , counts] = packed[at]!
-    for (const [category] of counts) left -= category.length
-    if (left < 0) packed[at] = [after, to, entries, 0, []]
-  }
-  const document: PackedCounts = { segments: packed, recalled: [...recalled ?? []] }
-  return JSON.stringify(document)
-}
-
-const pack = ({ after, to, entries, nextExpiryMs, isStale, counts, countedAtMs }: Segment): PackedSegment =>
-  // A stale one is stored as due at once.
-  [after, to, entries, isStale ? 0 : nextExpiryMs === Infinity ? null : nextExpiryMs, [...counts], Math.floor(countedAtMs)]
-
-export function loadCounts (text: string, limits = countLimits): OwnCounts {
-  const packed = JSON.parse(text) as PackedCounts
-  const segments = packed.segments.map(([after, to, entries, nextExpiryMs, counts, countedAtMs = 0]): Segment =>
-    ({ after, to, entries, nextExpiryMs: nextExpiryMs ?? Infinity, counts: new Map(counts), countedAtMs, isStale: false }))
-  return { segments, sealedTo: segments.at(-1)?.to ?? 0, tail: emptyTail(), tailTotal: undefined, recalled: packed.recalled.length === 0 ? undefined : new Map(packed.recalled), unstored: 0, limits, refreshing: undefined }
 }
