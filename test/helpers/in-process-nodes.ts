@@ -6,16 +6,16 @@ import { groupStream, type NodeId } from '../../shared/contract/names.js'
 import { createRing, ringName } from '../../shared/contract/ring.js'
 import type { LmdbStore } from '../../shared/store/lmdb-store.js'
 import type { Store } from '../../shared/store/store.js'
-import { createInProcessBus, type InProcessBus } from '../../services/dispatch/buses/in-process-bus.js'
 import { startNode, type NodeOptions, type RunningNode } from '../../services/notifications/node/start.js'
 import { quickIntervals } from './dispatch-nodes.js'
 import { createFaultyStore, type FaultyStore } from './faulty-store.js'
 import { openTestLmdb } from './lmdb-store.js'
 import { request, sessionOf, type Session } from './raw-client.js'
 import { until } from './until.js'
+import { createLossyBus, type LossyBus } from './lossy-bus.js'
 
 export interface NodesOnOneStore {
-  readonly hub: InProcessBus
+  readonly hub: LossyBus
   readonly store: LmdbStore
   /** The store as each node reaches it. */
   readonly stores: Record<string, FaultyStore>
@@ -33,7 +33,7 @@ export interface NodesOnOneStore {
 const secret = 'a secret of at least 32 bytes, for tests'
 
 export async function startNodes (t: Test, names: readonly string[], { through = store => store, maxPayloadBytes, ...options }: Partial<Pick<NodeOptions, 'lookRoundMs' | 'rules' | 'intervals'>> & { /** What the nodes see of the store. */ through?: (store: Store) => Store, /** What the bus takes. */ maxPayloadBytes?: number } = {}): Promise<NodesOnOneStore> {
-  const hub = createInProcessBus(maxPayloadBytes === undefined ? {} : { maxPayloadBytes })
+  const hub = createLossyBus(maxPayloadBytes === undefined ? {} : { maxPayloadBytes })
   const store = await openTestLmdb(t)
   const stores: Record<string, FaultyStore> = {}
   const nodes: Record<string, RunningNode> = {}

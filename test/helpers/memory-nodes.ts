@@ -7,10 +7,10 @@ import { createRevocations } from '../../shared/contract/revocations.js'
 import { createSilentLog } from '../../shared/platform/log.js'
 import type { NodeId } from '../../shared/contract/names.js'
 import { startGate, type Gate, type GateOptions } from '../../services/gate/start.js'
-import { createInProcessBus, type InProcessBus } from '../../services/dispatch/buses/in-process-bus.js'
 import { quickIntervals, startTestNode, type TestNode } from './dispatch-nodes.js'
 import { signHs256 } from './tokens.js'
 import { until } from './until.js'
+import { createLossyBus, type LossyBus } from './lossy-bus.js'
 
 export interface MemoryNode extends TestNode {
   /** Ids in the order in which this node was handed them, repeats too. */
@@ -25,7 +25,7 @@ export interface MemoryNode extends TestNode {
 }
 
 export interface MemorySite {
-  readonly hub: InProcessBus
+  readonly hub: LossyBus
   readonly secret: string
   /** What all nodes have stored, in order. */
   readonly stored: Array<HandedMessage & { sender: string }>
@@ -39,7 +39,7 @@ export interface MemorySite {
 }
 
 export function createMemorySite (t: Test, { maxPayloadBytes }: { maxPayloadBytes?: number } = {}): MemorySite {
-  const hub = createInProcessBus({ ...maxPayloadBytes !== undefined && { maxPayloadBytes } })
+  const hub = createLossyBus({ ...maxPayloadBytes !== undefined && { maxPayloadBytes } })
   const secret = 'a secret of at least 32 bytes, for tests'
   const stored: MemorySite['stored'] = []
   const volatile: HandedMessage[] = []

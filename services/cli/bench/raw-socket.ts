@@ -25,87 +25,102 @@ export interface RawSocketOptions {
 const connectTimeoutMs = 30_000
 
 /** Resolves once the namespace is joined; rejects where it is refused. */
-export async function openRawSocket ({ url, auth, onEvent, onClosed }: RawSocketOptions): Promise<RawSocket> {
-  return await new Promise((resolve, reject) => {
-    const ws = new WebSocket(`${url.replace(/^http/, 'ws')}/socket.io/?EIO=4&transport=websocket`, { perMessageDeflate: false, skipUTF8Validation: true, handshakeTimeout: connectTimeoutMs })
-    const answers = new Map<string, (json: string) => void>()
-    const failures = new Set<(error: Error) => void>()
-    let nextId = 0
-    let state: 'opening' | 'open' | 'closed' = 'opening'
-    const timer = setTimeout(() => { end('no answer to the handshake') }, connectTimeoutMs)
+export async function openRawSocket (options: RawSocketOptions): Promise<RawSocket> {
+  return await new Promise((resolve, reject) => { new RawSocketOverWs(options, resolve, reject).listen() })
+}
 
-    function end (reason: string): void {
-      if (state === 'closed') return
-      const wasOpen = state === 'open'
-      state = 'closed'
-      clearTimeout(timer)
-      ws.terminate()
-      for (const fail of failures) fail(new Error(`the socket has closed: ${reason}`))
-      if (wasOpen) onClosed?.(reason)
-      else reject(new Error(`the socket was not opened: ${reason}`))
-    }
+interface Request { readonly resolve: (json: string) => void, readonly reject: (error: Error) => void }
 
-    const socket: RawSocket = {
-      ask: async (event, json) => await new Promise((resolve, reject) => {
-        if (state !== 'open') { reject(new Error('the socket is not open')); return }
-        const id = String(nextId++)
-        const settle = (): void => {
-          answers.delete(id)
-          failures.delete(fail)
-        }
-        const fail = (error: Error): void => {
-          settle()
-          reject(error)
-        }
-        answers.set(id, text => {
-          settle()
-          resolve(text)
-        })
-        failures.add(fail)
-        ws.send(`42${id}["${event}",${json}]`)
-      }),
-      get isOpen () { return state === 'open' },
-      close: () => {
-        clearTimeout(timer)
-        state = 'closed'
-        ws.close()
-        for (const fail of failures) fail(new Error('the socket was closed'))
-      }
-    }
+class RawSocketOverWs implements RawSocket {
+  readonly #options: RawSocketOptions
+  readonly #opened: (socket: RawSocket) => void
+  readonly #refused: (error: Error) => void
+  readonly #ws: WebSocket
+  /** Without an acknowledgement yet, by id. */
+  readonly #requests = new Map<string, Request>()
+  readonly #timer: NodeJS.Timeout
+  #nextId = 0
+  #state: 'opening' | 'open' | 'closed' = 'opening'
 
-    ws.on('message', (data: Buffer) => {
-      if (state === 'closed') return
-      const text = data.toString()
-      switch (text.charAt(0)) {
-        case '0': ws.send(`40${JSON.stringify(auth)}`); return
-        case '1': end('by the server'); return
-        case '2': ws.send('3'); return
-        case '4': message(text)
-      }
+  constructor (options: RawSocketOptions, opened: (socket: RawSocket) => void, refused: (error: Error) => void) {
+    this.#options = options
+    this.#opened = opened
+    this.#refused = refused
+    this.#ws = new WebSocket(`${options.url.replace(/^http/, 'ws')}/socket.io/?EIO=4&transport=websocket`, { perMessageDeflate: false, skipUTF8Validation: true, handshakeTimeout: connectTimeoutMs })
+    this.#timer = setTimeout(() => { this.#lost('no answer to the handshake') }, connectTimeoutMs)
+  }
+
+  get isOpen (): boolean { return this.#state === 'open' }
+
+  listen (): void {
+    this.#ws.on('message', (data: Buffer) => { if (this.#state !== 'closed') this.#packet(data.toString()) })
+    this.#ws.on('error', error => { this.#lost(error.message) })
+    this.#ws.on('close', (code: number) => { this.#lost(`code ${code}`) })
+  }
+
+  async ask (event: string, json: string): Promise<string> {
+    return await new Promise((resolve, reject) => {
+      if (this.#state !== 'open') { reject(new Error('the socket is not open')); return }
+      const id = String(this.#nextId++)
+      this.#requests.set(id, { resolve, reject })
+      this.#ws.send(`42${id}["${event}",${json}]`)
     })
-    ws.on('error', error => { end(error.message) })
-    ws.on('close', (code: number) => { end(`code ${code}`) })
+  }
 
-    function message (text: string): void {
-      switch (text.charAt(1)) {
-        case '0':
-          clearTimeout(timer)
-          state = 'open'
-          resolve(socket)
-          return
-        case '1': end('by the server'); return
-        case '2': {
-          const name = text.indexOf('"', 4)
-          onEvent(text.slice(4, name), text.slice(name + 2, -1))
-          return
-        }
-        case '3': {
-          const bracket = text.indexOf('[')
-          answers.get(text.slice(2, bracket))?.(text.slice(bracket))
-          return
-        }
-        case '4': end(`refused: ${text.slice(2)}`)
-      }
+  close (): void {
+    this.#become('closed', 'the socket was closed')
+    this.#ws.close()
+  }
+
+  #lost (reason: string): void {
+    const was = this.#state
+    if (was === 'closed') return
+    this.#become('closed', `the socket has closed: ${reason}`)
+    this.#ws.terminate()
+    if (was === 'open') this.#options.onClosed?.(reason)
+    else this.#refused(new Error(`the socket was not opened: ${reason}`))
+  }
+
+  /** `reason`: what those that wait for an acknowledgement get. */
+  #become (next: 'open' | 'closed', reason = ''): void {
+    clearTimeout(this.#timer)
+    this.#state = next
+    if (next === 'open') return
+    for (const { reject } of this.#requests.values()) reject(new Error(reason))
+    this.#requests.clear()
+  }
+
+  /** Engine.IO. */
+  #packet (text: string): void {
+    switch (text.charAt(0)) {
+      case '0': this.#ws.send(`40${JSON.stringify(this.#options.auth)}`); return
+      case '1': this.#lost('by the server'); return
+      case '2': this.#ws.send('3'); return
+      case '4': this.#message(text)
     }
-  })
+  }
+
+  /** Socket.IO within an Engine.IO message. */
+  #message (text: string): void {
+    switch (text.charAt(1)) {
+      case '0':
+        this.#become('open')
+        this.#opened(this)
+        return
+      case '1': this.#lost('by the server'); return
+      case '2': {
+        const name = text.indexOf('"', 4)
+        this.#options.onEvent(text.slice(4, name), text.slice(name + 2, -1))
+        return
+      }
+      case '3': {
+        const bracket = text.indexOf('[')
+        const id = text.slice(2, bracket)
+        this.#requests.get(id)?.resolve(text.slice(bracket))
+        this.#requests.delete(id)
+        return
+      }
+      case '4': this.#lost(`refused: ${text.slice(2)}`)
+    }
+  }
 }

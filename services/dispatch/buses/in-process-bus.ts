@@ -15,40 +15,69 @@ export interface InProcessBus {
   /** Cuts a participant off, as a broken link would. */
   disconnect: (name: string) => void
   reconnect: (name: string) => void
-  /** Deliveries for which this is true are lost without a sign. Returns what ends it. */
-  lose: (isLost: (delivery: Delivery) => boolean) => () => void
-}
-
-export interface Delivery { readonly from: string, readonly to: string, readonly subject: string }
-
-interface Subscription { readonly matches: (subject: string) => boolean, readonly handler: BusHandler }
-
-interface Participant {
-  readonly name: string
-  isConnected: boolean
-  /** How many links had been made when this one was: what was published earlier is not for it. */
-  linkedAt: number
-  readonly subscriptions: Set<Subscription>
-  readonly statusHandlers: Set<(isConnected: boolean) => void>
-  /** Ends the waiting requests of this participant. */
-  readonly waiting: Set<(error: Error) => void>
 }
 
 const defaultMaxPayloadBytes = 1024 * 1024
 
 export function createInProcessBus ({ maxPayloadBytes = defaultMaxPayloadBytes }: { maxPayloadBytes?: number } = {}): InProcessBus {
-  const participants = new Map<string, Participant>()
-  const losses = new Set<(delivery: Delivery) => boolean>()
-  let queue: Array<() => void> = []
-  let links = 0
+  return new Hub(maxPayloadBytes)
+}
 
-  function enqueue (deliver: () => void): void {
-    if (queue.push(deliver) === 1) setImmediate(empty)
+type Reply = (payload: Uint8Array) => void
+
+class Hub implements InProcessBus {
+  readonly maxPayloadBytes: number
+  readonly #participants = new Map<string, Participant>()
+  #queue: Array<() => void> = []
+  /** Links made so far. */
+  #links = 0
+  readonly #empty = (): void => { this.#deliverQueued() }
+
+  constructor (maxPayloadBytes: number) {
+    this.maxPayloadBytes = maxPayloadBytes
   }
 
-  function empty (): void {
-    const due = queue
-    queue = []
+  connect (name: string): Bus {
+    if (this.#participants.has(name)) throw new Error(`participant ${name} is connected already`)
+    const participant = new Participant(this, name, ++this.#links)
+    this.#participants.set(name, participant)
+    return participant
+  }
+
+  disconnect (name: string): void { this.#setLink(name, undefined) }
+  reconnect (name: string): void { this.#setLink(name, this.#links + 1) }
+
+  #setLink (name: string, link: number | undefined): void {
+    const participant = this.#participants.get(name)
+    if (participant === undefined) throw new Error(`no participant ${name}`)
+    if (participant.isConnected === (link !== undefined)) return
+    if (link !== undefined) this.#links = link
+    participant.setLink(link)
+  }
+
+  remove (participant: Participant): void {
+    if (this.#participants.get(participant.name) === participant) this.#participants.delete(participant.name)
+  }
+
+  enqueue (deliver: () => void): void {
+    if (this.#queue.push(deliver) === 1) setImmediate(this.#empty)
+  }
+
+  /** `whenDelivered` gets the number of handlers that were called. */
+  send (from: Participant, subject: string, payload: Uint8Array, reply?: Reply, whenDelivered?: (count: number) => void): void {
+    const publishedAt = this.#links
+    this.enqueue(() => {
+      let count = 0
+      for (const to of this.#participants.values()) {
+        if (to !== from && to.hasLinkSince(publishedAt)) count += to.receive(subject, payload, reply)
+      }
+      whenDelivered?.(count)
+    })
+  }
+
+  #deliverQueued (): void {
+    const due = this.#queue
+    this.#queue = []
     let done = 0
     try {
       for (const deliver of due) {
@@ -58,117 +87,104 @@ export function createInProcessBus ({ maxPayloadBytes = defaultMaxPayloadBytes }
     } finally {
       // Only a handler that broke its promise not to throw leaves something here: it must not cost the others theirs.
       if (done < due.length) {
-        queue = [...due.slice(done), ...queue]
-        setImmediate(empty)
+        this.#queue = [...due.slice(done), ...this.#queue]
+        setImmediate(this.#empty)
       }
     }
   }
+}
+
+interface Subscription { readonly matches: (subject: string) => boolean, readonly handler: BusHandler }
+
+class Participant implements Bus {
+  readonly kind = 'in-process'
+  readonly name: string
+  readonly #hub: Hub
+  /** How many links had been made with this one; undefined while cut off. What was published earlier is not for it. */
+  #link: number | undefined
+  readonly #subscriptions = new Set<Subscription>()
+  readonly #statusHandlers = new Set<(isConnected: boolean) => void>()
+  /** Ends the waiting requests of this participant. */
+  readonly #waiting = new Set<(error: Error) => void>()
+  #closing: Promise<void> | undefined
+
+  constructor (hub: Hub, name: string, link: number) {
+    this.#hub = hub
+    this.name = name
+    this.#link = link
+  }
+
+  get maxPayloadBytes (): number { return this.#hub.maxPayloadBytes }
+  get isConnected (): boolean { return this.#link !== undefined }
+
+  hasLinkSince (publishedAt: number): boolean { return this.#link !== undefined && this.#link <= publishedAt }
+
+  setLink (link: number | undefined): void {
+    this.#link = link
+    if (link === undefined) for (const end of [...this.#waiting]) end(lostLink())
+    for (const handler of [...this.#statusHandlers]) handler(link !== undefined)
+  }
 
   /** How many handlers got it. */
-  function deliver (from: Participant, publishedAt: number, subject: string, payload: Uint8Array, reply: ((payload: Uint8Array) => void) | undefined): number {
+  receive (subject: string, payload: Uint8Array, reply: Reply | undefined): number {
     let count = 0
-    for (const to of participants.values()) {
-      if (to === from || !to.isConnected || to.linkedAt > publishedAt) continue
-      for (const subscription of [...to.subscriptions]) {
-        if (!subscription.matches(subject)) continue
-        count++
-        if (isLost({ from: from.name, to: to.name, subject })) continue
-        subscription.handler(subject, payload, reply && (answer => {
-          if (to.isConnected) reply(answer)
-        }))
-      }
+    for (const { matches, handler } of [...this.#subscriptions]) {
+      if (!matches(subject)) continue
+      count++
+      handler(subject, payload, reply && (answer => { if (this.isConnected) reply(answer) }))
     }
     return count
   }
 
-  function isLost (delivery: Delivery): boolean {
-    for (const loses of losses) if (loses(delivery)) return true
-    return false
+  publish (subject: string, payload: Uint8Array): void {
+    checkPayload(payload, this.maxPayloadBytes)
+    if (this.isConnected) this.#hub.send(this, subject, payload)
   }
 
-  function setConnected (name: string, isConnected: boolean): void {
-    const participant = participants.get(name)
-    if (participant === undefined) throw new Error(`no participant ${name}`)
-    if (participant.isConnected === isConnected) return
-    participant.isConnected = isConnected
-    if (isConnected) participant.linkedAt = ++links
-    if (!isConnected) for (const end of [...participant.waiting]) end(lostLink())
-    for (const handler of [...participant.statusHandlers]) handler(isConnected)
+  subscribe (subject: string, handler: BusHandler): () => void {
+    const subscription = { matches: createSubjectMatcher(subject), handler }
+    this.#subscriptions.add(subscription)
+    return () => { this.#subscriptions.delete(subscription) }
   }
 
-  return {
-    connect (name) {
-      if (participants.has(name)) throw new Error(`participant ${name} is connected already`)
-      const self: Participant = { name, isConnected: true, linkedAt: ++links, subscriptions: new Set(), statusHandlers: new Set(), waiting: new Set() }
-      participants.set(name, self)
-      let closing: Promise<void> | undefined
-
-      return {
-        kind: 'in-process',
-        maxPayloadBytes,
-        get isConnected () { return self.isConnected },
-        publish (subject, payload) {
-          checkPayload(payload, maxPayloadBytes)
-          if (!self.isConnected) return
-          const publishedAt = links
-          enqueue(() => { deliver(self, publishedAt, subject, payload, undefined) })
-        },
-        subscribe (subject, handler) {
-          const subscription = { matches: createSubjectMatcher(subject), handler }
-          self.subscriptions.add(subscription)
-          return () => { self.subscriptions.delete(subscription) }
-        },
-        async request (subject, payload, timeoutMs) {
-          checkPayload(payload, maxPayloadBytes)
-          if (!self.isConnected) throw noLink()
-          return await new Promise((resolve, reject) => {
-            const end = (settle: () => void): void => {
-              clearTimeout(timer)
-              self.waiting.delete(abort)
-              settle()
-            }
-            const abort = (error: Error): void => { end(() => { reject(error) }) }
-            const timer = setTimeout(() => { abort(noAnswer(timeoutMs)) }, timeoutMs)
-            self.waiting.add(abort)
-            const publishedAt = links
-            enqueue(() => {
-              const count = deliver(self, publishedAt, subject, payload, answer => {
-                enqueue(() => { end(() => { resolve(answer) }) })
-              })
-              if (count === 0) abort(nobodyListens())
-            })
-          })
-        },
-        async roundTrip () {
-          if (!self.isConnected) throw noLink()
-          await new Promise<void>(resolve => { enqueue(resolve) })
-          if (!self.isConnected) throw noLink()
-        },
-        onStatus (handler) {
-          self.statusHandlers.add(handler)
-          return () => { self.statusHandlers.delete(handler) }
-        },
-        async close () {
-          closing ??= new Promise<void>(resolve => {
-            enqueue(() => {
-              self.subscriptions.clear()
-              if (participants.get(name) === self) participants.delete(name)
-              self.isConnected = false
-              for (const end of [...self.waiting]) end(lostLink())
-              for (const handler of [...self.statusHandlers]) handler(false)
-              self.statusHandlers.clear()
-              resolve()
-            })
-          })
-          await closing
-        }
+  async request (subject: string, payload: Uint8Array, timeoutMs: number): Promise<Uint8Array> {
+    checkPayload(payload, this.maxPayloadBytes)
+    if (!this.isConnected) throw noLink()
+    return await new Promise((resolve, reject) => {
+      const end = (settle: () => void): void => {
+        clearTimeout(timer)
+        this.#waiting.delete(abort)
+        settle()
       }
-    },
-    disconnect (name) { setConnected(name, false) },
-    reconnect (name) { setConnected(name, true) },
-    lose (isLostHere) {
-      losses.add(isLostHere)
-      return () => { losses.delete(isLostHere) }
-    }
+      const abort = (error: Error): void => { end(() => { reject(error) }) }
+      const timer = setTimeout(() => { abort(noAnswer(timeoutMs)) }, timeoutMs)
+      this.#waiting.add(abort)
+      const reply: Reply = answer => { this.#hub.enqueue(() => { end(() => { resolve(answer) }) }) }
+      this.#hub.send(this, subject, payload, reply, count => { if (count === 0) abort(nobodyListens()) })
+    })
+  }
+
+  async roundTrip (): Promise<void> {
+    if (!this.isConnected) throw noLink()
+    await new Promise<void>(resolve => { this.#hub.enqueue(resolve) })
+    if (!this.isConnected) throw noLink()
+  }
+
+  onStatus (handler: (isConnected: boolean) => void): () => void {
+    this.#statusHandlers.add(handler)
+    return () => { this.#statusHandlers.delete(handler) }
+  }
+
+  async close (): Promise<void> {
+    this.#closing ??= new Promise<void>(resolve => {
+      this.#hub.enqueue(() => {
+        this.#subscriptions.clear()
+        this.#hub.remove(this)
+        this.setLink(undefined)
+        this.#statusHandlers.clear()
+        resolve()
+      })
+    })
+    await this.#closing
   }
 }

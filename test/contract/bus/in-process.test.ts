@@ -1,9 +1,19 @@
 import t from 'tap'
 import { createInProcessBus } from '../../../services/dispatch/buses/in-process-bus.js'
+import { createLossyBus } from '../../helpers/lossy-bus.js'
 import { busContract } from './bus-contract.js'
 
 busContract(t, 'in-process', async () => {
   const hub = createInProcessBus()
+  return {
+    connect: async name => hub.connect(name),
+    disconnect: async name => { hub.disconnect(name) },
+    reconnect: async name => { hub.reconnect(name) }
+  }
+})
+
+busContract(t, 'in-process with losses', async () => {
+  const hub = createLossyBus()
   return {
     connect: async name => hub.connect(name),
     disconnect: async name => { hub.disconnect(name) },
@@ -20,8 +30,8 @@ void t.test('in-process bus - hands the payload through without a copy', async t
   t.equal(await got, payload)
 })
 
-void t.test('in-process bus - loses what it is told to lose, for one receiver only', async t => {
-  const hub = createInProcessBus()
+void t.test('lossy bus - loses what it is told to lose, for one receiver only', async t => {
+  const hub = createLossyBus()
   const [a, b, c] = [hub.connect('a'), hub.connect('b'), hub.connect('c')]
   const got: string[] = []
   b.subscribe('>', subject => { got.push(`b ${subject}`) })

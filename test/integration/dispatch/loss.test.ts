@@ -4,11 +4,11 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { userStream, type NodeId, type StreamId } from '../../../shared/contract/names.js'
-import { createInProcessBus, type InProcessBus } from '../../../services/dispatch/buses/in-process-bus.js'
 import { writeHeartbeat } from '../../../services/dispatch/heartbeat.js'
 import { lifeToken, streamToken } from '../../../shared/contract/subjects.js'
 import { idleLoad, isInDoubt, quickIntervals, startTestNode, startTestWatcher, statesOf, type TestNode } from '../../helpers/dispatch-nodes.js'
 import { until } from '../../helpers/until.js'
+import { createLossyBus, type LossyBus } from '../../helpers/lossy-bus.js'
 
 const bytes = (text: string): Uint8Array => Buffer.from(text)
 const anna = userStream('anna')
@@ -26,10 +26,10 @@ async function heartbeats (of: TestNode, at: TestNode, count = 2): Promise<void>
   }
 }
 
-const losePushes = (hub: InProcessBus, to: string): () => void => hub.lose(delivery => delivery.to === to && delivery.subject.startsWith('test.push.'))
+const losePushes = (hub: LossyBus, to: string): () => void => hub.lose(delivery => delivery.to === to && delivery.subject.startsWith('test.push.'))
 
-async function pair (t: Test, intervals = quickIntervals): Promise<{ hub: InProcessBus, a: TestNode, b: TestNode }> {
-  const hub = createInProcessBus()
+async function pair (t: Test, intervals = quickIntervals): Promise<{ hub: LossyBus, a: TestNode, b: TestNode }> {
+  const hub = createLossyBus()
   const [a, b] = [startTestNode(t, { id: 'a', bus: hub.connect('a'), intervals }), startTestNode(t, { id: 'b', bus: hub.connect('b'), intervals })]
   await settled(a, b)
   return { hub, a, b }
@@ -218,7 +218,7 @@ void t.test('loss - a pause of this process is no silence of the others', async 
 for (const seed of [1, 2, 3]) {
   void t.test(`loss - whatever is lost in whatever way (${seed}), in the end each broadcast has come or is in doubt`, async t => {
     const random = createRandom(seed)
-    const hub = createInProcessBus()
+    const hub = createLossyBus()
     const names = ['a', 'b', 'c']
     const intervals = { ...quickIntervals, heartbeatMs: 40, answerMs: 60, jitterMs: 5 }
     const nodes = names.map(id => startTestNode(t, { id, bus: hub.connect(id), intervals }))
@@ -302,7 +302,7 @@ void t.test('loss - pushes of a life that never announces itself are delivered a
 })
 
 void t.test('loss - two processes under one id: each keeps its place in its own list, the others see the later one', async t => {
-  const hub = createInProcessBus()
+  const hub = createLossyBus()
   const early = startTestNode(t, { id: 'same', bus: hub.connect('1'), startedAt: 1000 })
   const late = startTestNode(t, { id: 'same', bus: hub.connect('2'), startedAt: 2000 })
   const watcher = startTestWatcher(t, { bus: hub.connect('w') })

@@ -5,16 +5,16 @@ import { createClock } from '../../../shared/contract/clock.js'
 import { createSilentLog } from '../../../shared/platform/log.js'
 import type { NodeId } from '../../../shared/contract/names.js'
 import { placeOfEntry, type EntryDoc } from '../../../shared/store/store.js'
-import { createInProcessBus } from '../../../services/dispatch/buses/in-process-bus.js'
 import { createForwarder, forwardKind, type ForwardedEntries } from '../../../services/notifications/node/forwarder.js'
 import { startTestNode } from '../../helpers/dispatch-nodes.js'
 import { annStream, dayMs, draftMessage, plainAppender } from '../../helpers/entry-drafts.js'
 import { createMemoryStore } from '../../helpers/memory-store.js'
 import { until } from '../../helpers/until.js'
+import { createLossyBus } from '../../helpers/lossy-bus.js'
 
 /** Two nodes on one store; the streams are all n2's. */
 function start (t: Test, { maxPayloadBytes = 1 << 20, timeoutMs = 150 } = {}) {
-  const hub = createInProcessBus({ maxPayloadBytes })
+  const hub = createLossyBus({ maxPayloadBytes })
   const store = createMemoryStore({ before: async () => { await pause(2); return undefined } })
   const owner = 'n2' as NodeId
   const told: number[] = []
