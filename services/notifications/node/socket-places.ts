@@ -93,7 +93,10 @@ export function createSocketPlaces ({ nodeId, maxSockets, users, dispatch, owner
     const byCounter = new Map<NodeId, UserId[]>()
     for (const user of of) {
       const counter = counterOf(user)
-      if (counter === undefined) continue
+      if (counter === undefined) {
+        if (held(user) === 0) told.delete(user) // nobody to be told of it
+        continue
+      }
       const known = byCounter.get(counter)
       if (known === undefined) byCounter.set(counter, [user])
       else known.push(user)
