@@ -88,8 +88,9 @@ export function createAppendRun ({ store, clock, log, tails, recentMs, reader, d
   }
 
   async function insert (insertions: readonly Insertion[]): Promise<void> {
-    const late = insertions.flatMap(({ placed }) => placed.filter(({ isLate }) => isLate))
-    if (late.length > 0) await duplicates.leavePointers(late.map(({ doc }) => doc))
+    const late = insertions.flatMap(({ queue: { stream }, placed }) =>
+      placed.filter(({ isLate }) => isLate).map(({ doc }) => ({ stream, doc, behind: placed[0]!.prev })))
+    if (late.length > 0) await duplicates.leavePointers(late)
     const outcomes = await store.insertChains('entries', insertions.map(({ placed }) => placed.map(({ doc }) => doc)))
     const now = clock.lived()
     for (const [i, { queue, tail, placed }] of insertions.entries()) {

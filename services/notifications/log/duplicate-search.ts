@@ -2,12 +2,15 @@
  * Whether an entry is stored already, where memory does not reach (placing.ts says where to search). An entry that lands late leaves a
  * late pointer first: a document under its id that says behind which entry it was tried. What is read of a stretch of a stream is
  * kept for the next search (`Tail.past`).
+ *
+ * A pointer names the stream's last stored entry at the time of the try, and not the entry that the same try puts before its own: that
+ * one is not stored yet. It may never be, and what stands there in its place may have a lower seq.
  */
 import { decodeTime, encodeTime } from '../../../shared/contract/clock.js'
 import { GatepostError } from '../../../shared/contract/errors.js'
 import type { StreamId } from '../../../shared/contract/names.js'
 import { entriesBefore, entryKey, latePointerKey } from '../../../shared/store/keys.js'
-import { placeOfEntry, type EntryDoc, type Store } from '../../../shared/store/store.js'
+import type { EntryDoc, Store } from '../../../shared/store/store.js'
 import { PastIds, type Span } from './past-ids.js'
 import type { PendingEntry } from './pending-entry.js'
 import type { Found, SearchPlan } from './placing.js'
@@ -16,13 +19,16 @@ import type { Tail } from './tails.js'
 /** Called for each entry that is found, once. */
 export type OnFound = (pending: PendingEntry, doc: EntryDoc) => void
 
+/** An entry lies behind the one with this seq, which is stored and was the last one. */
+export interface LatePointer { readonly stream: StreamId, readonly doc: EntryDoc, readonly behind: number }
+
 export interface DuplicateSearch {
   /** After it, what was not found is known not to be there. Rejects where the store cannot be read. */
   search: (stream: StreamId, tail: Tail, plan: SearchPlan, onFound: OnFound) => Promise<void>
   /** Reads entries whose seqs are known. */
   read: (stream: StreamId, found: readonly Found[], onFound: OnFound) => Promise<void>
   /** Leaves late pointers to entries that are about to be stored. Rejects where that fails. */
-  leavePointers: (docs: readonly EntryDoc[]) => Promise<void>
+  leavePointers: (late: readonly LatePointer[]) => Promise<void>
 }
 
 const page = 1_000
@@ -45,7 +51,7 @@ export function createDuplicateSearch ({ store, landsWithin }: { store: Pick<Sto
     }
   }
 
-  /** Those that were tried late before lie at the position that their pointer names, or behind it. */
+  /** Those that were tried late before lie behind the entry that their pointer names. */
   async function followPointers (stream: StreamId, { late, upTo }: SearchPlan, onFound: OnFound): Promise<void> {
     const pointers = await store.get('claims', late.map(({ draft }) => latePointerKey(stream, draft.id)))
     const tried = late.filter((_, i) => pointers[i] !== undefined)
@@ -90,13 +96,10 @@ export function createDuplicateSearch ({ store, landsWithin }: { store: Pick<Sto
       await Promise.all([plan.late.length > 0 && followPointers(stream, plan, onFound), searchSpans(stream, tail, plan, onFound)])
       for (const pending of plan.sought) pending.searched(plan.upTo)
     },
-    leavePointers: async docs => {
-      const pointers = docs.map(doc => {
-        const { stream, prev } = placeOfEntry(doc.key)
-        return { key: latePointerKey(stream, doc.id), v: 0, purgeAt: doc.purgeAt, text: encodeTime(prev) }
-      })
+    leavePointers: async late => {
+      const pointers = late.map(({ stream, doc, behind }) => ({ key: latePointerKey(stream, doc.id), v: 0, purgeAt: doc.purgeAt, text: encodeTime(behind) }))
       const outcomes = await store.insertChains('claims', pointers.map(pointer => [pointer]))
-      // One that exists names an earlier position: reading on from there finds the entry as well.
+      // One that exists names an earlier end of the stream: reading on from there finds the entry as well.
       if (outcomes.some(({ stopped }) => stopped === 'refused' || stopped === 'unknown')) throw new GatepostError('GP_STORE_UNAVAILABLE', 'a late pointer could not be stored')
     }
   }

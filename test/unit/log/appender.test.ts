@@ -221,3 +221,28 @@ t.test('appender - in a busy stream that is ahead of a clock which was set back,
   const ids = store.all<EntryDoc>('entries').map(({ id }) => id)
   t.equal(new Set(ids).size, ids.length)
 })
+
+t.test('appender - late entries that a node tried together and did not store are found where another node stored them earlier', async t => {
+  let nowMs = Date.now()
+  const store = createMemoryStore({ now: () => nowMs })
+  const clock = createClock(() => nowMs)
+  const drafts = [draftMessage(clock), draftMessage(clock), draftMessage(clock)]
+  nowMs += 120_000
+  // A node whose clock is a little ahead leaves late pointers to all three, and dies before it stores them.
+  const dying: typeof store = {
+    ...store,
+    insertChains: async (collection, chains) => collection === 'entries' ? chains.map(() => ({ stored: 0, stopped: 'refused' as const })) : await store.insertChains(collection, chains)
+  }
+  const ahead = createAppender({ store: dying, clock: createClock(() => nowMs + 5_000, () => performance.now()), log: createSilentLog(), onAppended: () => {}, rules: impatient })
+  await Promise.all(drafts.map(async draft => { await t.rejects(ahead.append(annStream, draft), { code: 'GP_STORE_UNAVAILABLE' }) }))
+  nowMs += 1_000
+  const right = plainAppender(store, clock)
+  const stored = await Promise.all(drafts.map(async draft => await right.append(annStream, draft)))
+  t.ok(stored.every(({ isNew }) => isNew))
+  const { find } = createMessageFinder({ store })
+  for (const [i, draft] of drafts.entries()) {
+    t.equal((await find(annStream, [draft.id])).get(draft.id)?.seq, stored[i]!.doc.seq)
+    t.match(await plainAppender(store, clock).append(annStream, draft), { isNew: false, doc: { key: stored[i]!.doc.key } })
+  }
+  t.equal(store.all<EntryDoc>('entries').length, 3)
+})
