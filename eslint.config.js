@@ -2,7 +2,7 @@ import neostandard from 'neostandard'
 import tseslint from 'typescript-eslint'
 
 export default [
-  { ignores: ['**/dist/', '.tap/', '.servers/', 'data/', 'coverage/', 'test/**/tap-testdir-*/'] },
+  { ignores: ['**/dist/', '.tap/', '.servers/', 'data/', 'test/bundlers/site/', 'coverage/', 'test/**/tap-testdir-*/'] },
   ...neostandard({ ts: true, noJsx: true }),
   {
     files: ['**/*.ts'],

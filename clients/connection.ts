@@ -26,7 +26,11 @@ export interface Connection {
 export interface ConnectionOptions {
   assignments: Assignments
   /** Called before each handshake; what it throws counts as a failed try. */
-  handshake: (given: Given) => Promise<{ cursors: Cursors | undefined, topics: readonly string[] }>
+  prepare: (user: string) => Promise<void>
+  /** Where the reader stands; undefined = it has not begun. */
+  cursors: () => Cursors | undefined
+  /** Those that the handshake with this node carries. */
+  topics: (given: Given) => readonly string[]
   /** `isMove`: the link before this one is still open. */
   onReady: (link: Link, ready: Ready, isMove: boolean) => void
   events: Pick<LinkEvents, 'onEntries' | 'onUnread' | 'onBehind'>
@@ -41,13 +45,15 @@ export interface ConnectionOptions {
 const stableAfterMs = 5_000
 
 export function createConnection (options: ConnectionOptions): Connection {
-  const { assignments, handshake, onReady, events, onState, onError, readyTimeoutMs, requestTimeoutMs, retryBaseMs } = options
+  const { assignments, prepare, onReady, events, onState, onError, readyTimeoutMs, requestTimeoutMs, retryBaseMs } = options
   const closing = new AbortController()
   const backoff = createBackoff({ baseMs: retryBaseMs })
   let state: ConnectionState = 'connecting'
   let current: Link | undefined
   let moving: Promise<void> | undefined
   let wake = new AbortController()
+  /** A try that ended without a word from the node: a proxy may take WebSockets and pass nothing on. */
+  let isPollingFirst = false
 
   const isClosed = (): boolean => closing.signal.aborted
 
@@ -59,12 +65,13 @@ export function createConnection (options: ConnectionOptions): Connection {
 
   const open = async (): Promise<Link> => {
     const given = await assignments.fresh()
-    const { cursors, topics } = await handshake(given)
+    await prepare(given.user)
     try {
       const link = await openLink({
         given,
-        cursors,
-        topics,
+        cursors: options.cursors(),
+        topics: options.topics(given),
+        isPollingFirst,
         signal: closing.signal,
         readyTimeoutMs,
         requestTimeoutMs,
@@ -76,6 +83,7 @@ export function createConnection (options: ConnectionOptions): Connection {
       const refusal = asGatepostError(error)
       // Gate has just taken the user's token: what was refused is the ticket made of it, and another one may do.
       if (isTokenRefused(refusal)) throw new GatepostError('GP_TICKET_EXPIRED', refusal.message, { cause: refusal })
+      if (refusal.code === 'GP_UNREACHABLE') isPollingFirst = true
       if (refusal.code === 'GP_UNREACHABLE' || refusal.code === 'GP_DRAINING') assignments.avoid(given.node.id)
       throw refusal
     }

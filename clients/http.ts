@@ -40,11 +40,19 @@ export async function callHttp ({ url, bearer, method = 'GET', body, timeoutMs =
   }
 }
 
+/** Longer waits are not for a client that somebody looks at, whatever a proxy says. */
+const maxRetryAfterMs = 5 * 60_000
+
+/** Of `Retry-After`: seconds or a date. */
+export function retryAfterMs (header: string | null, nowMs = Date.now()): number | undefined {
+  if (header === null || header.trim() === '') return undefined
+  const ms = Number.isFinite(Number(header)) ? Number(header) * 1000 : Date.parse(header) - nowMs
+  return Number.isNaN(ms) ? undefined : Math.min(maxRetryAfterMs, Math.max(0, ms))
+}
+
 /** An answer without a code of ours comes from something in between (a proxy's page): as good as none. */
 function refusalOf (response: Response, text: string, url: string): GatepostError {
-  const retryAfterSeconds = Number(response.headers.get('retry-after') ?? Number.NaN)
-  const retryAfterMs = Number.isFinite(retryAfterSeconds) ? Math.max(0, retryAfterSeconds * 1000) : undefined
-  const options = { status: response.status, retryAfterMs }
+  const options = { status: response.status, retryAfterMs: retryAfterMs(response.headers.get('retry-after')) }
   let code: unknown, message: unknown
   try { ({ code, message } = JSON.parse(text) as { code?: unknown, message?: unknown }) } catch (cause) {
     return new GatepostError('GP_UNREACHABLE', `${url} answered ${response.status} without a Gatepost code`, { ...options, cause })

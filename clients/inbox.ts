@@ -1,3 +1,4 @@
+import { checkOptions } from './arguments.js'
 import { createAssignments } from './assignments.js'
 import { createCatchUp } from './catch-up.js'
 import { createConnection, type ConnectionState } from './connection.js'
@@ -7,7 +8,7 @@ import { asGatepostError, closedError, GatepostError } from './errors.js'
 import { createGateClient } from './gate-client.js'
 import type { Link } from './link.js'
 import { createMailbox } from './mailbox.js'
-import { createOutbox, type SendOutcome } from './outbox.js'
+import { createOutbox, type SendOptions, type SendOutcome } from './outbox.js'
 import type {
   Cursors, Entry, ListQuery, Message, OutgoingMessage, Page, Ready, SendAnswer, UnreadCount, VolatileMessage
 } from './protocol.js'
@@ -15,6 +16,7 @@ import { createRecentIds } from './recent-ids.js'
 import { keepRefreshed } from './refresh.js'
 import { asCursors, createSequencer } from './sequencer.js'
 import { within } from './pause.js'
+import { canShare, createSharedConnection } from './tabs/shared-connection.js'
 import { createSlot, type KeyValueStorage, type Slot } from './storage.js'
 import { claimsOf, createTokens, type TokenSource } from './tokens.js'
 import { createTopicSet } from './topic-set.js'
@@ -50,6 +52,11 @@ export interface InboxOptions {
   onSent?: (outcome: SendOutcome) => unknown
   /** What went wrong and is tried again, and, followed by the state "closed", what ended it. */
   onError?: (error: GatepostError) => unknown
+  /**
+   * In browsers all tabs of the site (and all inboxes of a page) that belong to one user share one socket: true where it is
+   * not given. False = a connection of its own.
+   */
+  tabs?: boolean
   timing?: Timing
 }
 
@@ -77,7 +84,7 @@ export interface Inbox {
   /** Resolves as soon as it is live; rejects once it is closed. */
   whenLive (): Promise<void>
   /** Resolves when the message is stored. Waits while offline; tried again under the same key, never stored twice. */
-  send (message: OutgoingMessage, options?: { idempotencyKey?: string }): Promise<SendAnswer>
+  send (message: OutgoingMessage, options?: SendOptions): Promise<SendAnswer>
   list (query?: ListQuery): Promise<Page>
   get (id: string): Promise<Message>
   countUnread (): Promise<UnreadCount>
@@ -102,7 +109,8 @@ const closeDeadlineMs = 5_000
 const idsPerRequest = 100
 
 export function createInbox (options: InboxOptions): Inbox {
-  const { storage, storageKey = 'gatepost', maxQueuedSends = 1_000 } = options
+  checkOptions(options, ['onEntry', 'onVolatile', 'onUnread', 'onState', 'onSent', 'onError'])
+  const { storage, storageKey = 'gatepost', maxQueuedSends = 1_000, tabs = true } = options
   const { readyTimeoutMs = 10_000, requestTimeoutMs = clientDeadlines.inboxRequestMs, patienceMs = 15_000, retryBaseMs = 500 } = options.timing ?? {}
 
   const closing = new AbortController()
@@ -207,17 +215,20 @@ export function createInbox (options: InboxOptions): Inbox {
     setUnread(ready)
   }
 
-  const connection = createConnection({
+  const connection = (tabs && canShare() ? createSharedConnection : createConnection)({
+    gate: options.gate,
+    tokens,
     assignments,
-    async handshake (given) {
-      await recollect(given.user)
+    prepare: recollect,
+    cursors: () => sequencer.hasBegun ? sequencer.tails() : undefined,
+    topics (given) {
       const topics = topicSet.list()
       handshakeTopics.set(given, topics)
-      return { cursors: sequencer.hasBegun ? sequencer.tails() : undefined, topics }
+      return topics
     },
     onReady (to, ready, isMove) {
       onReady(ready, isMove)
-      void keepRefreshed({ link: to, tokens, onError, retryBaseMs })
+      if (to.isOwn) void keepRefreshed({ link: to, tokens, onError, retryBaseMs })
       void topicSet.settle(to, handshakeTopics.get(to.given) ?? []).catch((error: unknown) => { if (to.isOpen) onError(asGatepostError(error)) })
       outbox.resume()
     },
@@ -225,7 +236,8 @@ export function createInbox (options: InboxOptions): Inbox {
       onEntries (from, entries) {
         for (const entry of entries) {
           if (entry.stream !== undefined) takeEntry(entry)
-          else if (recent.isNew(entry.id)) tell(options.onVolatile, entry)
+          // The socket may have the topics of other tabs too.
+          else if (topicSet.hears(entry.to) && recent.isNew(entry.id)) tell(options.onVolatile, entry)
         }
       },
       onUnread (from, count) { if (from === link()) setUnread(count) },

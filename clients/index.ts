@@ -2,7 +2,7 @@ export { createInbox, type Inbox, type InboxOptions, type Timing } from './inbox
 export { createProducer, type Produced, type Producer, type ProducerOptions } from './producer.js'
 export { GatepostError, type GatepostErrorCode, type Retry } from './errors.js'
 export type { ConnectionState } from './connection.js'
-export type { SendOutcome } from './outbox.js'
+export type { SendOptions, SendOutcome } from './outbox.js'
 export type { KeyValueStorage } from './storage.js'
 export type { TokenSource } from './tokens.js'
 export type {

@@ -9,6 +9,8 @@ const handshakeForm = 1
 
 export interface Link {
   readonly given: Given
+  /** False where another tab holds the socket, and renews its token. */
+  readonly isOwn: boolean
   readonly isOpen: boolean
   /** Resolves once, when the socket is gone for whatever reason. */
   readonly ended: Promise<string>
@@ -30,19 +32,21 @@ export interface LinkOptions {
   cursors: Cursors | undefined
   topics: readonly string[]
   events: LinkEvents
+  /** WebSockets hang on this way: begin with polling, and change over where one turns out to work. */
+  isPollingFirst: boolean
   signal: AbortSignal
   readyTimeoutMs: number
   requestTimeoutMs: number
 }
 
 /** Resolves after `onReady` was called; what a refused handshake says is thrown. */
-export function openLink ({ given, cursors, topics, events, signal, readyTimeoutMs, requestTimeoutMs }: LinkOptions): Promise<Link> {
+export function openLink ({ given, cursors, topics, events, isPollingFirst, signal, readyTimeoutMs, requestTimeoutMs }: LinkOptions): Promise<Link> {
   const url = new URL(given.node.url)
   const socket = io(url.origin, {
     // Behind a proxy a node may live under a path; in Socket.IO's own address a path would name a namespace.
     path: `${url.pathname.replace(/\/+$/, '')}/socket.io`,
     auth: { form: handshakeForm, ticket: given.ticket, ...(cursors === undefined ? {} : { cursors }), ...(topics.length === 0 ? {} : { topics }) },
-    transports: ['websocket', 'polling'],
+    transports: isPollingFirst ? ['polling', 'websocket'] : ['websocket', 'polling'],
     tryAllTransports: true,
     reconnection: false,
     forceNew: true,
@@ -71,6 +75,7 @@ export function openLink ({ given, cursors, topics, events, signal, readyTimeout
 
     const link: Link = {
       given,
+      isOwn: true,
       get isOpen () { return state === 'open' && socket.connected },
       ended,
       async request<T> (event: string, payload: unknown): Promise<T> {

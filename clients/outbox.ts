@@ -7,8 +7,8 @@ import { asGatepostError, closedError, GatepostError } from './errors.js'
 import { clientDeadlines } from './deadlines.js'
 import { newKey } from './key.js'
 import type { Link } from './link.js'
-import { encodeMessage, judgeFailure, outcomeUnknown } from './outgoing.js'
-import { pause } from './pause.js'
+import { encodeMessage, judgeFailure, lateError, outcomeUnknown, type SendOptions } from './outgoing.js'
+import { maxTimerMs, pause } from './pause.js'
 import type { OutgoingMessage, SendAnswer } from './protocol.js'
 import type { Slot } from './storage.js'
 
@@ -20,8 +20,10 @@ export interface SendOutcome {
   readonly error?: GatepostError
 }
 
+export type { SendOptions } from './outgoing.js'
+
 export interface Outbox {
-  send (message: OutgoingMessage, options?: { idempotencyKey?: string }): Promise<SendAnswer>
+  send (message: OutgoingMessage, options?: SendOptions): Promise<SendAnswer>
   readonly waiting: number
   /** The user is known, and with it where the sends of an earlier run are kept. */
   restore (slot: Slot): Promise<void>
@@ -99,6 +101,8 @@ export function createOutbox ({ link, maxWaiting, onSent, onError, retryBaseMs }
   }
 
   function finish (item: Waiting, outcome: SendAnswer | GatepostError): undefined {
+    // Its deadline has come meanwhile.
+    if (!waiting.includes(item)) return
     waiting = waiting.filter(other => other !== item)
     void save()
     item.settle(outcome)
@@ -117,17 +121,21 @@ export function createOutbox ({ link, maxWaiting, onSent, onError, retryBaseMs }
 
   return {
     get waiting () { return waiting.length },
-    async send (message, { idempotencyKey = newKey() } = {}) {
+    async send (message, { idempotencyKey = newKey(), deadlineMs } = {}) {
       if (stop.signal.aborted) throw closedError('inbox')
       if (waiting.length >= maxWaiting) throw new GatepostError('GP_QUEUE_FULL', `${maxWaiting} messages wait to be sent already`)
       const copy = JSON.parse(encodeMessage(message).text) as OutgoingMessage
       const sent = new Promise<SendAnswer>((resolve, reject) => {
-        waiting.push({
+        const item: Waiting = {
           key: idempotencyKey,
           message: copy,
           internalErrors: 0,
           settle: outcome => { if (outcome instanceof GatepostError) reject(outcome); else resolve(outcome) }
-        })
+        }
+        waiting.push(item)
+        if (deadlineMs !== undefined) {
+          setTimeout(() => { finish(item, lateError(deadlineMs, item.attemptedAtMs !== undefined)) }, Math.min(deadlineMs, maxTimerMs))
+        }
       })
       void save()
       resume()

@@ -32,3 +32,18 @@ export function judgeFailure (error: GatepostError, { volatile, internalErrors }
 /** Given up: the key's time is over, or there is none. */
 export const outcomeUnknown = (cause?: unknown): GatepostError =>
   new GatepostError('GP_OUTCOME_UNKNOWN', 'no answer came, and another try could send the message twice', { cause, retry: 'never' })
+
+export interface SendOptions {
+  /** Of the application's own, where it may start again and send the same. */
+  idempotencyKey?: string | undefined
+  /** After this time in ms it rejects, and is tried no more: GP_UNREACHABLE = not sent, GP_OUTCOME_UNKNOWN = it may be stored. None = it is tried for a day. */
+  deadlineMs?: number | undefined
+}
+
+export const lateError = (deadlineMs: number, wasTried: boolean): GatepostError => wasTried
+  ? outcomeUnknown(new Error(`no answer within ${deadlineMs} ms`))
+  : new GatepostError('GP_UNREACHABLE', `not sent within ${deadlineMs} ms`)
+
+/** Not Gate's word, but that of something before it which has looked at the request: the same request gets the same answer. */
+export const isProxyRefusal = ({ code, status }: GatepostError): boolean =>
+  code === 'GP_UNREACHABLE' && status !== undefined && [400, 403, 406, 413, 415, 422, 451].includes(status)

@@ -1,10 +1,11 @@
+import { checkOptions } from './arguments.js'
 import { createBackoff } from './backoff.js'
 import { asGatepostError, closedError, GatepostError, isTokenRefused, unreachable } from './errors.js'
 import { createGateClient } from './gate-client.js'
 import { clientDeadlines } from './deadlines.js'
 import { newKey } from './key.js'
-import { encodeMessage, judgeFailure, outcomeUnknown } from './outgoing.js'
-import { pause } from './pause.js'
+import { encodeMessage, isProxyRefusal, judgeFailure, lateError, outcomeUnknown, type SendOptions } from './outgoing.js'
+import { maxTimerMs, pause } from './pause.js'
 import type { OutgoingMessage, Target } from './protocol.js'
 import { createTokens, type TokenSource } from './tokens.js'
 
@@ -31,7 +32,7 @@ export interface Produced {
 export interface Producer {
   readonly queued: number
   /** Resolves when the message is stored (a volatile one: handed on). Messages to one target are stored in the order of the calls. */
-  send (message: OutgoingMessage, options?: { idempotencyKey?: string }): Promise<Produced>
+  send (message: OutgoingMessage, options?: SendOptions): Promise<Produced>
   /** Takes back a message of this producer; `to` as it was sent. */
   recall (id: string, to: Target): Promise<void>
   /** Sends what waits, at most `deadlineMs` (10 s); the rest is rejected with GP_CLOSED. May be called again. */
@@ -44,6 +45,9 @@ interface Waiting {
   volatile: boolean
   attemptedAtMs?: number
   internalErrors: number
+  /** How often something between here and Gate has refused it alone. */
+  refusals: number
+  isSettled: boolean
   resolve: (produced: Produced) => void
   reject: (error: GatepostError) => void
 }
@@ -51,6 +55,8 @@ interface Waiting {
 interface BatchResult { status: number, id?: string, createdAt?: string, duplicate?: boolean, code?: string, message?: string }
 
 const maxBatch = 1_000
+/** So often a proxy may refuse a message alone, with pauses in between, before it is the message's own fault. */
+const maxRefusals = 5
 const maxBatchBytes = 8 * 1024 * 1024
 
 /**
@@ -58,6 +64,7 @@ const maxBatchBytes = 8 * 1024 * 1024
  * keep their order, and a burst becomes few requests.
  */
 export function createProducer (options: ProducerOptions): Producer {
+  checkOptions(options, ['onError'])
   const { maxQueued = 10_000, maxQueuedBytes = 64 * 1024 * 1024, onError } = options
   const { requestTimeoutMs = clientDeadlines.producerRequestMs, retryBaseMs = 250 } = options.timing ?? {}
   const gate = createGateClient({ gate: options.gate, tokens: createTokens(options.token) })
@@ -74,6 +81,8 @@ export function createProducer (options: ProducerOptions): Producer {
   const isStopped = (): boolean => stop.signal.aborted
 
   function settled (item: Waiting): void {
+    if (item.isSettled) return
+    item.isSettled = true
     queuedCount -= 1
     queuedBytes -= item.bytes
   }
@@ -117,6 +126,7 @@ export function createProducer (options: ProducerOptions): Producer {
   async function post (batch: Waiting[]): Promise<{ again: Waiting[], error?: GatepostError }> {
     const nowMs = Date.now()
     const live = batch.filter(item => {
+      if (item.isSettled) return false
       item.attemptedAtMs ??= nowMs
       if (nowMs - item.attemptedAtMs <= clientDeadlines.keyLifeMs) return true
       fail(item, outcomeUnknown())
@@ -140,6 +150,7 @@ export function createProducer (options: ProducerOptions): Producer {
         for (const item of live) fail(item, error)
         return { again: [] }
       }
+      if (isProxyRefusal(error)) return await postApart(live, error)
       return keep(live.map(item => ({ item, error })))
     }
     const failures: Array<{ item: Waiting, error: GatepostError }> = []
@@ -151,10 +162,28 @@ export function createProducer (options: ProducerOptions): Producer {
     return keep(failures)
   }
 
+  /** A proxy takes no batch of this size, or not with one of these in it: the others must not wait for that one. */
+  async function postApart (refused: Waiting[], error: GatepostError): Promise<{ again: Waiting[], error?: GatepostError }> {
+    const [item, ...others] = refused
+    if (item !== undefined && others.length === 0) {
+      item.refusals += 1
+      const isForGood = error.status === 413 || item.refusals >= maxRefusals
+      return keep([{ item, error: isForGood ? new GatepostError(error.code, error.message, { cause: error, status: error.status, retry: 'never' }) : error }])
+    }
+    const middle = Math.ceil(refused.length / 2)
+    const first = await post(refused.slice(0, middle))
+    // In order: what could not be sent yet holds back what comes after it only where the way itself is broken.
+    if (isStopped() || (first.error !== undefined && !isProxyRefusal(first.error))) return { ...first, again: [...first.again, ...refused.slice(middle)] }
+    const second = await post(refused.slice(middle))
+    const last = second.error ?? first.error
+    return { again: [...first.again, ...second.again], ...last === undefined ? {} : { error: last } }
+  }
+
   function keep (failures: Array<{ item: Waiting, error: GatepostError }>): { again: Waiting[], error?: GatepostError } {
     const again: Waiting[] = []
     let last: GatepostError | undefined
     for (const { item, error } of failures) {
+      if (item.isSettled) continue
       if (error.code === 'GP_INTERNAL') item.internalErrors += 1
       const verdict = judgeFailure(error, item)
       if (verdict === 'refused') fail(item, error)
@@ -169,16 +198,24 @@ export function createProducer (options: ProducerOptions): Producer {
 
   return {
     get queued () { return queuedCount },
-    async send (message, { idempotencyKey = newKey() } = {}) {
+    async send (message, { idempotencyKey = newKey(), deadlineMs } = {}) {
       if (state !== 'open') throw closedError('producer')
-      const { text, bytes } = encodeMessage({ ...message, idempotencyKey } as OutgoingMessage)
+      const { text, bytes } = encodeMessage(typeof message === 'object' && message !== null ? { ...message, idempotencyKey } as OutgoingMessage : message)
       if (queuedCount >= maxQueued || queuedBytes + bytes > maxQueuedBytes) {
         throw new GatepostError('GP_QUEUE_FULL', `${queuedCount} messages (${queuedBytes} bytes) wait to be sent already`)
       }
       queuedCount += 1
       queuedBytes += bytes
       return await new Promise<Produced>((resolve, reject) => {
-        waiting.push({ text, bytes, volatile: message.volatile === true, internalErrors: 0, resolve, reject })
+        const item: Waiting = { text, bytes, volatile: message.volatile === true, internalErrors: 0, refusals: 0, isSettled: false, resolve, reject }
+        waiting.push(item)
+        if (deadlineMs !== undefined) {
+          setTimeout(() => {
+            if (item.isSettled) return
+            waiting = waiting.filter(other => other !== item)
+            fail(item, lateError(deadlineMs, item.attemptedAtMs !== undefined))
+          }, Math.min(deadlineMs, maxTimerMs))
+        }
         // In the next turn: what is sent in this one goes out together.
         running ??= new Promise<void>(resolve => setTimeout(resolve, 0)).then(run)
       })

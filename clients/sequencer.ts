@@ -21,6 +21,27 @@ export interface Sequencer {
   keepOnly (heads: Cursors): void
 }
 
+export interface Tails {
+  all (): Cursors
+  /** Never back. */
+  move (entry: Entry): void
+}
+
+/** Where a reader stands that has had these entries, whatever is missing between them. */
+export function createTails (start: Cursors = {}): Tails {
+  const tails = new Map(Object.entries(start))
+  return {
+    all: () => Object.fromEntries(tails),
+    move (entry) { move(tails, entry) }
+  }
+}
+
+function move (tails: Map<string, number>, entry: Entry): void {
+  tails.set(entry.stream, Math.max(entry.seq, tails.get(entry.stream) ?? 0))
+  const start = startOfGroup(entry)
+  if (start !== undefined) tails.set(start.stream, Math.max(start.after, tails.get(start.stream) ?? 0))
+}
+
 export function createSequencer (): Sequencer {
   const tails = new Map<string, number>()
   return {
@@ -33,9 +54,7 @@ export function createSequencer (): Sequencer {
       // prev 0 above the tail: all before has expired, a new beginning.
       const fits = entry.prev === tail || entry.prev === 0 || (asked !== undefined && asked[entry.stream] === tail)
       if (!fits) return 'hole'
-      tails.set(entry.stream, entry.seq)
-      const start = startOfGroup(entry)
-      if (start !== undefined) tails.set(start.stream, Math.max(start.after, tails.get(start.stream) ?? 0))
+      move(tails, entry)
       return 'next'
     },
     keepOnly (heads) {
@@ -63,6 +82,6 @@ function startOfGroup (entry: Entry): { stream: string, after: number } | undefi
 /** Cursors that were kept somewhere: only what can be one is taken. */
 export function asCursors (value: unknown): Cursors | undefined {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined
-  const entries = Object.entries(value).filter(([, seq]) => Number.isSafeInteger(seq) && (seq as number) >= 0)
+  const entries = Object.entries(value).filter(([stream, seq]) => /^(all|[ug]:\P{Cc}+)$/u.test(stream) && Number.isSafeInteger(seq) && (seq as number) >= 0)
   return entries.length === 0 ? undefined : Object.fromEntries(entries)
 }

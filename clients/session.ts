@@ -37,7 +37,9 @@ export function holdSession<T extends { readonly inbox: Inbox, close (): void }>
       }
       held?.close()
       made = wanted
-      held = wanted === undefined ? undefined : make(typeof wanted.token === 'function' ? { ...wanted, token: provide } : wanted)
+      held = undefined
+      // What cannot be is said, and the next try begins anew.
+      try { if (wanted !== undefined) held = make(typeof wanted.token === 'function' ? { ...wanted, token: provide } : wanted) } catch (error) { onError(error) }
       return true
     }
   }

@@ -4,9 +4,12 @@
  */
 import { asGatepostError } from './errors.js'
 import type { Link } from './link.js'
+import type { Target } from './protocol.js'
 
 export interface TopicSet {
   list (): string[]
+  /** Whether a message with this target is for this inbox. */
+  hears (to: Target): boolean
   subscribe (topics: readonly string[]): Promise<string[]>
   unsubscribe (topics: readonly string[]): Promise<string[]>
   /** `sent`: the topics that this link's handshake carried. */
@@ -37,6 +40,7 @@ export function createTopicSet ({ initial, link }: { initial: Iterable<string>, 
 
   return {
     list: () => [...wanted],
+    hears: to => !('topic' in to) || wanted.has(to.topic) || (to.match === 'prefix' && [...wanted].some(topic => topic.startsWith(to.topic))),
     subscribe (topics) {
       const added = topics.filter(topic => !wanted.has(topic))
       add(added)

@@ -123,9 +123,10 @@ t.test('frameworks', { skip: noBrowser }, async t => {
         await bell.locator('.badge', { hasText: /^1$/ }).waitFor({ state: 'visible' })
         await until('hook', async () => await unread(page) === '1')
 
-        const assigns = wire.seen.assigns.length
         await bell.locator('.bell').click()
         await page.getByRole('dialog', { name: 'Post' }).waitFor()
+        await bell.locator('.row', { hasText: 'First' }).waitFor()
+        const assigns = wire.seen.assigns.length
         for (let i = 1; i <= 10; i += 1) {
           await page.evaluate(() => { (globalThis as unknown as { again: () => void }).again() })
           await page.locator(`main[data-renders="${i}"]`).waitFor()

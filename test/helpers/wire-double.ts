@@ -459,6 +459,7 @@ export async function startWireDouble (t: Test, { nodes: nodeCount = 2, random =
     /** The same, and what comes next says so by `prev` 0. */
     beginAgain (stream: string) { streams.set(stream, []) },
     socketsOf,
+    socketCountOf: (user: string) => socketsOf(user).length,
     nodeOf: (user: string) => [...sessions.values()].find(session => session.user === user)?.node,
     reassign: (user: string, delayMs = 0) => { for (const socket of socketsOf(user)) socket.emit('reassign', { reason: 'test', delayMs }) },
     behind (user: string) {
