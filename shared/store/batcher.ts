@@ -4,10 +4,10 @@ export interface Batcher<Q, A> {
 }
 
 /**
- * `answer` gets at most `limit` questions at once, all of one place, and gives an answer for each, in order. Who asks
- * waits for the places of their own questions only: one that is slow or away does not hold up the others.
+ * `answer` gets at most `limit` questions at once, all of one shard, and gives an answer for each, in order. Who asks
+ * waits for the shards of their own questions only: one that is slow or away does not hold up the others.
  */
-export function createBatcher<Q, A> (limit: number, answer: (questions: readonly Q[]) => Promise<readonly A[]>, placeOf: (question: Q) => string = () => ''): Batcher<Q, A> {
+export function createBatcher<Q, A> (limit: number, answer: (questions: readonly Q[]) => Promise<readonly A[]>, shardOf: (question: Q) => string = () => ''): Batcher<Q, A> {
   interface Asker { questions: readonly Q[], answers: A[], open: number, resolve: (answers: A[]) => void, reject: (error: unknown) => void }
   interface Asked { question: Q, asker: Asker, at: number }
   let waiting: Asker[] = []
@@ -25,17 +25,17 @@ export function createBatcher<Q, A> (limit: number, answer: (questions: readonly
   }
 
   function flush (): void {
-    const places = new Map<string, Asked[]>()
+    const shards = new Map<string, Asked[]>()
     for (const asker of waiting) {
       for (const [at, question] of asker.questions.entries()) {
-        const place = placeOf(question)
-        const asked = places.get(place)
-        if (asked === undefined) places.set(place, [{ question, asker, at }])
+        const shard = shardOf(question)
+        const asked = shards.get(shard)
+        if (asked === undefined) shards.set(shard, [{ question, asker, at }])
         else asked.push({ question, asker, at })
       }
     }
     waiting = []
-    for (const asked of places.values()) {
+    for (const asked of shards.values()) {
       for (let from = 0; from < asked.length; from += limit) void run(asked.slice(from, from + limit))
     }
   }

@@ -250,7 +250,7 @@ export function beginMongodbStore ({ url, log, now = Date.now, isMigration = fal
   let closing: Promise<void> | undefined
 
   const store: Store = {
-    placeOf: shardOfKey,
+    shardOf: shardOfKey,
     insertChains: async (collection, chains) => {
       if (state !== 'live') return chains.map(() => ({ stored: 0, stopped: 'refused', cause: new Error(whyNot()) }))
       const w = hasOwnId(collection) ? undefined : newToken()

@@ -107,8 +107,8 @@ export const storeCheck = ({ reachable, missing = 'not reachable', refusesWrites
 export interface Store {
   /** One call of insertChains is stored as a whole or not at all, whatever dies. */
   readonly isAtomic?: boolean
-  /** Where a key lies, as far as is known. Different places answer in their own time: who asks several in one call waits for the slowest. Absent: all is in one. */
-  readonly placeOf?: (collection: CollectionName, key: string) => string
+  /** The shard of a key, as far as is known. Each shard answers in its own time: a call that asks several waits for the slowest. Absent: there is one shard. */
+  readonly shardOf?: (collection: CollectionName, key: string) => string
   /**
    * Inserts each chain in order, stopping it at the first key that exists; chains do not affect each other.
    * Durable when it resolves (fsync; majority and journaled). Never rejects for what the store answers.

@@ -106,7 +106,7 @@ export function createAppender (options: AppenderOptions): Appender {
   let idleWaiters: Array<() => void> = []
 
   const groups = createAppendGroups({
-    shardOf: ({ stream }) => store.placeOf?.('entries', entryKey(stream, tails.known(stream)?.seq ?? fromMs(clock.now()))) ?? '',
+    shardOf: ({ stream }) => store.shardOf?.('entries', entryKey(stream, tails.known(stream)?.seq ?? fromMs(clock.now()))) ?? '',
     run,
     maxInFlight: maxGroupsInFlight,
     onEnd: () => {

@@ -44,7 +44,7 @@ export interface ForwarderOptions {
   /** The ring's node for a stream. */
   readonly ownerOf: (stream: StreamId) => NodeId | undefined
   /** Where the stream lies in the store: those of one place go together, so that nobody waits for another's. */
-  readonly placeOf?: ((stream: StreamId) => string) | undefined
+  readonly shardOf?: ((stream: StreamId) => string) | undefined
   /** An entry that another node stored for this one. */
   readonly onStored: (stream: StreamId, doc: EntryDoc) => void
   readonly log: Log
@@ -62,7 +62,7 @@ interface Waiting {
   readonly reject: (error: unknown) => void
 }
 
-export function createForwarder ({ nodeId, dispatch, appender, ownerOf, placeOf = () => '', onStored, log, timeoutMs = deadlines.handOver.askMs }: ForwarderOptions): Forwarder {
+export function createForwarder ({ nodeId, dispatch, appender, ownerOf, shardOf = () => '', onStored, log, timeoutMs = deadlines.handOver.askMs }: ForwarderOptions): Forwarder {
   /** By node and place. Gone when empty. */
   const queues = new Map<string, Waiting[]>()
   const counts = { handed: 0, fallbacks: 0 }
@@ -149,7 +149,7 @@ export function createForwarder ({ nodeId, dispatch, appender, ownerOf, placeOf 
     append: (stream, draft, given) => {
       const owner = ownerOf(stream)
       if (owner === undefined || owner === nodeId || !dispatch.isConnected) return appender.append(stream, draft, { atomicGroup: given })
-      const name = `${owner}\t${placeOf(stream)}`
+      const name = `${owner}\t${shardOf(stream)}`
       const queue = queues.get(name)
       if (queue === undefined && !dispatch.isResponsive) return appender.append(stream, draft, { atomicGroup: given })
       return new Promise((resolve, reject) => {

@@ -142,8 +142,8 @@ export function createNodeCore (options: NodeCoreOptions): NodeCore {
       timer.unref()
     }
   })
-  const placeOf = (stream: StreamId): string => store.placeOf?.('entries', ownerRange(stream).from) ?? ''
-  const forwarder = createForwarder({ nodeId, dispatch, appender, ownerOf, placeOf, onStored: commit, log })
+  const shardOf = (stream: StreamId): string => store.shardOf?.('entries', ownerRange(stream).from) ?? ''
+  const forwarder = createForwarder({ nodeId, dispatch, appender, ownerOf, shardOf, onStored: commit, log })
   const { append } = forwarder
 
   const stopListening = pushes.listen(commit)

@@ -22,7 +22,7 @@ export interface Reconciler {
 
 export interface ReconcilerOptions {
   readonly hub: Pick<Hub, 'reach'>
-  readonly store: Pick<Store, 'placeOf'>
+  readonly store: Pick<Store, 'shardOf'>
   readonly heads: Pick<Heads, 'fresh'>
   readonly retryStoreWork: RetryStoreWork
 }
@@ -36,20 +36,20 @@ export function createReconciler ({ hub, store, heads, retryStoreWork }: Reconci
   let isTryingAgain = false
   let isClosed = false
 
-  const placeOf = (stream: StreamId): string => store.placeOf?.('entries', ownerRange(stream).from) ?? ''
+  const shardOf = (stream: StreamId): string => store.shardOf?.('entries', ownerRange(stream).from) ?? ''
 
   async function askAll (streams: readonly LocalStream[]): Promise<{ grown: number, error: unknown }> {
-    const byPlace = new Map<string, LocalStream[]>()
+    const byShard = new Map<string, LocalStream[]>()
     // Users' own streams first: who has left a group stops getting it before the group's entries are read.
     for (const stream of [...streams.filter(isOwn), ...streams.filter(stream => !isOwn(stream))]) {
-      const place = placeOf(stream.id)
-      const list = byPlace.get(place)
-      if (list === undefined) byPlace.set(place, [stream])
+      const shard = shardOf(stream.id)
+      const list = byShard.get(shard)
+      if (list === undefined) byShard.set(shard, [stream])
       else list.push(stream)
     }
     let grown = 0
     let error: unknown
-    await Promise.all([...byPlace.values()].map(async list => {
+    await Promise.all([...byShard.values()].map(async list => {
       for (let i = 0; i < list.length; i += groupSize) {
         const part = list.slice(i, i + groupSize)
         // One that is not live is read anyway, or read by nobody.

@@ -86,7 +86,7 @@ async function checkCommands (t: Test, url: string): Promise<void> {
   const streams = Array.from({ length: 30 }, () => userStream(randomBytes(6).toString('hex')))
   const [first, second, third] = streams as [StreamId, StreamId, StreamId]
   /** One for each shard that they lie on. */
-  const shardsOf = (collection: CollectionName, keys: readonly string[]): number => new Set(keys.map(key => store.placeOf?.(collection, key) ?? '')).size
+  const shardsOf = (collection: CollectionName, keys: readonly string[]): number => new Set(keys.map(key => store.shardOf?.(collection, key) ?? '')).size
   const keysAt = (prev: number): string[] => streams.map(stream => entryKey(stream, prev))
 
   t.same(await during(async () => await store.insertChains('entries', streams.map(stream => [message(stream, 0, 1)]))), { insert: shardsOf('entries', keysAt(0)) }, 'one insert for the chains of one on a shard')

@@ -20,7 +20,7 @@ function startStore () {
   const back = new Promise<void>(resolve => { comeBack = resolve })
   const store: typeof memory = {
     ...memory,
-    placeOf: (_, key) => isAway(placeOfEntry(key).stream) ? 'away' : 'there',
+    shardOf: (_, key) => isAway(placeOfEntry(key).stream) ? 'away' : 'there',
     insertChains: async (collection, chains) => {
       if (chains.some(chain => isAway(placeOfEntry(chain[0]?.key ?? '').stream))) await back
       return await memory.insertChains(collection, chains)
@@ -69,11 +69,11 @@ t.test('places - what is handed over for a shard that is away holds up nothing t
   const { store, comeBack } = startStore()
   const hub = createInProcessBus()
   const clock = createClock()
-  const placeOf = (stream: StreamId): string => isAway(stream) ? 'away' : 'there'
+  const shardOf = (stream: StreamId): string => isAway(stream) ? 'away' : 'there'
   const [here, there] = ['n1', 'n2'].map(id => {
     const { dispatch } = startTestNode(t, { id, bus: hub.connect(id) })
     const appender = plainAppender(store, clock)
-    return { dispatch, appender, handOver: createForwarder({ nodeId: id as NodeId, dispatch, appender, ownerOf: () => 'n2' as NodeId, placeOf, onStored: () => {}, log: createSilentLog(), timeoutMs: 10_000 }) }
+    return { dispatch, appender, handOver: createForwarder({ nodeId: id as NodeId, dispatch, appender, ownerOf: () => 'n2' as NodeId, shardOf, onStored: () => {}, log: createSilentLog(), timeoutMs: 10_000 }) }
   })
   there!.dispatch.answer(forwardKind, async body => await there!.handOver.serve(body as ForwardedEntries))
   const away = Array.from({ length: 5 }, async () => await here!.handOver.append(userStream('away'), draftMessage(clock)))

@@ -21,7 +21,7 @@ t.test('reconciler - a shard that is away holds up no other, and its own streams
   const refuse = (keys: readonly string[]): void => { if (isAway && keys.some(isOnAway)) throw new Error('the shard is away') }
   const store: typeof memory = {
     ...memory,
-    placeOf: (_, key) => isOnAway(key) ? 'away' : 'there',
+    shardOf: (_, key) => isOnAway(key) ? 'away' : 'there',
     exist: async (collection, keys) => { refuse(keys); return await memory.exist(collection, keys) },
     lasts: async (collection, ranges) => { refuse(ranges.map(({ from }) => from)); return await memory.lasts(collection, ranges) }
   }
