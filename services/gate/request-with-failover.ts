@@ -1,30 +1,20 @@
 /**
- * One question, put to one node after the other until one answers. Only for questions that may be answered twice with no
- * harm (a message has its id before it is handed over the first time): when no answer comes, nobody knows what was done.
- *
- * So a node that is well is waited for, as long as it may try by itself (an append of unknown outcome: half a minute): to say
- * "refused" while it is at work could turn out wrong. Should its answer have been lost on the way, the same question
- * is put to it again now and then, and when a link that broke is back. One that falls silent is left as soon as dispatch
- * calls it suspect.
+ * One request, put to one node after the other until one answers (ask-while-well.ts). Only for requests that may be answered
+ * twice with no harm: a message has its id before it is submitted the first time.
  *
  * Once a node that may have been reached is left, what others refuse may be stored by it: GP_OUTCOME_UNKNOWN.
  */
-import { setTimeout as sleep } from 'node:timers/promises'
 import { deadlines } from '../../shared/contract/deadlines.js'
 import { GatepostError, halfDone, isInDoubt, isSurelyNotStored, type ErrorCode } from '../../shared/contract/errors.js'
-import { askNode, readKinds, type NodeAnswer, type NodeRequest, type NodeRequestKind } from '../../shared/contract/node-rpc.js'
+import { readKinds, type NodeAnswer, type NodeRequest, type NodeRequestKind } from '../../shared/contract/node-rpc.js'
 import type { NodeId } from '../../shared/contract/names.js'
-import type { Dispatch, MemberState } from '../dispatch/dispatch.js'
+import { createAskWhileWell, type AskingDispatch } from './ask-while-well.js'
 
 export const maxNodesAsked = 3
-const { againMs, goOnWithinMs, longestMs } = deadlines.gate
-/** What others need to be connected again when this process is. */
-const settleMs = 1_000
+const { goOnWithinMs, longestMs } = deadlines.gate
 
 /** Another node may be able to, or this one did nothing. */
 const goesOn: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['GP_DISPATCH_UNAVAILABLE', 'GP_STORE_UNAVAILABLE', 'GP_DRAINING', 'GP_OUTCOME_UNKNOWN'])
-
-const badness: Record<MemberState, number> = { up: 0, draining: 1, suspect: 2, down: 3 }
 
 export interface Asked<A> {
   readonly answer: A
@@ -40,79 +30,8 @@ export interface Asked<A> {
  */
 export type RequestWithFailover = <K extends NodeRequestKind>(nodes: readonly NodeId[], kind: K, body: NodeRequest<K>, workMs?: number) => Promise<Asked<NodeAnswer<K>>>
 
-/** One for all: an abortion without a reason makes an error, with its stack, for each question. */
-const over = new Error('the question is over')
-
-interface Waiting { readonly node: NodeId, readonly badness: number, readonly giveUp: () => void }
-
-const fellSilent = (): GatepostError => new GatepostError('GP_OUTCOME_UNKNOWN', 'the node fell silent; what it did is not known')
-/** Surely nothing of it has arrived. */
-const wasNotAsked = (error: unknown): boolean => error instanceof GatepostError && error.code === 'GP_DISPATCH_UNAVAILABLE'
-
-export function createRequestWithFailover (dispatch: Pick<Dispatch, 'ask' | 'members' | 'onMembers' | 'isConnected' | 'onConnected'>): RequestWithFailover {
-  const waiting = new Set<Waiting>()
-
-  const badnessByNode = (): Map<NodeId, number> => new Map(dispatch.members().map(({ id, state }) => [id, badness[state]]))
-  dispatch.onMembers(() => {
-    if (waiting.size === 0) return
-    const now = badnessByNode()
-    for (const { node, badness: before, giveUp } of waiting) {
-      const after = now.get(node) ?? badness.down
-      // One that begins to drain finishes what it was asked.
-      if (after > before && after >= badness.suspect) giveUp()
-    }
-  })
-
-  async function askWhileWell<K extends NodeRequestKind> (node: NodeId, kind: K, body: NodeRequest<K>, workMs: number): Promise<NodeAnswer<K>> {
-    const state = dispatch.members().find(({ id }) => id === node)?.state ?? 'down'
-    const endMs = performance.now() + longestMs + workMs
-    const leftMs = (): number => endMs - performance.now()
-    const ended = new AbortController()
-    let leave: () => void = () => {}
-    let isWaitingForLink = false
-    /** Questions that may have arrived. */
-    let asked = 0
-    try {
-      return await new Promise<NodeAnswer<K>>((resolve, reject) => {
-        const refuse = (error: Error): void => { reject(asked > 0 && wasNotAsked(error) ? fellSilent() : error) }
-        const giveUp = (): void => { refuse(new GatepostError('GP_DISPATCH_UNAVAILABLE', 'the node is silent')) }
-        const entry: Waiting = { node, badness: badness[state], giveUp }
-        waiting.add(entry)
-        const ask = (): void => {
-          const timeoutMs = Math.min(leftMs(), 2 * againMs + workMs)
-          const askedMs = performance.now()
-          asked++
-          askNode(dispatch, node, kind, body, timeoutMs).then(resolve, async (error: Error) => {
-            if (wasNotAsked(error)) asked--
-            const isLate = performance.now() - askedMs > timeoutMs - 10
-            if (isLate && leftMs() > againMs) return // asked again since
-            if (isLate || dispatch.isConnected || ended.signal.aborted || leftMs() <= againMs) { refuse(error); return }
-            // The link broke under the question: what became of it is asked when it is back.
-            if (isWaitingForLink) return
-            isWaitingForLink = true
-            await linked(ended.signal, leftMs())
-            isWaitingForLink = false
-            if (!ended.signal.aborted) ask()
-          })
-        }
-        ask()
-        const timer = setInterval(() => { if (dispatch.isConnected && leftMs() > againMs) ask() }, againMs + workMs).unref()
-        leave = () => { waiting.delete(entry); clearInterval(timer) }
-      })
-    } finally {
-      leave()
-      ended.abort(over)
-    }
-  }
-
-  /** Until this process, and most likely the others, are connected again; or so long. */
-  async function linked (signal: AbortSignal, ms: number): Promise<void> {
-    const end = new AbortController()
-    const stop = dispatch.onConnected(isConnected => { if (isConnected) end.abort() })
-    if (!dispatch.isConnected) await sleep(ms, undefined, { signal: AbortSignal.any([signal, end.signal]), ref: false }).catch(() => undefined)
-    stop()
-    if (dispatch.isConnected) await sleep(settleMs, undefined, { signal, ref: false }).catch(() => undefined)
-  }
+export function createRequestWithFailover (dispatch: AskingDispatch): RequestWithFailover {
+  const askWhileWell = createAskWhileWell(dispatch)
 
   return async (nodes, kind, body, workMs = 0) => {
     const begunMs = performance.now()

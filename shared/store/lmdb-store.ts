@@ -9,15 +9,16 @@ import { open } from 'lmdb'
 import { GatepostError } from '../contract/errors.js'
 import { checkRoomToOpen, defaultReserveBytes, openDiskRoom, type DiskRoom, type WriteNeed } from './disk-room.js'
 import { openLmdbClock, type LmdbClock } from './lmdb-clock.js'
-import { isStorableKey, purgeAtOf, unpackDoc, versionOf, type PackedDoc } from './lmdb-encoding.js'
+import { isStorableKey, versionOf, type PackedDoc } from './lmdb-encoding.js'
 import { fileUseOf } from './lmdb-file-use.js'
 import { checkLmdbFile } from './lmdb-file.js'
 import { checkFolderForm } from './lmdb-form.js'
 import { lockDataDir } from './lmdb-lock.js'
-import { createLmdbWriter, duePurges, openTables, type DuePurge, type WriteView } from './lmdb-writer.js'
+import { LmdbReader } from './lmdb-reader.js'
+import { LmdbSweeper } from './lmdb-sweeper.js'
+import { createLmdbWriter, openTables, type LmdbWriter, type WriteView } from './lmdb-writer.js'
 import { keepPrivate } from './private-files.js'
-import { isEmptyRange, sortRanges } from './key-order.js'
-import { collectionNames, type ChainOutcome, type CollectionName, type Collections, type KeyRange, type Replacement, type ReplaceOutcome, type Store } from './store.js'
+import { collectionNames, type ChainOutcome, type CollectionName, type Collections, type Replacement, type ReplaceOutcome, type Store } from './store.js'
 
 interface LmdbStoreOptions {
   /** The data folder; made if it is missing. */
@@ -51,9 +52,6 @@ export class NoStoreError extends Error {
   }
 }
 
-const sweepBatch = 500
-/** While the disk is full. */
-const tightSweepBatch = 20
 const defaultSweepIntervalMs = 60_000
 
 /** Rejects with DataDirLockedError where another process (or store) has the folder, NewerDataError where a newer build wrote it, NoDiskRoomError, DamagedFileError, NoStoreError. */
@@ -103,80 +101,58 @@ interface Parts {
 
 function createStore ({ root, tables, room, lock, clock, now, sweepIntervalMs, log }: Parts): LmdbStore {
   const writer = createLmdbWriter({ root, tables, room })
+  const reader = new LmdbReader(tables)
+  const writes = writesOver(writer, reader)
+  const sweeper = new LmdbSweeper({ tables, reader, writer, room, clock, intervalMs: sweepIntervalMs, log })
   let closing: Promise<void> | undefined
-  let readsWork = true
 
-  /** Every read comes through here. */
-  async function reading<T> (read: () => T): Promise<T> {
-    if (closing !== undefined) throw new GatepostError('GP_STORE_UNAVAILABLE', 'the store is closed')
-    try {
-      const result = read()
-      readsWork = true
-      return result
-    } catch (cause) {
-      // A document of a newer form: the others can be read.
-      if (cause instanceof GatepostError) throw cause
-      readsWork = false
-      throw new GatepostError('GP_STORE_UNAVAILABLE', 'the store cannot be read', { cause })
+  async function end (): Promise<void> {
+    reader.close()
+    sweeper.stop()
+    await writer.close()
+    room.close()
+    await sweeper.ended()
+    await clock.write().catch(() => {}) // a full disk does not keep it from ending
+    await root.close()
+    await lock.release()
+  }
+
+  return {
+    isAtomic: true,
+    ...writes,
+    get: (collection, keys) => reader.get(collection, keys),
+    exist: (collection, keys) => reader.exist(collection, keys),
+    range: (collection, range, options) => reader.range(collection, range, options),
+    ranges: (collection, ranges, options) => reader.ranges(collection, ranges, options),
+    lasts: (collection, ranges) => reader.lasts(collection, ranges),
+    timeMs: async () => now(),
+    purgesByMs: clock.timeMs,
+    status: () => ({
+      kind: 'lmdb',
+      reachable: closing === undefined && reader.works && writer.isHealthy,
+      notes: [...(reader.works ? [] : ['the last read failed']), ...(writer.isHealthy ? [] : ['the last write failed']), ...sweeper.notes()],
+      refusesWrites: room.refusal(),
+      disk: { freeBytes: room.freeBytes, reserveBytes: room.reserveBytes }
+    }),
+    refusal: room.refusal,
+    sweep: () => sweeper.sweep(),
+    counts: () => Object.fromEntries(collectionNames.map(name => [name, (tables[name].docs.getStats() as { entryCount: number }).entryCount])) as Record<CollectionName, number>,
+    lastTransaction: () => (root.getStats() as { lastTxnId: number }).lastTxnId,
+    close: () => {
+      closing ??= end()
+      return closing
     }
   }
+}
 
-  function readRange<C extends CollectionName> (collection: C, { from, to }: KeyRange, limit: number, reverse: boolean): Array<Collections[C]> {
-    if (limit <= 0 || isEmptyRange({ from, to })) return []
-    const bounds = reverse
-      ? { start: to, exclusiveStart: true, end: from, inclusiveEnd: true, reverse: true, limit }
-      : { start: from, end: to, limit }
-    const found: Array<Collections[C]> = []
-    for (const { key, value } of tables[collection].docs.getRange(bounds)) found.push(unpackDoc<Collections[C]>(key, value))
-    return found
-  }
-
-  const current = (collection: CollectionName, key: string): PackedDoc | undefined => isStorableKey(key) ? tables[collection].docs.get(key) : undefined
-
+/** Writes are decided within the writer's transaction, against what it holds then. */
+function writesOver (writer: LmdbWriter, reader: LmdbReader): Pick<Store, 'insertChains' | 'replace' | 'remove'> {
   /** After a failed commit: LMDB that still answers reads has aborted it before its meta page, so nothing is stored. */
   function outcomeOfFailed (wasStored: () => boolean): 'refused' | 'unknown' {
     try { return wasStored() ? 'unknown' : 'refused' } catch { return 'unknown' }
   }
 
-  let isWaiting = false
-  /** Says once when purging begins to wait for the wall clock, and when it goes by it again. */
-  function tellWaiting (): void {
-    const leadMs = clock.leadMs()
-    if ((leadMs !== 0) === isWaiting) return
-    isWaiting = leadMs !== 0
-    if (isWaiting) log?.warn({ event: 'purge-clock', leadMs: Math.round(leadMs) }, `${purgingWaits(leadMs)}; nothing to do where it is right: it is believed after a day; else set it`)
-    else log?.info({ event: 'purge-clock', leadMs: 0 }, 'purging goes by the clock again')
-  }
-
-  async function sweep (): Promise<number> {
-    let removed = 0
-    tellWaiting()
-    // Without it the next start believes less of the clock, and purges later.
-    await clock.write().catch((err: unknown) => { if (closing === undefined) log?.warn({ event: 'purge-clock', err }, 'the time could not be written to clock.json') })
-    const dueMs = clock.timeMs()
-    for (const collection of collectionNames) {
-      for (;;) {
-        const due = await reading(() => duePurges(tables[collection], dueMs, room.refusal() === undefined ? sweepBatch : tightSweepBatch))
-        if (due.length === 0) break
-        const result = await writer.write({ docs: due.reduce((sum, { keys }) => sum + keys.length + 1, 0), bytes: 0, isPurge: true }, view => sweepInto(view, collection, due, dueMs))
-        if ('refused' in result || result.commit.state !== 'committed') return removed
-        removed += result.decided
-      }
-    }
-    return removed
-  }
-
-  let sweeping: Promise<unknown> | undefined
-  const timer = sweepIntervalMs > 0
-    ? setInterval(() => {
-      sweeping ??= sweep()
-        .catch((err: unknown) => { if (closing === undefined) log?.error({ err }, 'expired documents could not be deleted') })
-        .finally(() => { sweeping = undefined })
-    }, sweepIntervalMs).unref()
-    : undefined
-
   return {
-    isAtomic: true,
     insertChains: async (collection, chains) => {
       const result = await writer.write(needOf(chains.flat()), view => chains.map(chain => insertInto(view, collection, chain)))
       if ('refused' in result) return chains.map(() => ({ stored: 0, stopped: 'refused', cause: result.refused }))
@@ -184,7 +160,7 @@ function createStore ({ root, tables, room, lock, clock, now, sweepIntervalMs, l
       if (commit.state === 'committed') return decided
       return decided.map(({ stored }, at): ChainOutcome => {
         const keys = (chains[at] ?? []).slice(0, stored).map(doc => doc.key)
-        return { stored: 0, stopped: outcomeOfFailed(() => keys.some(key => current(collection, key) !== undefined)), cause: commit.cause }
+        return { stored: 0, stopped: outcomeOfFailed(() => keys.some(key => reader.current(collection, key) !== undefined)), cause: commit.cause }
       })
     },
     replace: async (collection, replacements) => {
@@ -192,60 +168,14 @@ function createStore ({ root, tables, room, lock, clock, now, sweepIntervalMs, l
       if ('refused' in result) return replacements.map(() => 'refused')
       const { decided, commit } = result
       if (commit.state === 'committed') return decided
-      return replacements.map(({ doc }) => outcomeOfFailed(() => isVersion(current(collection, doc.key), doc.v)))
+      return replacements.map(({ doc }) => outcomeOfFailed(() => isVersion(reader.current(collection, doc.key), doc.v)))
     },
-    get: (collection, keys) => reading(() => keys.map(key => {
-      const value = current(collection, key)
-      return value === undefined ? undefined : unpackDoc(key, value)
-    })),
-    exist: (collection, keys) => reading(() => keys.map(key => isStorableKey(key) && tables[collection].docs.doesExist(key))),
-    range: (collection, range, { limit, reverse = false }) => reading(() => readRange(collection, range, limit, reverse)),
-    ranges: (collection, ranges, { limit }) => reading(() => {
-      const found = []
-      for (const range of sortRanges(ranges)) {
-        if (found.length >= limit) break
-        found.push(...readRange(collection, range, limit - found.length, false))
-      }
-      return found
-    }),
-    lasts: (collection, ranges) => reading(() => ranges.map(range => readRange(collection, range, 1, true)[0])),
     remove: async (collection, keys) => {
       const result = await writer.write({ docs: keys.length, bytes: 0, isPurge: true }, view => { for (const key of keys) if (isStorableKey(key)) view.remove(collection, key) })
       if ('refused' in result) throw new GatepostError('GP_STORE_UNAVAILABLE', 'the store cannot be written', { cause: result.refused })
       if (result.commit.state !== 'committed') throw new GatepostError('GP_STORE_UNAVAILABLE', 'the store cannot be written', { cause: result.commit.cause })
-    },
-    timeMs: async () => now(),
-    purgesByMs: clock.timeMs,
-    status: () => ({
-      kind: 'lmdb',
-      reachable: closing === undefined && readsWork && writer.isHealthy,
-      notes: [...(readsWork ? [] : ['the last read failed']), ...(writer.isHealthy ? [] : ['the last write failed']), ...(clock.leadMs() === 0 ? [] : [purgingWaits(clock.leadMs())])],
-      refusesWrites: room.refusal(),
-      disk: { freeBytes: room.freeBytes, reserveBytes: room.reserveBytes }
-    }),
-    refusal: room.refusal,
-    sweep,
-    counts: () => Object.fromEntries(collectionNames.map(name => [name, (tables[name].docs.getStats() as { entryCount: number }).entryCount])) as Record<CollectionName, number>,
-    lastTransaction: () => (root.getStats() as { lastTxnId: number }).lastTxnId,
-    close: () => {
-      closing ??= (async () => {
-        clearInterval(timer)
-        await writer.close()
-        room.close()
-        await sweeping
-        await clock.write().catch(() => {}) // a full disk does not keep it from ending
-        await root.close()
-        await lock.release()
-      })()
-      return closing
     }
   }
-}
-
-/** `leadMs` is not 0. */
-function purgingWaits (leadMs: number): string {
-  const hours = Math.round(Math.abs(leadMs) / 3_600_000)
-  return `purging waits: the clock is ${hours} h ${leadMs > 0 ? 'ahead of' : 'behind'} the time that this store has seen pass`
 }
 
 /** UTF-8 has at most 3 bytes for each unit of a text. */
@@ -275,20 +205,4 @@ function replaceInto<C extends CollectionName> (view: WriteView, collection: C, 
   if (!isVersion(view.current(collection, doc.key), was)) return 'changed'
   view.put(collection, doc)
   return 'done'
-}
-
-/** The document goes only if its own `purgeAt` is past: it may have been prolonged since the index entry was made. */
-function sweepInto (view: WriteView, collection: CollectionName, due: readonly DuePurge[], nowMs: number): number {
-  let removed = 0
-  for (const { index, keys } of due) {
-    for (const key of keys) {
-      const current = view.current(collection, key)
-      const purgeAt = current === undefined ? null : purgeAtOf(current)
-      if (purgeAt === null || purgeAt > nowMs) continue
-      view.remove(collection, key)
-      removed++
-    }
-    view.dropPurge(collection, index)
-  }
-  return removed
 }

@@ -64,11 +64,58 @@ interface ShardMapsOptions {
   readonly onNote?: (note: string | undefined) => void
 }
 
+/** The maps as far as they have been read. */
+class ReadMaps {
+  readonly #read: ConfigReader
+  readonly #known = new Map<CollectionName, Known>()
+  /** Sharded, and yet without a chunk: what this build cannot read, or a database that is damaged. */
+  readonly #bare = new Set<CollectionName>()
+
+  constructor (read: ConfigReader) {
+    this.#read = read
+  }
+
+  of (name: CollectionName): ShardMap | undefined { return this.#known.get(name)?.map }
+
+  /** Resolves with what an admin should know. */
+  async readAll (): Promise<string | undefined> {
+    try {
+      for (const name of collectionNames) await this.#readOne(name)
+      return this.#bare.size === 0 ? undefined : `${[...this.#bare].join(', ')}: sharded, but config.chunks shows no chunk: commands are not kept to one shard`
+    } catch (error) {
+      if (isAnswer(error) && error.code === unauthorized) return 'no right to read config.collections and config.chunks: commands are not kept to one shard (the role clusterMonitor has it)'
+      return this.#known.size > 0 ? undefined : `the chunk map could not be read, so commands are not kept to one shard: ${(error as Error).message}`
+    }
+  }
+
+  async #readOne (name: CollectionName): Promise<void> {
+    const entry = await this.#read.collection(name)
+    this.#bare.delete(name)
+    if (!isShardedByKey(entry)) {
+      this.#known.delete(name)
+      return
+    }
+    const identity = JSON.stringify([entry.uuid, entry.lastmodEpoch, entry.timestamp])
+    const old = this.#known.get(name)
+    if (old?.identity === identity) {
+      const changed = await this.#read.chunks(old.owner, { since: old.newest, limit: maxChanges })
+      const newest = changed[0]?.lastmod as Timestamp | undefined
+      if (newest !== undefined && changed.length < maxChanges) {
+        if (!newest.equals(old.newest)) this.#known.set(name, { ...old, newest, map: withChunks(old.map, changed.flatMap(toChunk)) })
+        return
+      }
+    }
+    const { owner, chunks } = await readChunks(this.#read, entry)
+    if (chunks.length === 0) this.#bare.add(name)
+    const map = shardMapOf(chunks.flatMap(toChunk))
+    // They changed while they were read: the old map will do until the next time.
+    if (map !== undefined) this.#known.set(name, { identity, owner, newest: chunks[0]?.lastmod as Timestamp, map })
+  }
+}
+
 /** Nothing is known before the first `refresh`, which also starts the clock for the next ones. */
 export function createShardMaps (read: ConfigReader, { timing = { refreshMs, soonMs }, onNote }: ShardMapsOptions = {}): ShardMaps {
-  const known = new Map<CollectionName, Known>()
-  /** Sharded, and yet without a chunk: what this build cannot read, or a database that is damaged. */
-  const bare = new Set<CollectionName>()
+  const maps = new ReadMaps(read)
   let note: string | undefined
   let timer: NodeJS.Timeout | undefined
   let running: Promise<void> | undefined
@@ -76,42 +123,8 @@ export function createShardMaps (read: ConfigReader, { timing = { refreshMs, soo
   let isSoon = false
   let isClosed = false
 
-  async function readOne (name: CollectionName): Promise<void> {
-    const entry = await read.collection(name)
-    bare.delete(name)
-    if (!isShardedByKey(entry)) {
-      known.delete(name)
-      return
-    }
-    const identity = JSON.stringify([entry.uuid, entry.lastmodEpoch, entry.timestamp])
-    const old = known.get(name)
-    if (old?.identity === identity) {
-      const changed = await read.chunks(old.owner, { since: old.newest, limit: maxChanges })
-      const newest = changed[0]?.lastmod as Timestamp | undefined
-      if (newest !== undefined && changed.length < maxChanges) {
-        if (!newest.equals(old.newest)) known.set(name, { ...old, newest, map: withChunks(old.map, changed.flatMap(toChunk)) })
-        return
-      }
-    }
-    const { owner, chunks } = await readChunks(read, entry)
-    if (chunks.length === 0) bare.add(name)
-    const map = shardMapOf(chunks.flatMap(toChunk))
-    // They changed while they were read: the old map will do until the next time.
-    if (map !== undefined) known.set(name, { identity, owner, newest: chunks[0]?.lastmod as Timestamp, map })
-  }
-
-  async function readAll (): Promise<string | undefined> {
-    try {
-      for (const name of collectionNames) await readOne(name)
-      return bare.size === 0 ? undefined : `${[...bare].join(', ')}: sharded, but config.chunks shows no chunk: commands are not kept to one shard`
-    } catch (error) {
-      if (isAnswer(error) && error.code === unauthorized) return 'no right to read config.collections and config.chunks: commands are not kept to one shard (the role clusterMonitor has it)'
-      return known.size > 0 ? undefined : `the chunk map could not be read, so commands are not kept to one shard: ${(error as Error).message}`
-    }
-  }
-
-  async function readAndTell (): Promise<void> {
-    const found = await readAll()
+  async function readAndNotify (): Promise<void> {
+    const found = await maps.readAll()
     if (found === note || isClosed) return
     note = found
     onNote?.(note)
@@ -125,7 +138,7 @@ export function createShardMaps (read: ConfigReader, { timing = { refreshMs, soo
   }
 
   async function refresh (): Promise<void> {
-    running ??= readAndTell().finally(() => {
+    running ??= readAndNotify().finally(() => {
       running = undefined
       isSoon = false
       lastAt = performance.now()
@@ -136,7 +149,7 @@ export function createShardMaps (read: ConfigReader, { timing = { refreshMs, soo
   }
 
   return {
-    of: collection => known.get(collection)?.map,
+    of: collection => maps.of(collection),
     refresh,
     refreshSoon: () => {
       if (isSoon || lastAt === -Infinity) return

@@ -52,78 +52,35 @@ interface Known {
   readonly fetch: number
 }
 
-export function createRemoteKeys ({ url, log, elapsed, onChange = () => {} }: RemoteKeysOptions): RemoteKeys {
-  const source = keySource(url)
-  /** The path tells a wrong address from a server that is away; the query may hold a key. */
-  const shownUrl = source.url.origin + source.url.pathname
+export function createRemoteKeys (options: RemoteKeysOptions): RemoteKeys {
+  const { elapsed } = options
   const closed = new AbortController()
-  let known: Known | undefined
-  /** When the last try failed; undefined after one that did not. */
-  let failedAtMs: number | undefined
-  let underWay: Promise<void> | undefined
-  /** How many have begun. */
-  let fetches = 0
+  const keys = new FetchedKeys(options, closed.signal)
   let waiting = 0
-
-  const fetchOnce = async (): Promise<void> => {
-    const [asOfMs, fetch] = [elapsed(), ++fetches]
-    try {
-      const set = await fetchKeySet(source, closed.signal)
-      if (failedAtMs !== undefined) log?.info({ event: 'jwks-reachable', url: shownUrl }, 'the keys of GATEPOST_AUTH_JWKS_URL can be fetched again')
-      failedAtMs = undefined
-      if (known !== undefined && isDeepStrictEqual(known.set.keys, set.keys)) {
-        known = { ...known, asOfMs, fetch }
-        return
-      }
-      known = { set, check: checkWithKeySet(set), asOfMs, fetch }
-      onChange()
-    } catch (err) {
-      if (closed.signal.aborted) return
-      if (failedAtMs === undefined) log?.warn({ event: 'jwks-unreachable', url: shownUrl, err }, `cannot fetch the keys of GATEPOST_AUTH_JWKS_URL; ${known === undefined ? 'no user can be let in' : 'those known go on serving'}`)
-      failedAtMs = elapsed()
-    }
-  }
-  /** One fetch at a time, whoever asks; never rejects. */
-  const refresh = async (): Promise<void> => {
-    if (closed.signal.aborted || (failedAtMs !== undefined && elapsed() - failedAtMs < retryMs)) return
-    underWay ??= fetchOnce().finally(() => { underWay = undefined })
-    await underWay
-  }
-
-  /** The keys to go by, new enough to be used. */
-  const current = async (): Promise<Known> => {
-    const ageMs = known === undefined ? Infinity : elapsed() - known.asOfMs
-    // While the server is away old keys serve, and not everybody waits for a try.
-    const isAway = failedAtMs !== undefined && elapsed() - failedAtMs < patienceMs
-    if (known === undefined || (ageMs > maxAgeMs && !isAway)) await refresh()
-    else if (ageMs > renewAfterMs) void refresh() // never rejects
-    if (known === undefined) throw unreachable()
-    return known
-  }
 
   /** Asks again with keys that are newer than those that could not tell. */
   const again = async (token: string, asked: Known, outcome: SetOutcome): Promise<{ payload: Payload, goodForMs: number }> => {
     const leftMs = asked.asOfMs + cooldownMs - elapsed()
-    if (known === asked && leftMs > 0) {
+    if (keys.known === asked && leftMs > 0) {
       if (outcome === 'unknown-key' || waiting >= maxWaiting) throw new GatepostError('GP_OVERLOADED', "the key of this token is not known yet; the site's keys are asked for again soon", { retryAfterSeconds: Math.ceil(leftMs / 1000) })
       waiting++
       // Ends early when this is closed.
       await pause(leftMs, undefined, { signal: closed.signal }).catch(() => {}).finally(() => { waiting-- })
     }
-    if (known === asked) await refresh()
-    const latest = known ?? asked
+    if (keys.known === asked) await keys.refresh()
+    const latest = keys.known ?? asked
     if (latest === asked) throw unreachable()
     const payload = await latest.check(token)
     if (typeof payload === 'string') throw notPublished()
     return { payload, goodForMs: latest.asOfMs + maxAgeMs - elapsed() }
   }
 
-  void refresh() // never rejects
+  void keys.refresh() // never rejects
 
   return {
     async check (token) {
-      const before = fetches
-      const asked = await current()
+      const before = keys.fetches
+      const asked = await keys.current()
       const outcome = await asked.check(token)
       if (typeof outcome !== 'string') return { payload: outcome, goodForMs: asked.asOfMs + maxAgeMs - elapsed() }
       // Fetched since the token came: there is nothing newer to know.
@@ -132,6 +89,72 @@ export function createRemoteKeys ({ url, log, elapsed, onChange = () => {} }: Re
     },
     close () { closed.abort() }
   }
+}
+
+/** The keys as last fetched; they go on serving while the server is away. */
+class FetchedKeys {
+  readonly #options: RemoteKeysOptions
+  readonly #source: ReturnType<typeof keySource>
+  readonly #closed: AbortSignal
+  #known: Known | undefined
+  /** When the last try failed; undefined after one that did not. */
+  #failedAtMs: number | undefined
+  #underWay: Promise<void> | undefined
+  #fetches = 0
+
+  constructor (options: RemoteKeysOptions, closed: AbortSignal) {
+    this.#options = options
+    this.#source = keySource(options.url)
+    this.#closed = closed
+  }
+
+  get known (): Known | undefined { return this.#known }
+  /** How many have begun. */
+  get fetches (): number { return this.#fetches }
+
+  /** One fetch at a time, whoever asks; never rejects. */
+  async refresh (): Promise<void> {
+    if (this.#closed.aborted || this.#hasFailedWithin(retryMs)) return
+    this.#underWay ??= this.#fetchOnce().finally(() => { this.#underWay = undefined })
+    await this.#underWay
+  }
+
+  /** The keys to go by, new enough to be used. */
+  async current (): Promise<Known> {
+    const ageMs = this.#known === undefined ? Infinity : this.#options.elapsed() - this.#known.asOfMs
+    // While the server is away old keys serve, and not everybody waits for a try.
+    if (this.#known === undefined || (ageMs > maxAgeMs && !this.#hasFailedWithin(patienceMs))) await this.refresh()
+    else if (ageMs > renewAfterMs) void this.refresh() // never rejects
+    if (this.#known === undefined) throw unreachable()
+    return this.#known
+  }
+
+  #hasFailedWithin (ms: number): boolean {
+    return this.#failedAtMs !== undefined && this.#options.elapsed() - this.#failedAtMs < ms
+  }
+
+  async #fetchOnce (): Promise<void> {
+    const { elapsed, log, onChange } = this.#options
+    const [asOfMs, fetch] = [elapsed(), ++this.#fetches]
+    try {
+      const set = await fetchKeySet(this.#source, this.#closed)
+      if (this.#failedAtMs !== undefined) log?.info({ event: 'jwks-reachable', url: this.#shownUrl() }, 'the keys of GATEPOST_AUTH_JWKS_URL can be fetched again')
+      this.#failedAtMs = undefined
+      if (this.#known !== undefined && isDeepStrictEqual(this.#known.set.keys, set.keys)) {
+        this.#known = { ...this.#known, asOfMs, fetch }
+        return
+      }
+      this.#known = { set, check: checkWithKeySet(set), asOfMs, fetch }
+      onChange?.()
+    } catch (err) {
+      if (this.#closed.aborted) return
+      if (this.#failedAtMs === undefined) log?.warn({ event: 'jwks-unreachable', url: this.#shownUrl(), err }, `cannot fetch the keys of GATEPOST_AUTH_JWKS_URL; ${this.#known === undefined ? 'no user can be let in' : 'those known go on serving'}`)
+      this.#failedAtMs = elapsed()
+    }
+  }
+
+  /** The path tells a wrong address from a server that is away; the query may hold a key. */
+  #shownUrl (): string { return this.#source.url.origin + this.#source.url.pathname }
 }
 
 const notPublished = (): GatepostError => invalidToken('token: not signed with a key that the site publishes')
