@@ -1,7 +1,6 @@
 /**
- * Makes good what a broadcast did not bring: dispatch says what may have been missed, and the local streams among it are
- * looked at in the store at once; and every local stream is looked at once a minute whatever happens, spread evenly: a
- * round is cut into slices, and a stream keeps the slice that it was given by chance when it was first seen.
+ * Makes good what a broadcast did not bring. Dispatch says what may have been missed, and the local streams among it are
+ * looked at in the store at once. Every local stream is looked at once a minute whatever happens (stream-round.ts).
  */
 import type { Log } from '../../../shared/platform/log.js'
 import { nodeLogStream, type NodeId, type StreamId } from '../../../shared/contract/names.js'
@@ -12,6 +11,7 @@ import type { Reconciler } from '../realtime/reconciler.js'
 import type { OutageLog } from './outage-log.js'
 import type { RetryStoreWork } from '../realtime/retry-store-work.js'
 import type { OwnRing } from './own-ring.js'
+import { StreamRound } from './stream-round.js'
 
 export interface GapRepair {
   /** Streams found to have grown unnoticed since the start. */
@@ -31,22 +31,15 @@ export interface GapRepairOptions {
   readonly ring: Pick<OwnRing, 'ownerOf' | 'givenTo'>
   readonly outageLog: OutageLog
   readonly log: Log
-  /** Within this time, and the second that it takes to see a new stream, every local stream is looked at. */
+  /** Of looking at every local stream. */
   readonly roundMs?: number | undefined
 }
 
 const defaultRoundMs = 60_000
-const slicesPerRound = 240
-/** New streams are given their slices every so many slices. */
-const slicesPerScan = 4
 const namesPerQuestion = 2_000
 
 export function createGapRepair ({ nodeId, dispatch, hub, reconciler, users, retryStoreWork, ring, outageLog, log, roundMs = defaultRoundMs }: GapRepairOptions): GapRepair {
   let healed = 0
-  const slices = Array.from({ length: slicesPerRound }, () => new Set<LocalStream>())
-  const sliced = new WeakSet<LocalStream>()
-  let at = 0
-  let timer: NodeJS.Timeout | undefined
   let isClosed = false
 
   async function lookAt (streams: readonly LocalStream[], by = reconciler.doubt): Promise<void> {
@@ -83,16 +76,6 @@ export function createGapRepair ({ nodeId, dispatch, hub, reconciler, users, ret
 
   const stopDoubts = dispatch.onDoubt(doubt => { void heed(doubt) })
 
-  async function lookAtSlice (): Promise<void> {
-    if (at % slicesPerScan === 0) sliceNew()
-    const slice = slices[at]!
-    for (const stream of slice) if (stream.state === 'closed') slice.delete(stream)
-    await lookAt([...slice], reconciler.at)
-    await checkUsers([...slice])
-    at = (at + 1) % slicesPerRound
-    schedule()
-  }
-
   /** Sockets take part in what their users see by the entries that say so; one that was missed all the same is made good here. */
   async function checkUsers (streams: readonly LocalStream[]): Promise<void> {
     let mended = 0
@@ -103,20 +86,14 @@ export function createGapRepair ({ nodeId, dispatch, hub, reconciler, users, ret
     if (mended > 0) log.warn({ event: 'placed-anew', sockets: mended }, 'sockets did not take part in what their users see; they do now')
   }
 
-  function sliceNew (): void {
-    for (const stream of hub.streams()) {
-      if (sliced.has(stream)) continue
-      sliced.add(stream)
-      slices[Math.floor(Math.random() * slicesPerRound)]!.add(stream)
+  const round = new StreamRound({
+    streams: hub.streams,
+    roundMs,
+    visit: async streams => {
+      await lookAt(streams, reconciler.at)
+      await checkUsers(streams)
     }
-  }
-
-  function schedule (): void {
-    if (isClosed) return
-    timer = setTimeout(() => { void lookAtSlice() }, roundMs / slicesPerRound)
-    timer.unref()
-  }
-  schedule()
+  })
 
   return {
     get healed () { return healed },
@@ -124,7 +101,7 @@ export function createGapRepair ({ nodeId, dispatch, hub, reconciler, users, ret
     close: () => {
       stopDoubts()
       isClosed = true
-      clearTimeout(timer)
+      round.close()
     }
   }
 }

@@ -1,6 +1,6 @@
 /**
  * Which users' sockets belong here. When members come or go, sockets whose user the ring now gives to another node are asked
- * to `reassign`, gently. A drain hands all of them over within its time.
+ * to `reassign`, gently. A drain hands all of them over within its time (drain.ts).
  *
  *   up → draining → up (undrain) | ended (the process stops)
  */
@@ -11,6 +11,7 @@ import type { NodeId } from '../../../shared/contract/names.js'
 import type { Dispatch } from '../../dispatch/dispatch.js'
 import type { ConnectedUsers } from '../realtime/connected-users.js'
 import type { Connection } from '../realtime/connection.js'
+import { startDrain, type Drain } from './drain.js'
 import type { OwnRing } from './own-ring.js'
 
 export interface Rebalancer {
@@ -36,13 +37,11 @@ const roundMs = 100
 const movesPerRound = 10
 /** None whose ticket is younger, none more often. */
 const restMs = 60_000
-/** The last part of a drain is left for those who were asked last. */
-const askWithin = 0.8
 
 export function createRebalancer ({ nodeId, dispatch, ring, users, clock, log, drainMs }: RebalancerOptions): Rebalancer {
   let state: 'up' | 'draining' = 'up'
   let round: NodeJS.Timeout | undefined
-  let draining: { readonly ended: Promise<void>, readonly stop: () => void } | undefined
+  let draining: Drain | undefined
 
   function scheduleRound (): void {
     round ??= setTimeout(moveSome, roundMs).unref()
@@ -74,38 +73,22 @@ export function createRebalancer ({ nodeId, dispatch, ring, users, clock, log, d
 
   const hasOthers = (): boolean => dispatch.members().some(({ id, state }) => id !== nodeId && (state === 'up' || state === 'suspect'))
 
-  function startDrain (): { ended: Promise<void>, stop: () => void } {
-    state = 'draining'
+  /** Others hear of it at once. */
+  function become (next: 'up' | 'draining'): void {
+    state = next
     dispatch.announceNow()
-    const begun = clock.elapsed()
-    const asked = new WeakSet<Connection>()
+  }
+
+  function begin (): Drain {
+    become('draining')
     log.info({ event: 'drain', sockets: users.connectionCount, drainMs }, 'draining')
-    let end!: () => void
-    const ended = new Promise<void>(resolve => { end = resolve })
-    const step = (): void => {
-      const passed = clock.elapsed() - begun
-      const open = [...users.connections()]
-      const left = open.filter(connection => !asked.has(connection))
-      const roundsLeft = Math.max(1, Math.floor((drainMs * askWithin - passed) / roundMs))
-      for (const connection of left.slice(0, Math.ceil(left.length / roundsLeft))) {
-        asked.add(connection)
-        connection.socket.emit('reassign', { reason: 'draining', delayMs: 0 })
-      }
-      if (passed >= drainMs) {
-        for (const connection of open) connection.socket.disconnect(true)
-        stop()
-      } else if (open.length === 0) stop()
-    }
-    // The first are asked a round later: Gates have heard of it by then, and send nobody back here.
-    const timer = setInterval(step, roundMs)
-    const stop = (): void => { clearInterval(timer); end() }
-    return { ended, stop }
+    return startDrain({ users, elapsed: clock.elapsed, drainMs })
   }
 
   return {
     get state () { return state },
     drain: async () => {
-      draining ??= startDrain()
+      draining ??= begin()
       let hasEnded = false
       void draining.ended.then(() => { hasEnded = true })
       // Nobody to hand over to, or not any more: waiting would only keep the process.
@@ -114,8 +97,7 @@ export function createRebalancer ({ nodeId, dispatch, ring, users, clock, log, d
     undrain: () => {
       draining?.stop()
       draining = undefined
-      state = 'up'
-      dispatch.announceNow()
+      become('up')
       scheduleRound()
     },
     close: () => {
