@@ -1,0 +1,94 @@
+/**
+ * The handshake of a socket (docs/protocol.md "Handshake"), in two steps, as Socket.IO has it: `admit` checks it and loads everything of
+ * the user, so a store that is away is a refused handshake with its code; `begin` sends `ready`, and entries from then on.
+ */
+import type { Socket } from 'socket.io'
+import { GatepostError } from '../../../shared/contract/errors.js'
+import { allStream, userStream } from '../../../shared/contract/names.js'
+import type { Ticket } from '../../../shared/platform/identity/ticket.js'
+import type { Unread } from '../mailbox/unread/counts.js'
+import { Connection } from '../realtime/connection.js'
+import type { NodeCore } from './node.js'
+import { HandshakeAuth } from './socket-payloads.js'
+
+export interface Handshake {
+  /** Rejects where the socket is refused. What it opened closes with the socket's connection. */
+  admit: (socket: Socket) => Promise<void>
+  /** Undefined where the socket has gone meanwhile. */
+  begin: (socket: Socket) => Connection | undefined
+}
+
+export interface HandshakeOptions {
+  readonly core: NodeCore
+  /** Then nobody new is taken. */
+  readonly isDraining: () => boolean
+}
+
+export function createHandshake ({ core, isDraining }: HandshakeOptions): Handshake {
+  const admitted = new WeakMap<Socket, { connection: Connection, unread: Unread }>()
+
+  /** In the turn in which the connection takes it: of many that come at once no more than there are places. */
+  function requirePlace ({ state, user }: Connection): void {
+    if (state === 'closed') throw new GatepostError('GP_OVERLOADED', 'connect: who asked has gone')
+    core.places.require(user)
+  }
+
+  async function load (connection: Connection, ticket: Ticket): Promise<Unread> {
+    const { user } = connection
+    core.users.add(connection)
+    const placed = core.places.confirm(user)
+    placed?.catch(() => {}) // awaited below
+    // A reader of the own stream before the memberships are read, of the groups before their ranges are.
+    const streams = [connection.open(userStream(user)), connection.open(allStream)]
+    await core.joinByTicket(ticket)
+    await Promise.all([placed, ...streams.map(({ opened }) => opened)])
+    const view = await connection.openAll()
+    return (await core.unread.count(view, stream => core.hub.get(stream)?.head ?? 0)).unread
+  }
+
+  return {
+    admit: async socket => {
+      if (isDraining()) throw new GatepostError('GP_DRAINING', 'this node is draining; ask Gate for another')
+      const auth = new HandshakeAuth(socket.handshake.auth)
+      const text = auth.ticket
+      auth.checkForm()
+      const ticket = core.verifyTicket(text)
+      const { cursors, topics } = auth
+      const connection = new Connection({ node: core, socket, ticket, cursors })
+      const end = (): void => {
+        socket.conn.off('close', end)
+        if (connection.state === 'closed') return
+        connection.close()
+        core.users.remove(connection)
+        core.places.released(connection.user)
+        core.topics.remove(connection, [...connection.topics])
+      }
+      socket.conn.once('close', end)
+      try {
+        await core.budget.charge(connection.user, 'reading')
+        requirePlace(connection)
+        const unread = await load(connection, ticket)
+        core.topics.add(connection, topics)
+        admitted.set(socket, { connection, unread })
+        socket.once('disconnect', () => {
+          end()
+          // A connection is for its one socket: nothing else would ever close it.
+          socket.conn.close()
+        })
+      } catch (error) {
+        end()
+        throw error
+      }
+    },
+    begin: socket => {
+      const { connection, unread } = admitted.get(socket) ?? {}
+      admitted.delete(socket)
+      if (connection?.state !== 'opening' || unread === undefined) return undefined
+      const view = core.views.peek(userStream(connection.user))
+      if (view === undefined) return undefined
+      connection.start(view, heads => { socket.emit('ready', { user: connection.user, node: core.nodeId, heads, ...unread }) })
+      core.users.told(connection.user, JSON.stringify(unread))
+      return connection
+    }
+  }
+}
