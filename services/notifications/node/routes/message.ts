@@ -1,0 +1,44 @@
+/** One message of the user: shown, marked, removed, recalled. */
+import { Type } from 'typebox'
+import { refusal } from '../../../../shared/contract/errors.js'
+import { MessageEntry } from '../../../../shared/contract/wire.js'
+import type { App } from '../../../../shared/platform/http/create-app.js'
+import { refusals } from '../../../../shared/platform/http/error-response.js'
+import type { NodeCore } from '../node.js'
+import { asJson, common, perUser, perWriter, strict } from './common.js'
+import type { TicketAccess } from './ticket-access.js'
+
+const Id = Type.Object({ id: Type.String({ minLength: 1, maxLength: 1_024, description: 'the id of a message' }) }, strict)
+const Marks = Type.Object({
+  read: Type.Optional(Type.Boolean({ description: 'true or false' })),
+  archived: Type.Optional(Type.Boolean({ description: 'true or false' }))
+}, { ...strict, description: '{read?, archived?}, at least one of them' })
+
+export function serveMessage (app: App, core: NodeCore, { works, reads }: TicketAccess): void {
+  app.get('/messages/:id', {
+    ...reads,
+    schema: { ...common, summary: 'One message', params: Id, response: { 200: MessageEntry, ...refusals(...perUser, 'GP_NOT_FOUND') } }
+  }, async (request, reply) => asJson(reply, await core.marks.show(request.user, request.params.id)))
+
+  app.patch('/messages/:id', {
+    ...works,
+    schema: { ...common, summary: 'Marks one message read or unread, archived or not', params: Id, body: Marks, response: { 200: MessageEntry, ...refusals(...perWriter, 'GP_NOT_FOUND') } }
+  }, async (request, reply) => {
+    const { read, archived } = request.body
+    if (read === undefined && archived === undefined) throw refusal('read, archived', undefined, 'at least one of them')
+    return asJson(reply, await core.marks.change(request.user, request.params.id, { read, archived }))
+  })
+
+  app.delete('/messages/:id', {
+    ...works,
+    schema: { ...common, summary: 'Removes one message for this user', params: Id, response: { 204: Type.Null(), ...refusals(...perWriter, 'GP_NOT_FOUND') } }
+  }, async (request, reply) => {
+    await core.marks.remove(request.user, request.params.id)
+    return await reply.code(204).send(null)
+  })
+
+  app.post('/messages/:id/recall', {
+    ...works,
+    schema: { ...common, summary: 'Takes one\'s own message back, within 2 minutes', params: Id, response: { 200: MessageEntry, ...refusals(...perWriter, 'GP_NOT_FOUND', 'GP_NOT_SENDER', 'GP_RECALL_EXPIRED') } }
+  }, async (request, reply) => asJson(reply, await core.recall.byUser(request.user, request.params.id)))
+}

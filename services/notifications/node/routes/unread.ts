@@ -1,0 +1,34 @@
+/** What the user has not read: the numbers, and marking all of it read. */
+import { Type } from 'typebox'
+import { Name } from '../../../../shared/contract/validate.js'
+import { UnreadAnswer } from '../../../../shared/contract/wire.js'
+import type { App } from '../../../../shared/platform/http/create-app.js'
+import { refusals } from '../../../../shared/platform/http/error-response.js'
+import { afterWriting } from '../../log/half-done.js'
+import type { NodeCore } from '../node.js'
+import { asJson, common, perUser, perWriter, strict } from './common.js'
+import type { TicketAccess } from './ticket-access.js'
+
+const ReadTo = Type.Object({
+  upTo: Type.Optional(Type.Record(Type.String(), Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'a seq: a whole number below 2^53, 0 or more' }), { description: '{stream: seq}' })),
+  category: Type.Optional(Name('a category'))
+}, { ...strict, description: '{upTo?, category?}' })
+
+export function serveUnread (app: App, core: NodeCore, { works, reads }: TicketAccess): void {
+  app.get('/messages/unread', {
+    ...reads,
+    schema: { ...common, summary: 'Unread messages, exact, in all and by category', response: { 200: UnreadAnswer, ...refusals(...perUser) } }
+  }, async (request, reply) => asJson(reply, JSON.stringify(await core.unread.of(request.user))))
+
+  app.post('/messages/read', {
+    ...works,
+    // No body at all is everything, as `{}` is.
+    preValidation: async request => { if (request.body === undefined) request.body = {} },
+    schema: { ...common, summary: 'Marks everything read up to now, or up to these seqs, or in one category', body: ReadTo, response: { 200: UnreadAnswer, ...refusals(...perWriter) } }
+  }, async (request, reply) => {
+    const { upTo, category } = request.body
+    const marked = await core.marks.readTo(request.user, upTo, category)
+    core.budget.add(request.user, 'work', Math.floor(marked / 10))
+    return asJson(reply, JSON.stringify(await afterWriting(async () => await core.unread.of(request.user))))
+  })
+}
