@@ -5,7 +5,7 @@ import { StreamRound } from '../../../services/notifications/node/stream-round.j
 import { until } from '../../helpers/until.js'
 
 t.test('stream round - each stream is visited in every round, one that is new too, one that has closed no more', async t => {
-  const streams = Array.from({ length: 300 }, () => ({ state: 'live' }) as { state: LocalStream['state'] })
+  const streams: Array<{ state: LocalStream['state'] }> = Array.from({ length: 300 }, () => ({ state: 'live' }))
   const visits = new Map<object, number>()
   let underWay = 0
   let most = 0
