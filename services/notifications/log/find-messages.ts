@@ -1,83 +1,33 @@
 /**
  * Messages by their ids. An id begins with its time and an entry lands soon after that: the entry one step back from
- * the time is it, nearly always. What lands further on lies within `landsWithin` and within `mostBetween` entries, or has
+ * the time is it, nearly always. What lands further on lies within a minute and within `mostBetween` entries, or has
  * left a late pointer (duplicate-search.ts).
  *
- * An id that nobody has would cost all of that each time it is asked for. So what was read is remembered, as one
- * contiguous part of each stream: in it an id is there or not without reading. A part of a stream never changes but by
- * purging: what is found in it is read before it is answered. Ids that are asked for together are looked for in the
- * order of their times, in one pass, with a turn of the event loop between two reads.
+ * An id that nobody has would cost all of that each time it is asked for: so what was read is remembered (known-parts.ts).
+ * Ids that are asked for together are looked for in the order of their times, in one pass, with a turn of the event loop
+ * between two reads.
  */
 import { setImmediate as turn } from 'node:timers/promises'
-import { decodeTime, parseMessageId, ticksPerMs } from '../../../shared/contract/clock.js'
-import { lives } from '../../../shared/contract/deadlines.js'
+import { decodeTime, parseMessageId } from '../../../shared/contract/clock.js'
 import { entriesAfter, entriesBefore, latePointerKey } from '../../../shared/store/keys.js'
 import type { StreamId } from '../../../shared/contract/names.js'
-import { firstIndex } from '../../../shared/platform/sorted.js'
-import { placeOfEntry, type EntryDoc, type MessageDoc, type Store } from '../../../shared/store/store.js'
+import type { EntryDoc, MessageDoc, Store } from '../../../shared/store/store.js'
+import { KnownParts, Part } from './known-parts.js'
 
 export interface MessageFinder {
   /** Those of these ids that are in this stream, hidden or not, by id. */
   find: (stream: StreamId, ids: readonly string[]) => Promise<Map<string, MessageDoc>>
 }
 
-/** An entry lands at most so long after its id's time, or leaves a late pointer. */
-const landsWithin = lives.landsWithinMs * ticksPerMs
-/** And behind at most so many others: what the appender knows by heart (RecentIds), and what goes with it in one group. */
+/** An entry lands behind at most so many others: what the appender knows by heart (RecentIds), and what goes with it in one group. */
 const mostBetween = 6_000
 /** Each id is looked for in so many entries before any is looked for in more. */
 const probed = 16
 /** One call reads no more than this, late pointers aside: what is not found by then counts as not there. */
 const mostRead = 20_000
 const mostAtOnce = 250
-const firstPage = 16
-const largestPage = 256
-const mostInPart = 20_000
-const mostRemembered = 200_000
-
-/** Every entry whose `prev` is at least `from` and below `to` is in here; `to` is the seq of the last of them. */
-class Part {
-  from: number
-  to: number
-  readonly seqs: number[] = []
-  readonly ids: string[] = []
-  readonly seqOf = new Map<string, number>()
-  nextPage = firstPage
-
-  /** Begins with the entry one step back from `time`, where there is one. */
-  constructor (time: number, stepBack: EntryDoc | undefined) {
-    this.from = stepBack === undefined ? 0 : stepBack.seq > time ? placeOfEntry(stepBack.key).prev : stepBack.seq
-    this.to = stepBack?.seq ?? 0
-    if (stepBack !== undefined && stepBack.seq > time) this.#push(stepBack)
-  }
-
-  /** Whether what follows this time begins in here, or right behind the last of it. */
-  reaches (time: number, stepBack: EntryDoc | undefined): boolean {
-    return this.from <= time && (time <= this.to || stepBack?.seq === this.to)
-  }
-
-  /** Whether an entry of this time would be in here if it lies behind at most `depth` others. */
-  covers (time: number, depth: number): boolean {
-    return this.from <= time && time <= this.to && (this.to >= time + landsWithin || this.seqs.length - firstIndex(this.seqs.length, at => this.seqs[at]! <= time) >= depth)
-  }
-
-  /** Takes what follows, some of which another reader may have brought meanwhile. */
-  take (docs: readonly EntryDoc[]): void {
-    for (const doc of docs) if (placeOfEntry(doc.key).prev >= this.to) this.#push(doc)
-    const over = this.seqs.length - mostInPart
-    if (over <= 0) return
-    this.from = this.seqs[over - 1]!
-    for (const id of this.ids.splice(0, over)) this.seqOf.delete(id)
-    this.seqs.splice(0, over)
-  }
-
-  #push ({ id, seq }: EntryDoc): void {
-    this.ids.push(id)
-    this.seqs.push(seq)
-    this.seqOf.set(id, seq)
-    this.to = seq
-  }
-}
+const firstLatePage = 16
+const latePage = 256
 
 interface Sought { readonly id: string, readonly time: number, stepBack?: EntryDoc | undefined }
 
@@ -85,36 +35,16 @@ interface Sought { readonly id: string, readonly time: number, stepBack?: EntryD
 interface Pass { left: number, ended: Part | undefined, readonly onDoc: (doc: EntryDoc) => void }
 
 export function createMessageFinder ({ store }: { store: Store }): MessageFinder {
-  /** The least lately used first. */
-  const parts = new Map<StreamId, Part>()
-  let remembered = 0
-
-  function forget (stream: StreamId): void {
-    remembered -= parts.get(stream)?.ids.length ?? 0
-    parts.delete(stream)
-  }
-
-  /** The part of the stream that is remembered from here on, with what follows it. */
-  function remember (stream: StreamId, part: Part, docs: readonly EntryDoc[]): void {
-    forget(stream)
-    part.take(docs)
-    parts.set(stream, part)
-    remembered += part.ids.length
-    for (const oldest of parts.keys()) {
-      if (remembered <= mostRemembered || oldest === stream) break
-      forget(oldest)
-    }
-  }
+  const parts = new KnownParts()
 
   /** Reads on until an entry of this id is known, or `depth` entries behind its time are. */
   async function lookBehind (stream: StreamId, { id, time, stepBack }: Sought, depth: number, pass: Pass): Promise<void> {
-    let part = parts.get(stream)
+    let part = parts.of(stream)
     if (part?.reaches(time, stepBack) !== true) part = new Part(time, stepBack)
     while (pass.left > 0 && pass.ended !== part && !part.covers(time, depth) && !part.seqOf.has(id)) {
-      const limit = part.nextPage
-      part.nextPage = Math.min(largestPage, limit * 2)
+      const limit = part.takePage()
       const docs = await store.range('entries', entriesAfter(stream, part.to), { limit })
-      remember(stream, part, docs)
+      parts.remember(stream, part, docs)
       for (const doc of docs) pass.onDoc(doc)
       pass.left -= docs.length
       if (docs.length < limit) pass.ended = part
@@ -127,7 +57,7 @@ export function createMessageFinder ({ store }: { store: Store }): MessageFinder
     for (const [i, pointer] of pointers.entries()) {
       if (pointer === undefined) continue
       // How far behind it the entry lies is bounded by how long its last try took.
-      for (let at = decodeTime(pointer.text), limit = firstPage; ; limit = largestPage) {
+      for (let at = decodeTime(pointer.text), limit = firstLatePage; ; limit = latePage) {
         const docs = await store.range('entries', entriesAfter(stream, at), { limit })
         const found = docs.find(({ id }) => id === ids[i])
         if (found !== undefined) onDoc(found)
@@ -152,7 +82,7 @@ export function createMessageFinder ({ store }: { store: Store }): MessageFinder
         for (let at = 0; at < of.length; at += mostAtOnce) yield of.slice(at, at + mostAtOnce)
       }
 
-      const part = parts.get(stream)
+      const part = parts.of(stream)
       const unknown = sought.filter(({ id, time }) => part?.seqOf.has(id) === true || part?.covers(time, mostBetween) !== true)
       for (const slice of slices(unknown)) {
         const docs = await store.lasts('entries', slice.map(({ id, time }) => entriesBefore(stream, part?.seqOf.get(id) ?? time)))
