@@ -5,7 +5,7 @@
 import type { Audit } from '../../../../shared/platform/audit.js'
 import { timeOfId, toMs, type Clock } from '../../../../shared/contract/clock.js'
 import { GatepostError, isInDoubt } from '../../../../shared/contract/errors.js'
-import { membershipKey, membershipRange, ownerPrefix } from '../../../../shared/store/keys.js'
+import { membershipKey } from '../../../../shared/store/keys.js'
 import { groupStream, userStream, type GroupId, type StreamId, type UserId } from '../../../../shared/contract/names.js'
 import { placeOfEntry, type EntryDoc, type Store } from '../../../../shared/store/store.js'
 import type { MembershipChange } from '../../log/change.js'
@@ -14,8 +14,10 @@ import { afterWriting } from '../../log/half-done.js'
 import type { Heads } from '../../log/heads.js'
 import { streamToken } from '../../../../shared/contract/subjects.js'
 import { createLeaveMarks } from '../../log/leave-mark.js'
-import { parseMembership, storedMembership, storeMembership, type Membership } from '../state/membership.js'
+import { storedMembership, storeMembership, type Membership } from '../state/membership.js'
 import type { UserViews } from '../state/user-views.js'
+import { InTurn } from '../../../../shared/platform/in-turn.js'
+import { listMembers, type MembersPage } from '../queries/members.js'
 import { createClaimedGroups, isBroughtBy } from './claimed-groups.js'
 import { changeDraft } from './marks.js'
 
@@ -23,7 +25,7 @@ export interface Groups {
   /** Durable when they resolve; GP_OUTCOME_UNKNOWN where the same again completes it. */
   join: (user: UserId, group: GroupId) => Promise<void>
   leave: (user: UserId, group: GroupId) => Promise<void>
-  members: (group: GroupId, limit: number, after: string | undefined) => Promise<{ members: string[], next: string | null }>
+  members: (group: GroupId, limit: number, after: string | undefined) => Promise<MembersPage>
   /** What a token says of its user's groups; one issued before the user was taken out of a group does not bring the user back. */
   takeToken: (user: UserId, token: TokenGroups) => Promise<void>
 }
@@ -50,17 +52,13 @@ export interface GroupsOptions {
 }
 
 export function createGroups ({ store, clock, heads, views, append, retentionMs, way, audit }: GroupsOptions): Groups {
-  /** The last one under way for each user and group. */
-  const turns = new Map<string, Promise<unknown>>()
+  /** By user and group. */
+  const inTurn = new InTurn()
   const markLeave = createLeaveMarks({ clock, append })
 
   /** One after the other for each user and group: two devices that connect with the same new group join it once. */
   async function record (user: UserId, group: GroupId, isMember: boolean): Promise<Membership> {
-    const key = membershipKey(userStream(user), group)
-    const before = turns.get(key) ?? Promise.resolve()
-    const turn = before.catch(() => {}).then(async () => await recordNow(user, group, isMember))
-    turns.set(key, turn)
-    try { return await turn } finally { if (turns.get(key) === turn) turns.delete(key) }
+    return await inTurn.run(membershipKey(userStream(user), group), async () => await recordNow(user, group, isMember))
   }
 
   async function recordNow (user: UserId, group: GroupId, isMember: boolean): Promise<Membership> {
@@ -109,22 +107,7 @@ export function createGroups ({ store, clock, heads, views, append, retentionMs,
       await claimed?.keep(user, group)
     },
     leave: async (user, group) => { await record(user, group, false) },
-    members: async (group, limit, after) => {
-      const owner = groupStream(group)
-      const prefix = ownerPrefix(owner) + 'm'
-      const members: string[] = []
-      let { from, to } = membershipRange(owner, after)
-      for (;;) {
-        const docs = await store.range('state', { from, to }, { limit: limit + 1 })
-        for (const doc of docs) {
-          if (!parseMembership(doc).isMember) continue
-          if (members.length === limit) return { members, next: members.at(-1)! }
-          members.push(doc.key.slice(prefix.length))
-        }
-        if (docs.length <= limit) return { members, next: null }
-        from = docs.at(-1)!.key + '\0'
-      }
-    },
+    members: async (group, limit, after) => await listMembers(store, group, limit, after),
     takeToken: async (user, { groups, issuedAt, aheadMs }) => {
       if (groups === undefined) return
       const named = [...new Set(groups)] as GroupId[]
