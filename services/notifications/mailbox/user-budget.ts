@@ -10,8 +10,9 @@ import { GatepostError } from '../../../shared/contract/errors.js'
 import { userStream, type NodeId, type StreamId, type UserId } from '../../../shared/contract/names.js'
 import { createRateLimit } from '../../../shared/platform/rate-limit.js'
 import type { Dispatch } from '../../dispatch/dispatch.js'
+import { BudgetLeases, type BudgetGrant, type BudgetRequest, type Purpose } from './budget-leases.js'
 
-export type Purpose = 'work' | 'reading'
+export { budgetKind, type BudgetGrant, type BudgetRequest, type Purpose } from './budget-leases.js'
 
 export interface UserBudget {
   /** For each cost, in order: 0 where it was taken, else the seconds until it can be. */
@@ -25,13 +26,6 @@ export interface UserBudget {
   serve: (request: BudgetRequest) => BudgetGrant
 }
 
-/** `most` is what would last for a while, `least` what is needed now. */
-export interface BudgetRequest { readonly user: string, readonly purpose: Purpose, readonly least: number, readonly most: number }
-/** `granted` is 0 where `waitSeconds` is above 0. */
-export interface BudgetGrant { readonly granted: number, readonly waitSeconds: number }
-
-export const budgetKind = 'take-budget'
-
 export interface UserBudgetOptions {
   readonly nodeId: NodeId
   /** Undefined: everything is taken. */
@@ -42,34 +36,12 @@ export interface UserBudgetOptions {
   readonly elapsed: () => number
 }
 
-/** What another node has for a user. */
-interface Lease {
-  left: number
-  readonly untilMs: number
-  /** The counting node had nothing left: it is not asked before. */
-  refusedUntilMs: number
-  /** What it said then. */
-  waitSeconds: number
-  asking: Promise<void> | undefined
-}
-
-const leaseMs = 60_000
-/** So many portions make a minute. */
-const portions = 20
-const askMs = 500
-/** A node that gave no answer is not asked again before. */
-const silenceMs = 5_000
-const maxRefusedMs = 1_000
-const sweepAbove = 10_000
-
 export function createUserBudget ({ nodeId, perMinute = Infinity, dispatch, ownerOf, elapsed }: UserBudgetOptions): UserBudget {
   const limits = {
     work: createRateLimit({ perMinute, elapsed }),
     reading: createRateLimit({ perMinute: Math.ceil(perMinute / 2), elapsed })
   }
-  const leases = { work: new Map<UserId, Lease>(), reading: new Map<UserId, Lease>() }
-  const silentUntilMs = new Map<NodeId, number>()
-  const portion = Math.max(1, Math.floor(perMinute / portions))
+  const leases = new BudgetLeases({ perMinute, dispatch, elapsed })
 
   function takeHere (user: string, purpose: Purpose, cost: number): number {
     const waitSeconds = limits[purpose].take(user, cost)
@@ -81,45 +53,15 @@ export function createUserBudget ({ nodeId, perMinute = Infinity, dispatch, owne
   function counterOf (user: UserId): NodeId | undefined {
     const owner = ownerOf(userStream(user))
     if (owner === undefined || owner === nodeId || !dispatch.isResponsive) return undefined
-    return (silentUntilMs.get(owner) ?? 0) > elapsed() ? undefined : owner
-  }
-
-  function leaseOf (user: UserId, purpose: Purpose): Lease {
-    const known = leases[purpose]
-    const at = elapsed()
-    let lease = known.get(user)
-    if (lease === undefined || lease.untilMs <= at) {
-      if (known.size >= sweepAbove) for (const [name, { untilMs }] of known) if (untilMs <= at) known.delete(name)
-      known.set(user, lease = { left: 0, untilMs: at + leaseMs, refusedUntilMs: 0, waitSeconds: 0, asking: undefined })
-    }
-    return lease
+    return leases.isSilent(owner) ? undefined : owner
   }
 
   async function takeLeased (user: UserId, purpose: Purpose, cost: number): Promise<number> {
     for (;;) {
       const counter = counterOf(user)
       if (counter === undefined) return takeHere(user, purpose, cost)
-      const lease = leaseOf(user, purpose)
-      if (lease.left >= cost) { lease.left -= cost; return 0 }
-      if (lease.refusedUntilMs > elapsed()) return lease.waitSeconds
-      // One question at a time: a hundred at once would each take a portion.
-      lease.asking ??= refill(counter, lease, user, purpose, cost).finally(() => { lease.asking = undefined })
-      await lease.asking
-    }
-  }
-
-  async function refill (counter: NodeId, lease: Lease, user: UserId, purpose: Purpose, cost: number): Promise<void> {
-    const least = cost - lease.left
-    try {
-      const request: BudgetRequest = { user, purpose, least, most: Math.max(least, portion) }
-      const { granted, waitSeconds } = await dispatch.ask(counter, budgetKind, request, askMs) as BudgetGrant
-      lease.left += granted
-      if (waitSeconds === 0) return
-      lease.waitSeconds = waitSeconds
-      lease.refusedUntilMs = elapsed() + Math.min(waitSeconds * 1000, maxRefusedMs)
-    } catch {
-      // Away, or of a version that does not count: this node does.
-      silentUntilMs.set(counter, elapsed() + silenceMs)
+      const taken = await leases.take(counter, user, purpose, cost)
+      if (taken !== undefined) return taken
     }
   }
 
@@ -151,7 +93,7 @@ export function createUserBudget ({ nodeId, perMinute = Infinity, dispatch, owne
       if (perMinute === Infinity || cost === 0) return
       const counter = counterOf(user)
       if (counter === undefined) limits[purpose].add(user, cost)
-      else leaseOf(user, purpose).left -= cost
+      else leases.add(user, purpose, cost)
     },
     refusal,
     serve: ({ user, purpose, least, most }) => {
