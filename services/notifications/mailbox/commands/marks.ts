@@ -10,12 +10,13 @@ import type { EntryDraft } from '../../log/entry.js'
 import type { MessageFinder } from '../../log/find-messages.js'
 import { afterWriting } from '../../log/half-done.js'
 import type { Heads } from '../../log/heads.js'
-import { categoryWatermarks, flagsOf, marksByStream } from '../state/user-state.js'
+import { flagsOf } from '../state/user-state.js'
 import { afterIn, visibleStreams, type UnreadCounter } from '../unread/unread.js'
 import type { UserViews } from '../state/user-views.js'
 import { changedMessage, findAllVisible, notFound, requireVisible, shownTo, type Found } from '../queries/find.js'
 import { unreadOfCategory, type Wanted } from '../queries/unread-of-category.js'
 import { refusal } from '../../../../shared/contract/errors.js'
+import { planReadTo } from './read-to.js'
 
 export interface Marks {
   /** The message as it is, as JSON text. Rejects with GP_NOT_FOUND. */
@@ -43,10 +44,7 @@ export interface MarksOptions {
   readonly maxCategoryWatermarks?: number
 }
 
-/**
- * A watermark of a category lies in the user's base document, which each mark writes, until all is marked read. A site may have a
- * category for each of its threads: with more than so many of a user's, messages are marked one by one, and that ends with the messages.
- */
+/** See read-to.ts. */
 const mostCategoryWatermarks = 200
 
 /** A change as a draft: new id, kept as long as a message. */
@@ -101,20 +99,7 @@ export function createMarks ({ store, finder, clock, now, heads, views, unread, 
       const holding = category === undefined ? undefined : await unread.holding(view, category)
       const asked = holding === undefined ? named : named.filter(stream => holding.has(stream))
       const found = await heads.fresh(asked)
-      const readTo: Record<string, number> = {}
-      const crowded: Wanted[] = []
-      const marks = marksByStream(view.state)
-      let room = maxCategoryWatermarks - categoryWatermarks(view.state)
-      for (const [i, stream] of asked.entries()) {
-        const to = Math.min(found[i]!, upTo?.[stream] ?? Infinity)
-        const mark = view.state.readTo.get(stream)
-        const ofCategory = category === undefined ? undefined : mark?.byCategory.get(category)
-        const known = Math.max(mark?.seq ?? 0, ofCategory ?? 0)
-        // Marks of single messages below the watermark may say otherwise: the watermark is laid again.
-        if (to <= 0 || (to <= known && marks.get(stream)?.some(({ read }) => read === false) !== true)) continue
-        if (category === undefined || ofCategory !== undefined || room-- > 0) readTo[stream] = to
-        else crowded.push({ stream, category, to, places: holding!.get(stream)! })
-      }
+      const { readTo, crowded } = planReadTo(view.state, asked, found, { upTo, category, holding, maxCategoryWatermarks })
       if (Object.keys(readTo).length > 0) await record(user, { type: 'readTo', readTo, ...category !== undefined && { category } })
       return await readOneByOne(user, crowded)
     }

@@ -1,29 +1,20 @@
 /**
- * A message on its way in: claimed where it has an idempotency key, allowed, copied into the streams of its receivers,
- * last into the sender's own. Volatile ones are only handed on.
+ * A message on its way in: admitted (admit.ts), copied into the streams of its receivers, last into the sender's own. Volatile ones
+ * are only handed on.
  */
-import { createIsoTime, createMessageId, timeOfId, toMs, type Clock } from '../../../../shared/contract/clock.js'
+import { createIsoTime, timeOfId, toMs, type Clock } from '../../../../shared/contract/clock.js'
 import type { MessageDraft, Target } from '../../../../shared/contract/message.js'
 import { lives } from '../../../../shared/contract/deadlines.js'
 import { GatepostError, isSurelyNotStored, outcomeUnknown } from '../../../../shared/contract/errors.js'
-import type { GroupId, MessageId, StreamId, UserId } from '../../../../shared/contract/names.js'
-import { homeOf, receiversOf } from '../../../../shared/contract/target.js'
+import type { MessageId, StreamId } from '../../../../shared/contract/names.js'
+import { receiversOf } from '../../../../shared/contract/target.js'
 import type { EntryDoc, MessageDoc } from '../../../../shared/store/store.js'
-import type { UserViews } from '../state/user-views.js'
 import { messageTexts, volatileWire, type EntryDraft } from '../../log/entry.js'
 import { createAtomicGroup, type AtomicGroup } from '../../log/atomic-group.js'
-import type { IdempotencyRecords } from './idempotency.js'
+import { createAdmission, type AdmissionOptions, type Admitted, type Outgoing, type Sender } from './admit.js'
 import { createSenderShares } from './sender-shares.js'
 
-/** `u:USER` or `p:PRODUCER`. */
-export type Sender = `u:${string}` | `p:${string}`
-
-export interface Outgoing {
-  readonly draft: MessageDraft
-  /** Fixed before the first try; made here where nobody has. */
-  readonly id?: MessageId | undefined
-  readonly idempotencyKey?: string | undefined
-}
+export type { Outgoing, Sender } from './admit.js'
 
 export interface Posted {
   readonly id: MessageId
@@ -39,10 +30,8 @@ export interface Post {
   readonly all: (sender: Sender, outgoing: readonly Outgoing[]) => Array<Promise<Posted>>
 }
 
-export interface PostOptions {
+export interface PostOptions extends AdmissionOptions {
   readonly clock: Clock
-  readonly claims: IdempotencyRecords
-  readonly views: UserViews
   readonly append: (stream: StreamId, draft: EntryDraft, atomicGroup?: AtomicGroup) => Promise<{ doc: EntryDoc }>
   /** As Appender.refusalOf. */
   readonly refusalOf: (entries: number, chars: number) => GatepostError | undefined
@@ -58,25 +47,9 @@ const forget = (): void => {}
 
 export function createPost ({ clock, claims, views, append, refusalOf, sendVolatile, sendToTopic, retentionMs, areStoredTogether }: PostOptions): Post {
   const shares = createSenderShares()
-  /** Throws GP_SCOPE, GP_NOT_MEMBER. */
-  async function allow (sender: Sender, to: Target): Promise<void> {
-    if ('topic' in to || 'all' in to) throw new GatepostError('GP_SCOPE', 'to: users send to {user}, {users} and their own groups; the rest takes a producer\'s token')
-    if (!('group' in to)) return
-    const view = await views.fresh(sender.slice(2) as UserId)
-    if (view.memberships.get(to.group as GroupId)?.isMember !== true) throw new GatepostError('GP_NOT_MEMBER', 'to.group: the sender is not a member of it')
-  }
+  const admission = createAdmission({ clock, claims, views })
 
-  const needsAdmission = (sender: Sender, { draft: { to }, idempotencyKey }: Outgoing): boolean =>
-    idempotencyKey !== undefined || (sender.startsWith('u:') && !('user' in to || 'users' in to))
-
-  async function admit (sender: Sender, { draft, id, idempotencyKey }: Outgoing): Promise<{ id: MessageId, duplicate: boolean }> {
-    if (sender.startsWith('u:')) await allow(sender, draft.to)
-    const own = id ?? createMessageId(clock.tick(), homeOf(draft.to))
-    if (idempotencyKey === undefined) return { id: own, duplicate: false }
-    return await claims.claim(sender, idempotencyKey, draft, own)
-  }
-
-  function store (sender: Sender, draft: MessageDraft, { id, duplicate }: { id: MessageId, duplicate: boolean }): Promise<Posted> {
+  function store (sender: Sender, draft: MessageDraft, { id, duplicate }: Admitted): Promise<Posted> {
     const createdAtMs = toMs(timeOfId(id))
     const createdAt = isoOfCreation(createdAtMs)
     const from = sender.startsWith('u:') ? { user: sender.slice(2) } : { producer: sender.slice(2) }
@@ -136,18 +109,16 @@ export function createPost ({ clock, claims, views, append, refusalOf, sendVolat
 
   return {
     all: (sender, outgoing) => {
-      if (!outgoing.some(one => needsAdmission(sender, one))) {
-        return outgoing.map(({ draft, id }) => store(sender, draft, { id: id ?? createMessageId(clock.tick(), homeOf(draft.to)), duplicate: false }))
-      }
-      const admitted = outgoing.map(one => admit(sender, one))
+      if (!outgoing.some(one => admission.needed(sender, one))) return outgoing.map(one => store(sender, one.draft, admission.admitted(one)))
+      const admitted = outgoing.map(one => admission.admit(sender, one))
       // Stored in the order given once all are admitted: a claim that takes longer must not let a later one pass.
       const everyone = Promise.allSettled(admitted)
       return outgoing.map(async (one, i) => {
         await everyone
-        const admission = await admitted[i]!
-        try { return await store(sender, one.draft, admission) } catch (error) {
+        const known = await admitted[i]!
+        try { return await store(sender, one.draft, known) } catch (error) {
           // The first one under this key may have stored it.
-          throw admission.duplicate && isSurelyNotStored(error) ? outcomeUnknown('it was sent before, and the store cannot be asked for it', error) : error
+          throw known.duplicate && isSurelyNotStored(error) ? outcomeUnknown('it was sent before, and the store cannot be asked for it', error) : error
         }
       })
     }
