@@ -8,7 +8,7 @@ import { allStream, userStream } from '../../../shared/contract/names.js'
 import type { Ticket } from '../../../shared/platform/identity/ticket.js'
 import type { Unread } from '../mailbox/unread/counts.js'
 import { Connection } from '../realtime/connection.js'
-import type { NodeCore } from './node.js'
+import type { NotificationsNode } from './node.js'
 import { HandshakeAuth } from './socket-payloads.js'
 
 export interface Handshake {
@@ -19,31 +19,32 @@ export interface Handshake {
 }
 
 export interface HandshakeOptions {
-  readonly core: NodeCore
+  readonly node: NotificationsNode
   /** Then nobody new is taken. */
   readonly isDraining: () => boolean
 }
 
-export function createHandshake ({ core, isDraining }: HandshakeOptions): Handshake {
+export function createHandshake ({ node, isDraining }: HandshakeOptions): Handshake {
+  const { entrance, mailbox, realtime } = node
   const admitted = new WeakMap<Socket, { connection: Connection, unread: Unread }>()
 
   /** In the turn in which the connection takes it: of many that come at once no more than there are places. */
   function requirePlace ({ state, user }: Connection): void {
     if (state === 'closed') throw new GatepostError('GP_OVERLOADED', 'connect: who asked has gone')
-    core.places.require(user)
+    entrance.places.require(user)
   }
 
   async function load (connection: Connection, ticket: Ticket): Promise<Unread> {
     const { user } = connection
-    core.users.add(connection)
-    const placed = core.places.confirm(user)
+    realtime.users.add(connection)
+    const placed = entrance.places.confirm(user)
     placed?.catch(() => {}) // awaited below
     // A reader of the own stream before the memberships are read, of the groups before their ranges are.
     const streams = [connection.open(userStream(user)), connection.open(allStream)]
-    await core.joinByTicket(ticket)
+    await entrance.joinByTicket(ticket)
     await Promise.all([placed, ...streams.map(({ opened }) => opened)])
     const view = await connection.openAll()
-    return (await core.unread.count(view, stream => core.hub.get(stream)?.head ?? 0)).unread
+    return (await mailbox.unread.count(view, stream => realtime.hub.get(stream)?.head ?? 0)).unread
   }
 
   return {
@@ -52,23 +53,23 @@ export function createHandshake ({ core, isDraining }: HandshakeOptions): Handsh
       const auth = new HandshakeAuth(socket.handshake.auth)
       const text = auth.ticket
       auth.checkForm()
-      const ticket = core.verifyTicket(text)
+      const ticket = entrance.verifyTicket(text)
       const { cursors, topics } = auth
-      const connection = new Connection({ node: core, socket, ticket, cursors })
+      const connection = new Connection({ node: node.forConnections, socket, ticket, cursors })
       const end = (): void => {
         socket.conn.off('close', end)
         if (connection.state === 'closed') return
         connection.close()
-        core.users.remove(connection)
-        core.places.released(connection.user)
-        core.topics.remove(connection, [...connection.topics])
+        realtime.users.remove(connection)
+        entrance.places.released(connection.user)
+        realtime.topics.remove(connection, [...connection.topics])
       }
       socket.conn.once('close', end)
       try {
-        await core.budget.charge(connection.user, 'reading')
+        await entrance.budget.charge(connection.user, 'reading')
         requirePlace(connection)
         const unread = await load(connection, ticket)
-        core.topics.add(connection, topics)
+        realtime.topics.add(connection, topics)
         admitted.set(socket, { connection, unread })
         socket.once('disconnect', () => {
           end()
@@ -84,10 +85,10 @@ export function createHandshake ({ core, isDraining }: HandshakeOptions): Handsh
       const { connection, unread } = admitted.get(socket) ?? {}
       admitted.delete(socket)
       if (connection?.state !== 'opening' || unread === undefined) return undefined
-      const view = core.views.peek(userStream(connection.user))
+      const view = mailbox.views.peek(userStream(connection.user))
       if (view === undefined) return undefined
-      connection.start(view, heads => { socket.emit('ready', { user: connection.user, node: core.nodeId, heads, ...unread }) })
-      core.users.told(connection.user, JSON.stringify(unread))
+      connection.start(view, heads => { socket.emit('ready', { user: connection.user, node: node.nodeId, heads, ...unread }) })
+      realtime.users.told(connection.user, JSON.stringify(unread))
       return connection
     }
   }

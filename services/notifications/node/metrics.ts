@@ -5,10 +5,10 @@ import type { Store } from '../../../shared/store/store.js'
 import type { Dispatch } from '../../dispatch/dispatch.js'
 import type { ClockWatch } from './clock-watch.js'
 import type { GapRepair } from './gap-repair.js'
-import type { NodeCore } from './node.js'
+import type { NotificationsNode } from './node.js'
 
 export interface NodeParts {
-  readonly core: NodeCore
+  readonly node: NotificationsNode
   readonly gapRepair: GapRepair
   readonly store: Store
   readonly dispatch: Dispatch
@@ -18,8 +18,9 @@ export interface NodeParts {
   readonly isDraining: () => boolean
 }
 
-export function observeNode (metrics: Metrics, { core, gapRepair, store, dispatch, clock, clockWatch, purgeLagMs, isDraining }: NodeParts): void {
-  const { appender, forwarder, users } = core
+export function observeNode (metrics: Metrics, { node, gapRepair, store, dispatch, clock, clockWatch, purgeLagMs, isDraining }: NodeParts): void {
+  const { appender, forwarder } = node.streams
+  const { users } = node.realtime
   metrics.gauge('store_reachable', '1 where the store can be reached, else 0.', () => store.status().reachable ? 1 : 0)
   metrics.gauge('store_writable', '1 where the store takes writes, as far as was seen; 0 where its disk is full.', () => store.status().refusesWrites === undefined ? 1 : 0)
   if (store.status().disk !== undefined) metrics.gauge('store_disk_free_bytes', 'Free on the disk of the embedded store; with less than GATEPOST_DISK_RESERVE nothing is written.', () => store.status().disk?.freeBytes ?? 0)
@@ -40,8 +41,8 @@ export function observeNode (metrics: Metrics, { core, gapRepair, store, dispatc
     for (const connection of users.connections()) if (connection.state === 'behind') behind++
     return behind
   })
-  metrics.gauge('local_streams', 'Streams with a reader here.', () => [...core.hub.streams()].length)
-  metrics.total('messages_total', 'Messages that came in by this node since its start.', core.messageCount)
+  metrics.gauge('local_streams', 'Streams with a reader here.', () => [...node.realtime.hub.streams()].length)
+  metrics.total('messages_total', 'Messages that came in by this node since its start.', node.posting.count)
   metrics.total('appends_total', 'Entries appended since the start.', () => appender.counts.entries)
   metrics.total('append_groups_total', 'Groups in which they were appended.', () => appender.counts.groups)
   metrics.total('append_conflicts_total', 'Appends that met another writer or a failure, and were tried again.', () => appender.counts.conflicts)

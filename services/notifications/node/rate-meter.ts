@@ -1,7 +1,9 @@
 const seconds = 10
 
 /** How many a second were counted, over the last ten; `count` tells how many there were since the start. */
-export function createRateMeter (count: () => number): { perSecond: () => number, close: () => void } {
+export interface RateMeter { readonly perSecond: () => number, readonly close: () => void }
+
+export function createRateMeter (count: () => number): RateMeter {
   const samples: number[] = []
   const timer = setInterval(() => {
     samples.push(count())

@@ -1,18 +1,39 @@
 /** A node's answers to what Gates (and other nodes) ask over dispatch. */
-import type { MessageResult, NodeAnswer, NodeRequestHandlers } from '../../../shared/contract/node-rpc.js'
+import { Type } from 'typebox'
+import { answerNodeRequests, type MessageResult, type NodeAnswer, type NodeRequestHandlers } from '../../../shared/contract/node-rpc.js'
+import { createValidator } from '../../../shared/contract/validate.js'
 import { GatepostError, isInDoubt, outcomeUnknownOfOld } from '../../../shared/contract/errors.js'
 import type { Log } from '../../../shared/platform/log.js'
-import type { GroupId, UserId } from '../../../shared/contract/names.js'
+import type { GroupId, StreamId, UserId } from '../../../shared/contract/names.js'
 import type { Sender } from '../mailbox/commands/post.js'
 import { answerPosted } from './routes/answer-posted.js'
-import type { NodeCore } from './node.js'
+import type { Dispatch } from '../../dispatch/dispatch.js'
+import { budgetKind, type BudgetRequest } from '../mailbox/user-budget.js'
+import { forwardKind, type ForwardedEntries } from './forwarder.js'
+import type { GapRepair } from './gap-repair.js'
+import type { NotificationsNode } from './node.js'
 import type { Rebalancer } from './rebalancer.js'
+import { socketsKind, type Holdings } from './socket-places.js'
 import { createSingleFlight } from '../../../shared/platform/single-flight.js'
 
 /** What takes longer may be asked again. */
 const slowMs = 2_000
 
-export function createNodeRequests ({ core, rebalancer, log }: { core: NodeCore, rebalancer: Rebalancer, log: Log }): NodeRequestHandlers {
+const validateLookAt = createValidator(Type.Object({ streams: Type.Array(Type.String()) }))
+
+interface Answering { readonly node: NotificationsNode, readonly rebalancer: Rebalancer, readonly log: Log }
+
+/** All that other processes ask this node. They are of the same cluster and the same package: the shape of all but the last is believed. */
+export function answerRequests (dispatch: Dispatch, { gapRepair, ...answering }: Answering & { readonly gapRepair: GapRepair }): void {
+  const { streams, entrance } = answering.node
+  answerNodeRequests(dispatch, createNodeRequests(answering))
+  dispatch.answer(forwardKind, async body => await streams.forwarder.serve(body as ForwardedEntries))
+  dispatch.answer(budgetKind, async body => entrance.budget.serve(body as BudgetRequest))
+  dispatch.answer(socketsKind, async (body, from) => entrance.places.serve(body as Holdings, from))
+  dispatch.answer('look-at', async body => { await gapRepair.lookAt(validateLookAt(body).streams as StreamId[]); return {} })
+}
+
+function createNodeRequests ({ node, rebalancer, log }: Answering): NodeRequestHandlers {
   const refused = (error: unknown): MessageResult => {
     if (error instanceof GatepostError) return { status: error.statusCode, code: error.code, message: error.message }
     log.error({ err: error }, 'a message that was handed over could not be stored')
@@ -26,7 +47,7 @@ export function createNodeRequests ({ core, rebalancer, log }: { core: NodeCore,
 
   return {
     'append-messages': async ({ sender, messages }, _from, isOld) => await singleFlight(messages[0]?.id ?? '', async () => {
-      const posted = core.postAll(sender as Sender, messages.map(({ id, message, idempotencyKey }) => ({ id, draft: message, idempotencyKey })))
+      const posted = node.posting.all(sender as Sender, messages.map(({ id, message, idempotencyKey }) => ({ id, draft: message, idempotencyKey })))
       const results = await Promise.all(posted.map(async (one): Promise<MessageResult> => {
         try {
           const stored = await one
@@ -37,22 +58,22 @@ export function createNodeRequests ({ core, rebalancer, log }: { core: NodeCore,
       return { results }
     }),
     recall: async ({ sender, id, to, question }) => {
-      await once(question, async () => { await core.recall.byProducer(sender as Sender, id, to) })
+      await once(question, async () => { await node.mailbox.recall.byProducer(sender as Sender, id, to) })
       return { id }
     },
-    presence: async ({ user }) => ({ sockets: core.users.connectionsOf(user as UserId).filter(({ state }) => state !== 'opening').length }),
+    presence: async ({ user }) => ({ sockets: node.realtime.users.connectionsOf(user as UserId).filter(({ state }) => state !== 'opening').length }),
     disconnect: async ({ user }) => {
-      const connections = core.users.connectionsOf(user as UserId)
+      const connections = node.realtime.users.connectionsOf(user as UserId)
       for (const connection of connections) connection.socket.disconnect(true)
       return { sockets: connections.length }
     },
-    'join-group': async ({ group, user, question }) => { await once(question, async () => { await core.groups.join(user as UserId, group as GroupId) }); return {} },
-    'leave-group': async ({ group, user, question }) => { await once(question, async () => { await core.groups.leave(user as UserId, group as GroupId) }); return {} },
-    'list-members': async ({ group, limit, after }) => await core.groups.members(group as GroupId, limit, after),
-    revoke: async ({ kind, name, before }) => { await core.revocations.record(kind, name, before); return {} },
+    'join-group': async ({ group, user, question }) => { await once(question, async () => { await node.mailbox.groups.join(user as UserId, group as GroupId) }); return {} },
+    'leave-group': async ({ group, user, question }) => { await once(question, async () => { await node.mailbox.groups.leave(user as UserId, group as GroupId) }); return {} },
+    'list-members': async ({ group, limit, after }) => await node.mailbox.groups.members(group as GroupId, limit, after),
+    revoke: async ({ kind, name, before }) => { await node.entrance.revocations.record(kind, name, before); return {} },
     'revocations-after': async ({ seq, limit }) => {
-      core.revocations.requireKnown()
-      return core.revocations.changesAfter(seq, limit)
+      node.entrance.revocations.requireKnown()
+      return node.entrance.revocations.changesAfter(seq, limit)
     },
     drain: async () => { void rebalancer.drain(); return {} },
     undrain: async () => { rebalancer.undrain(); return {} }

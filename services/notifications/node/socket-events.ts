@@ -4,7 +4,7 @@ import { afterWriting } from '../log/half-done.js'
 import { priceOfMany } from '../mailbox/user-budget.js'
 import type { Connection } from '../realtime/connection.js'
 import type { AnswerEvents } from '../realtime/transport/event-queue.js'
-import type { NodeCore } from './node.js'
+import type { NotificationsNode } from './node.js'
 import { answerPosted } from './routes/answer-posted.js'
 import { maxTopics, parseRead, parseRefresh, parseSend, parseSync, parseTopics, refuseBytes } from './socket-payloads.js'
 
@@ -17,46 +17,46 @@ export interface SocketEvents {
 
 type AnswerEvent = (connection: Connection, payload: unknown) => Promise<unknown>
 
-export function createSocketEvents (core: NodeCore): SocketEvents {
+export function createSocketEvents ({ entrance, mailbox, posting, realtime }: NotificationsNode): SocketEvents {
   const works: Readonly<Record<string, AnswerEvent>> = {
     sync: async (connection, payload) => {
       const { cursors, limit } = parseSync(payload)
-      await core.budget.charge(connection.user, 'reading')
+      await entrance.budget.charge(connection.user, 'reading')
       const before = connection.state
       const answer = await connection.sync(cursors, limit)
-      if (before === 'behind' && connection.state === 'live') core.users.told(connection.user, undefined)
+      if (before === 'behind' && connection.state === 'live') realtime.users.told(connection.user, undefined)
       return answer
     },
     read: async ({ user }, payload) => {
       const read = parseRead(payload)
-      await core.budget.charge(user, 'work', priceOfMany(read.ids?.length ?? 1))
-      if (read.ids !== undefined) await core.marks.read(user, read.ids)
-      else await core.marks.readTo(user, read.upTo, undefined)
-      return await afterWriting(async () => await core.unread.of(user))
+      await entrance.budget.charge(user, 'work', priceOfMany(read.ids?.length ?? 1))
+      if (read.ids !== undefined) await mailbox.marks.read(user, read.ids)
+      else await mailbox.marks.readTo(user, read.upTo, undefined)
+      return await afterWriting(async () => await mailbox.unread.of(user))
     },
     subscribe: async (connection, payload) => {
       const topics = parseTopics(payload)
-      await core.budget.charge(connection.user, 'reading', priceOfMany(topics.length))
+      await entrance.budget.charge(connection.user, 'reading', priceOfMany(topics.length))
       const added = new Set([...connection.topics, ...topics])
       if (added.size > maxTopics) throw refusal('topics', `${added.size} in all`, `at most ${maxTopics} for a socket`)
-      core.topics.add(connection, topics)
+      realtime.topics.add(connection, topics)
       return { topics: [...connection.topics] }
     },
     unsubscribe: async (connection, payload) => {
       const topics = parseTopics(payload)
-      await core.budget.charge(connection.user, 'reading', priceOfMany(topics.length))
-      core.topics.remove(connection, topics)
+      await entrance.budget.charge(connection.user, 'reading', priceOfMany(topics.length))
+      realtime.topics.remove(connection, topics)
       return { topics: [...connection.topics] }
     },
     refresh: async (connection, payload) => {
       const token = parseRefresh(payload)
-      await core.budget.charge(connection.user, 'reading')
-      const identity = await core.verifyToken(token)
+      await entrance.budget.charge(connection.user, 'reading')
+      const identity = await entrance.verifyToken(token)
       if (!identity.scopes.has('user')) throw new GatepostError('GP_SCOPE', 'token: takes one of scope user')
       if (identity.sub !== connection.user) throw new GatepostError('GP_TOKEN_INVALID', 'token: made for another user')
       connection.expiresAt = identity.expiresAt
       connection.tokenIssuedAt = identity.issuedAt
-      await core.groups.takeToken(connection.user, identity)
+      await mailbox.groups.takeToken(connection.user, identity)
       return { expiresAt: new Date(identity.expiresAt).toISOString() }
     }
   }
@@ -66,7 +66,7 @@ export function createSocketEvents (core: NodeCore): SocketEvents {
     const parsed = payloads.map(payload => {
       try { return parseSend(payload) } catch (error) { return { error } }
     })
-    const posted = core.postByUser(user, parsed.filter(one => 'draft' in one))
+    const posted = posting.byUser(user, parsed.filter(one => 'draft' in one))
     let next = 0
     return parsed.map(async one => {
       if ('error' in one) throw one.error

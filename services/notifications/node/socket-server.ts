@@ -11,11 +11,11 @@ import { EventQueue, type EventRules } from '../realtime/transport/event-queue.j
 import { createReadGuards } from '../realtime/transport/flood-guard.js'
 import { maxEventBytes, openEngine } from '../realtime/transport/open-engine.js'
 import { createHandshake } from './handshake.js'
-import type { NodeCore } from './node.js'
+import type { NotificationsNode } from './node.js'
 import { createSocketEvents } from './socket-events.js'
 
 export interface SocketServerOptions {
-  readonly core: NodeCore
+  readonly node: NotificationsNode
   /** Then nobody new is taken. */
   readonly isDraining: () => boolean
   readonly httpServer: HttpServer
@@ -29,11 +29,11 @@ export interface SocketServer {
   close: () => void
 }
 
-export function createSocketServer ({ core, isDraining, httpServer, origins, log }: SocketServerOptions): SocketServer {
+export function createSocketServer ({ node, isDraining, httpServer, origins, log }: SocketServerOptions): SocketServer {
   const readGuards = createReadGuards()
   const io = openEngine(httpServer, origins, readGuards)
-  const handshake = createHandshake({ core, isDraining })
-  const rules: EventRules = { ...createSocketEvents(core), toError: errorAnswer, maxEventBytes }
+  const handshake = createHandshake({ node, isDraining })
+  const rules: EventRules = { ...createSocketEvents(node), toError: errorAnswer, maxEventBytes }
   /** Connections whose handshake is being looked at. */
   const handshaking = new WeakSet<Socket['conn']>()
 

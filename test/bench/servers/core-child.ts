@@ -10,7 +10,7 @@ import type { Dispatch } from '../../../services/dispatch/dispatch.js'
 import { createInProcessBus } from '../../../services/dispatch/buses/in-process-bus.js'
 import { createNatsBus } from '../../../services/dispatch/buses/nats-bus.js'
 import { createSocketServer } from '../../../services/notifications/node/socket-server.js'
-import { createNodeCore, type NodeCore } from '../../../services/notifications/node/node.js'
+import { createNode, type NotificationsNode } from '../../../services/notifications/node/node.js'
 import { encodeEntry } from '../../../services/notifications/log/entry.js'
 import { createOrigins } from '../../../shared/platform/http/origins.js'
 import { createClock, createMessageId } from '../../../shared/contract/clock.js'
@@ -25,7 +25,7 @@ import { serveParent } from '../serve-parent.js'
 
 const clock = createClock()
 let arrived = 0
-let core: NodeCore
+let node: NotificationsNode
 let dispatch: Dispatch
 const heads = new Map<StreamId, number>()
 let waiting: Array<{ stream: StreamId, doc: MessageDoc }> = []
@@ -42,14 +42,14 @@ function makeEntry (user: string, n: number, atMs: number): { stream: StreamId, 
 
 /** What a node does with an entry of its own once it is durable. */
 function pushHere ({ stream, doc }: { stream: StreamId, doc: MessageDoc }): void {
-  core.heads.see(stream, doc)
-  core.hub.accept(stream, doc)
+  node.forConnections.heads.see(stream, doc)
+  node.realtime.hub.accept(stream, doc)
 }
 
 /** The same where the reader is elsewhere. */
 function pushThere ({ stream, doc }: { stream: StreamId, doc: MessageDoc }): void {
-  core.heads.see(stream, doc)
-  if (core.hub.get(stream) === undefined) core.views.accept(stream, doc)
+  node.forConnections.heads.see(stream, doc)
+  if (node.realtime.hub.get(stream) === undefined) node.mailbox.views.accept(stream, doc)
   dispatch.broadcast(stream, encodeEntry(doc))
 }
 
@@ -71,11 +71,11 @@ serveParent({
     })
     dispatch.join({ url, weight: 1, version: '0.0.0', state: () => 'up', load: () => ({ sockets: 0, users: 0, messagesPerSecond: 0, eventLoopLagMs: 0, rssBytes: 0, store: 'lmdb', dispatch: bus.kind }) })
     dispatch.onArrival(() => { arrived++; return false }, () => {})
-    core = createNodeCore({
+    node = createNode({
       nodeId: nodeId as NodeId, store, dispatch, clock, log, secret, auth: { kind: 'secret', secret }, retentionMs: 30 * 86_400_000, userLimits: { perMinute: undefined, maxReceivers: 50, maxTtlMs: 30 * 86_400_000, maxSockets: 50 },
       eventLoopLagMs: () => 0, ownerOf: () => undefined, beforeStoring: () => undefined
     })
-    createSocketServer({ core, isDraining: () => false, origins: createOrigins(['*']), httpServer, log })
+    createSocketServer({ node, isDraining: () => false, origins: createOrigins(['*']), httpServer, log })
     while (!dispatch.hasConverged) await pause(20)
     return { url }
   },

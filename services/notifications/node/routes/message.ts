@@ -4,7 +4,7 @@ import { refusal } from '../../../../shared/contract/errors.js'
 import { MessageEntry } from '../../../../shared/contract/wire.js'
 import type { App } from '../../../../shared/platform/http/create-app.js'
 import { refusals } from '../../../../shared/platform/http/error-response.js'
-import type { NodeCore } from '../node.js'
+import type { Mailbox } from '../../mailbox/create-mailbox.js'
 import { asJson, common, perUser, perWriter, strict } from './common.js'
 import type { TicketAccess } from './ticket-access.js'
 
@@ -14,11 +14,11 @@ const Marks = Type.Object({
   archived: Type.Optional(Type.Boolean({ description: 'true or false' }))
 }, { ...strict, description: '{read?, archived?}, at least one of them' })
 
-export function serveMessage (app: App, core: NodeCore, { works, reads }: TicketAccess): void {
+export function serveMessage (app: App, { marks, recall }: Pick<Mailbox, 'marks' | 'recall'>, { works, reads }: TicketAccess): void {
   app.get('/messages/:id', {
     ...reads,
     schema: { ...common, summary: 'One message', params: Id, response: { 200: MessageEntry, ...refusals(...perUser, 'GP_NOT_FOUND') } }
-  }, async (request, reply) => asJson(reply, await core.marks.show(request.user, request.params.id)))
+  }, async (request, reply) => asJson(reply, await marks.show(request.user, request.params.id)))
 
   app.patch('/messages/:id', {
     ...works,
@@ -26,19 +26,19 @@ export function serveMessage (app: App, core: NodeCore, { works, reads }: Ticket
   }, async (request, reply) => {
     const { read, archived } = request.body
     if (read === undefined && archived === undefined) throw refusal('read, archived', undefined, 'at least one of them')
-    return asJson(reply, await core.marks.change(request.user, request.params.id, { read, archived }))
+    return asJson(reply, await marks.change(request.user, request.params.id, { read, archived }))
   })
 
   app.delete('/messages/:id', {
     ...works,
     schema: { ...common, summary: 'Removes one message for this user', params: Id, response: { 204: Type.Null(), ...refusals(...perWriter, 'GP_NOT_FOUND') } }
   }, async (request, reply) => {
-    await core.marks.remove(request.user, request.params.id)
+    await marks.remove(request.user, request.params.id)
     return await reply.code(204).send(null)
   })
 
   app.post('/messages/:id/recall', {
     ...works,
     schema: { ...common, summary: 'Takes one\'s own message back, within 2 minutes', params: Id, response: { 200: MessageEntry, ...refusals(...perWriter, 'GP_NOT_FOUND', 'GP_NOT_SENDER', 'GP_RECALL_EXPIRED') } }
-  }, async (request, reply) => asJson(reply, await core.recall.byUser(request.user, request.params.id)))
+  }, async (request, reply) => asJson(reply, await recall.byUser(request.user, request.params.id)))
 }

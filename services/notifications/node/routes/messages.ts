@@ -8,7 +8,7 @@ import type { App } from '../../../../shared/platform/http/create-app.js'
 import { refusals } from '../../../../shared/platform/http/error-response.js'
 import { decodePosition } from '../../mailbox/queries/inbox-pages.js'
 import { entriesPerPrice } from '../../mailbox/user-budget.js'
-import type { NodeCore } from '../node.js'
+import type { NotificationsNode } from '../node.js'
 import { createAnswerBudget } from './answer-budget.js'
 import { answerPosted } from './answer-posted.js'
 import { asJson, common, perUser, perWriter, strict } from './common.js'
@@ -27,8 +27,8 @@ const PageParameters = Type.Object({
 
 const validateKey = createValidator(IdempotencyKey)
 
-export function serveMessages (app: App, core: NodeCore): void {
-  const access = createTicketAccess(app, core)
+export function serveMessages (app: App, node: NotificationsNode): void {
+  const access = createTicketAccess(app, node.entrance)
   const answers = createAnswerBudget()
 
   app.post('/messages', {
@@ -45,7 +45,7 @@ export function serveMessages (app: App, core: NodeCore): void {
   }, (request, reply) => {
     const key = request.headers['idempotency-key']
     const idempotencyKey = key === undefined ? undefined : validateKey(key, 'Idempotency-Key')
-    core.postByUser(request.user, [{ draft: parseMessage(request.body), idempotencyKey }])[0]!.then(posted => {
+    node.posting.byUser(request.user, [{ draft: parseMessage(request.body), idempotencyKey }])[0]!.then(posted => {
       const { status, body } = answerPosted(posted)
       asJson(reply.code(status), JSON.stringify(body))
     }, (error: unknown) => { void (reply as FastifyReply).send(error) })
@@ -56,7 +56,7 @@ export function serveMessages (app: App, core: NodeCore): void {
     schema: { ...common, summary: 'Newest first, over all that the user may see', querystring: PageParameters, response: { 200: Page, ...refusals(...perUser) } }
   }, async (request, reply) => {
     const { limit, before, box, unread, category, with: other } = request.query
-    return asJson(reply, await core.pages.page(request.user, {
+    return asJson(reply, await node.mailbox.pages.page(request.user, {
       limit: limit === undefined ? 50 : Number(limit),
       before: before === undefined ? undefined : decodePosition(before),
       box: (box ?? 'inbox'),
@@ -64,10 +64,10 @@ export function serveMessages (app: App, core: NodeCore): void {
       category,
       with: other,
       count: answers.hold(request.user, reply.raw),
-      looked: entries => { core.budget.add(request.user, 'reading', Math.floor(entries / entriesPerPrice)) }
+      looked: entries => { node.entrance.budget.add(request.user, 'reading', Math.floor(entries / entriesPerPrice)) }
     }))
   })
 
-  serveUnread(app, core, access)
-  serveMessage(app, core, access)
+  serveUnread(app, node, access)
+  serveMessage(app, node.mailbox, access)
 }

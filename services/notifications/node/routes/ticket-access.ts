@@ -4,7 +4,7 @@ import { bearerToken } from '../../../../shared/contract/claims.js'
 import type { UserId } from '../../../../shared/contract/names.js'
 import type { App } from '../../../../shared/platform/http/create-app.js'
 import type { Purpose } from '../../mailbox/user-budget.js'
-import type { NodeCore } from '../node.js'
+import type { Entrance } from '../entrance.js'
 
 type Hook = (request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void) => void
 
@@ -16,19 +16,19 @@ export interface TicketAccess {
   readonly reads: { readonly onRequest: Hook, readonly preHandler: Hook }
 }
 
-export function createTicketAccess (app: App, core: Pick<NodeCore, 'verifyTicket' | 'joinByTicket' | 'budget'>): TicketAccess {
+export function createTicketAccess (app: App, { verifyTicket, joinByTicket, budget }: Pick<Entrance, 'verifyTicket' | 'joinByTicket' | 'budget'>): TicketAccess {
   app.decorateRequest('user', '' as UserId)
   // With a callback: a promise for each request costs more than what there is to wait for, nearly always nothing.
   const authenticate: Hook = (request, _reply, done) => {
-    const ticket = core.verifyTicket(bearerToken(request.headers.authorization))
+    const ticket = verifyTicket(bearerToken(request.headers.authorization))
     request.user = ticket.user as UserId
-    const joining = core.joinByTicket(ticket)
+    const joining = joinByTicket(ticket)
     if (joining === undefined) done()
     else joining.then(() => { done() }, done)
   }
   /** After the request was found right: what is refused for its form is not counted. */
   const priced = (purpose: Purpose): Hook => (request, _reply, done) => {
-    const charging = core.budget.charge(request.user, purpose)
+    const charging = budget.charge(request.user, purpose)
     if (charging === undefined) done()
     else charging.then(() => { done() }, done)
   }

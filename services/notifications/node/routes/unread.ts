@@ -5,7 +5,7 @@ import { UnreadAnswer } from '../../../../shared/contract/wire.js'
 import type { App } from '../../../../shared/platform/http/create-app.js'
 import { refusals } from '../../../../shared/platform/http/error-response.js'
 import { afterWriting } from '../../log/half-done.js'
-import type { NodeCore } from '../node.js'
+import type { NotificationsNode } from '../node.js'
 import { asJson, common, perUser, perWriter, strict } from './common.js'
 import type { TicketAccess } from './ticket-access.js'
 
@@ -14,11 +14,11 @@ const ReadTo = Type.Object({
   category: Type.Optional(Name('a category'))
 }, { ...strict, description: '{upTo?, category?}' })
 
-export function serveUnread (app: App, core: NodeCore, { works, reads }: TicketAccess): void {
+export function serveUnread (app: App, { mailbox: { marks, unread }, entrance: { budget } }: Pick<NotificationsNode, 'mailbox' | 'entrance'>, { works, reads }: TicketAccess): void {
   app.get('/messages/unread', {
     ...reads,
     schema: { ...common, summary: 'Unread messages, exact, in all and by category', response: { 200: UnreadAnswer, ...refusals(...perUser) } }
-  }, async (request, reply) => asJson(reply, JSON.stringify(await core.unread.of(request.user))))
+  }, async (request, reply) => asJson(reply, JSON.stringify(await unread.of(request.user))))
 
   app.post('/messages/read', {
     ...works,
@@ -27,8 +27,8 @@ export function serveUnread (app: App, core: NodeCore, { works, reads }: TicketA
     schema: { ...common, summary: 'Marks everything read up to now, or up to these seqs, or in one category', body: ReadTo, response: { 200: UnreadAnswer, ...refusals(...perWriter) } }
   }, async (request, reply) => {
     const { upTo, category } = request.body
-    const marked = await core.marks.readTo(request.user, upTo, category)
-    core.budget.add(request.user, 'work', Math.floor(marked / 10))
-    return asJson(reply, JSON.stringify(await afterWriting(async () => await core.unread.of(request.user))))
+    const marked = await marks.readTo(request.user, upTo, category)
+    budget.add(request.user, 'work', Math.floor(marked / 10))
+    return asJson(reply, JSON.stringify(await afterWriting(async () => await unread.of(request.user))))
   })
 }
