@@ -46,11 +46,11 @@ const anyWaiting = fc.array(fc.oneof(
   fc.record({ kind: fc.constant('new' as const), beforeEndMs: fc.constantFrom(-50, -1, 0, 1, 30, 100, 2_000) }),
   fc.record({ kind: fc.constant('refused' as const), beforeEndMs: fc.constantFrom(-50, 30) }),
   fc.record({ kind: fc.constant('inDoubt' as const), isAtEnd: fc.boolean() })), { maxLength: 8 })
-const anyScene = fc.record({ entries: anyEntries, known: fc.nat(30), waiting: anyWaiting, nowMs: fc.constantFrom(-40 * 24 * hourMs, 0, 1_000, 40 * 24 * hourMs) })
+const anyScene = fc.record({ entries: anyEntries, known: fc.nat(30), waiting: anyWaiting, nowMs: fc.constantFrom(-40 * 24 * hourMs, 0, 1_000, 40 * 24 * hourMs), behindStoreMs: fc.constantFrom(0, 0, 40 * 24 * hourMs) })
 
 interface Scene { readonly entries: Entry[], readonly end: { seq: number, ids: RecentIds }, readonly waiting: PendingEntry[], readonly clock: { tick: () => number, latest: () => number } }
 
-function setUp ({ entries: gaps, known, waiting, nowMs }: typeof anyScene extends fc.Arbitrary<infer T> ? T : never): Scene {
+function setUp ({ entries: gaps, known, waiting, nowMs, behindStoreMs }: typeof anyScene extends fc.Arbitrary<infer T> ? T : never): Scene {
   const entries = stream(gaps)
   const end = endOf(entries, known)
   const last = end.seq === 0 ? at(0) : end.seq
@@ -71,7 +71,7 @@ function setUp ({ entries: gaps, known, waiting, nowMs }: typeof anyScene extend
     return [pendingAt(last - one.beforeEndMs * ticksPerMs, one.kind === 'refused' ? refused : undefined)]
   })
   let ticks = fromMs(baseMs + nowMs)
-  return { entries, end, waiting: pending, clock: { tick: () => ++ticks, latest: () => baseMs + nowMs } }
+  return { entries, end, waiting: pending, clock: { tick: () => ++ticks, latest: () => baseMs + nowMs + behindStoreMs } }
 }
 
 const planOf = ({ end, waiting, clock }: Scene): Plan => planAppend(annStream, end, waiting, rules, clock)
