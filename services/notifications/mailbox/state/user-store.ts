@@ -13,7 +13,7 @@ import { emptyCounts, type CountLimits } from '../unread/own-counts.js'
 import { loadCounts, packCounts } from '../unread/packed-counts.js'
 import { storeMembership } from './membership.js'
 import { changedByOthers, maxStoreTries, readUserDocuments, type UserDocuments } from './user-documents.js'
-import { loadState, saveSteps, type MarkLimits, type SaveStep } from './user-state.js'
+import { loadState, saveSteps, type MarkLimits, type SaveStep, type UserState } from './user-state.js'
 import { foldEntry, UserView } from './user-view.js'
 
 export interface UserStore {
@@ -99,13 +99,7 @@ export function createUserStore ({ store, clock, limits }: UserStoreOptions): Us
     takeDocuments(view, found)
     const state = loadState(view.stream, found.base, found.pieces)
     const storedTo = state.foldedTo
-    for (let at = storedTo; at < view.head;) {
-      const docs = await readAfter(store, view.stream, at, page)
-      for (const doc of docs) foldEntry(state, doc)
-      const last = docs.at(-1)
-      if (last === undefined) break
-      at = last.seq
-    }
+    await foldUpTo(store, state, view)
     view.state = state
     view.storedTo = storedTo
     view.isHalfStored = false
@@ -122,6 +116,17 @@ export function createUserStore ({ store, clock, limits }: UserStoreOptions): Us
 function takeDocuments (view: UserView, { memberships, counts }: UserDocuments): void {
   for (const [group, membership] of memberships) view.takeMembership(group, membership)
   if (counts !== undefined) view.countsVersion = counts.v
+}
+
+/** Folds into the state, from where it stands, what the view has taken: also what it takes meanwhile. */
+async function foldUpTo (store: Store, state: UserState, view: UserView): Promise<void> {
+  for (let at = state.foldedTo; at < view.head;) {
+    const docs = await readAfter(store, state.stream, at, page)
+    for (const doc of docs) foldEntry(state, doc)
+    const last = docs.at(-1)
+    if (last === undefined) return
+    at = last.seq
+  }
 }
 
 /** False where another node has stored. */
