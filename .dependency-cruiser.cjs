@@ -113,7 +113,7 @@ module.exports = {
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
-    exclude: { path: '^(dist|clients/dist|test/bundlers/site|data|\\.tap|\\.servers)/' },
+    exclude: { path: '^(dist|clients/(dist|jsx)|test/bundlers/site|data|\\.tap|\\.servers)/' },
     tsConfig: { fileName: 'tsconfig.json' },
     tsPreCompilationDeps: true,
     enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'require', 'node', 'default', 'types'] }
