@@ -8,6 +8,7 @@ import { GatepostError } from '../../../shared/contract/errors.js'
 import { userStream, type NodeId, type StreamId, type UserId } from '../../../shared/contract/names.js'
 import type { Dispatch } from '../../dispatch/dispatch.js'
 import type { ConnectedUsers } from '../realtime/connected-users.js'
+import { createSocketLeases } from './socket-leases.js'
 
 export interface SocketPlaces {
   /** Throws GP_RATE_LIMIT where one more would be too many, as far as this node knows. */
@@ -38,7 +39,6 @@ export interface SocketPlacesOptions {
   readonly elapsed: () => number
 }
 
-const leaseMs = 30_000
 const renewMs = 10_000
 const soonMs = 250
 const askMs = 500
@@ -46,8 +46,22 @@ const askMs = 500
 const silenceMs = 5_000
 const mostAtOnce = 500
 
+const tooMany = (maxSockets: number): GatepostError =>
+  new GatepostError('GP_RATE_LIMIT', `sockets: got one more than ${maxSockets} of this user; takes that many (GATEPOST_SOCKETS_PER_USER)`, { retryAfterSeconds: 5 })
+
+function byCounter (users: Iterable<UserId>, counterOf: (user: UserId) => NodeId | undefined): Map<NodeId | undefined, UserId[]> {
+  const grouped = new Map<NodeId | undefined, UserId[]>()
+  for (const user of users) {
+    const counter = counterOf(user)
+    const known = grouped.get(counter)
+    if (known === undefined) grouped.set(counter, [user])
+    else known.push(user)
+  }
+  return grouped
+}
+
 export function createSocketPlaces ({ nodeId, maxSockets, users, dispatch, ownerOf, elapsed }: SocketPlacesOptions): SocketPlaces {
-  const leases = new Map<string, Map<string, { sockets: number, untilMs: number }>>()
+  const leases = createSocketLeases({ maxSockets, elapsed, isThere })
   const silentUntilMs = new Map<NodeId, number>()
   /** Users of whom another node was told that this one holds sockets. */
   const told = new Set<UserId>()
@@ -63,15 +77,7 @@ export function createSocketPlaces ({ nodeId, maxSockets, users, dispatch, owner
     return (silentUntilMs.get(owner) ?? 0) > elapsed() ? undefined : owner
   }
 
-  function leased (user: string, except?: string): number {
-    let sum = 0
-    for (const [node, { sockets, untilMs }] of leases.get(user) ?? []) {
-      if (node !== except && untilMs > elapsed() && isThere(node)) sum += sockets
-    }
-    return sum
-  }
-
-  const isThere = (node: string): boolean => dispatch.members().some(({ id, state }) => id === node && (state === 'up' || state === 'suspect'))
+  function isThere (node: string): boolean { return dispatch.members().some(({ id, state }) => id === node && (state === 'up' || state === 'suspect')) }
 
   /** Undefined where there was no answer. */
   async function tell (counter: NodeId, of: readonly UserId[]): Promise<readonly number[] | undefined> {
@@ -90,44 +96,31 @@ export function createSocketPlaces ({ nodeId, maxSockets, users, dispatch, owner
   }
 
   function tellAll (of: Iterable<UserId>): void {
-    const byCounter = new Map<NodeId, UserId[]>()
-    for (const user of of) {
-      const counter = counterOf(user)
+    for (const [counter, all] of byCounter(of, counterOf)) {
       if (counter === undefined) {
-        if (held(user) === 0) told.delete(user) // nobody to be told of it
+        for (const user of all) if (held(user) === 0) told.delete(user) // no node is to be told of it
         continue
       }
-      const known = byCounter.get(counter)
-      if (known === undefined) byCounter.set(counter, [user])
-      else known.push(user)
-    }
-    for (const [counter, all] of byCounter) {
       for (let at = 0; at < all.length; at += mostAtOnce) void tell(counter, all.slice(at, at + mostAtOnce))
     }
   }
 
   const renewal = setInterval(() => {
-    for (const [user, nodes] of leases) {
-      for (const [node, { untilMs }] of nodes) if (untilMs <= elapsed()) nodes.delete(node)
-      if (nodes.size === 0) leases.delete(user)
-    }
+    leases.sweep()
     const here = new Set(told)
     for (const { user } of users.connections()) here.add(user)
     tellAll(here)
   }, renewMs).unref()
 
-  const tooMany = (): GatepostError =>
-    new GatepostError('GP_RATE_LIMIT', `sockets: got one more than ${maxSockets} of this user; takes that many (GATEPOST_SOCKETS_PER_USER)`, { retryAfterSeconds: 5 })
-
   return {
     require: user => {
-      if (held(user) + (counterOf(user) === undefined ? leased(user) : 0) >= maxSockets) throw tooMany()
+      if (held(user) + (counterOf(user) === undefined ? leases.of(user) : 0) >= maxSockets) throw tooMany(maxSockets)
     },
     confirm: user => {
       const counter = counterOf(user)
       if (counter === undefined) return undefined
       const sockets = held(user)
-      return tell(counter, [user]).then(elsewhere => { if (sockets + (elsewhere?.[0] ?? 0) > maxSockets) throw tooMany() })
+      return tell(counter, [user]).then(elsewhere => { if (sockets + (elsewhere?.[0] ?? 0) > maxSockets) throw tooMany(maxSockets) })
     },
     released: user => {
       if (!told.has(user)) return
@@ -138,21 +131,7 @@ export function createSocketPlaces ({ nodeId, maxSockets, users, dispatch, owner
         gone.clear()
       }, soonMs).unref()
     },
-    serve: ({ held: holdings }, from) => {
-      const untilMs = elapsed() + leaseMs
-      return {
-        elsewhere: holdings.map(([user, sockets]) => {
-          const elsewhere = held(user) + leased(user, from)
-          const nodes = leases.get(user) ?? new Map<string, { sockets: number, untilMs: number }>()
-          const before = nodes.get(from)?.sockets ?? 0
-          // What is too many is refused there.
-          const kept = Math.min(sockets, Math.max(before, maxSockets - elsewhere))
-          if (kept > 0) leases.set(user, nodes.set(from, { sockets: kept, untilMs }))
-          else nodes.delete(from)
-          return elsewhere
-        })
-      }
-    },
+    serve: ({ held: holdings }, from) => ({ elsewhere: holdings.map(([user, sockets]) => leases.take(user, from, sockets, held(user))) }),
     close: () => {
       clearInterval(renewal)
       clearTimeout(soon)

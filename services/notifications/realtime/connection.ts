@@ -30,6 +30,7 @@ import type { UserView, UserViews } from '../mailbox/state/user-views.js'
 import { entriesFrame, type Frame } from './transport/frame.js'
 import type { Hub, LocalStream, StreamReader } from './hub.js'
 import type { Reconciler } from './reconciler.js'
+import { readSyncPage } from './sync-page.js'
 import { SocketWriter } from './transport/socket-writer.js'
 import type { UserNotifier } from './unread-notifier.js'
 
@@ -59,7 +60,6 @@ export interface ConnectionOptions {
 const noTopics: ReadonlySet<string> = new Set()
 const pageEntries = 200
 const pageChars = 256 * 1024
-const syncChars = 512 * 1024
 const volatileBytes = 256 * 1024
 const emptyReadPauseMs = 50
 
@@ -262,33 +262,15 @@ export class Connection implements StreamReader {
     const { store, heads, views, clock } = this.#node
     const wasBehind = this.#state === 'behind'
     const view = wasBehind ? await this.openAll() : await views.fresh(this.user)
-    const visible = visibleStreams(view)
-    const found = await heads.fresh(visible.map(({ stream }) => stream))
     const isNew = Object.keys(cursors).length === 0
-    const wires: string[] = []
-    const shownHeads: Record<string, number> = {}
-    const reached = new Map<StreamId, number>()
-    let chars = 0
-    let more = false
-    for (const [i, { stream, after }] of visible.entries()) {
-      const head = found[i]!
-      const isLeave = (mark: LogDoc): boolean => this.#isLeave(stream, mark)
+    const { wires, heads: shownHeads, reached, more } = await readSyncPage({
+      store,
+      heads,
+      now: clock.earliest,
+      isLeave: (stream, mark) => this.#isLeave(stream, mark),
       // A group joined while the socket was behind counts from the joining.
-      let cursor = isNew ? (wasBehind ? this.#sent.get(stream) : undefined) ?? head : Math.max(after, ownCursor(cursors, stream))
-      let hasLeft = false
-      while (cursor < head && !hasLeft) {
-        if (wires.length >= limit || chars > syncChars) { more = true; break }
-        const page = await recover({ store, now: clock.earliest, isLeave }, view.state, stream, cursor, limit - wires.length, syncChars - chars)
-        hasLeft = page.hasLeft
-        if (page.cursor === cursor) break
-        wires.push(...page.wires)
-        chars += page.chars
-        cursor = page.cursor
-      }
-      if (hasLeft) continue
-      shownHeads[stream] = head
-      reached.set(stream, cursor)
-    }
+      cursorOf: (stream, after, head) => isNew ? (wasBehind ? this.#sent.get(stream) : undefined) ?? head : Math.max(after, ownCursor(cursors, stream))
+    }, view, limit)
     const entries = JSON.parse(`[${wires.join(',')}]`) as unknown[]
     if (!more && wasBehind && this.#state === 'behind') {
       this.#state = 'live'

@@ -2,7 +2,8 @@
 import t from 'tap'
 import type { StreamId } from '../../../shared/contract/names.js'
 import { planReadTo } from '../../../services/notifications/mailbox/commands/read-to.js'
-import { foldChange, loadState, type UserState } from '../../../services/notifications/mailbox/state/user-state.js'
+import { loadState } from '../../../services/notifications/mailbox/state/packed-state.js'
+import { foldChange, type UserState } from '../../../services/notifications/mailbox/state/user-state.js'
 import type { Places } from '../../../services/notifications/mailbox/unread/counts.js'
 import { annStream } from '../../helpers/entry-drafts.js'
 

@@ -5,7 +5,7 @@ import { countsKey, ownerPrefix, ownerRange, stateBaseKey } from '../../../../sh
 import type { GroupId, StreamId } from '../../../../shared/contract/names.js'
 import type { JsonDoc, Store } from '../../../../shared/store/store.js'
 import { parseMembership, type Membership } from './membership.js'
-import type { StoredPiece } from './user-state.js'
+import type { StoredPiece } from './packed-state.js'
 
 export interface UserDocuments {
   base: JsonDoc | undefined

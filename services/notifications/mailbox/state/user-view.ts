@@ -8,7 +8,8 @@ import type { EntryDoc } from '../../../../shared/store/store.js'
 import { parseChange, type StoredChange } from '../../log/change.js'
 import { countEntry, type OwnCounts } from '../unread/own-counts.js'
 import type { Membership } from './membership.js'
-import { foldChange, loadState, type UserState } from './user-state.js'
+import { loadState } from './packed-state.js'
+import { foldChange, type UserState } from './user-state.js'
 
 export class UserView {
   readonly user: UserId

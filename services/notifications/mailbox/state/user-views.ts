@@ -7,7 +7,7 @@ import { userStream, type GroupId, type StreamId, type UserId } from '../../../.
 import { InTurn } from '../../../../shared/platform/in-turn.js'
 import { placeOfEntry, type EntryDoc, type Store } from '../../../../shared/store/store.js'
 import type { Heads } from '../../log/heads.js'
-import type { CountLimits } from '../unread/own-counts.js'
+import type { CountLimits } from '../unread/counts.js'
 import type { MarkLimits } from './user-state.js'
 import { createUserStore } from './user-store.js'
 import type { UserView } from './user-view.js'

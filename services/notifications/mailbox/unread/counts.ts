@@ -46,3 +46,10 @@ export function toUnread (counts: Counts): Unread {
   for (const [category, n] of [...named].sort(([a], [b]) => a < b ? -1 : 1)) byCategory[category] = n
   return { unread, byCategory }
 }
+
+/**
+ * In entries: how long a tail becomes before its older part is sealed, how much of it, how long merged segments grow. In segments:
+ * how many are sealed between two times of storing, above how many older ones are merged.
+ */
+export interface CountLimits { readonly tailEntries: number, readonly segmentEntries: number, readonly mergedEntries: number, readonly storedSegments: number, readonly maxSegments: number }
+export const countLimits: CountLimits = { tailEntries: 256, segmentEntries: 128, mergedEntries: 2_048, storedSegments: 2, maxSegments: 2_000 }

@@ -11,7 +11,7 @@ import type { EntryDoc, MessageDoc } from '../../../../shared/store/store.js'
 import { readAfter } from '../../log/read.js'
 import { forgotten, type StoredChange } from '../../log/change.js'
 import type { Store } from '../../../../shared/store/store.js'
-import { add, type Counts, type Places } from './counts.js'
+import { add, countLimits, type CountLimits, type Counts, type Places } from './counts.js'
 
 /** What is counted, and ms since 1970 from when that is too high; Infinity where nothing is. */
 interface Counted {
@@ -63,13 +63,6 @@ export interface OwnCounts {
   /** While stale segments are read. */
   refreshing: Promise<void> | undefined
 }
-
-/**
- * In entries: how long a tail becomes before its older part is sealed, how much of it, how long merged segments grow. In segments:
- * how many are sealed between two times of storing, above how many older ones are merged.
- */
-export interface CountLimits { readonly tailEntries: number, readonly segmentEntries: number, readonly mergedEntries: number, readonly storedSegments: number, readonly maxSegments: number }
-export const countLimits: CountLimits = { tailEntries: 256, segmentEntries: 128, mergedEntries: 2_048, storedSegments: 2, maxSegments: 2_000 }
 
 export const emptyCounts = (limits = countLimits): OwnCounts => ({ segments: [], sealedTo: 0, tail: emptyTail(), tailTotal: undefined, recalled: undefined, unstored: 0, limits, refreshing: undefined })
 export const emptyTail = (): Tail => ({ values: [], categories: [] })

@@ -1,5 +1,6 @@
 /** The counts of a user's own stream as they are stored: a cache, of which what is missing is read again. */
-import { countLimits, emptyTail, type OwnCounts, type Segment } from './own-counts.js'
+import { countLimits } from './counts.js'
+import { emptyTail, type OwnCounts, type Segment } from './own-counts.js'
 
 /** Older documents have no `countedAtMs`. */
 type PackedSegment = [after: number, to: number, entries: number, nextExpiryMs: number | null, counts: Array<[string, number]>, countedAtMs?: number]
