@@ -30,6 +30,28 @@ t.test('revocations - a user is out within 2 s: token, ticket, sockets on every 
   await openSocket(t, later)
 })
 
+t.test('revocations - a user is out whose handshakes are under way', async t => {
+  const producer = site.producerToken()
+  for (let round = 0; round < 5; round++) {
+    const user = `hasty ${round}`
+    const session = await assign(site, user)
+    const opening = Array.from({ length: 30 }, async () => await openSocket(t, session))
+    const settled = Promise.allSettled(opening)
+    await Promise.race([...opening.map(async one => { await one.catch(() => {}) })])
+    t.equal((await call('PUT', `/gate/revocations/user/${encodeURIComponent(user)}`)).status, 200)
+    await settled
+    await until('no socket is left', async () => (await request(site.gate, 'GET', `/gate/users/${encodeURIComponent(user)}/presence`, { token: producer })).body.sockets === 0, 2_000)
+  }
+})
+
+t.test('revocations - of a user with the longest name that a token may have', async t => {
+  const user = 'x'.repeat(255)
+  const session = await assign(site, user)
+  t.equal((await call('PUT', `/gate/revocations/user/${user}`)).status, 200)
+  await until('its ticket is refused', async () => (await session.call('GET', '/messages')).body?.code === 'GP_TOKEN_REVOKED')
+  t.equal((await call('DELETE', `/gate/revocations/user/${user}`)).status, 204)
+})
+
 t.test('revocations - producers and admins; names are of their kind', async t => {
   const send = async (token: string): Promise<{ status: number, body: any }> => await request(site.gate, 'POST', '/gate/messages', { token, body: { to: { user: 'bob' }, title: 'x' } })
   t.equal((await send(site.producerToken('shop'))).status, 201)

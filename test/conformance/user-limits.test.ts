@@ -76,3 +76,15 @@ t.test('limits - sockets of one user over all nodes', async t => {
   devices[1]!.close()
   await until('one that goes there makes room here', async () => await refusedSocket(t, first, {}) === 'accepted')
 })
+
+t.test('limits - a connection that has gone before its handshake is looked at holds nothing', async t => {
+  const session = await assign(site, 'gus')
+  for (let i = 0; i < 8; i++) {
+    const polling = `${session.node.url}/socket.io/?EIO=4&transport=polling`
+    const { sid } = JSON.parse((await (await fetch(polling)).text()).slice(1)) as { sid: string }
+    // The handshake, and in the same body the end of the connection.
+    await fetch(`${polling}&sid=${sid}`, { method: 'POST', body: `40${JSON.stringify({ ticket: session.ticket })}\x1e1` })
+  }
+  await Promise.all([1, 2, 3, 4].map(async () => await openSocket(t, session)))
+  t.equal(await refusedSocket(t, session, {}), 'GP_RATE_LIMIT', 'four are as many as a user may have')
+})

@@ -7,7 +7,7 @@ import { refusals } from '../../../shared/platform/http/error-response.js'
 import type { Revocation } from '../../../shared/contract/revocations.js'
 import { revocationStream, type NodeId } from '../../../shared/contract/names.js'
 import { ringName } from '../../../shared/contract/ring.js'
-import { Name } from '../../../shared/contract/validate.js'
+import { UserName } from '../../../shared/contract/validate.js'
 import type { Dispatch } from '../../dispatch/dispatch.js'
 import type { Access } from '../access.js'
 import { audited } from '../audited.js'
@@ -30,7 +30,7 @@ export interface RevocationsOptions {
 }
 
 const Kind = Type.Union([Type.Literal('user'), Type.Literal('producer'), Type.Literal('admin')], { description: 'user, producer or admin' })
-const Params = Type.Object({ kind: Kind, name: Name('the name of a user, a producer or an admin') })
+const Params = Type.Object({ kind: Kind, name: UserName('the name of a user, a producer or an admin') })
 const Body = Type.Object({
   before: Type.Optional(Type.String({ format: 'date-time', description: 'a time in ISO 8601: what was issued before it is refused; now where none is given' }))
 }, { ...strict, description: '{before?}' })
@@ -52,9 +52,9 @@ export function serveRevocations (app: App, { access, audit, requestWithFailover
   /** Durable, and in force on this Gate, when it resolves. */
   async function record (kind: Revocation['kind'], name: string, before: number | null): Promise<void> {
     const nodes = knowing(nodesInTurn(rings(), ringName(revocationStream), dispatch.members().length)).slice(0, maxNodesAsked)
-    await requestWithFailover(nodes, 'revoke', { kind, name, before })
-    // Whichever node recorded it: all of them read the same log.
-    for (const node of nodes) {
+    const { others } = await requestWithFailover(nodes, 'revoke', { kind, name, before })
+    // The node that recorded it knows of it; the others read the same log.
+    for (const node of [...nodes.slice(0, nodes.length - others.length).reverse(), ...others]) {
       try {
         await revocations.catchUp(node)
         return

@@ -43,6 +43,7 @@ const sweepAbove = 10_000
 export class BudgetLeases {
   readonly #options: BudgetLeasesOptions
   readonly #portion: number
+  readonly #sweepAt = { work: sweepAbove, reading: sweepAbove }
   readonly #leases = { work: new Map<UserId, Lease>(), reading: new Map<UserId, Lease>() }
   readonly #silentUntilMs = new Map<NodeId, number>()
 
@@ -67,12 +68,18 @@ export class BudgetLeases {
   /** What turned out to cost more. */
   add (user: UserId, purpose: Purpose, cost: number): void { this.#leaseOf(user, purpose).left -= cost }
 
+  #sweep (purpose: Purpose, at: number): void {
+    const known = this.#leases[purpose]
+    for (const [name, { untilMs }] of known) if (untilMs <= at) known.delete(name)
+    this.#sweepAt[purpose] = Math.max(sweepAbove, 2 * known.size)
+  }
+
   #leaseOf (user: UserId, purpose: Purpose): Lease {
     const known = this.#leases[purpose]
     const at = this.#options.elapsed()
     let lease = known.get(user)
     if (lease === undefined || lease.untilMs <= at) {
-      if (known.size >= sweepAbove) for (const [name, { untilMs }] of known) if (untilMs <= at) known.delete(name)
+      if (known.size >= this.#sweepAt[purpose]) this.#sweep(purpose, at)
       known.set(user, lease = { left: 0, untilMs: at + leaseMs, refusedUntilMs: 0, waitSeconds: 0, asking: undefined })
     }
     return lease

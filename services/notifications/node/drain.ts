@@ -1,5 +1,6 @@
 /** A drain: every socket is asked to move, evenly over the drain time; who has not by its end is closed. */
 import type { ConnectedUsers } from '../realtime/connected-users.js'
+import { endSocket } from '../realtime/transport/end-socket.js'
 import type { Connection } from '../realtime/connection.js'
 
 export interface Drain {
@@ -34,7 +35,7 @@ export function startDrain ({ users, elapsed, drainMs }: DrainOptions): Drain {
       asked.add(connection)
       connection.socket.emit('reassign', { reason: 'draining', delayMs: 0 })
     }
-    if (passed >= drainMs) for (const connection of open) connection.socket.disconnect(true)
+    if (passed >= drainMs) for (const connection of open) endSocket(connection.socket)
     if (passed >= drainMs || open.length === 0) stop()
   }
 

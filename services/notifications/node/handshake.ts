@@ -28,11 +28,8 @@ export function createHandshake ({ node, isDraining }: HandshakeOptions): Handsh
   const { entrance, mailbox, realtime } = node
   const admitted = new WeakMap<Socket, { connection: Connection, unread: Unread }>()
 
-  /** In the turn in which the connection takes it: of many that come at once no more than there are places. */
-  function requirePlace ({ state, user }: Connection): void {
-    if (state === 'closed') throw new GatepostError('GP_OVERLOADED', 'connect: who asked has gone')
-    entrance.places.require(user)
-  }
+  const gone = (): GatepostError => new GatepostError('GP_OVERLOADED', 'connect: the connection has ended')
+  function requireOpen ({ state }: Connection): void { if (state === 'closed') throw gone() }
 
   async function load (connection: Connection, ticket: Ticket): Promise<Unread> {
     const { user } = connection
@@ -49,6 +46,8 @@ export function createHandshake ({ node, isDraining }: HandshakeOptions): Handsh
 
   return {
     admit: async socket => {
+      // One that has ended tells nobody of it any more: what it opened would stay.
+      if (socket.conn.readyState !== 'open') throw gone()
       if (isDraining()) throw new GatepostError('GP_DRAINING', 'this node is draining; ask Gate for another')
       const auth = new HandshakeAuth(socket.handshake.auth)
       const text = auth.ticket
@@ -67,8 +66,13 @@ export function createHandshake ({ node, isDraining }: HandshakeOptions): Handsh
       socket.conn.once('close', end)
       try {
         await entrance.budget.charge(connection.user, 'reading')
-        requirePlace(connection)
+        requireOpen(connection)
+        // In the turn in which the connection takes its place: of many that come at once no more than there are places.
+        entrance.places.require(connection.user)
         const unread = await load(connection, ticket)
+        requireOpen(connection)
+        // The user may have been revoked before this connection was one of the user's.
+        entrance.verifyTicket(text)
         realtime.topics.add(connection, topics)
         admitted.set(socket, { connection, unread })
         socket.once('disconnect', () => {

@@ -13,6 +13,7 @@ function start (t: { teardown: (work: () => void) => void }, count: number) {
   const connections = Array.from({ length: count }, (_, i) => ({
     socket: {
       emit: (event: string, { reason }: { reason: string }) => { if (event === 'reassign' && reason === 'draining') asked.push(i) },
+      connected: true,
       disconnect: () => { closed.push(i) }
     }
   }) as unknown as Connection)
