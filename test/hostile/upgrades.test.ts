@@ -31,8 +31,8 @@ async function ask (line: Line, text: string): Promise<{ status: number, headers
   return await until('an answer', () => parseAnswer(line.received().subarray(from), false)?.answer, 10_000)
 }
 
-const h2c = 'Session: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n'
-const webSocket = 'Session: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n'
+const h2c = 'Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n'
+const webSocket = 'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n'
 
 t.test('upgrades - a request that offers another protocol is answered as HTTP/1.1, with its body, on a connection that is kept', async t => {
   const bearer = `Host: x\r\nAuthorization: Bearer ${session.ticket}\r\n`
