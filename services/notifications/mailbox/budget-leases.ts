@@ -1,9 +1,9 @@
 /**
  * What this node has been given of users' budgets by the nodes that count them: portions, as leases that end after a minute. Who has used a
- * portion up asks for the next; a counting node that gives no answer is not asked again for a while.
+ * portion up asks for the next.
  */
 import type { NodeId, UserId } from '../../../shared/contract/names.js'
-import type { Dispatch } from '../../dispatch/dispatch.js'
+import type { CountingNode } from './counting-node.js'
 
 export type Purpose = 'work' | 'reading'
 
@@ -27,16 +27,13 @@ interface Lease {
 
 export interface BudgetLeasesOptions {
   readonly perMinute: number
-  readonly dispatch: Pick<Dispatch, 'ask'>
+  readonly counting: Pick<CountingNode, 'ask'>
   readonly elapsed: () => number
 }
 
 const leaseMs = 60_000
 /** So many portions make a minute. */
 const portions = 20
-const askMs = 500
-/** A node that gave no answer is not asked again before. */
-const silenceMs = 5_000
 const maxRefusedMs = 1_000
 const sweepAbove = 10_000
 
@@ -45,15 +42,11 @@ export class BudgetLeases {
   readonly #portion: number
   readonly #sweepAt = { work: sweepAbove, reading: sweepAbove }
   readonly #leases = { work: new Map<UserId, Lease>(), reading: new Map<UserId, Lease>() }
-  readonly #silentUntilMs = new Map<NodeId, number>()
 
   constructor (options: BudgetLeasesOptions) {
     this.#options = options
     this.#portion = Math.max(1, Math.floor(options.perMinute / portions))
   }
-
-  /** Whether this node gave no answer a moment ago. */
-  isSilent (counter: NodeId): boolean { return (this.#silentUntilMs.get(counter) ?? 0) > this.#options.elapsed() }
 
   /** 0 where it was taken, else the seconds until it can be; undefined after the counting node was asked: try again. */
   take (counter: NodeId, user: UserId, purpose: Purpose, cost: number): number | Promise<undefined> {
@@ -86,18 +79,14 @@ export class BudgetLeases {
   }
 
   async #refill (counter: NodeId, lease: Lease, user: UserId, purpose: Purpose, cost: number): Promise<void> {
-    const { dispatch, elapsed } = this.#options
+    const { counting, elapsed } = this.#options
     const least = cost - lease.left
-    try {
-      const request: BudgetRequest = { user, purpose, least, most: Math.max(least, this.#portion) }
-      const { granted, waitSeconds } = await dispatch.ask(counter, budgetKind, request, askMs) as BudgetGrant
-      lease.left += granted
-      if (waitSeconds === 0) return
-      lease.waitSeconds = waitSeconds
-      lease.refusedUntilMs = elapsed() + Math.min(waitSeconds * 1000, maxRefusedMs)
-    } catch {
-      // Away, or of a version that does not count: this node does.
-      this.#silentUntilMs.set(counter, elapsed() + silenceMs)
-    }
+    const request: BudgetRequest = { user, purpose, least, most: Math.max(least, this.#portion) }
+    const grant = await counting.ask(counter, request) as BudgetGrant | undefined
+    if (grant === undefined) return // this node counts
+    lease.left += grant.granted
+    if (grant.waitSeconds === 0) return
+    lease.waitSeconds = grant.waitSeconds
+    lease.refusedUntilMs = elapsed() + Math.min(grant.waitSeconds * 1000, maxRefusedMs)
   }
 }

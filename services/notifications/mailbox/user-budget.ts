@@ -7,10 +7,10 @@
  * socket that was cut off comes back.
  */
 import { GatepostError } from '../../../shared/contract/errors.js'
-import { userStream, type NodeId, type StreamId, type UserId } from '../../../shared/contract/names.js'
+import type { UserId } from '../../../shared/contract/names.js'
 import { createRateLimit } from '../../../shared/platform/rate-limit.js'
-import type { Dispatch } from '../../dispatch/dispatch.js'
-import { BudgetLeases, type BudgetGrant, type BudgetRequest, type Purpose } from './budget-leases.js'
+import { createCountingNode, type CountingNodeOptions } from './counting-node.js'
+import { BudgetLeases, budgetKind, type BudgetGrant, type BudgetRequest, type Purpose } from './budget-leases.js'
 
 export { budgetKind, type BudgetGrant, type BudgetRequest, type Purpose } from './budget-leases.js'
 
@@ -26,14 +26,9 @@ export interface UserBudget {
   serve: (request: BudgetRequest) => BudgetGrant
 }
 
-export interface UserBudgetOptions {
-  readonly nodeId: NodeId
+export interface UserBudgetOptions extends CountingNodeOptions {
   /** Undefined: everything is taken. */
   readonly perMinute: number | undefined
-  readonly dispatch: Pick<Dispatch, 'ask' | 'isResponsive'>
-  readonly ownerOf: (stream: StreamId) => NodeId | undefined
-  /** Ms that only grow, whatever the wall clock does. */
-  readonly elapsed: () => number
 }
 
 export function createUserBudget ({ nodeId, perMinute = Infinity, dispatch, ownerOf, elapsed }: UserBudgetOptions): UserBudget {
@@ -41,19 +36,14 @@ export function createUserBudget ({ nodeId, perMinute = Infinity, dispatch, owne
     work: createRateLimit({ perMinute, elapsed }),
     reading: createRateLimit({ perMinute: Math.ceil(perMinute / 2), elapsed })
   }
-  const leases = new BudgetLeases({ perMinute, dispatch, elapsed })
+  const counting = createCountingNode(budgetKind, { nodeId, dispatch, ownerOf, elapsed })
+  const counterOf = counting.of
+  const leases = new BudgetLeases({ perMinute, counting, elapsed })
 
   function takeHere (user: string, purpose: Purpose, cost: number): number {
     const waitSeconds = limits[purpose].take(user, cost)
     if (waitSeconds === 0 || purpose === 'work') return waitSeconds
     return Math.min(waitSeconds, limits.work.take(user, cost))
-  }
-
-  /** The node to ask; undefined where this one counts. */
-  function counterOf (user: UserId): NodeId | undefined {
-    const owner = ownerOf(userStream(user))
-    if (owner === undefined || owner === nodeId || !dispatch.isResponsive) return undefined
-    return leases.isSilent(owner) ? undefined : owner
   }
 
   async function takeLeased (user: UserId, purpose: Purpose, cost: number): Promise<number> {

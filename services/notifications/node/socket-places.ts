@@ -5,9 +5,10 @@
  * are on their way. While the counting node gives no answer, each node counts its own.
  */
 import { GatepostError } from '../../../shared/contract/errors.js'
-import { userStream, type NodeId, type StreamId, type UserId } from '../../../shared/contract/names.js'
+import type { NodeId, UserId } from '../../../shared/contract/names.js'
 import type { Dispatch } from '../../dispatch/dispatch.js'
 import type { ConnectedUsers } from '../realtime/connected-users.js'
+import { createCountingNode, type CountingNodeOptions } from '../mailbox/counting-node.js'
 import { createSocketLeases } from './socket-leases.js'
 
 export interface SocketPlaces {
@@ -29,21 +30,14 @@ export interface Elsewhere { readonly elsewhere: readonly number[] }
 
 export const socketsKind = 'hold-sockets'
 
-export interface SocketPlacesOptions {
-  readonly nodeId: NodeId
+export interface SocketPlacesOptions extends CountingNodeOptions {
   readonly maxSockets: number
   readonly users: Pick<ConnectedUsers, 'connectionsOf' | 'connections'>
   readonly dispatch: Pick<Dispatch, 'ask' | 'isResponsive' | 'members'>
-  readonly ownerOf: (stream: StreamId) => NodeId | undefined
-  /** Ms that only grow, whatever the wall clock does. */
-  readonly elapsed: () => number
 }
 
 const renewMs = 10_000
 const soonMs = 250
-const askMs = 500
-/** A node that gave no answer is not asked again before. */
-const silenceMs = 5_000
 const mostAtOnce = 500
 
 const tooMany = (maxSockets: number): GatepostError =>
@@ -62,20 +56,14 @@ function byCounter (users: Iterable<UserId>, counterOf: (user: UserId) => NodeId
 
 export function createSocketPlaces ({ nodeId, maxSockets, users, dispatch, ownerOf, elapsed }: SocketPlacesOptions): SocketPlaces {
   const leases = createSocketLeases({ maxSockets, elapsed, isThere })
-  const silentUntilMs = new Map<NodeId, number>()
+  const counting = createCountingNode(socketsKind, { nodeId, dispatch, ownerOf, elapsed })
+  const counterOf = counting.of
   /** Users of whom another node was told that this one holds sockets. */
   const told = new Set<UserId>()
   const gone = new Set<UserId>()
   let soon: NodeJS.Timeout | undefined
 
   const held = (user: string): number => users.connectionsOf(user as UserId).length
-
-  /** The node to tell; undefined where this one counts. */
-  function counterOf (user: UserId): NodeId | undefined {
-    const owner = ownerOf(userStream(user))
-    if (owner === undefined || owner === nodeId || !dispatch.isResponsive) return undefined
-    return (silentUntilMs.get(owner) ?? 0) > elapsed() ? undefined : owner
-  }
 
   function isThere (node: string): boolean { return dispatch.members().some(({ id, state }) => id === node && (state === 'up' || state === 'suspect')) }
 
@@ -86,13 +74,7 @@ export function createSocketPlaces ({ nodeId, maxSockets, users, dispatch, owner
       if (sockets > 0) told.add(user as UserId)
       else told.delete(user as UserId)
     }
-    try {
-      return (await dispatch.ask(counter, socketsKind, holdings, askMs) as Elsewhere).elsewhere
-    } catch {
-      // Away, or of a version that does not count.
-      silentUntilMs.set(counter, elapsed() + silenceMs)
-      return undefined
-    }
+    return (await counting.ask(counter, holdings) as Elsewhere | undefined)?.elsewhere
   }
 
   function tellAll (of: Iterable<UserId>): void {
