@@ -2,6 +2,7 @@
  * The topics that the application wants, and their way to the sockets: each handshake carries them, and what
  * changes between a handshake and its "ready" is sent after it.
  */
+import type { Given } from './assignments.js'
 import { asGatepostError } from './errors.js'
 import type { Link } from './link.js'
 import type { Target } from './protocol.js'
@@ -12,12 +13,14 @@ export interface TopicSet {
   hears (to: Target): boolean
   subscribe (topics: readonly string[]): Promise<string[]>
   unsubscribe (topics: readonly string[]): Promise<string[]>
-  /** `sent`: the topics that this link's handshake carried. */
-  settle (link: Link, sent: readonly string[]): Promise<void>
+  /** The topics for the handshake of this assignment: `settle` sends what changes before its link is ready. */
+  forHandshake (given: Given): string[]
+  settle (link: Link): Promise<void>
 }
 
 export function createTopicSet ({ initial, link }: { initial: Iterable<string>, link: () => Link | undefined }): TopicSet {
   const wanted = new Set(initial)
+  const carried = new WeakMap<Given, readonly string[]>()
 
   async function tell (event: 'subscribe' | 'unsubscribe', topics: readonly string[], undo: () => void): Promise<string[]> {
     const to = link()
@@ -51,7 +54,13 @@ export function createTopicSet ({ initial, link }: { initial: Iterable<string>, 
       drop(dropped)
       return tell('unsubscribe', topics, () => add(dropped))
     },
-    async settle (to, sent) {
+    forHandshake (given) {
+      const topics = [...wanted]
+      carried.set(given, topics)
+      return topics
+    },
+    async settle (to) {
+      const sent = carried.get(to.given) ?? []
       const missing = [...wanted].filter(topic => !sent.includes(topic))
       const surplus = sent.filter(topic => !wanted.has(topic))
       if (missing.length > 0) await to.request('subscribe', { topics: missing })

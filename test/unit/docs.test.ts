@@ -106,7 +106,7 @@ t.test('errors - docs/errors.md has each code as the catalogue has it, and no ot
 
 t.test('clients - docs/clients.md names every option and member of the factories', async t => {
   const page = inCode(read('docs/clients.md')).join(' ')
-  for (const [file, name] of [['clients/inbox.ts', 'InboxOptions'], ['clients/inbox.ts', 'Inbox'], ['clients/producer.ts', 'ProducerOptions'], ['clients/producer.ts', 'Producer']] as const) {
+  for (const [file, name] of [['clients/inbox-options.ts', 'InboxOptions'], ['clients/inbox.ts', 'Inbox'], ['clients/producer.ts', 'ProducerOptions'], ['clients/producer.ts', 'Producer']] as const) {
     const body = new RegExp(`^export interface ${name} \\{\\n([^]*?)^\\}`, 'm').exec(read(file))?.[1] ?? ''
     const members = [...body.matchAll(/^ {2}(?:readonly )?(\w+)\??(?:: | \()/gm)].map(([, member = '']) => member)
     t.ok(members.length >= 4, `${name} has members`)
