@@ -7,12 +7,12 @@
  *   live       -> live        "reassign": the new link is ready before the old one is closed
  *   any        -> closed      close(), or an error that no retry mends
  */
-import type { Assignments, Given } from './assignments.js'
 import { createBackoff } from './backoff.js'
-import { asGatepostError, GatepostError, isTokenRefused } from './errors.js'
-import { openLink, type Link, type LinkEvents } from './link.js'
+import { asGatepostError, type GatepostError } from './errors.js'
+import { createHandshake, type HandshakeOptions } from './handshake.js'
+import type { Link, LinkEvents } from './link.js'
 import { pause } from './pause.js'
-import type { Cursors, Ready } from './protocol.js'
+import type { Ready } from './protocol.js'
 
 export type ConnectionState = 'connecting' | 'live' | 'offline' | 'closed'
 
@@ -23,21 +23,12 @@ export interface Connection {
   close (): void
 }
 
-export interface ConnectionOptions {
-  assignments: Assignments
-  /** Called before each handshake; what it throws counts as a failed try. */
-  prepare: (user: string) => Promise<void>
-  /** Where the reader stands; undefined = it has not begun. */
-  cursors: () => Cursors | undefined
-  /** Those that the handshake with this node carries. */
-  topics: (given: Given) => readonly string[]
+export interface ConnectionOptions extends HandshakeOptions {
   /** `isMove`: the link before this one is still open. */
   onReady: (link: Link, ready: Ready, isMove: boolean) => void
   events: Pick<LinkEvents, 'onEntries' | 'onUnread' | 'onBehind'>
   onState: (state: ConnectionState) => void
   onError: (error: GatepostError) => void
-  readyTimeoutMs: number
-  requestTimeoutMs: number
   retryBaseMs: number
 }
 
@@ -45,15 +36,14 @@ export interface ConnectionOptions {
 const stableAfterMs = 5_000
 
 export function createConnection (options: ConnectionOptions): Connection {
-  const { assignments, prepare, onReady, events, onState, onError, readyTimeoutMs, requestTimeoutMs, retryBaseMs } = options
+  const { onReady, onState, onError, retryBaseMs } = options
   const closing = new AbortController()
+  const handshake = createHandshake(options, closing.signal)
+  const events: LinkEvents = { ...options.events, onReady: adopt, onReassign: (link, { delayMs }) => { moving ??= move(link, delayMs) } }
   const backoff = createBackoff({ baseMs: retryBaseMs })
   let state: ConnectionState = 'connecting'
   let current: Link | undefined
   let moving: Promise<void> | undefined
-  let wake = new AbortController()
-  /** A try that ended without a word from the node: a proxy may take WebSockets and pass nothing on. */
-  let isPollingFirst = false
 
   const isClosed = (): boolean => closing.signal.aborted
 
@@ -61,32 +51,6 @@ export function createConnection (options: ConnectionOptions): Connection {
     if (state === next || state === 'closed') return
     state = next
     onState(next)
-  }
-
-  const open = async (): Promise<Link> => {
-    const given = await assignments.fresh()
-    await prepare(given.user)
-    try {
-      const link = await openLink({
-        given,
-        cursors: options.cursors(),
-        topics: options.topics(given),
-        isPollingFirst,
-        signal: closing.signal,
-        readyTimeoutMs,
-        requestTimeoutMs,
-        events: { ...events, onReady: adopt, onReassign: (link, { delayMs }) => { moving ??= move(link, delayMs) } }
-      })
-      assignments.forgive(given.node.id)
-      return link
-    } catch (error) {
-      const refusal = asGatepostError(error)
-      // Gate has just taken the user's token: what was refused is the ticket made of it, and another one may do.
-      if (isTokenRefused(refusal)) throw new GatepostError('GP_TICKET_EXPIRED', refusal.message, { cause: refusal })
-      if (refusal.code === 'GP_UNREACHABLE') isPollingFirst = true
-      if (refusal.code === 'GP_UNREACHABLE' || refusal.code === 'GP_DRAINING') assignments.avoid(given.node.id)
-      throw refusal
-    }
   }
 
   // In the same turn as "ready": the entries that follow it must find their link to be the current one.
@@ -103,7 +67,7 @@ export function createConnection (options: ConnectionOptions): Connection {
     try {
       await Promise.race([pause(delayMs, closing.signal), from.ended])
       while (!isClosed() && from.isOpen) {
-        try { await open(); return } catch (error) {
+        try { await handshake(events); return } catch (error) {
           onError(asGatepostError(error))
           if (isFatal(error)) return
           await Promise.race([pause(retry.next(asGatepostError(error).retryAfterMs), closing.signal), from.ended])
@@ -124,32 +88,23 @@ export function createConnection (options: ConnectionOptions): Connection {
         if (current !== link || isClosed()) continue
         current = undefined
         enter('connecting')
-        await pause(backoff.next(), closing.signal, wake.signal)
+        await pauseOrOnline(backoff.next(), closing.signal)
         continue
       }
       enter('connecting')
-      try { await open() } catch (error) {
+      try { await handshake(events) } catch (error) {
         if (isClosed()) return
         onError(asGatepostError(error))
         if (isFatal(error)) return close()
         enter('offline')
-        await pause(backoff.next(asGatepostError(error).retryAfterMs), closing.signal, wake.signal)
+        await pauseOrOnline(backoff.next(asGatepostError(error).retryAfterMs), closing.signal)
       }
     }
   }
 
-  // A browser knows when the network is back: no need to wait the pause out.
-  const onOnline = (): void => {
-    wake.abort()
-    wake = new AbortController()
-  }
-  const network = typeof globalThis.addEventListener === 'function' ? globalThis : undefined
-  network?.addEventListener('online', onOnline)
-
   function close (): void {
     if (isClosed()) return
     closing.abort()
-    network?.removeEventListener('online', onOnline)
     current?.close()
     current = undefined
     enter('closed')
@@ -162,3 +117,13 @@ export function createConnection (options: ConnectionOptions): Connection {
 }
 
 const isFatal = (error: unknown): boolean => asGatepostError(error).retry === 'never'
+
+/** A browser knows when the network is back: no need to wait the pause out. */
+async function pauseOrOnline (ms: number, signal: AbortSignal): Promise<void> {
+  const wake = new AbortController()
+  const network = typeof globalThis.addEventListener === 'function' ? globalThis : undefined
+  const onOnline = (): void => { wake.abort() }
+  network?.addEventListener('online', onOnline)
+  await pause(ms, signal, wake.signal)
+  network?.removeEventListener('online', onOnline)
+}
