@@ -2,8 +2,10 @@
 import { asGatepostError, unreachable, type GatepostError } from '../errors.js'
 import type { Link } from '../link.js'
 import type { Cursors, Entry, Ready, UnreadCount, VolatileMessage } from '../protocol.js'
-import { createTails } from '../sequencer.js'
-import type { FollowerMessage, LeaderMessage } from './messages.js'
+import type { FollowerMessage, LeaderMessage, RelayedError } from './messages.js'
+import { createRelayPosition } from './relay-position.js'
+import { createRelayedRequest, type RelayedRequest } from './relayed-requests.js'
+import { createTabTopics, self } from './tab-topics.js'
 
 /** As a tab gives it to the channel: the relay adds its term. */
 export type Unsigned<T> = T extends unknown ? Omit<T, 'term'> : never
@@ -34,145 +36,103 @@ export interface RelayOptions {
 }
 
 const rollMs = 30_000
-/** Stands for this tab among those that want topics. */
-const self = ''
 
 export function createRelay ({ term, post, wake, onError }: RelayOptions): Relay {
-  const tabs = new Map<string, Set<string>>([[self, new Set()]])
-  /** Who has been heard since the last roll-call. */
-  let heard = new Set<string>()
+  const topics = createTabTopics()
+  const request = createRelayedRequest(topics)
   const owned = new WeakMap<Link, Link>()
-  const syncs = new Map<string, Promise<unknown>>()
-  let live: { link: Link, ready: Ready } | undefined
-  let state: 'connecting' | 'offline' = 'connecting'
+  const position = createRelayPosition()
   let sent: readonly string[] = []
-  let position = createTails()
-  let heads = createTails()
   let n = 0
 
   const say = (message: Unsigned<LeaderMessage>): void => { post({ ...message, term }) }
   const relayed = (): number => { n += 1; return n }
-  const wanted = (): Set<string> => new Set([...tabs.values()].flatMap(topics => [...topics]))
 
   function welcome (to: string): void {
-    if (live?.link.isOpen !== true) return say({ type: 'state', to, state })
-    say({ type: 'ready', to, n, ready: { ...live.ready, heads: heads.all() }, position: position.all(), isMove: true })
+    const start = position.start()
+    if ('state' in start) say({ type: 'state', to, ...start })
+    else say({ type: 'ready', to, n, ...start, isMove: true })
   }
 
-  async function request (tab: string, link: Link, event: string, payload: unknown): Promise<unknown> {
-    const topics = tabs.get(tab)
-    const named = (payload as { topics?: readonly string[] } | undefined)?.topics ?? []
-    if (event === 'sync') {
-      // Tabs that miss the same ask the same, at the same moment: one question.
-      const key = JSON.stringify(payload)
-      const asked = syncs.get(key) ?? link.request(event, payload).finally(() => { syncs.delete(key) })
-      syncs.set(key, asked)
-      return await asked
-    }
-    if (event === 'unsubscribe') {
-      for (const topic of named) topics?.delete(topic)
-      const left = wanted()
-      const unwanted = named.filter(topic => !left.has(topic))
-      return unwanted.length === 0 ? { topics: [...topics ?? []] } : await link.request(event, { topics: unwanted })
-    }
-    if (event === 'subscribe') {
-      const added = named.filter(topic => topics?.has(topic) === false)
-      for (const topic of added) topics?.add(topic)
-      try { return await link.request(event, payload) } catch (error) {
-        if (asGatepostError(error).retry === 'never') for (const topic of added) topics?.delete(topic)
-        throw error
-      }
-    }
-    return await link.request(event, payload)
+  async function answer (tab: string, { id, event, payload }: Extract<FollowerMessage, { type: 'request' }>): Promise<void> {
+    const reply = position.link === undefined ? Promise.reject(unreachable('the leading tab')) : request(tab, position.link, event, payload)
+    say({ type: 'answer', to: tab, id, ...await asResult(reply) })
   }
 
-  async function answer (tab: string, id: number, event: string, payload: unknown): Promise<void> {
-    try {
-      const link = live?.link
-      if (link === undefined) throw unreachable('the leading tab')
-      say({ type: 'answer', to: tab, id, answer: await request(tab, link, event, payload) })
-    } catch (caught) {
-      const { code, message, retryAfterMs } = asGatepostError(caught)
-      say({ type: 'answer', to: tab, id, error: { code, message, retryAfterMs } })
-    }
+  function change (link: Link, event: 'subscribe' | 'unsubscribe', changed: readonly string[]): void {
+    if (changed.length > 0) link.request(event, { topics: changed }).catch((error: unknown) => { if (link.isOpen) onError(asGatepostError(error)) })
   }
 
   function forget (tab: string): void {
-    const topics = tabs.get(tab)
-    tabs.delete(tab)
-    const link = live?.link
-    if (topics === undefined || topics.size === 0 || link?.isOpen !== true) return
-    const left = wanted()
-    const unwanted = [...topics].filter(topic => !left.has(topic))
-    if (unwanted.length > 0) link.request('unsubscribe', { topics: unwanted }).catch((error: unknown) => { if (link.isOpen) onError(asGatepostError(error)) })
+    const unwanted = topics.forget(tab)
+    if (position.link?.isOpen === true) change(position.link, 'unsubscribe', unwanted)
   }
 
   // A tab that ended without a word would keep its topics for ever.
   const roll = setInterval(() => {
-    for (const tab of tabs.keys()) if (tab !== self && !heard.has(tab)) forget(tab)
-    heard = new Set()
-    if (tabs.size > 1) say({ type: 'roll' })
+    for (const tab of topics.silent()) forget(tab)
+    if (topics.hasFollowers) say({ type: 'roll' })
   }, rollMs)
 
   return {
     withTopics (own) {
-      tabs.set(self, new Set(own))
-      sent = [...wanted()]
+      topics.setOwn(own)
+      sent = topics.wanted()
       return [...sent]
     },
     own (link) {
-      const known = owned.get(link)
-      if (known !== undefined) return known
-      const made: Link = {
-        given: link.given,
-        isOwn: true,
-        get isOpen () { return link.isOpen },
-        ended: link.ended,
-        request: async <T>(event: string, payload: unknown) => await request(self, link, event, payload) as T,
-        close () { link.close() }
-      }
-      owned.set(link, made)
-      return made
+      const known = owned.get(link) ?? ownLink(link, request)
+      owned.set(link, known)
+      return known
     },
     onReady (link, ready, isMove, cursors) {
-      live = { link, ready }
-      position = createTails(cursors ?? ready.heads)
-      heads = createTails(ready.heads)
-      say({ type: 'ready', n: relayed(), ready, position: position.all(), isMove })
+      position.begin(link, ready, cursors)
+      say({ type: 'ready', n: relayed(), ready, position: cursors ?? ready.heads, isMove })
       // Of tabs that came between the handshake and its "ready".
-      const missing = [...wanted()].filter(topic => !sent.includes(topic))
-      if (missing.length > 0) link.request('subscribe', { topics: missing }).catch((error: unknown) => { if (link.isOpen) onError(asGatepostError(error)) })
+      change(link, 'subscribe', topics.wanted().filter(topic => !sent.includes(topic)))
     },
     onEntries (entries) {
-      for (const entry of entries) {
-        if (entry.stream === undefined) continue
-        position.move(entry)
-        heads.move(entry)
-      }
+      position.move(entries)
       say({ type: 'entries', n: relayed(), entries })
     },
     onUnread (count) {
-      if (live !== undefined) live = { ...live, ready: { ...live.ready, ...count } }
+      position.setUnread(count)
       say({ type: 'unread', n: relayed(), count })
     },
     onBehind () { say({ type: 'behind', n: relayed() }) },
-    onState (to) {
-      state = to
-      live = undefined
+    onState (state) {
+      position.end(state)
       say({ type: 'state', state })
     },
     hear (message) {
       const { tab, type } = message
       if (type === 'bye') return forget(tab)
-      heard.add(tab)
-      const isNew = !tabs.has(tab)
-      if (isNew) tabs.set(tab, new Set())
+      const isNew = topics.hear(tab)
       if (type === 'probe') wake()
       // One that was forgotten, or followed another leader, is to say its topics again.
       if (isNew || type === 'attach') welcome(tab)
-      if (type === 'request') void answer(tab, message.id, message.event, message.payload)
+      if (message.type === 'request') void answer(tab, message)
     },
     prove () { say({ type: 'alive', n }) },
     close () { clearInterval(roll) }
+  }
+}
+
+/** The same link for the leading tab's inbox. */
+function ownLink (link: Link, request: RelayedRequest): Link {
+  return {
+    given: link.given,
+    isOwn: true,
+    get isOpen () { return link.isOpen },
+    ended: link.ended,
+    request: async <T>(event: string, payload: unknown) => await request(self, link, event, payload) as T,
+    close () { link.close() }
+  }
+}
+
+async function asResult (reply: Promise<unknown>): Promise<{ answer: unknown } | { error: RelayedError }> {
+  try { return { answer: await reply } } catch (caught) {
+    const { code, message, retryAfterMs } = asGatepostError(caught)
+    return { error: { code, message, retryAfterMs } }
   }
 }
