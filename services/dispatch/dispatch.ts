@@ -30,8 +30,8 @@ export interface Member {
   /** Ms since 1970, by this process's clock. */
   readonly lastSeen: number
   readonly load: NodeLoad
-  /** The seq up to which it has read the log of revocations; absent in version 0.1. */
-  readonly revocations?: number | undefined
+  /** The seq up to which it has read the log of revocations; null until it has; absent in version 0.1. */
+  readonly revocations?: number | null | undefined
 }
 
 /** A stored or volatile entry on its way; `payload` is opaque to dispatch. */
@@ -74,7 +74,7 @@ export interface NodeAnnouncement {
   readonly state: () => 'up' | 'draining'
   readonly isClockOff?: () => boolean
   readonly load: () => NodeLoad
-  readonly revocations?: () => number
+  readonly revocations?: () => number | null
 }
 
 export interface Dispatch {

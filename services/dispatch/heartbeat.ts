@@ -33,8 +33,8 @@ const Heartbeat = Type.Object({
   sent: whole,
   /** The node's logical wall time. Older nodes take their own forward by it. */
   time: whole,
-  /** How far this node has read the log of revocations: a seq. Absent in version 0.1. */
-  revocations: Type.Optional(whole),
+  /** How far this node has read the log of revocations: a seq; null until it has. Absent in version 0.1. */
+  revocations: Type.Optional(Type.Union([whole, Type.Null()])),
   /** How long ago, in ms, this node heard of one that does not sign (bus-trust.ts); absent where it did not. */
   unsignedAgoMs: Type.Optional(whole)
 })

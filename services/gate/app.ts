@@ -67,7 +67,7 @@ export async function createGateApp ({ version, origins, secret, demo, rateProdu
     checks: async () => ({
       dispatch: dispatch.isConnected || 'not connected',
       members: dispatch.hasConverged || 'has not heard a whole round of heartbeats yet',
-      revocations: revocations.isKnown || 'does not know yet who is revoked',
+      revocations: revocations.missing ?? true,
       ...await alsoNeeds()
     })
   })

@@ -65,8 +65,8 @@ export interface NodeRequests {
   'list-members': [{ group: string, limit: number, after?: string }, { members: readonly string[], next: string | null }]
   /** Durable when answered. `before`: ms since 1970; null lifts it. */
   revoke: [{ kind: Scope, name: string, before: number | null }, Record<string, never>]
-  /** What has changed after a seq of the log of revocations; `more`: ask again. */
-  'revocations-after': [{ seq: number, limit: number }, { changes: readonly RevocationChange[], more: boolean }]
+  /** What has changed after a seq of the log of revocations; `more`: ask again. `isShorter`: the stored log ends before that seq; ask from 0. */
+  'revocations-after': [{ seq: number, limit: number }, { changes: readonly RevocationChange[], more: boolean, isShorter?: true }]
   /** Answered once begun. */
   drain: [Record<string, never>, Record<string, never>]
   /** Back on the ring, also in the middle of a drain. */

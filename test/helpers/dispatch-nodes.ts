@@ -38,7 +38,7 @@ export interface TestNodeOptions {
   clock?: Clock
   prefix?: string
   weight?: number
-  revocations?: () => number
+  revocations?: () => number | null
   secret?: string
   unsigned?: Unsigned
 }

@@ -32,7 +32,8 @@ export interface MemorySite {
   readonly volatile: HandedMessage[]
   readonly members: Map<string, Set<string>>
   readonly recalls: Array<{ sender: string, id: string, to: unknown }>
-  addNode: (id: string, options?: { weight?: number, isOld?: boolean }) => MemoryNode
+  /** `hasRead`: whether it has read who is revoked. */
+  addNode: (id: string, options?: { weight?: number, isOld?: boolean, hasRead?: () => boolean }) => MemoryNode
   /** A Gate that knows every node added so far. */
   addGate: (name: string, settings?: Partial<GateOptions['settings']>) => Promise<Gate>
   token: (scope: string, sub?: string, claims?: Record<string, unknown>) => string
@@ -118,8 +119,8 @@ export function createMemorySite (t: Test, { maxPayloadBytes }: { maxPayloadByte
     volatile,
     members,
     recalls,
-    addNode (id, { weight = 1, isOld = false } = {}) {
-      const node: MemoryNode = Object.assign(startTestNode(t, { id, bus: hub.connect(id), weight, ...!isOld && { revocations: () => revocations.seq } }), { handed: [], requests: [], sockets: new Map(), fault: undefined, result: undefined })
+    addNode (id, { weight = 1, isOld = false, hasRead = () => true } = {}) {
+      const node: MemoryNode = Object.assign(startTestNode(t, { id, bus: hub.connect(id), weight, ...!isOld && { revocations: () => hasRead() ? revocations.seq : null } }), { handed: [], requests: [], sockets: new Map(), fault: undefined, result: undefined })
       answerNodeRequests(node.dispatch, handlersOf(node))
       nodes.push(node)
       return node

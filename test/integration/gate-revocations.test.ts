@@ -29,3 +29,19 @@ t.test('gate revocations - nodes of version 0.1 know none: Gate serves, and cann
   t.equal((await call(gate, 'GET', '/gate/users/x/presence', { token })).status, 200)
   t.match(await call(gate, 'PUT', '/gate/revocations/user/ann', { token }), { status: 503, body: { code: 'GP_NO_NODE' } })
 })
+
+t.test('gate revocations - a Gate starts without nodes, and with one that has not read who is revoked: it says what is missing until one has', async t => {
+  const site = createMemorySite(t)
+  const early = await site.addGate('early')
+  const shop = site.token('producer', 'shop')
+  t.equal((await call(early, 'GET', '/readyz')).status, 200, 'without a node there is nothing to be let in to')
+  t.match(await call(early, 'POST', '/gate/messages', { token: shop, body: { to: { user: 'ann' }, title: 'x' } }), { status: 503, body: { code: 'GP_NO_NODE' } })
+  let hasRead = false
+  site.addNode('a', { hasRead: () => hasRead })
+  await until('it hears of the node', async () => (await call(early, 'GET', '/readyz')).status === 503)
+  t.match((await call(early, 'GET', '/readyz')).body.checks.revocations, /no node has read/)
+  t.match(await call(early, 'GET', '/gate/users/x/presence', { token: shop }), { status: 503, body: { code: 'GP_DISPATCH_UNAVAILABLE' } })
+  hasRead = true
+  await until('one has read it', async () => (await call(early, 'GET', '/readyz')).status === 200)
+  t.equal((await call(early, 'GET', '/gate/users/x/presence', { token: shop })).status, 200)
+})

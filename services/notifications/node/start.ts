@@ -124,8 +124,7 @@ export async function startNode ({ metrics: given, log: parent, connections, ...
 
   let isClosing = false
   const isDraining = (): boolean => rebalancer.state === 'draining' || isClosing
-  let wasPrepared = false
-  const isPrepared = (): boolean => (wasPrepared ||= store.status().reachable)
+  const isPrepared = (): boolean => node.entrance.revocations.seq !== null
 
   // What clients and operators ask it.
   const origins = createOrigins(settings.origins ?? ['*'])
@@ -141,7 +140,7 @@ export async function startNode ({ metrics: given, log: parent, connections, ...
       store: storeCheck(store.status()),
       dispatch: dispatch.isConnected || 'no link',
       members: dispatch.hasConverged || 'waiting for a round of heartbeats',
-      revocations: node.entrance.revocations.isKnown || 'not read yet',
+      revocations: isPrepared() || 'not read yet',
       clock: clockWatch.isOff() ? `${Math.round(clockWatch.offsetMs() / 1000)} s off the store's` : purgeCheck(purgeLagMs()),
       serving: rebalancer.state === 'draining' ? 'draining' : isClosing ? 'closing' : true
     })
@@ -166,17 +165,17 @@ export async function startNode ({ metrics: given, log: parent, connections, ...
   try {
     const url = await listenOn(app, settings)
     const probeUrl = await operations.start() ?? url
+    await node.entrance.revocations.looked
     dispatch.join({
       url: settings.publicUrl ?? url,
       weight: settings.nodeWeight,
       version: settings.version,
       revocations: () => node.entrance.revocations.seq,
-      // A node whose clock is wrong takes no new users either, nor does one whose store has yet to be prepared.
+      // A node whose clock is wrong takes no new users either, nor does one that has yet to read who is revoked.
       state: () => isDraining() || clockWatch.isOff() || !isPrepared() ? 'draining' : 'up',
       isClockOff: () => clockWatch.isOff() && !isDraining() && isPrepared(),
       load: () => loadOf({ users, rate, metrics, store, bus })
     })
-    await node.entrance.revocations.looked
     log.info({ event: 'node', url, publicUrl: settings.publicUrl }, 'node started')
     return { id, url, probeUrl, drain: rebalancer.drain, close }
   } catch (error) {
