@@ -20,8 +20,6 @@ import type { Dispatch, Member } from '../dispatch/dispatch.js'
 export interface FollowedRevocations extends Pick<Revocations, 'check' | 'page'> {
   /** What keeps this Gate from letting anybody in; undefined where nothing does. `check` throws GP_DISPATCH_UNAVAILABLE with it. */
   readonly missing: string | undefined
-  /** A node can tell more than is known here: it is being asked. */
-  readonly isBehind: boolean
   /** Resolves once all that this node knows is in force here. Rejects as `dispatch.ask` does. */
   catchUp: (node: NodeId) => Promise<void>
   close: () => void
@@ -100,7 +98,6 @@ export function followRevocations ({ dispatch, log }: { dispatch: Pick<Dispatch,
 
   return {
     get missing () { return texts[knowledge()] },
-    get isBehind () { return knowledge() === 'behind' },
     page: (limit, after) => list.page(limit, after),
     check: (scopes, name, issuedAt) => {
       const missing = texts[knowledge()]

@@ -48,7 +48,7 @@ export interface Gate {
 
 const settlePollMs = 20
 
-/** Listens at once, so that `/readyz` can say what is missing; resolves when it knows the members, and who is revoked where a node does. */
+/** Listens at once, so that `/readyz` can say what is missing; resolves when it knows the members, and who is revoked; without a node there is nothing to know. */
 export async function startGate ({ settings, bus, natsPrefix, log, metrics: givenMetrics, connections, clock = createClock(), intervals, alsoNeeds }: GateOptions): Promise<Gate> {
   const { host, port, metricsPort, origins, secret, acceptSecrets, auth, isDemo, rateProducerPerMinute, version, busUnsigned } = settings
   const tokens = createTokenVerifier({ secret, acceptSecrets, auth, now: clock.now, elapsed: clock.elapsed, log })
@@ -78,7 +78,7 @@ export async function startGate ({ settings, bus, natsPrefix, log, metrics: give
     const url = await listenOn(app, { host, port })
     await operations.start()
     log.info({ event: 'gate-listens', url }, 'Gate listens')
-    while ((!dispatch.hasConverged || revocations.isBehind) && closing === undefined) await pause(settlePollMs)
+    while ((!dispatch.hasConverged || revocations.missing !== undefined) && closing === undefined) await pause(settlePollMs)
     return { ...gate, url }
   } catch (error) {
     await gate.close()

@@ -82,7 +82,8 @@ export function createNode (options: NotificationsNodeOptions): NotificationsNod
     onChange: ({ kind, name }) => {
       if (kind === 'user') closeRevoked(name as UserId)
       dispatch.announceNow() // Gates hear how far this node has read
-    }
+    },
+    onKnown: dispatch.announceNow
   })
   function closeRevoked (user: UserId): void {
     for (const connection of users.connectionsOf(user)) if (revocations.isRevoked('user', user, connection.tokenIssuedAt)) endSocket(connection.socket)

@@ -38,6 +38,8 @@ export interface NodeRevocationsOptions {
   readonly append: (stream: StreamId, draft: EntryDraft) => Promise<{ doc: EntryDoc }>
   /** After each change that was applied. */
   readonly onChange: (change: RevocationChange) => void
+  /** Once, when the log has been read for the first time. */
+  readonly onKnown: () => void
   readonly looksPerCheck?: number
 }
 
@@ -89,7 +91,7 @@ function createReader ({ store, onChange }: Pick<NodeRevocationsOptions, 'store'
   }
 }
 
-export function createNodeRevocations ({ store, heads, clock, log, append, onChange, looksPerCheck = usualLooksPerCheck }: NodeRevocationsOptions): NodeRevocations {
+export function createNodeRevocations ({ store, heads, clock, log, append, onChange, onKnown, looksPerCheck = usualLooksPerCheck }: NodeRevocationsOptions): NodeRevocations {
   const reader = createReader({ store, onChange })
   let isKnown = false
   let looks = 0
@@ -109,6 +111,7 @@ export function createNodeRevocations ({ store, heads, clock, log, append, onCha
     if (!isKnown) {
       await reader.readOn()
       isKnown = true
+      onKnown()
       return
     }
     const [head] = await heads.fresh([revocationStream])
