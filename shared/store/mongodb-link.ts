@@ -1,4 +1,5 @@
 /** The driver's client: one at a time, made anew where the driver would wait for a server without end. */
+import { setTimeout as pause } from 'node:timers/promises'
 import { ReadConcern, type Db, type Document, type MongoClient } from 'mongodb'
 import { createClient, watchHeartbeats } from './mongodb-connection.js'
 import type { RunningWork } from './running-work.js'
@@ -15,6 +16,8 @@ export interface MongodbLinkOptions {
 }
 
 interface Connection { readonly client: MongoClient, db: Db, readonly watch: { stop: () => void } }
+
+const connectAgainMs = 500
 
 export class MongodbLink {
   readonly #options: MongodbLinkOptions
@@ -67,7 +70,19 @@ export class MongodbLink {
     this.#connection = this.#open()
     if (readConcern !== undefined) this.#read(databaseName, readConcern)
     void this.#options.running.track(old.close())
-    void this.#options.running.track(this.connect())
+    void this.#options.running.track(this.#connectAgain(this.#connection.client))
+  }
+
+  /** The driver gives a client up whose first connection fails: every command then fails at once, whether the server is back or not. */
+  async #connectAgain (client: MongoClient): Promise<void> {
+    while (!this.#isStopped && client === this.#connection.client) {
+      try {
+        await client.connect()
+        return
+      } catch {
+        await pause(connectAgainMs)
+      }
+    }
   }
 
   #read (databaseName: string, readConcern: ReadConcern): void {
