@@ -27,6 +27,8 @@ export interface Inbox {
   markRead (what: string | readonly string[] | { upTo?: Cursors, category?: string }): Promise<UnreadCount>
   markUnread (id: string): Promise<Message>
   archive (id: string, archived?: boolean): Promise<Message>
+  /** Chooses one of the message's actions, once: GP_CONFLICT where another one was chosen. */
+  act (id: string, action: string): Promise<Message>
   remove (id: string): Promise<void>
   /** Takes back a message that this user sent, within 2 minutes. */
   recall (id: string): Promise<void>
@@ -61,6 +63,7 @@ export function createInbox (options: InboxOptions): Inbox {
     },
     markUnread: id => mailbox.update(id, { read: false }),
     archive: (id, archived = true) => mailbox.update(id, { archived }),
+    act: (id, action) => mailbox.act(id, action),
     remove: id => mailbox.remove(id),
     recall: id => mailbox.recall(id),
     subscribe: (...topics) => topicSet.subscribe(topics),

@@ -6,6 +6,6 @@ export type { SendOptions, SendOutcome } from './outbox.js'
 export type { KeyValueStorage } from './storage.js'
 export type { TokenSource } from './tokens.js'
 export type {
-  Box, ChangeEntry, Cursors, Entry, GoneEntry, ListQuery, Message, MessageEntry, OutgoingMessage, Page, SendAnswer, Target,
-  UnreadCount, VolatileMessage
+  Action, Box, ChangeEntry, Cursors, Entry, GoneEntry, ListQuery, Message, MessageEntry, OutgoingMessage, Page, ProducerMessage, Profile,
+  SendAnswer, Target, UnreadCount, VolatileMessage
 } from './protocol.js'

@@ -12,6 +12,7 @@ export interface Mailbox {
   countUnread (): Promise<UnreadCount>
   update (id: string, state: { read?: boolean, archived?: boolean }): Promise<Message>
   markRead (what: { upTo?: Cursors, category?: string }): Promise<UnreadCount>
+  act (id: string, action: string): Promise<Message>
   remove (id: string): Promise<void>
   recall (id: string): Promise<void>
 }
@@ -65,6 +66,7 @@ export function createMailbox ({ assignments, signal, patienceMs, retryBaseMs }:
     countUnread: async () => await call<UnreadCount>('/messages/unread'),
     update: async (id, state) => await call<Message>(messagePath(id), json('PATCH', state)),
     markRead: async what => await call<UnreadCount>('/messages/read', json('POST', what)),
+    act: async (id, action) => await call<Message>(`${messagePath(id)}/actions/${encodeURIComponent(action)}`, json('POST', {})),
     remove: async id => { await call(messagePath(id), { method: 'DELETE' }) },
     recall: async id => { await call(`${messagePath(id)}/recall`, { method: 'POST' }) }
   }

@@ -8,7 +8,7 @@ import { newKey } from './key.js'
 import { encodeMessage, lateError, type SendOptions } from './outgoing.js'
 import { maxTimerMs, pause } from './pause.js'
 import { createProducerQueue, type Produced, type QueuedMessage } from './producer-queue.js'
-import type { OutgoingMessage, Target } from './protocol.js'
+import type { ProducerMessage, Target } from './protocol.js'
 import { createTokens, type TokenSource } from './tokens.js'
 
 export interface ProducerOptions {
@@ -29,7 +29,7 @@ export type { Produced } from './producer-queue.js'
 export interface Producer {
   readonly queued: number
   /** Resolves when the message is stored (a volatile one: handed on). Messages to one target are stored in the order of the calls. */
-  send (message: OutgoingMessage, options?: SendOptions): Promise<Produced>
+  send (message: ProducerMessage, options?: SendOptions): Promise<Produced>
   /** Takes back a message of this producer; `to` as it was sent. */
   recall (id: string, to: Target): Promise<void>
   /** Sends what waits, at most `deadlineMs` (10 s); the rest is rejected with GP_CLOSED. May be called again. */
@@ -73,7 +73,7 @@ export function createProducer (options: ProducerOptions): Producer {
     get queued () { return queue.count },
     async send (message, { idempotencyKey = newKey(), deadlineMs } = {}) {
       if (state !== 'open') throw closedError('producer')
-      const { text, bytes } = encodeMessage(typeof message === 'object' && message !== null ? { ...message, idempotencyKey } as OutgoingMessage : message)
+      const { text, bytes } = encodeMessage(typeof message === 'object' && message !== null ? { ...message, idempotencyKey } as ProducerMessage : message)
       return await new Promise<Produced>((resolve, reject) => {
         const item: QueuedMessage = { text, bytes, volatile: message.volatile === true, internalErrors: 0, refusals: 0, isSettled: false, resolve, reject }
         queue.push(item)

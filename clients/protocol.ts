@@ -10,6 +10,22 @@ export type Target =
   | { readonly topic: string, readonly match?: 'exact' | 'prefix' }
   | { readonly all: true }
 
+/** What the receiver can choose, once. */
+export interface Action {
+  /** A name that no other action of the message has. */
+  readonly id: string
+  readonly label: string
+  /** As a message's. */
+  readonly url?: string
+}
+
+/** How a sender is shown; `null` where nobody said. */
+export interface Profile {
+  readonly name: string | null
+  /** An http(s) address, or a path of the site. */
+  readonly picture: string | null
+}
+
 /** A message as it is sent. One of title, body and data is there; `ttl` is in whole seconds. */
 export interface OutgoingMessage<To extends Target = Target> {
   readonly to: To
@@ -20,6 +36,15 @@ export interface OutgoingMessage<To extends Target = Target> {
   readonly category?: string
   readonly ttl?: number
   readonly volatile?: boolean
+  /** Where a click leads: an http(s) address, or a path that begins with one `/`. */
+  readonly url?: string
+  /** At most 3. */
+  readonly actions?: readonly Action[]
+}
+
+/** A producer's message may say how its sender is shown; a user's name and picture are in the user's token. */
+export interface ProducerMessage extends OutgoingMessage {
+  readonly sender?: { readonly name?: string, readonly picture?: string }
 }
 
 export type Box = 'inbox' | 'sent' | 'archived'
@@ -27,7 +52,7 @@ export type Box = 'inbox' | 'sent' | 'archived'
 interface Content {
   readonly type: 'message'
   readonly id: string
-  readonly from: { readonly user: string } | { readonly producer: string }
+  readonly from: ({ readonly user: string } | { readonly producer: string }) & Profile
   readonly to: Target
   readonly title: string | null
   readonly body: string | null
@@ -36,6 +61,8 @@ interface Content {
   /** ISO 8601, UTC; so is `expiresAt`. */
   readonly createdAt: string
   readonly expiresAt: string | null
+  readonly url: string | null
+  readonly actions: readonly Action[] | null
 }
 
 /** A stored message as its reader sees it. */
@@ -46,6 +73,8 @@ export interface Message extends Content {
   readonly read: boolean
   readonly archived: boolean
   readonly recalled: boolean
+  /** The id of the action that this user chose. */
+  readonly acted: string | null
 }
 
 /** A message that is never stored: it came to the sockets that were open, and has no place in a stream. */
@@ -71,6 +100,7 @@ export interface ChangeEntry extends Placed {
   readonly archived?: boolean
   readonly deleted?: boolean
   readonly recalled?: boolean
+  readonly acted?: string
   readonly group?: string
   readonly joined?: boolean
   /** With `joined: true`: the cursor with which this reader starts the group. */

@@ -43,11 +43,12 @@ function concerns (change: ChangeEntry, { id, stream, seq, category }: Message):
   return to !== undefined && seq <= to && (change.category === undefined || change.category === category)
 }
 
-function changedBy ({ read, archived, recalled }: ChangeEntry, message: Message): Message {
+function changedBy ({ read, archived, recalled, acted }: ChangeEntry, message: Message): Message {
   return {
     ...message,
     ...(read === undefined ? {} : { read }),
     ...(archived === undefined ? {} : { archived }),
-    ...(recalled === true ? { recalled: true, read: true, title: null, body: null, data: null } : {})
+    ...(acted === undefined ? {} : { acted }),
+    ...(recalled === true ? { recalled: true, read: true, from: { ...message.from, name: null, picture: null }, title: null, body: null, data: null, url: null, actions: null } : {})
   }
 }

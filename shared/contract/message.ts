@@ -3,7 +3,10 @@
  * for validation, types and the OpenAPI documents.
  */
 import { Type, type Static } from 'typebox'
+import { Actions, requireUniqueIds, type Action } from './action.js'
 import { GatepostError, refusal } from './errors.js'
+import { SenderProfile, toProfile, type Profile } from './profile.js'
+import { Link } from './shown-text.js'
 import { createValidator, Name, UserName } from './validate.js'
 
 export const maxMessageBytes = 64 * 1024
@@ -33,8 +36,11 @@ export const Message = Type.Object({
   data: Type.Optional(Type.Unknown({ description: 'any JSON, at most 64 levels deep' })),
   category: Type.Optional(Name('a category')),
   ttl: Type.Optional(Type.Integer({ minimum: 1, maximum: maxTtlSeconds, description: 'whole seconds, 1 to 315360000' })),
-  volatile: Type.Optional(Type.Boolean({ description: 'true or false' }))
-}, { ...strict, description: 'a message: {to, title?, body?, data?, category?, ttl?, volatile?}' })
+  volatile: Type.Optional(Type.Boolean({ description: 'true or false' })),
+  url: Type.Optional(Link),
+  actions: Type.Optional(Actions),
+  sender: Type.Optional(SenderProfile)
+}, { ...strict, description: 'a message: {to, title?, body?, data?, category?, ttl?, volatile?, url?, actions?}, and of producers sender?' })
 export type Message = Static<typeof Message>
 
 /** A message that passed every check, with its defaults in place. */
@@ -47,6 +53,11 @@ export interface MessageDraft {
   readonly ttlSeconds: number | undefined
   /** Asked for, or because a message to a topic always is. */
   readonly isVolatile: boolean
+  /** These three are missing where they were not given: a process of version 0.1 hands messages over that never have them. */
+  readonly url?: string | undefined
+  readonly actions?: readonly Action[] | undefined
+  /** How a producer wants to be shown; of users it is refused where they post. */
+  readonly sender?: Profile | undefined
 }
 
 /** What each member of `to` takes, so that a refusal names the member and not the union. */
@@ -73,14 +84,17 @@ const validateMessage = createValidator(Message)
  */
 export function parseMessage (value: unknown): MessageDraft {
   if (typeof value === 'object' && value !== null && Object.hasOwn(value, 'to')) parseTarget((value as { to: unknown }).to)
-  const { to, title, body, data, category, ttl, volatile: isVolatile } = validateMessage(value)
+  const { to, title, body, data, category, ttl, volatile: isVolatile, url, actions, sender } = validateMessage(value)
   if (title === undefined && body === undefined && data === undefined) throw refusal('title, body, data', undefined, 'at least one of them')
+  if (actions !== undefined) requireUniqueIds(actions)
+  const isPlain = url === undefined && actions === undefined && sender === undefined
   // Seldom near the limit: then its text is written to count it.
-  if (mostBytes(title) + mostBytes(body) + checkData(data) + mostTargetBytes > maxMessageBytes || 'users' in to) {
+  if (mostBytes(title) + mostBytes(body) + checkData(data) + mostTargetBytes > maxMessageBytes || !isPlain || 'users' in to) {
     const bytes = Buffer.byteLength(JSON.stringify(value))
     if (bytes > maxMessageBytes) throw new GatepostError('GP_TOO_LARGE', `message: got ${bytes} bytes of UTF-8; takes at most ${maxMessageBytes}`)
   }
-  return { to, title: title ?? null, body: body ?? null, data: data ?? null, category: category ?? 'general', ttlSeconds: ttl, isVolatile: isVolatile === true || 'topic' in to }
+  const draft: MessageDraft = { to, title: title ?? null, body: body ?? null, data: data ?? null, category: category ?? 'general', ttlSeconds: ttl, isVolatile: isVolatile === true || 'topic' in to }
+  return isPlain ? draft : { ...draft, url, actions, sender: toProfile(sender?.name, sender?.picture) }
 }
 
 /** JSON writes a UTF-16 code unit in at most 6 bytes; quotes, and what stands between two values. */

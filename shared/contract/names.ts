@@ -24,7 +24,8 @@ export const isUserName = (value: unknown): value is string => isText(value, max
 export const nameTakes = 'a name: 1 to 128 Unicode characters, none of them a control character'
 export const userNameTakes = 'a name: 1 to 255 Unicode characters, none of them a control character'
 
-function isText (value: unknown, maxCodePoints: number): value is string {
+/** 1 to so many code points, well-formed, no control character. */
+export function isText (value: unknown, maxCodePoints: number): value is string {
   if (typeof value !== 'string' || value.length === 0 || value.length > 2 * maxCodePoints) return false
   if (/\p{Cc}/u.test(value) || !value.isWellFormed()) return false
   return value.length <= maxCodePoints || [...value].length <= maxCodePoints

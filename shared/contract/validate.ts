@@ -75,11 +75,14 @@ function takes (schema: TSchema | undefined): string {
   return description ?? (type === undefined ? 'another value' : `a value of type ${type}`)
 }
 
-const named = (what: string, isOne: (value: unknown) => value is string, takes: string): NamedSchema =>
-  Type.Refine(Type.String({ description: `${what}: ${takes.replace('a name: ', '')}`, minLength: 1 }), isOne, () => 'must be a name')
-type NamedSchema = ReturnType<typeof Type.Refine<ReturnType<typeof Type.String>>>
+/** A text that passes this check; `takes` says in a refusal what does. */
+export const TextThat = (takes: string, isOne: (value: unknown) => value is string): TextSchema =>
+  Type.Refine(Type.String({ description: takes, minLength: 1 }), isOne, () => `must be ${takes}`)
+type TextSchema = ReturnType<typeof Type.Refine<ReturnType<typeof Type.String>>>
+
+const named = (what: string, isOne: (value: unknown) => value is string, takes: string): TextSchema => TextThat(`${what}: ${takes.replace('a name: ', '')}`, isOne)
 
 /** A name of a group, topic or category. */
-export const Name = (what: string): NamedSchema => named(what, isName, nameTakes)
+export const Name = (what: string): TextSchema => named(what, isName, nameTakes)
 /** A name of a user. */
-export const UserName = (what = 'a user'): NamedSchema => named(what, isUserName, userNameTakes)
+export const UserName = (what = 'a user'): TextSchema => named(what, isUserName, userNameTakes)

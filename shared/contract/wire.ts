@@ -3,11 +3,15 @@
  * compared with (test/contract/client-types.ts). The text of an entry is made in services/notifications/log/entry.ts.
  */
 import { Type, type TNull, type TSchema, type TUnion } from 'typebox'
+import { Actions } from './action.js'
 import { Target } from './message.js'
 
 const Nullable = <T extends TSchema>(schema: T): TUnion<[T, TNull]> => Type.Union([schema, Type.Null()])
 /** A time as the contract writes it. */
 export const Time = Type.String({ format: 'date-time', description: 'ISO 8601, UTC' })
+
+/** How the sender is shown: see profile.ts. */
+const shownAs = { name: Nullable(Type.String()), picture: Nullable(Type.String({ description: 'an http(s) address, or a path of the site' })) }
 
 export const MessageEntry = Type.Object({
   type: Type.Literal('message'),
@@ -15,7 +19,7 @@ export const MessageEntry = Type.Object({
   stream: Type.String({ description: 'u:USER, g:GROUP or all' }),
   seq: Type.Integer(),
   prev: Type.Integer(),
-  from: Type.Union([Type.Object({ user: Type.String() }), Type.Object({ producer: Type.String() })]),
+  from: Type.Union([Type.Object({ user: Type.String(), ...shownAs }), Type.Object({ producer: Type.String(), ...shownAs })]),
   to: Target,
   title: Nullable(Type.String()),
   body: Nullable(Type.String()),
@@ -26,7 +30,10 @@ export const MessageEntry = Type.Object({
   boxes: Type.Array(Type.Union([Type.Literal('inbox'), Type.Literal('sent')])),
   read: Type.Boolean(),
   archived: Type.Boolean(),
-  recalled: Type.Boolean()
+  recalled: Type.Boolean(),
+  url: Nullable(Type.String({ description: 'an http(s) address, or a path of the site' })),
+  actions: Nullable(Actions),
+  acted: Nullable(Type.String({ description: 'the id of the action that this user chose' }))
 }, { description: 'A message as its reader is shown it.' })
 
 export const Page = Type.Object({

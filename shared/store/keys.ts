@@ -13,6 +13,7 @@
  * | state | `u:USER` | `p` + seq | marks of single messages from that seq on |
  * | state | `g:GROUP` | `m` + user | the same membership, as the group lists it |
  * | claims | scope + sender | `k` + hash of the idempotency key | a claim |
+ * | claims | `act:u:USER` | `k` + message id | the action that the user chose |
  * | claims | the stream | `l` + message id | a late pointer: where an entry lies that landed late |
  */
 import { encodeTime, hash4 } from '../contract/clock.js'

@@ -61,7 +61,7 @@ t.test('documents - name every route of the contract', t => {
   for (const route of ['GET /gate/assign', 'POST /gate/messages', 'POST /gate/messages/{id}/recall', 'GET /gate/nodes', 'GET /gate/nodes/{id}', 'POST /gate/nodes/{id}/drain', 'DELETE /gate/nodes/{id}/drain',
     'GET /gate/users/{user}/presence', 'POST /gate/users/{user}/disconnect', 'PUT /gate/groups/{group}/members/{user}', 'DELETE /gate/groups/{group}/members/{user}', 'GET /gate/groups/{group}/members', 'PUT /gate/revocations/{kind}/{name}', 'DELETE /gate/revocations/{kind}/{name}', 'GET /gate/revocations']) t.ok(atGate.includes(route), route)
   const atNode = paths(nodeDocument)
-  for (const route of ['POST /messages', 'GET /messages', 'GET /messages/{id}', 'GET /messages/unread', 'PATCH /messages/{id}', 'POST /messages/read', 'DELETE /messages/{id}', 'POST /messages/{id}/recall']) t.ok(atNode.includes(route), route)
+  for (const route of ['POST /messages', 'GET /messages', 'GET /messages/{id}', 'GET /messages/unread', 'PATCH /messages/{id}', 'POST /messages/read', 'DELETE /messages/{id}', 'POST /messages/{id}/recall', 'POST /messages/{id}/actions/{action}']) t.ok(atNode.includes(route), route)
   for (const document of [gateDocument, nodeDocument]) {
     for (const [path, item] of Object.entries(document.paths)) {
       for (const [method, operation] of Object.entries(item)) {
@@ -151,6 +151,10 @@ t.test('documents - real answers of a node are as documented', async t => {
   await node('PATCH', '/messages/{id}', `/messages/${sent.id}`, { body: { read: true } })
   await node('PATCH', '/messages/{id}', `/messages/${sent.id}`, { body: { read: 'x' } })
   await node('POST', '/messages/read', '/messages/read', { body: {} })
+  const asking = await session.send({ to: { user: 'ada' }, title: 'x', url: '/x', actions: [{ id: 'yes', label: 'Yes', url: '/yes' }, { id: 'no', label: 'No' }] })
+  for (const action of ['yes', 'yes', 'no']) await node('POST', '/messages/{id}/actions/{action}', `/messages/${asking.id}/actions/${action}`, { body: {} })
+  await node('POST', '/messages/{id}/actions/{action}', '/messages/none/actions/yes', { body: {} })
+  await node('POST', '/messages/{id}/actions/{action}', `/messages/${asking.id}/actions/yes`, { body: { x: 1 } })
   await node('POST', '/messages/{id}/recall', `/messages/${sent.id}/recall`)
   await node('GET', '/messages/{id}', `/messages/${sent.id}`)
   await node('POST', '/messages/{id}/recall', '/messages/none/recall')

@@ -5,7 +5,7 @@ import { assign, assignBoth, isTime, openSocket, producerOf, refused, refusedAck
 const site = await startDeployment(t)
 const producer = producerOf(site)
 
-const messageFields = ['archived', 'body', 'boxes', 'category', 'createdAt', 'data', 'expiresAt', 'from', 'id', 'prev', 'read', 'recalled', 'seq', 'stream', 'title', 'to', 'type']
+const messageFields = ['acted', 'actions', 'archived', 'body', 'boxes', 'category', 'createdAt', 'data', 'expiresAt', 'from', 'id', 'prev', 'read', 'recalled', 'seq', 'stream', 'title', 'to', 'type', 'url']
 
 t.test('mail - is answered with the sender\'s copy and reaches the receiver whole', async t => {
   const ada = await assign(site, 'ada')

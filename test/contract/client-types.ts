@@ -18,7 +18,7 @@ type Takes<A, B> = [Frozen<B>] extends [Frozen<A>] ? true : never
 export const same: {
   readonly errors: Same<typeof retryOfServerCode, RetryOfCode>
   readonly target: Same<client.Target, Target>
-  readonly outgoing: Same<client.OutgoingMessage, Message>
+  readonly outgoing: Same<client.ProducerMessage, Message>
   readonly entry: Same<client.MessageEntry, Static<typeof MessageEntry>>
   readonly page: Takes<client.Page, Static<typeof Page>>
   readonly unread: Same<client.UnreadCount, Static<typeof UnreadAnswer>>

@@ -141,8 +141,8 @@ export async function startWireDouble (t: Test, { nodes: nodeCount = 2, random =
   function post (message: OutgoingMessage, from: { user: string } | { producer: string }, id: string = `m${String(clock).padStart(9, '0')}-${randomUUID()}`): { id: string, createdAt: string, stream: string, seq: number } {
     const createdAt = new Date().toISOString()
     const content = (to: Target, boxes: string[]): Record<string, unknown> => ({
-      type: 'message', id, from, to, title: message.title ?? null, body: message.body ?? null, data: message.data ?? null,
-      category: message.category ?? 'general', createdAt, expiresAt: null, boxes, recalled: false
+      type: 'message', id, from: { name: null, picture: null, ...from }, to, title: message.title ?? null, body: message.body ?? null, data: message.data ?? null,
+      category: message.category ?? 'general', createdAt, expiresAt: null, boxes, url: message.url ?? null, actions: message.actions ?? null, recalled: false, acted: null
     })
     const { to } = message
     if (message.volatile === true || 'topic' in to) {

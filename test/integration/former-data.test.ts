@@ -12,9 +12,9 @@ const users = ['ann', 'bob', 'cleo']
 
 interface Site { readonly process: GatepostProcess, readonly gate: string }
 
-/** All that a user can see, less what differs between two starts. */
+/** All that a user can see, as the version before shows it: without what that one does not know. */
 async function seen (session: Session): Promise<object> {
-  const [inbox, sent, archived] = await Promise.all(['inbox', 'sent', 'archived'].map(async box => await session.list(`box=${box}`)))
+  const [inbox, sent, archived] = await Promise.all(['inbox', 'sent', 'archived'].map(async box => (await session.list(`box=${box}`)).map(({ url, actions, acted, from: { name, picture, ...from }, ...known }) => ({ ...known, from }))))
   return { inbox, sent, archived, unread: await session.get('/messages/unread') }
 }
 

@@ -4,8 +4,8 @@ import { belongsIn, fold, merge } from '../../clients/element/message-list.js'
 import type { ChangeEntry, Message, MessageEntry } from '../../clients/protocol.js'
 
 const message = (seq: number, more: Partial<Message> = {}): MessageEntry => ({
-  type: 'message', id: `m${seq}`, stream: 'u:ann', seq, prev: seq - 1, from: { user: 'bob' }, to: { user: 'ann' }, title: `t${seq}`, body: 'b', data: null,
-  category: 'general', createdAt: '2026-01-01T00:00:00.000Z', expiresAt: null, boxes: ['inbox'], read: false, archived: false, recalled: false, ...more
+  type: 'message', id: `m${seq}`, stream: 'u:ann', seq, prev: seq - 1, from: { user: 'bob', name: null, picture: null }, to: { user: 'ann' }, title: `t${seq}`, body: 'b', data: null,
+  category: 'general', createdAt: '2026-01-01T00:00:00.000Z', expiresAt: null, boxes: ['inbox'], read: false, archived: false, recalled: false, url: null, actions: null, acted: null, ...more
 })
 const change = (more: Partial<ChangeEntry>): ChangeEntry => ({ type: 'change', stream: 'u:ann', seq: 99, prev: 98, ...more })
 const ids = (messages: readonly Message[]): string[] => messages.map(({ id }) => id)
@@ -39,7 +39,8 @@ t.test('message list - changes by id, and up to a cursor, of a category', async 
   t.strictSame(read(change({ readTo: { 'u:ann': 2 }, read: true })), ['m2', 'm1'])
   t.strictSame(read(change({ readTo: { 'u:ann': 3, all: 4 }, category: 'news', read: true })), ['m3'])
   t.strictSame(ids(fold(list, change({ ids: ['m2', 'm9'], deleted: true }), 'inbox').messages), ['m3', 'm1', 'm4'])
-  t.match(fold(list, change({ ids: ['m1'], recalled: true }), 'inbox').messages[2], { recalled: true, title: null, body: null, read: true })
+  t.match(fold(list, change({ ids: ['m1'], recalled: true }), 'inbox').messages[2], { recalled: true, title: null, body: null, url: null, actions: null, read: true })
+  t.match(fold(list, change({ ids: ['m1'], acted: 'approve' }), 'inbox').messages[2], { acted: 'approve', read: false, title: 't1' })
   t.strictSame(ids(fold(list, change({ ids: ['m1'], archived: true }), 'inbox').messages), ['m3', 'm2', 'm4'])
 })
 

@@ -36,14 +36,14 @@ export function serveAssign (app: App, { access, dispatch, rings, signTicket }: 
       response: { 200: Assignment, ...refusals('GP_TOKEN_MISSING', 'GP_TOKEN_INVALID', 'GP_TOKEN_EXPIRED', 'GP_TOKEN_REVOKED', 'GP_SCOPE', 'GP_NO_NODE', 'GP_OVERLOADED') }
     }
   }, request => {
-    const { sub: user, groups, expiresAt: userTokenExpiresAt, issuedAt: userTokenIssuedAt, aheadMs: userTokenAheadMs } = identityOf(request)
+    const { sub: user, groups, profile, expiresAt: userTokenExpiresAt, issuedAt: userTokenIssuedAt, aheadMs: userTokenAheadMs } = identityOf(request)
     const { avoid } = request.query
     // Who knows half of the members would give half of the users another node than the other Gates do.
     if (!dispatch.hasConverged) throw new GatepostError('GP_NO_NODE', 'this Gate has not heard of all nodes yet')
     const current = rings()
     const id = assignNode(current, user, avoid === undefined ? nobody : new Set(typeof avoid === 'string' ? [avoid] : avoid))
     if (id === undefined) throw new GatepostError('GP_NO_NODE', 'no node is healthy')
-    const { ticket, expiresAt } = signTicket({ user, node: id, groups, userTokenExpiresAt, userTokenIssuedAt, userTokenAheadMs })
+    const { ticket, expiresAt } = signTicket({ user, node: id, groups, profile, userTokenExpiresAt, userTokenIssuedAt, userTokenAheadMs })
     return { user, node: { id, url: current.urls.get(id) ?? '' }, ticket, expiresAt: new Date(expiresAt).toISOString() }
   })
 }

@@ -22,6 +22,8 @@ export interface MarkChange {
   readonly read?: boolean
   readonly archived?: boolean
   readonly deleted?: true
+  /** The action that the user chose of this message. */
+  readonly acted?: string
 }
 
 /** All up to these heads is read; `category` narrows it. */
@@ -62,8 +64,8 @@ export function changeWire (change: StoredChange, stream: StreamId, seq: number,
 function shownPart (change: StoredChange): object {
   switch (change.type) {
     case 'mark': {
-      const { messages, read, archived, deleted } = change
-      return { ids: messages.map(message => message.id), read, archived, deleted }
+      const { messages, read, archived, deleted, acted } = change
+      return { ids: messages.map(message => message.id), read, archived, deleted, acted }
     }
     case 'readTo': return { readTo: change.readTo, category: change.category, read: true }
     case 'recall': return { ids: [change.message.id], recalled: true }

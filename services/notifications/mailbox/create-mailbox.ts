@@ -6,10 +6,12 @@ import { noRules, type AuthSettings } from '../../../shared/platform/settings/se
 import type { Store } from '../../../shared/store/store.js'
 import { createMessageFinder } from '../log/find-messages.js'
 import type { Heads } from '../log/heads.js'
+import { createAct, type Act } from './commands/act.js'
 import { createGroups, type Groups } from './commands/groups.js'
 import { createIdempotencyRecords } from './commands/idempotency.js'
 import { createMarks, type Marks } from './commands/marks.js'
 import { createPost, type Post, type PostOptions } from './commands/post.js'
+import { createRecordChange } from './commands/record-change.js'
 import { createRecall, type Recall } from './commands/recall.js'
 import { createInboxPages, type InboxPages } from './queries/inbox-pages.js'
 import type { UserViews } from './state/user-views.js'
@@ -21,6 +23,7 @@ export interface Mailbox {
   readonly pages: InboxPages
   readonly post: Post
   readonly marks: Marks
+  readonly act: Act
   readonly groups: Groups
   readonly recall: Recall
 }
@@ -46,6 +49,7 @@ export interface MailboxOptions extends Pick<PostOptions, 'append' | 'refusalOf'
 
 export function createMailbox ({ store, clock, expiryNow, heads, views, unread, audit, retentionMs, auth, secrets, hasNoFormer, isOwn, append, refusalOf, sendVolatile, sendToTopic }: MailboxOptions): Mailbox {
   const finder = createMessageFinder({ store })
+  const record = createRecordChange({ clock, views, append, retentionMs })
   return {
     views,
     unread,
@@ -61,7 +65,8 @@ export function createMailbox ({ store, clock, expiryNow, heads, views, unread, 
       sendVolatile,
       sendToTopic
     }),
-    marks: createMarks({ store, finder, clock, now: expiryNow, heads, views, unread, append, retentionMs }),
+    marks: createMarks({ store, finder, now: expiryNow, heads, views, unread, record }),
+    act: createAct({ store, finder, now: expiryNow, views, record }),
     groups: createGroups({ store, clock, heads, views, append, retentionMs, way: (auth.rules ?? noRules).groups, audit }),
     recall: createRecall({ store, finder, clock, now: expiryNow, views, append, retentionMs })
   }

@@ -86,7 +86,7 @@ export function createNode (options: NotificationsNodeOptions): NotificationsNod
     onKnown: dispatch.announceNow
   })
   function closeRevoked (user: UserId): void {
-    for (const connection of users.connectionsOf(user)) if (revocations.isRevoked('user', user, connection.tokenIssuedAt)) endSocket(connection.socket)
+    for (const connection of users.connectionsOf(user)) if (revocations.isRevoked('user', user, connection.token.issuedAt)) endSocket(connection.socket)
   }
   const admission = createAdmission({ nodeId, secret, acceptSecrets, auth, clock, tokenNow: expiryNow, isEmbedded: isEmbedded(store), revocations, audit, log })
   const budget = createUserBudget({ nodeId, perMinute: userLimits.perMinute, dispatch, ownerOf, elapsed: clock.elapsed })

@@ -52,19 +52,19 @@ export function createSocketEvents ({ entrance, mailbox, posting, realtime }: No
       const token = parseRefresh(payload)
       await entrance.budget.charge(connection.user, 'reading')
       const identity = await entrance.verifyToken(token)
+      const { expiresAt, issuedAt, profile } = identity
       if (!identity.scopes.has('user')) throw new GatepostError('GP_SCOPE', 'token: takes one of scope user')
       if (identity.sub !== connection.user) throw new GatepostError('GP_TOKEN_INVALID', 'token: made for another user')
-      connection.expiresAt = identity.expiresAt
-      connection.tokenIssuedAt = identity.issuedAt
+      connection.token = { expiresAt, issuedAt, profile }
       await mailbox.groups.takeToken(connection.user, identity)
-      return { expiresAt: new Date(identity.expiresAt).toISOString() }
+      return { expiresAt: new Date(expiresAt).toISOString() }
     }
   }
 
   /** Messages that wait together are stored together, in their order. */
-  function send ({ user }: Connection, payloads: readonly unknown[]): Array<Promise<object>> {
+  function send ({ user, token: { profile } }: Connection, payloads: readonly unknown[]): Array<Promise<object>> {
     const parsed = payloads.map(payload => {
-      try { return parseSend(payload) } catch (error) { return { error } }
+      try { return { ...parseSend(payload), profile } } catch (error) { return { error } }
     })
     const posted = posting.byUser(user, parsed.filter(one => 'draft' in one))
     let next = 0

@@ -196,7 +196,7 @@ const api = {
 function endSocketsWithTokens (users: ConnectedUsers, expiryNow: () => number): () => void {
   const sweep = setInterval(() => {
     const at = expiryNow()
-    for (const connection of users.connections()) if (connection.expiresAt <= at) endSocket(connection.socket)
+    for (const connection of users.connections()) if (connection.token.expiresAt <= at) endSocket(connection.socket)
   }, sweepTokensMs)
   sweep.unref()
   return () => { clearInterval(sweep) }

@@ -19,6 +19,7 @@ import { GatepostError } from '../../../shared/contract/errors.js'
 import { userStream, type GroupId, type StreamId, type UserId } from '../../../shared/contract/names.js'
 import type { LogDoc, Store } from '../../../shared/store/store.js'
 import type { Ticket } from '../../../shared/platform/identity/ticket.js'
+import type { Identity } from '../../../shared/platform/identity/verify.js'
 import type { Heads } from '../log/heads.js'
 import { toMs, type Clock } from '../../../shared/contract/clock.js'
 import type { RetryStoreWork } from './retry-store-work.js'
@@ -49,6 +50,8 @@ export interface ConnectionNode {
   readonly retryStoreWork: RetryStoreWork
 }
 
+export type UserToken = Pick<Identity, 'expiresAt' | 'issuedAt' | 'profile'>
+
 export interface ConnectionOptions {
   readonly node: ConnectionNode
   readonly socket: Socket
@@ -69,10 +72,8 @@ export class Connection implements StreamReader {
   readonly ticket: Ticket
   /** By `clock.elapsed`. */
   readonly openedAt: number
-  /** Ms since 1970 at which the user's token ends and the socket with it. */
-  expiresAt: number
-  /** Ms since 1970 at which that token was issued; undefined where it does not say. */
-  tokenIssuedAt: number | undefined
+  /** The user's newest one: the socket ends when it does. */
+  token: UserToken
   /** By `clock.elapsed`, when it was last asked to move. */
   reassignedAt = -Infinity
   /** Its user's, while it is among the users of the node. */
@@ -95,8 +96,7 @@ export class Connection implements StreamReader {
     this.ticket = ticket
     this.user = ticket.user as UserId
     this.openedAt = node.clock.elapsed()
-    this.expiresAt = ticket.userTokenExpiresAt
-    this.tokenIssuedAt = ticket.userTokenIssuedAt
+    this.token = { expiresAt: ticket.userTokenExpiresAt, issuedAt: ticket.userTokenIssuedAt, profile: ticket.profile }
     this.#writer = new SocketWriter(socket)
   }
 

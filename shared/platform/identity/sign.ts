@@ -1,5 +1,6 @@
 /** Signs what Gatepost itself gives out: tokens of the command line and the demo, and Gate's tickets. HS256 always. */
 import { currentForm } from '../../contract/form.js'
+import type { Profile } from '../../contract/profile.js'
 import { noRules, type TokenRules } from '../settings/settings.js'
 import { serviceAudience, ticketAudience, type Scope } from '../../contract/claims.js'
 import { createHs256Signer } from './hs256.js'
@@ -38,6 +39,7 @@ export interface TicketClaims {
   readonly node: string
   /** Undefined: the user token does not say. */
   readonly groups: readonly string[] | undefined
+  readonly profile?: Profile | undefined
   /** Ms since 1970, of the user token that it was given for: no ticket outlives that. */
   readonly userTokenExpiresAt: number
   readonly userTokenIssuedAt?: number | undefined
@@ -53,7 +55,7 @@ export interface SignedTicket {
 
 export function createTicketSigner ({ secret, now = Date.now }: { secret: string, now?: () => number }): (claims: TicketClaims) => SignedTicket {
   const sign = createHs256Signer(secret)
-  return ({ user, node, groups, userTokenExpiresAt, userTokenIssuedAt, userTokenAheadMs = 0 }) => {
+  return ({ user, node, groups, profile, userTokenExpiresAt, userTokenIssuedAt, userTokenAheadMs = 0 }) => {
     const issuedAt = now()
     const exp = Math.floor(Math.min(issuedAt + ticketTtlMs, userTokenExpiresAt) / 1000)
     const ticket = sign({
@@ -62,6 +64,8 @@ export function createTicketSigner ({ secret, now = Date.now }: { secret: string
       sub: user,
       node,
       groups,
+      name: profile?.name ?? undefined,
+      picture: profile?.picture ?? undefined,
       iat: Math.floor(issuedAt / 1000),
       exp,
       tokenExp: userTokenExpiresAt / 1000,

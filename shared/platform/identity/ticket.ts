@@ -2,6 +2,7 @@
 import { GatepostError } from '../../contract/errors.js'
 import { currentForm, isKnownForm } from '../../contract/form.js'
 import { invalidToken, maxTicketLength, namesAudience, readCommonClaims, readNodeName, ticketAudience, type Payload } from '../../contract/claims.js'
+import { readProfile, type Profile } from '../../contract/profile.js'
 import { createExpiringCache } from './expiring-cache.js'
 import { createHeaderReader } from './header.js'
 import { checkWithSecrets, secretKeys } from './secret-keys.js'
@@ -12,6 +13,7 @@ export interface Ticket {
   readonly node: string
   /** Undefined where the user token does not say. */
   readonly groups: readonly string[] | undefined
+  readonly profile: Profile | undefined
   readonly expiresAt: number
   readonly issuedAt: number
   readonly userTokenExpiresAt: number
@@ -61,6 +63,7 @@ function readTicket (payload: Payload, nowMs: number): Ticket {
     node: readNodeName(payload.node),
     // Gate has read them out of the user token.
     groups: Array.isArray(groups) ? groups as string[] : undefined,
+    profile: readProfile(payload),
     expiresAt,
     issuedAt,
     userTokenExpiresAt: Math.round(tokenExp * 1000),

@@ -7,6 +7,7 @@ import type { Log } from '../log.js'
 import { noRules, plainType, type AuthSettings, type TokenRules } from '../settings/settings.js'
 import { publicKeyAlgorithms } from './algorithms.js'
 import { invalidClaim, invalidToken, maxAheadMs, maxTokenLength, namesAudience, readCommonClaims, readScopes, serviceAudience, ticketAudience, type Payload, type Scope } from '../../contract/claims.js'
+import { readProfile, type Profile } from '../../contract/profile.js'
 import { createExpiringCache } from './expiring-cache.js'
 import { createGroupsReader, type GroupsReader } from './groups-claim.js'
 import { createHeaderReader, type JoseHeader } from './header.js'
@@ -20,6 +21,8 @@ export interface Identity {
   readonly scopes: ReadonlySet<Scope>
   /** Undefined where the token does not say. */
   readonly groups: readonly string[] | undefined
+  /** Of a user. */
+  readonly profile: Profile | undefined
   readonly issuedAt: number | undefined
   /** By how many ms the clock that issued it may have been ahead of ours; 0 where none of this key's tokens was. */
   readonly aheadMs: number
@@ -115,7 +118,8 @@ function createIdentityReader ({ rules, readGroups, now }: { rules: TokenRules, 
     if (expiresAt === undefined) throw invalidClaim('exp', undefined, 'seconds since 1970')
     if (scopes.has('user')) requireShortLife(issuedAt, expiresAt, rules)
     if (nowMs >= expiresAt) throw new GatepostError('GP_TOKEN_EXPIRED', `exp: the token expired at ${new Date(expiresAt).toISOString()}`)
-    return { sub, scopes, groups: scopes.has('user') ? readGroups(payload) : undefined, issuedAt, aheadMs: aheadOf(issuedAt, nowMs), expiresAt }
+    const ofUser = scopes.has('user') ? { groups: readGroups(payload), profile: readProfile(payload) } : { groups: undefined, profile: undefined }
+    return { sub, scopes, ...ofUser, issuedAt, aheadMs: aheadOf(issuedAt, nowMs), expiresAt }
   }
 }
 

@@ -4,6 +4,7 @@ import { createClock } from '../../../shared/contract/clock.js'
 import { allStream, groupStream, type GroupId, type StreamId, type UserId } from '../../../shared/contract/names.js'
 import type { JsonDoc } from '../../../shared/store/store.js'
 import { createGroups } from '../../../services/notifications/mailbox/commands/groups.js'
+import { createRecordChange } from '../../../services/notifications/mailbox/commands/record-change.js'
 import { createMarks } from '../../../services/notifications/mailbox/commands/marks.js'
 import { createUnreadCounter } from '../../../services/notifications/mailbox/unread/unread.js'
 import { categoryWatermarks } from '../../../services/notifications/mailbox/state/user-state.js'
@@ -25,7 +26,7 @@ function startAnn (maxCategoryWatermarks?: number) {
     const views = createUserViews({ store, heads, clock })
     const unread = createUnreadCounter({ store, views, heads, now: clock.now })
     const options = { store, finder: createMessageFinder({ store }), clock, now: clock.now, heads, views, unread, append, retentionMs: 30 * dayMs, way: 'add' as const, ...maxCategoryWatermarks !== undefined && { maxCategoryWatermarks } }
-    return { views, unread, marks: createMarks(options), groups: createGroups(options) }
+    return { views, unread, marks: createMarks({ ...options, record: createRecordChange(options) }), groups: createGroups(options) }
   }
   const post = async (category: string, { to = annStream, sender = 'p:shop' }: { to?: StreamId, sender?: string } = {}): Promise<string> => {
     const { doc } = await append(to, draftMessage(clock, { home: to, category, sender }))

@@ -9,6 +9,7 @@ import { GatepostError } from '../../../shared/contract/errors.js'
 import { allStream, groupStream, type GroupId, type StreamId, type UserId } from '../../../shared/contract/names.js'
 import { placeOfEntry, type EntryDoc, type JsonDoc, type MessageDoc, type ReplaceOutcome } from '../../../shared/store/store.js'
 import { createGroups } from '../../../services/notifications/mailbox/commands/groups.js'
+import { createRecordChange } from '../../../services/notifications/mailbox/commands/record-change.js'
 import { createMarks } from '../../../services/notifications/mailbox/commands/marks.js'
 import { createUnreadCounter } from '../../../services/notifications/mailbox/unread/unread.js'
 import { flagsOf } from '../../../services/notifications/mailbox/state/user-state.js'
@@ -150,7 +151,7 @@ async function run (steps: readonly Step[], seed: number): Promise<void> {
     }
     const maxCategoryWatermarks = seed % 3
     const options = { store, maxCategoryWatermarks, finder: createMessageFinder({ store }), clock, now, heads, views, unread, append, retentionMs: 30 * dayMs, way: 'add' as const }
-    return Object.assign(memory, { views, unread, heads, marks: createMarks(options), groups: createGroups(options) })
+    return Object.assign(memory, { views, unread, heads, marks: createMarks({ ...options, record: createRecordChange(options) }), groups: createGroups(options) })
   }
   const nodes = [startOne(), startOne()]
 

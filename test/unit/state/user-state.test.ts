@@ -1,4 +1,5 @@
 /** The fold of a user's changes, stored in pieces, cut short anywhere, purged and loaded again; against plain maps. */
+import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import t from 'tap'
 import { decodeTime } from '../../../shared/contract/clock.js'
@@ -8,6 +9,7 @@ import type { JsonDoc } from '../../../shared/store/store.js'
 import { loadState, saveSteps } from '../../../services/notifications/mailbox/state/packed-state.js'
 import { emptyState, flagsOf, foldChange, marksIn, type UserState } from '../../../services/notifications/mailbox/state/user-state.js'
 import type { StoredChange } from '../../../services/notifications/log/change.js'
+import { untouched, type Flags } from '../../../services/notifications/log/entry.js'
 import { annStream } from '../../helpers/entry-drafts.js'
 
 const limits = { maxBaseMarks: 3, maxPieceMarks: 4, keepPieceMs: 5 }
@@ -19,7 +21,7 @@ const messages: readonly Message[] = Array.from({ length: 40 }, (_, i) => ({
 
 const at = fc.nat(messages.length - 1)
 const anyStep = fc.oneof(
-  { weight: 8, arbitrary: fc.record({ kind: fc.constant('mark' as const), at: fc.array(at, { minLength: 1, maxLength: 3 }), read: fc.boolean(), archived: fc.boolean(), deleted: fc.constant(true as const) }, { requiredKeys: ['kind', 'at'] }) },
+  { weight: 8, arbitrary: fc.record({ kind: fc.constant('mark' as const), at: fc.array(at, { minLength: 1, maxLength: 3 }), read: fc.boolean(), archived: fc.boolean(), deleted: fc.constant(true as const), acted: fc.constantFrom('yes', 'no') }, { requiredKeys: ['kind', 'at'] }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('readTo' as const), to: at, category: fc.constantFrom('news', 'general') }, { requiredKeys: ['kind', 'to'] }) },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('save' as const), documents: fc.constantFrom(0, 1, 2, 3, 4, 5, Infinity, Infinity, Infinity) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('load' as const) }) },
@@ -29,7 +31,7 @@ t.test('user state - folded, stored in pieces and loaded again, it says what pla
   const came = { pieces: 0, purged: 0, cut: 0, orphans: 0 }
   fc.assert(fc.property(fc.array(anyStep, { minLength: 10, maxLength: 150, size: '+1' }), steps => {
     const log: Array<{ seq: number, change: StoredChange }> = []
-    const flags = messages.map(() => ({ read: false, archived: false, deleted: false }))
+    const flags = messages.map((): Flags & { deleted: boolean } => ({ ...untouched, deleted: false }))
     const stored = new Map<string, JsonDoc>()
     let state: UserState = emptyState(annStream)
     let storedTo = 0
@@ -61,16 +63,16 @@ t.test('user state - folded, stored in pieces and loaded again, it says what pla
 
     for (const step of steps) {
       if (step.kind === 'mark') {
-        const { read, archived, deleted } = step
+        const { read, archived, deleted, acted } = step
         const alive = step.at.filter(i => messages[i]!.expiresAt > nowMs)
         if (alive.length === 0) continue
-        const set = { ...read !== undefined && { read }, ...archived !== undefined && { archived }, ...deleted !== undefined && { deleted } }
+        const set = { ...read !== undefined && { read }, ...archived !== undefined && { archived }, ...deleted !== undefined && { deleted }, ...acted !== undefined && { acted } }
         fold({ type: 'mark', messages: alive.map(i => ({ id: `m${i}`, ...messages[i]! })), ...set })
         for (const i of alive) Object.assign(flags[i]!, set)
       } else if (step.kind === 'readTo') {
         const { stream, seq } = messages[step.to]!
         fold({ type: 'readTo', readTo: { [stream]: seq }, ...step.category !== undefined && { category: step.category } })
-        for (const [i, one] of messages.entries()) if (one.stream === stream && one.seq <= seq && (step.category ?? one.category) === one.category) flags[i]!.read = true
+        for (const [i, one] of messages.entries()) if (one.stream === stream && one.seq <= seq && (step.category ?? one.category) === one.category) flags[i] = { ...flags[i]!, read: true }
       } else if (step.kind === 'save') save(step.documents)
       else if (step.kind === 'load') load()
       else {
@@ -80,9 +82,8 @@ t.test('user state - folded, stored in pieces and loaded again, it says what pla
       came.pieces = Math.max(came.pieces, state.pieces.length)
       for (const [i, { stream, seq, category, expiresAt }] of messages.entries()) {
         if (expiresAt <= nowMs) continue
-        const { read, archived, deleted } = flagsOf(state, stream, seq, category)
-        const wanted = flags[i]!
-        if (read !== wanted.read || archived !== wanted.archived || deleted !== wanted.deleted) throw new Error(`${stream} ${seq}: got ${JSON.stringify({ read, archived, deleted })}, wanted ${JSON.stringify(wanted)}`)
+        const got = flagsOf(state, stream, seq, category)
+        if (!isDeepStrictEqual(got, flags[i])) throw new Error(`${stream} ${seq}: got ${JSON.stringify(got)}, wanted ${JSON.stringify(flags[i])}`)
       }
     }
     for (const { seq } of marksIn(state, annStream)) if (!messages.some(one => one.seq === seq)) throw new Error('a mark of nothing')

@@ -3,6 +3,7 @@ import { createMessageId, type Clock } from '../../../../shared/contract/clock.j
 import { GatepostError } from '../../../../shared/contract/errors.js'
 import type { MessageDraft, Target } from '../../../../shared/contract/message.js'
 import type { GroupId, MessageId, UserId } from '../../../../shared/contract/names.js'
+import type { Profile } from '../../../../shared/contract/profile.js'
 import { homeOf } from '../../../../shared/contract/target.js'
 import type { UserViews } from '../state/user-views.js'
 import type { IdempotencyRecords } from './idempotency.js'
@@ -15,6 +16,8 @@ export interface Outgoing {
   /** Fixed before the first try; made here where nobody has. */
   readonly id?: MessageId | undefined
   readonly idempotencyKey?: string | undefined
+  /** How a user who sends it is shown; a producer's is in the draft. */
+  readonly profile?: Profile | undefined
 }
 
 export interface Admitted { readonly id: MessageId, readonly duplicate: boolean }

@@ -19,7 +19,7 @@ import type { UserViews } from '../state/user-views.js'
 import { InTurn } from '../../../../shared/platform/in-turn.js'
 import { listMembers, type MembersPage } from '../queries/members.js'
 import { createClaimedGroups, isBroughtBy } from './claimed-groups.js'
-import { changeDraft } from './marks.js'
+import { changeDraft } from './record-change.js'
 
 export interface Groups {
   /** Durable when they resolve; GP_OUTCOME_UNKNOWN where the same again completes it. */

@@ -39,6 +39,12 @@ const maxTries = 5
 
 interface Seal { readonly by: string, readonly seal: (text: string) => string }
 
+/** Of what version 0.1 knows as that version writes it; what it does not know follows where it was given. */
+function hashedText ({ to, title, body, data, category, ttlSeconds, isVolatile, url, actions, sender }: MessageDraft): string {
+  const known = [to, title, body, data, category, ttlSeconds, isVolatile]
+  return JSON.stringify(url === undefined && actions === undefined && sender === undefined ? known : [...known, { url, actions, sender }])
+}
+
 /** With a key of its own, derived from the secret. */
 function sealOf (secret: string): Seal {
   const key = createHmac('sha256', secret).update('gatepost idempotency claims').digest()
@@ -56,8 +62,8 @@ export function createIdempotencyRecords ({ store, clock, secrets, isKeyed }: Id
   }
 
   return {
-    claim: async (sender, key, { to, title, body, data, category, ttlSeconds, isVolatile }, id) => {
-      const message = JSON.stringify([to, title, body, data, category, ttlSeconds, isVolatile])
+    claim: async (sender, key, draft, id) => {
+      const message = hashedText(draft)
       const [sealing] = isKeyed ? seals : []
       const claim: Claim = { id, at: clock.latest(), ...sealing === undefined ? { body: hash(message) } : { body: sealing.seal(message), by: sealing.by } }
       const docKey = claimKey('send', sender, hash(key))

@@ -1,14 +1,10 @@
 /**
- * What a user does to messages: read, archive, delete. Each is a change in the user's own stream, answered once the
- * change and the fold that it leads to are stored, so that the change itself may expire. GP_OUTCOME_UNKNOWN where that is not known.
+ * What a user does to messages as often as wanted: read, archive, delete. Each is a change in the user's own stream.
+ * GP_OUTCOME_UNKNOWN where it is not known whether it is stored.
  */
-import { createMessageId, type Clock } from '../../../../shared/contract/clock.js'
 import { parseStream, type StreamId, type UserId } from '../../../../shared/contract/names.js'
-import type { EntryDoc, Store } from '../../../../shared/store/store.js'
-import type { StoredChange } from '../../log/change.js'
-import type { EntryDraft } from '../../log/entry.js'
+import type { Store } from '../../../../shared/store/store.js'
 import type { MessageFinder } from '../../log/find-messages.js'
-import { afterWriting } from '../../log/half-done.js'
 import type { Heads } from '../../log/heads.js'
 import { flagsOf } from '../state/user-state.js'
 import { afterIn, visibleStreams, type UnreadCounter } from '../unread/unread.js'
@@ -17,6 +13,7 @@ import { changedMessage, findAllVisible, notFound, requireVisible, shownTo, type
 import { unreadOfCategory, type Wanted } from '../queries/unread-of-category.js'
 import { refusal } from '../../../../shared/contract/errors.js'
 import { planReadTo } from './read-to.js'
+import type { RecordChange } from './record-change.js'
 
 export interface Marks {
   /** The message as it is, as JSON text. Rejects with GP_NOT_FOUND. */
@@ -33,33 +30,20 @@ export interface Marks {
 export interface MarksOptions {
   readonly store: Store
   readonly finder: MessageFinder
-  readonly clock: Clock
   /** By what messages expire, in ms since 1970. */
   readonly now: () => number
   readonly heads: Heads
   readonly views: UserViews
   readonly unread: Pick<UnreadCounter, 'holding'>
-  readonly append: (stream: StreamId, draft: EntryDraft) => Promise<{ doc: EntryDoc }>
-  readonly retentionMs: number
+  readonly record: RecordChange
   readonly maxCategoryWatermarks?: number
 }
 
 /** See read-to.ts. */
 const mostCategoryWatermarks = 200
 
-/** A change as a draft: new id, kept as long as a message. */
-export function changeDraft (clock: Clock, retentionMs: number, change: StoredChange): EntryDraft {
-  return { kind: 'change', id: createMessageId(clock.tick(), undefined), expiresAt: clock.latest() + retentionMs, text: JSON.stringify(change) }
-}
-
-export function createMarks ({ store, finder, clock, now, heads, views, unread, append, retentionMs, maxCategoryWatermarks = mostCategoryWatermarks }: MarksOptions): Marks {
+export function createMarks ({ store, finder, now, heads, views, unread, record, maxCategoryWatermarks = mostCategoryWatermarks }: MarksOptions): Marks {
   const sources = { finder, now }
-
-  async function record (user: UserId, change: StoredChange): Promise<void> {
-    const view = await views.fresh(user)
-    const { doc } = await append(view.stream, changeDraft(clock, retentionMs, change))
-    await afterWriting(async () => { await views.storeFold(user, doc.seq) })
-  }
 
   const needs = (view: Awaited<ReturnType<UserViews['fresh']>>, { stream, doc }: Found, marks: { read?: boolean | undefined, archived?: boolean | undefined }): boolean => {
     const flags = flagsOf(view.state, stream, doc.seq, doc.category)

@@ -33,7 +33,8 @@ export function createPostByUser ({ postAll, budget, limits }: PostByUserOptions
 }
 
 /** Why a user's message is one for a producer only; undefined where it is not. */
-function refusalOf ({ to, ttlSeconds }: MessageDraft, { maxReceivers, maxTtlMs }: UserLimits): GatepostError | undefined {
+function refusalOf ({ to, ttlSeconds, sender }: MessageDraft, { maxReceivers, maxTtlMs }: UserLimits): GatepostError | undefined {
+  if (sender !== undefined) return refusal('sender', sender, 'nothing from a user, whose name and picture are in the token')
   const receivers = receiverCount(to)
   if (receivers > maxReceivers) return refusal('to.users', `${receivers} receivers`, `at most ${maxReceivers} (GATEPOST_MAX_RECEIVERS)`)
   const maxTtlSeconds = Math.floor(maxTtlMs / 1000)

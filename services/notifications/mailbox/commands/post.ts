@@ -3,7 +3,7 @@
  * are only handed on.
  */
 import { createIsoTime, timeOfId, toMs, type Clock } from '../../../../shared/contract/clock.js'
-import type { MessageDraft, Target } from '../../../../shared/contract/message.js'
+import type { Target } from '../../../../shared/contract/message.js'
 import { lives } from '../../../../shared/contract/deadlines.js'
 import { GatepostError, isSurelyNotStored, outcomeUnknown } from '../../../../shared/contract/errors.js'
 import type { MessageId, StreamId } from '../../../../shared/contract/names.js'
@@ -49,13 +49,14 @@ export function createPost ({ clock, claims, views, append, refusalOf, sendVolat
   const shares = createSenderShares()
   const admission = createAdmission({ clock, claims, views })
 
-  function store (sender: Sender, draft: MessageDraft, { id, duplicate }: Admitted): Promise<Posted> {
+  function store (sender: Sender, { draft, profile }: Outgoing, { id, duplicate }: Admitted): Promise<Posted> {
     const createdAtMs = toMs(timeOfId(id))
     const createdAt = isoOfCreation(createdAtMs)
-    const from = sender.startsWith('u:') ? { user: sender.slice(2) } : { producer: sender.slice(2) }
-    const { to, title, body, data, category, ttlSeconds } = draft
+    const { to, title, body, data, category, ttlSeconds, url, actions } = draft
+    const from = sender.startsWith('u:') ? { user: sender.slice(2), ...profile } : { producer: sender.slice(2), ...draft.sender }
+    const said = { from, title, body, data, category, createdAt, url, actions }
     if (draft.isVolatile) {
-      const texts = messageTexts({ from, title, body, data, category, createdAt, expiresAtMs: ttlSeconds === undefined ? undefined : createdAtMs + ttlSeconds * 1000 })
+      const texts = messageTexts({ ...said, expiresAtMs: ttlSeconds === undefined ? undefined : createdAtMs + ttlSeconds * 1000 })
       return new Promise(resolve => {
         // What is thrown refuses this message, and none of those that came with it.
         if (!duplicate) handOn(to, to => volatileWire(id, texts.of(to, 'inbox')))
@@ -66,7 +67,7 @@ export function createPost ({ clock, claims, views, append, refusalOf, sendVolat
     // over before it is stored.
     const bornMs = Math.max(createdAtMs, clock.latest() - lives.claimMs)
     const expiresAt = bornMs + (ttlSeconds === undefined ? retentionMs : ttlSeconds * 1000)
-    const texts = messageTexts({ from, title, body, data, category, createdAt, expiresAtMs: expiresAt })
+    const texts = messageTexts({ ...said, expiresAtMs: expiresAt })
     const draftOf = (boxes: MessageDoc['boxes'], to: Target): EntryDraft => ({
       kind: 'message',
       id,
@@ -109,14 +110,14 @@ export function createPost ({ clock, claims, views, append, refusalOf, sendVolat
 
   return {
     all: (sender, outgoing) => {
-      if (!outgoing.some(one => admission.needed(sender, one))) return outgoing.map(one => store(sender, one.draft, admission.admitted(one)))
+      if (!outgoing.some(one => admission.needed(sender, one))) return outgoing.map(one => store(sender, one, admission.admitted(one)))
       const admitted = outgoing.map(one => admission.admit(sender, one))
       // Stored in the order given once all are admitted: a claim that takes longer must not let a later one pass.
       const everyone = Promise.allSettled(admitted)
       return outgoing.map(async (one, i) => {
         await everyone
         const known = await admitted[i]!
-        try { return await store(sender, one.draft, known) } catch (error) {
+        try { return await store(sender, one, known) } catch (error) {
           // The first one under this key may have stored it.
           throw known.duplicate && isSurelyNotStored(error) ? outcomeUnknown('it was sent before, and the store cannot be asked for it', error) : error
         }

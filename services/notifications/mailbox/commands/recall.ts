@@ -15,7 +15,7 @@ import type { MessageFinder } from '../../log/find-messages.js'
 import { afterWriting, allWritten } from '../../log/half-done.js'
 import type { UserViews } from '../state/user-views.js'
 import { changedMessage, findVisible, notFound, shownTo } from '../queries/find.js'
-import { changeDraft } from './marks.js'
+import { changeDraft } from './record-change.js'
 import type { Sender } from './post.js'
 
 export const recallWithinMs = 2 * 60_000

@@ -102,7 +102,7 @@ function spill (state: UserState, limits: MarkLimits): void {
   }
 }
 
-type PackedMark = [stream: StreamId, seq: number, bits: number, expiresAt: number, category?: string]
+type PackedMark = [stream: StreamId, seq: number, bits: number, expiresAt: number, category?: string, acted?: string]
 const readBit = 1
 const unreadBit = 2
 const archivedBit = 4
@@ -111,17 +111,18 @@ const deletedBit = 8
 function packMark (mark: Mark): PackedMark {
   const bits = (mark.read === true ? readBit : mark.read === false ? unreadBit : 0) | (mark.archived ? archivedBit : 0) | (mark.deleted ? deletedBit : 0)
   const packed: PackedMark = [mark.stream, mark.seq, bits, mark.expiresAt]
-  if (mark.category !== 'general') packed.push(mark.category)
+  if (mark.category !== 'general' || mark.acted !== undefined) packed.push(mark.category)
+  if (mark.acted !== undefined) packed.push(mark.acted)
   return packed
 }
 
 /** The piece of these marks, dirty where some lie outside of its place. */
 function unpackPiece (from: number, to: number, v: number | undefined, packed: readonly PackedMark[]): MarkPiece {
   const piece: MarkPiece = { from, v, marks: new Map(), isDirty: false }
-  for (const [stream, seq, bits, expiresAt, category = 'general'] of packed) {
+  for (const [stream, seq, bits, expiresAt, category = 'general', acted] of packed) {
     if (seq < from || seq >= to) { piece.isDirty = true; continue }
     const read = (bits & readBit) !== 0 ? true : (bits & unreadBit) !== 0 ? false : undefined
-    piece.marks.set(markKey(stream, seq), { stream, seq, category, expiresAt, read, archived: (bits & archivedBit) !== 0, deleted: (bits & deletedBit) !== 0 })
+    piece.marks.set(markKey(stream, seq), { stream, seq, category, expiresAt, read, archived: (bits & archivedBit) !== 0, deleted: (bits & deletedBit) !== 0, acted })
   }
   return piece
 }

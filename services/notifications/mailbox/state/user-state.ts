@@ -22,6 +22,7 @@ export interface Mark {
   readonly read: boolean | undefined
   readonly archived: boolean
   readonly deleted: boolean
+  readonly acted: string | undefined
 }
 
 export interface Watermark {
@@ -88,7 +89,8 @@ export function flagsOf (state: UserState, stream: StreamId, seq: number, catego
   return {
     read: mark?.read ?? isBelowWatermark(state, stream, seq, category),
     archived: mark?.archived ?? false,
-    deleted: mark?.deleted ?? false
+    deleted: mark?.deleted ?? false,
+    acted: mark?.acted
   }
 }
 
@@ -154,7 +156,8 @@ function foldMark (state: UserState, change: MarkChange): void {
       stream, seq: at, category, expiresAt,
       read: change.read ?? old?.read,
       archived: change.archived ?? old?.archived ?? false,
-      deleted: change.deleted ?? old?.deleted ?? false
+      deleted: change.deleted ?? old?.deleted ?? false,
+      acted: change.acted ?? old?.acted
     })
   }
 }
@@ -164,7 +167,7 @@ function keepMark (state: UserState, piece: MarkPiece, key: string, mark: Mark):
   piece.isDirty = true
   const below = isBelowWatermark(state, mark.stream, mark.seq, mark.category)
   const read = mark.read === below ? undefined : mark.read
-  if (read === undefined && !mark.archived && !mark.deleted) piece.marks.delete(key)
+  if (read === undefined && !mark.archived && !mark.deleted && mark.acted === undefined) piece.marks.delete(key)
   else piece.marks.set(key, { ...mark, read })
 }
 

@@ -1,5 +1,6 @@
 /** One message of the user: shown, marked, removed, recalled. */
 import { Type } from 'typebox'
+import { ActionId } from '../../../../shared/contract/action.js'
 import { refusal } from '../../../../shared/contract/errors.js'
 import { MessageEntry } from '../../../../shared/contract/wire.js'
 import type { App } from '../../../../shared/platform/http/create-app.js'
@@ -9,12 +10,13 @@ import { asJson, common, perUser, perWriter, strict } from './common.js'
 import type { TicketAccess } from './ticket-access.js'
 
 const Id = Type.Object({ id: Type.String({ minLength: 1, maxLength: 1_024, description: 'the id of a message' }) }, strict)
+const Choice = Type.Object({ ...Id.properties, action: ActionId }, strict)
 const Marks = Type.Object({
   read: Type.Optional(Type.Boolean({ description: 'true or false' })),
   archived: Type.Optional(Type.Boolean({ description: 'true or false' }))
 }, { ...strict, description: '{read?, archived?}, at least one of them' })
 
-export function serveMessage (app: App, { marks, recall }: Pick<Mailbox, 'marks' | 'recall'>, { works, reads }: TicketAccess): void {
+export function serveMessage (app: App, { marks, act, recall }: Pick<Mailbox, 'marks' | 'act' | 'recall'>, { works, reads }: TicketAccess): void {
   app.get('/messages/:id', {
     ...reads,
     schema: { ...common, summary: 'One message', params: Id, response: { 200: MessageEntry, ...refusals(...perUser, 'GP_NOT_FOUND') } }
@@ -36,6 +38,19 @@ export function serveMessage (app: App, { marks, recall }: Pick<Mailbox, 'marks'
     await marks.remove(request.user, request.params.id)
     return await reply.code(204).send(null)
   })
+
+  app.post('/messages/:id/actions/:action', {
+    ...works,
+    // No body at all is as good as `{}`.
+    preValidation: async request => { if (request.body === undefined) request.body = {} },
+    schema: {
+      ...common,
+      summary: 'The receiver chooses an action of the message, once',
+      params: Choice,
+      body: Type.Object({}, { ...strict, description: '{}' }),
+      response: { 200: MessageEntry, ...refusals(...perWriter, 'GP_NOT_FOUND', 'GP_CONFLICT') }
+    }
+  }, async (request, reply) => asJson(reply, await act(request.user, request.params.id, request.params.action)))
 
   app.post('/messages/:id/recall', {
     ...works,

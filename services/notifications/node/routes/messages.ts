@@ -45,7 +45,7 @@ export function serveMessages (app: App, node: NotificationsNode): void {
   }, (request, reply) => {
     const key = request.headers['idempotency-key']
     const idempotencyKey = key === undefined ? undefined : validateKey(key, 'Idempotency-Key')
-    node.posting.byUser(request.user, [{ draft: parseMessage(request.body), idempotencyKey }])[0]!.then(posted => {
+    node.posting.byUser(request.user, [{ draft: parseMessage(request.body), idempotencyKey, profile: request.profile }])[0]!.then(posted => {
       const { status, body } = answerPosted(posted)
       asJson(reply.code(status), JSON.stringify(body))
     }, (error: unknown) => { void (reply as FastifyReply).send(error) })

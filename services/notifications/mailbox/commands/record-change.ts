@@ -1,0 +1,31 @@
+/** A change in a user's own stream, answered once it and the fold that it leads to are stored, so that the change itself may expire. */
+import { createMessageId, type Clock } from '../../../../shared/contract/clock.js'
+import type { StreamId, UserId } from '../../../../shared/contract/names.js'
+import type { EntryDoc } from '../../../../shared/store/store.js'
+import type { StoredChange } from '../../log/change.js'
+import type { EntryDraft } from '../../log/entry.js'
+import { afterWriting } from '../../log/half-done.js'
+import type { UserViews } from '../state/user-views.js'
+
+/** GP_OUTCOME_UNKNOWN where it is not known whether it is stored. */
+export type RecordChange = (user: UserId, change: StoredChange) => Promise<void>
+
+export interface RecordChangeOptions {
+  readonly clock: Clock
+  readonly views: UserViews
+  readonly append: (stream: StreamId, draft: EntryDraft) => Promise<{ doc: EntryDoc }>
+  readonly retentionMs: number
+}
+
+/** A change as a draft: new id, kept as long as a message. */
+export function changeDraft (clock: Clock, retentionMs: number, change: StoredChange): EntryDraft {
+  return { kind: 'change', id: createMessageId(clock.tick(), undefined), expiresAt: clock.latest() + retentionMs, text: JSON.stringify(change) }
+}
+
+export function createRecordChange ({ clock, views, append, retentionMs }: RecordChangeOptions): RecordChange {
+  return async (user, change) => {
+    const view = await views.fresh(user)
+    const { doc } = await append(view.stream, changeDraft(clock, retentionMs, change))
+    await afterWriting(async () => { await views.storeFold(user, doc.seq) })
+  }
+}
