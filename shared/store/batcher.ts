@@ -1,3 +1,5 @@
+import { addTo } from '../platform/group-by.js'
+
 /** Collects the questions of one turn of the event loop and asks them together. */
 export interface Batcher<Q, A> {
   ask: (questions: readonly Q[]) => Promise<A[]>
@@ -27,12 +29,7 @@ export function createBatcher<Q, A> (limit: number, answer: (questions: readonly
   function flush (): void {
     const shards = new Map<string, Asked[]>()
     for (const asker of waiting) {
-      for (const [at, question] of asker.questions.entries()) {
-        const shard = shardOf(question)
-        const asked = shards.get(shard)
-        if (asked === undefined) shards.set(shard, [{ question, asker, at }])
-        else asked.push({ question, asker, at })
-      }
+      for (const [at, question] of asker.questions.entries()) addTo(shards, shardOf(question), { question, asker, at })
     }
     waiting = []
     for (const asked of shards.values()) {

@@ -7,6 +7,7 @@
  * The environment has no `overlappingSync`: a transaction becomes visible only after its pages are synced, so no
  * reader delivers what a power failure could take back.
  */
+import { addTo } from '../platform/group-by.js'
 import type { Database, RootDatabase } from 'lmdb'
 import type { DiskRoom, WriteNeed } from './disk-room.js'
 import { collectionNames, type CollectionName, type StoredDoc } from './store.js'
@@ -154,10 +155,7 @@ function createTransaction (tables: Record<CollectionName, Tables>): Transaction
         const packed = packDoc(doc)
         operations.push(() => tables[collection].docs.put(key, packed))
         changes.set(key, packed)
-        if (purgeAt === null) return
-        const keys = purges.get(purgeAt)
-        if (keys === undefined) purges.set(purgeAt, [key])
-        else keys.push(key)
+        if (purgeAt !== null) addTo(purges, purgeAt, key)
       },
       remove: (collection, key) => {
         operations.push(() => tables[collection].docs.remove(key))

@@ -3,6 +3,7 @@
  * shards to all of them. Pure. A map that is out of date, or none, makes commands that go to more shards than they
  * must; it never changes what they answer.
  */
+import { groupBy } from '../platform/group-by.js'
 import { firstIndex } from '../platform/sorted.js'
 import { compareKeys, isEmptyRange } from './key-order.js'
 import type { KeyRange } from './store.js'
@@ -58,14 +59,7 @@ export const shardOf = (map: ShardMap, key: string): string => map[stretchAt(map
 export function groupByShard<T> (map: ShardMap | undefined, items: readonly T[], keyOf: (item: T) => string): T[][] {
   if (items.length === 0) return []
   if (map === undefined || map.length < 2) return [[...items]]
-  const groups = new Map<string, T[]>()
-  for (const item of items) {
-    const shard = shardOf(map, keyOf(item))
-    const group = groups.get(shard)
-    if (group === undefined) groups.set(shard, [item])
-    else group.push(item)
-  }
-  return [...groups.values()]
+  return [...groupBy(items, item => shardOf(map, keyOf(item))).values()]
 }
 
 /** Cuts where the next item lies on another shard: what must be done in order stays in order. */

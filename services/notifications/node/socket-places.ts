@@ -6,6 +6,7 @@
  */
 import { GatepostError } from '../../../shared/contract/errors.js'
 import type { NodeId, UserId } from '../../../shared/contract/names.js'
+import { groupBy } from '../../../shared/platform/group-by.js'
 import type { Dispatch } from '../../dispatch/dispatch.js'
 import type { ConnectedUsers } from '../realtime/connected-users.js'
 import { createCountingNode, type CountingNodeOptions } from '../mailbox/counting-node.js'
@@ -43,17 +44,6 @@ const mostAtOnce = 500
 const tooMany = (maxSockets: number): GatepostError =>
   new GatepostError('GP_RATE_LIMIT', `sockets: got one more than ${maxSockets} of this user; takes that many (GATEPOST_SOCKETS_PER_USER)`, { retryAfterSeconds: 5 })
 
-function byCounter (users: Iterable<UserId>, counterOf: (user: UserId) => NodeId | undefined): Map<NodeId | undefined, UserId[]> {
-  const grouped = new Map<NodeId | undefined, UserId[]>()
-  for (const user of users) {
-    const counter = counterOf(user)
-    const known = grouped.get(counter)
-    if (known === undefined) grouped.set(counter, [user])
-    else known.push(user)
-  }
-  return grouped
-}
-
 export function createSocketPlaces ({ nodeId, maxSockets, users, dispatch, ownerOf, elapsed }: SocketPlacesOptions): SocketPlaces {
   const leases = createSocketLeases({ maxSockets, elapsed, isThere })
   const counting = createCountingNode(socketsKind, { nodeId, dispatch, ownerOf, elapsed })
@@ -78,7 +68,7 @@ export function createSocketPlaces ({ nodeId, maxSockets, users, dispatch, owner
   }
 
   function tellAll (of: Iterable<UserId>): void {
-    for (const [counter, all] of byCounter(of, counterOf)) {
+    for (const [counter, all] of groupBy(of, counterOf)) {
       if (counter === undefined) {
         for (const user of all) if (held(user) === 0) told.delete(user) // no node is to be told of it
         continue

@@ -3,6 +3,7 @@
  * streams of different shards in requests of their own, so that none waits for a shard that is away. What could not be
  * asked is asked again until it is answered.
  */
+import { groupBy } from '../../../shared/platform/group-by.js'
 import { ownerRange } from '../../../shared/store/keys.js'
 import type { StreamId } from '../../../shared/contract/names.js'
 import type { Store } from '../../../shared/store/store.js'
@@ -39,14 +40,9 @@ export function createReconciler ({ hub, store, heads, retryStoreWork }: Reconci
   const shardOf = (stream: StreamId): string => store.shardOf?.('entries', ownerRange(stream).from) ?? ''
 
   async function askAll (streams: readonly LocalStream[]): Promise<{ grown: number, error: unknown }> {
-    const byShard = new Map<string, LocalStream[]>()
     // Users' own streams first: who has left a group stops getting it before the group's entries are read.
-    for (const stream of [...streams.filter(isOwn), ...streams.filter(stream => !isOwn(stream))]) {
-      const shard = shardOf(stream.id)
-      const list = byShard.get(shard)
-      if (list === undefined) byShard.set(shard, [stream])
-      else list.push(stream)
-    }
+    const ownFirst = [...streams.filter(isOwn), ...streams.filter(stream => !isOwn(stream))]
+    const byShard = groupBy(ownFirst, ({ id }) => shardOf(id))
     let grown = 0
     let error: unknown
     await Promise.all([...byShard.values()].map(async list => {

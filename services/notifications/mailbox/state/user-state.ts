@@ -10,6 +10,7 @@
  */
 import { encodeTime } from '../../../../shared/contract/clock.js'
 import { groupStream, type StreamId } from '../../../../shared/contract/names.js'
+import { addTo } from '../../../../shared/platform/group-by.js'
 import { forgotten, type MarkChange, type StoredChange } from '../../log/change.js'
 import type { Flags } from '../../log/entry.js'
 
@@ -119,11 +120,7 @@ export const noMarks: readonly Mark[] = []
 export function marksByStream ({ pieces }: UserState): ReadonlyMap<StreamId, readonly Mark[]> {
   const byStream = new Map<StreamId, Mark[]>()
   for (const { marks } of pieces) {
-    for (const mark of marks.values()) {
-      const known = byStream.get(mark.stream)
-      if (known === undefined) byStream.set(mark.stream, [mark])
-      else known.push(mark)
-    }
+    for (const mark of marks.values()) addTo(byStream, mark.stream, mark)
   }
   return byStream
 }

@@ -4,6 +4,7 @@
  * are above a watermark in each category, so its time does not grow with what is unread.
  */
 import type { StreamId } from '../../../../shared/contract/names.js'
+import { addTo } from '../../../../shared/platform/group-by.js'
 import { firstIndex } from '../../../../shared/platform/sorted.js'
 import { placeOfEntry, type ChangeDoc, type EntryDoc, type Store } from '../../../../shared/store/store.js'
 import { forgotten, parseChange } from '../../log/change.js'
@@ -84,8 +85,8 @@ export class SharedStreamIndex {
 
   /** The newest item. */
   #index ({ seq, category, sender }: Item): void {
-    push(this.#byCategory, category, seq)
-    push(this.#bySender, sender, seq)
+    addTo(this.#byCategory, category, seq)
+    addTo(this.#bySender, sender, seq)
   }
 
   #indexAll (): void {
@@ -202,11 +203,5 @@ export function unreadFloor (state: UserState, stream: StreamId, after: number, 
 }
 
 const pickItem = ({ seq, category, expiresAt, sender }: Item): Item => ({ seq, category, expiresAt, sender })
-
-function push (lists: Map<string, number[]>, key: string, seq: number): void {
-  const list = lists.get(key)
-  if (list === undefined) lists.set(key, [seq])
-  else list.push(seq)
-}
 
 const firstAbove = (seqs: readonly number[], seq: number): number => firstIndex(seqs.length, at => seqs[at]! <= seq)
