@@ -1,6 +1,5 @@
 /** A drain: every socket is asked to move, evenly over the drain time; who has not by its end is closed. */
 import type { ConnectedUsers } from '../realtime/connected-users.js'
-import { endSocket } from '../realtime/transport/end-socket.js'
 import type { Connection } from '../realtime/connection.js'
 
 export interface Drain {
@@ -33,9 +32,9 @@ export function startDrain ({ users, elapsed, drainMs }: DrainOptions): Drain {
     const roundsLeft = Math.max(1, Math.floor((drainMs * askWithin - passed) / roundMs))
     for (const connection of left.slice(0, Math.ceil(left.length / roundsLeft))) {
       asked.add(connection)
-      connection.socket.emit('reassign', { reason: 'draining', delayMs: 0 })
+      connection.reassign('draining', 0)
     }
-    if (passed >= drainMs) for (const connection of open) endSocket(connection.socket)
+    if (passed >= drainMs) for (const connection of open) connection.end()
     if (passed >= drainMs || open.length === 0) stop()
   }
 

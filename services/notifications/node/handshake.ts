@@ -8,6 +8,7 @@ import { allStream, userStream } from '../../../shared/contract/names.js'
 import type { Ticket } from '../../../shared/platform/identity/ticket.js'
 import type { Unread } from '../mailbox/unread/counts.js'
 import { Connection } from '../realtime/connection.js'
+import { SocketWriter } from '../realtime/transport/socket-writer.js'
 import type { NotificationsNode } from './node.js'
 import { HandshakeAuth } from './socket-payloads.js'
 
@@ -54,7 +55,7 @@ export function createHandshake ({ node, isDraining }: HandshakeOptions): Handsh
       auth.checkForm()
       const ticket = entrance.verifyTicket(text)
       const { cursors, topics } = auth
-      const connection = new Connection({ node: node.forConnections, socket, ticket, cursors })
+      const connection = new Connection({ node: node.forConnections, transport: new SocketWriter(socket), ticket, cursors })
       const end = (): void => {
         socket.conn.off('close', end)
         if (connection.state === 'closed') return

@@ -21,7 +21,6 @@ import { createJoinByTicket, type Entrance } from './entrance.js'
 import { createPosting, type Posting } from './posting.js'
 import { createNodeRevocations } from './revocations.js'
 import { createSocketPlaces } from './socket-places.js'
-import { endSocket } from '../realtime/transport/end-socket.js'
 import { createStreams, type Streams, type StreamsOptions } from './streams.js'
 
 export interface NotificationsNode {
@@ -86,7 +85,7 @@ export function createNode (options: NotificationsNodeOptions): NotificationsNod
     onKnown: dispatch.announceNow
   })
   function closeRevoked (user: UserId): void {
-    for (const connection of users.connectionsOf(user)) if (revocations.isRevoked('user', user, connection.token.issuedAt)) endSocket(connection.socket)
+    for (const connection of users.connectionsOf(user)) if (revocations.isRevoked('user', user, connection.token.issuedAt)) connection.end()
   }
   const admission = createAdmission({ nodeId, secret, acceptSecrets, auth, clock, tokenNow: expiryNow, isEmbedded: isEmbedded(store), revocations, audit, log })
   const budget = createUserBudget({ nodeId, perMinute: userLimits.perMinute, dispatch, ownerOf, elapsed: clock.elapsed })

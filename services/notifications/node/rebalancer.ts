@@ -64,7 +64,7 @@ export function createRebalancer ({ nodeId, dispatch, ring, users, clock, log, d
       if (moved === movesPerRound) { isWaiting = true; break }
       moved++
       connection.reassignedAt = at
-      connection.socket.emit('reassign', { reason: 'moved', delayMs: Math.round(Math.random() * 1_000) })
+      connection.reassign('moved', Math.round(Math.random() * 1_000))
     }
     if (isWaiting) round = setTimeout(moveSome, moved > 0 ? roundMs : 1_000).unref()
   }

@@ -14,7 +14,6 @@ import type { GapRepair } from './gap-repair.js'
 import type { NotificationsNode } from './node.js'
 import type { Rebalancer } from './rebalancer.js'
 import { socketsKind, type Holdings } from './socket-places.js'
-import { endSocket } from '../realtime/transport/end-socket.js'
 import { createSingleFlight } from '../../../shared/platform/single-flight.js'
 
 /** What takes longer may be asked again. */
@@ -65,7 +64,7 @@ function createNodeRequests ({ node, rebalancer, log }: Answering): NodeRequestH
     presence: async ({ user }) => ({ sockets: node.realtime.users.connectionsOf(user as UserId).filter(({ state }) => state !== 'opening').length }),
     disconnect: async ({ user }) => {
       const connections = node.realtime.users.connectionsOf(user as UserId)
-      for (const connection of connections) endSocket(connection.socket)
+      for (const connection of connections) connection.end()
       return { sockets: connections.length }
     },
     'join-group': async ({ group, user, question }) => { await once(question, async () => { await node.mailbox.groups.join(user as UserId, group as GroupId) }); return {} },

@@ -33,7 +33,6 @@ import { createRateMeter, type RateMeter } from './rate-meter.js'
 import { serveMessages } from './routes/messages.js'
 import type { NodeLoad } from '../../dispatch/dispatch.js'
 import type { ConnectedUsers } from '../realtime/connected-users.js'
-import { endSocket } from '../realtime/transport/end-socket.js'
 import type { AppendRules } from '../log/appender.js'
 
 export interface NodeOptions {
@@ -196,7 +195,7 @@ const api = {
 function endSocketsWithTokens (users: ConnectedUsers, expiryNow: () => number): () => void {
   const sweep = setInterval(() => {
     const at = expiryNow()
-    for (const connection of users.connections()) if (connection.token.expiresAt <= at) endSocket(connection.socket)
+    for (const connection of users.connections()) if (connection.token.expiresAt <= at) connection.end()
   }, sweepTokensMs)
   sweep.unref()
   return () => { clearInterval(sweep) }

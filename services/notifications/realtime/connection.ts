@@ -13,7 +13,6 @@
  * What it takes part in follows the entries of the user's own stream (`join`, `leave`), the marks of leaves in the groups'
  * (log/leave-mark.ts), and now and then is compared with what the user sees (`place`).
  */
-import type { Socket } from 'socket.io'
 import { lives } from '../../../shared/contract/deadlines.js'
 import { GatepostError } from '../../../shared/contract/errors.js'
 import { userStream, type GroupId, type StreamId, type UserId } from '../../../shared/contract/names.js'
@@ -31,11 +30,9 @@ import type { UserView, UserViews } from '../mailbox/state/user-views.js'
 import { entriesFrame, type Frame } from './transport/frame.js'
 import type { Hub, LocalStream, StreamReader } from './hub.js'
 import type { Reconciler } from './reconciler.js'
-import { readSyncPage } from './sync-page.js'
-import { SocketWriter } from './transport/socket-writer.js'
+import { readSyncPage, type SyncAnswer } from './sync-page.js'
+import type { Transport } from './transport/transport.js'
 import type { UserNotifier } from './unread-notifier.js'
-
-export interface SyncAnswer { readonly entries: unknown[], readonly heads: Record<string, number>, readonly more: boolean }
 
 export type Cursors = Readonly<Record<string, number>>
 
@@ -54,7 +51,7 @@ export type UserToken = Pick<Identity, 'expiresAt' | 'issuedAt' | 'profile'>
 
 export interface ConnectionOptions {
   readonly node: ConnectionNode
-  readonly socket: Socket
+  readonly transport: Transport
   readonly ticket: Ticket
   /** Undefined: only new entries. */
   readonly cursors: Cursors | undefined
@@ -68,7 +65,6 @@ const emptyReadPauseMs = 50
 
 export class Connection implements StreamReader {
   readonly user: UserId
-  readonly socket: Socket
   readonly ticket: Ticket
   /** By `clock.elapsed`. */
   readonly openedAt: number
@@ -83,21 +79,20 @@ export class Connection implements StreamReader {
   #cursors: Cursors | undefined
   /** While it is open its user's view stays in memory; after that, the last one serves. */
   #view: UserView | undefined
-  readonly #writer: SocketWriter
+  readonly #transport: Transport
   /** The streams that it takes part in: how far it was brought up in each, undefined before that begins and once it is live. */
   readonly #sent = new Map<StreamId, number | undefined>()
   #topics: Set<string> | undefined
   #state: 'opening' | 'live' | 'behind' | 'closed' = 'opening'
 
-  constructor ({ node, socket, ticket, cursors }: ConnectionOptions) {
+  constructor ({ node, transport, ticket, cursors }: ConnectionOptions) {
     this.#node = node
     this.#cursors = cursors
-    this.socket = socket
     this.ticket = ticket
     this.user = ticket.user as UserId
     this.openedAt = node.clock.elapsed()
     this.token = { expiresAt: ticket.userTokenExpiresAt, issuedAt: ticket.userTokenIssuedAt, profile: ticket.profile }
-    this.#writer = new SocketWriter(socket)
+    this.#transport = transport
   }
 
   /** Most sockets have none: the set is made with the first. */
@@ -106,9 +101,8 @@ export class Connection implements StreamReader {
   removeTopic (topic: string): void { this.#topics?.delete(topic) }
 
   get state (): 'opening' | 'live' | 'behind' | 'closed' { return this.#state }
-  get waitingBytes (): number { return this.#writer.waitingBytes() }
-
-  drained (): Promise<void> | undefined { return this.#writer.drained() }
+  get waitingBytes (): number { return this.#transport.waitingBytes() }
+  drained (): Promise<void> | undefined { return this.#transport.drained() }
 
   /** Takes part in a stream, not live yet: from here on nothing of it is missed. */
   open (stream: StreamId): LocalStream {
@@ -214,7 +208,7 @@ export class Connection implements StreamReader {
         local.goLive(this)
         return
       }
-      await this.#writer.drained()
+      await this.#transport.drained()
       const { state } = this.#node.views.peek(userStream(this.user)) ?? this.#view!
       const page = await recover({ store, now: clock.earliest, isLeave: mark => this.#isLeave(stream, mark) }, state, stream, cursor, pageEntries, pageChars)
       if (this.#state !== 'live' || this.#sent.get(stream) !== cursor) return
@@ -225,36 +219,36 @@ export class Connection implements StreamReader {
         else await new Promise(resolve => setTimeout(resolve, emptyReadPauseMs))
         continue
       }
-      if (page.wires.length > 0 && !this.#writer.send(entriesFrame(page.wires))) { this.fallBehind(); return }
+      if (page.wires.length > 0 && !this.#transport.send(entriesFrame(page.wires))) { this.fallBehind(); return }
       this.#sent.set(stream, page.cursor)
     }
   }
 
   /** What lay between is gone for good. */
   #skip (stream: StreamId, from: number, to: number): void {
-    if (this.#writer.send(entriesFrame([goneWire(stream, from, to)]))) this.#sent.set(stream, to)
+    if (this.#transport.send(entriesFrame([goneWire(stream, from, to)]))) this.#sent.set(stream, to)
     else this.fallBehind()
   }
 
   deliver (frame: Frame): void {
-    if (this.#state === 'live' && !this.#writer.send(frame, this.turn?.ride(this))) this.fallBehind()
+    if (this.#state === 'live' && !this.#transport.send(frame, this.turn?.ride(this))) this.fallBehind()
   }
 
   /** May be dropped: for a socket that has enough waiting already. */
   deliverVolatile (frame: Frame): void {
-    if (this.#state === 'live' && this.#writer.waitingBytes() < volatileBytes) this.#writer.send(frame)
+    if (this.#state === 'live' && this.#transport.waitingBytes() < volatileBytes) this.#transport.send(frame)
   }
 
   /** A small frame that a later one replaces. False where too much waits; who is not live is told anew when that ends. */
   deliverLatest (frame: Frame): boolean {
-    return this.#state !== 'live' || this.#writer.send(frame)
+    return this.#state !== 'live' || this.#transport.send(frame)
   }
 
   fallBehind (): void {
     if (this.#state !== 'live') return
     this.#state = 'behind'
     for (const stream of this.#sent.keys()) this.#node.hub.get(stream)?.leaveLive(this)
-    this.socket.emit('behind', {})
+    this.#transport.emit('behind', {})
   }
 
   /** One page of what lies after these cursors. The last page makes a socket that was behind live again, in all that `heads` names. */
@@ -288,6 +282,12 @@ export class Connection implements StreamReader {
       else this.#follow(stream, cursor)
     }
   }
+
+  /** Asks the client to move to another node within `delayMs`. */
+  reassign (reason: 'draining' | 'moved', delayMs: number): void { this.#transport.emit('reassign', { reason, delayMs }) }
+
+  /** Ends the socket; delivery ends with it. */
+  end (): void { this.#transport.end() }
 
   /** Ends delivery; the socket itself is closed by whoever calls. */
   close (): void {

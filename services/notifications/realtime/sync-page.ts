@@ -15,6 +15,9 @@ export interface SyncPage {
   readonly more: boolean
 }
 
+/** As the client gets it: the page's entries parsed, since Socket.IO writes the acknowledgement. */
+export interface SyncAnswer { readonly entries: unknown[], readonly heads: Record<string, number>, readonly more: boolean }
+
 export interface SyncPageSources {
   readonly store: Store
   readonly heads: Pick<Heads, 'fresh'>

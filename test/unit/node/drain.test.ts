@@ -11,11 +11,8 @@ function start (t: { teardown: (work: () => void) => void }, count: number) {
   const closed: number[] = []
   const open = new Set<Connection>()
   const connections = Array.from({ length: count }, (_, i) => ({
-    socket: {
-      emit: (event: string, { reason }: { reason: string }) => { if (event === 'reassign' && reason === 'draining') asked.push(i) },
-      connected: true,
-      disconnect: () => { closed.push(i) }
-    }
+    reassign: (reason: string) => { if (reason === 'draining') asked.push(i) },
+    end: () => { closed.push(i) }
   }) as unknown as Connection)
   for (const connection of connections) open.add(connection)
   const drain = startDrain({ users: { connections: () => open.values() }, elapsed: () => nowMs, drainMs: 1_000 })

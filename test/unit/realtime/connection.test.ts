@@ -1,109 +1,219 @@
-/** What an open socket takes part in: every stream that its user sees, whatever went wrong when it should have begun or ended. */
+/**
+ * What an open socket is sent, without a socket: everything after its cursors, once and in order, whatever is lost, slow or away; and what
+ * it takes part in: every stream that its user sees.
+ */
+import fc from 'fast-check'
 import type { Socket } from 'socket.io'
 import t from 'tap'
-import { createClock } from '../../shared/contract/clock.js'
-import { createSilentLog } from '../../shared/platform/log.js'
-import type { Ticket } from '../../shared/platform/identity/ticket.js'
-import { allStream, groupStream, userStream, type GroupId, type StreamId, type UserId } from '../../shared/contract/names.js'
-import type { EntryDoc, Store } from '../../shared/store/store.js'
-import { createHub } from '../../services/notifications/realtime/hub.js'
-import { createConnectedUsers } from '../../services/notifications/realtime/connected-users.js'
-import { createReconciler } from '../../services/notifications/realtime/reconciler.js'
-import { Connection } from '../../services/notifications/realtime/connection.js'
-import { createGroups } from '../../services/notifications/mailbox/commands/groups.js'
-import { createRetryStoreWork } from '../../services/notifications/realtime/retry-store-work.js'
-import { createUnreadCounter } from '../../services/notifications/mailbox/unread/unread.js'
-import { createUserViews } from '../../services/notifications/mailbox/state/user-views.js'
-import { createAppender } from '../../services/notifications/log/appender.js'
-import { createHeads } from '../../services/notifications/log/heads.js'
-import { dayMs, draftMessage } from '../helpers/entry-drafts.js'
-import { createFaultyStore } from '../helpers/faulty-store.js'
-import { createMemoryStore } from '../helpers/memory-store.js'
-import { until } from '../helpers/until.js'
+import { allStream, groupStream, userStream, type GroupId, type StreamId, type UserId } from '../../../shared/contract/names.js'
+import type { Connection } from '../../../services/notifications/realtime/connection.js'
+import { eventFrame, type Frame } from '../../../services/notifications/realtime/transport/frame.js'
+import { maxWaitingBytes, SocketWriter } from '../../../services/notifications/realtime/transport/socket-writer.js'
+import { startDelivery } from '../../helpers/delivery.js'
+import { until } from '../../helpers/until.js'
 
 const ann = 'ann' as UserId
+const own = userStream(ann)
 const club = 'club' as GroupId
+const clubStream = groupStream(club)
 
-/** A node's delivery without its faces; another node beside it does what is done, and tells it where `isHeard`. */
-function start (t: { teardown: (work: () => void) => void }) {
-  const clock = createClock()
-  const { now } = clock
-  const log = createSilentLog()
-  const memory = createMemoryStore()
-  const store = createFaultyStore(memory)
-  const parts = (reached: Store) => {
-    const heads = createHeads({ store: reached, clock })
-    return { heads, views: createUserViews({ store: reached, heads, clock }) }
-  }
-  const { heads, views } = parts(store)
-  const retryStoreWork = createRetryStoreWork(log)
-  const hub = createHub({ store, heads, now, log, retryStoreWork })
-  const reconciler = createReconciler({ hub, store, heads, retryStoreWork })
-  const users = createConnectedUsers({ hub, views, unread: createUnreadCounter({ store, views, heads, now }), now, log, lookAt: stream => { void reconciler.at([stream]) } })
-  hub.onEntry(users.accept)
-  const heard = { isHeard: true }
-  const { append } = createAppender({ store: memory, clock, log, onAppended: (stream: StreamId, doc: EntryDoc) => { if (heard.isHeard) hub.accept(stream, doc) } })
-  const groups = createGroups({ store: memory, clock, append, retentionMs: 30 * dayMs, way: 'add', ...parts(memory) })
-  t.teardown(() => { users.close(); reconciler.close(); hub.close() })
-
-  /** A socket of ann's that only notes what it is sent. */
-  const open = async (): Promise<{ session: Connection, seqs: (stream: StreamId) => number[], behinds: () => number }> => {
-    const got: Array<{ stream: StreamId, seq: number }> = []
-    let behinds = 0
-    const conn = {
-      readyState: 'open', writeBuffer: [], transport: { name: 'polling', writable: true },
-      write: (packet: string) => {
-        const [event, payload] = JSON.parse(packet.slice(1)) as [string, []]
-        if (event === 'entries') got.push(...payload)
+t.test('connection - every entry after the cursors comes once and in order, whatever is lost, slow or away', async t => {
+  const streams = [own, allStream, clubStream]
+  const stream = fc.constantFrom(...streams)
+  const step = fc.oneof(
+    { weight: 6, arbitrary: fc.record({ type: fc.constant('post' as const), stream }) },
+    fc.record({ type: fc.constantFrom('lose', 'hear', 'turn', 'fill', 'empty', 'sync', 'fail', 'mend', 'check') })
+  )
+  let behinds = 0
+  await fc.assert(fc.asyncProperty(fc.array(stream, { maxLength: 8 }), fc.array(fc.nat(8), { minLength: 3, maxLength: 3 }), fc.array(step, { maxLength: 40 }), async (before, taken, steps) => {
+    const teardowns: Array<() => void> = []
+    const { store, hub, users, groups, heard, open, post } = startDelivery({ teardown: work => { teardowns.push(work) } })
+    await groups.join(ann, club)
+    const posted = new Map<StreamId, number[]>(streams.map(stream => [stream, []]))
+    const write = async (to: StreamId): Promise<void> => { posted.get(to)!.push(await post(to)) }
+    for (const to of before) await write(to)
+    const cursors: Record<string, number> = { 'g:not mine': 7 }
+    const expected = new Map(streams.map((stream, at) => {
+      const seqs = posted.get(stream)!
+      const had = seqs.slice(0, taken[at])
+      if (had.length > 0) cursors[stream] = had.at(-1)!
+      return [stream, () => seqs.slice(had.length)]
+    }))
+    const { connection, transport } = await open(ann, cursors)
+    const sync = async (): Promise<void> => {
+      if (connection.state !== 'behind') return
+      behinds++
+      for (let more = true; more;) {
+        const at: Record<string, number> = { ...cursors }
+        for (const { stream, seq } of transport.entries()) at[stream] = seq
+        const page = await connection.sync(at, 3)
+        transport.events.push(['entries', page.entries])
+        more = page.more
       }
     }
-    const socket = { connected: true, conn, emit: (event: string) => { if (event === 'behind') behinds++ } } as unknown as Socket
-    const session = new Connection({ node: { hub, store, heads, reconciler, views, clock, retryStoreWork }, socket, ticket: { user: ann } as unknown as Ticket, cursors: undefined })
-    users.add(session)
-    for (const stream of [userStream(ann), allStream]) await session.open(stream).opened
-    session.start(await session.openAll(), () => {})
-    return { session, seqs: stream => got.filter(entry => entry.stream === stream).map(({ seq }) => seq), behinds: () => behinds }
+    for (const one of steps) {
+      switch (one.type) {
+        case 'post': await write((one as { stream: StreamId }).stream); break
+        case 'lose': case 'hear': heard.isHeard = one.type === 'hear'; break
+        case 'turn': await new Promise(resolve => setImmediate(resolve)); break
+        case 'fill': case 'empty': transport.isFull = one.type === 'fill'; break
+        case 'fail': case 'mend': store.isAway = one.type === 'fail'; break
+        case 'sync': if (!store.isAway) await sync(); break
+        case 'check': if (!store.isAway) await users.check(hub.get(own)!)
+      }
+    }
+    heard.isHeard = true
+    transport.isFull = store.isAway = false
+    for (const stream of streams) await write(stream)
+    const got = (stream: StreamId): number[] => transport.entries().filter(entry => entry.stream === stream && entry.type === 'message').map(({ seq }) => seq)
+    await until('the last of each', async () => {
+      await sync()
+      return streams.every(stream => got(stream).includes(posted.get(stream)!.at(-1)!))
+    })
+    for (const stream of streams) {
+      if (JSON.stringify(got(stream)) !== JSON.stringify(expected.get(stream)!())) throw new Error(`${stream}: got ${got(stream).join()}; expected ${expected.get(stream)!().join()}`)
+    }
+    connection.close()
+    for (const end of teardowns) end()
+  }), { numRuns: 60 })
+  t.ok(behinds > 0, 'some fell behind')
+})
+
+t.test('connection - what comes while the backlog is read goes after it, in the same order, and nothing falls between', async t => {
+  const { store, hub, open, post } = startDelivery(t)
+  const posted: number[] = []
+  for (let i = 0; i < 450; i++) posted.push(await post(own))
+  const { range } = store
+  let reads = 0
+  store.range = async (...args) => {
+    const docs = await range(...args)
+    // After the page was read, before it is sent.
+    if (++reads <= 3) posted.push(await post(own))
+    return docs
   }
-  const post = async (stream = groupStream(club)): Promise<number> => (await append(stream, draftMessage(clock, { home: stream }))).doc.seq
-  return { store, views, hub, users, groups, heard, open, post }
-}
+  const { transport } = await open(ann, { [own]: posted[9]! })
+  await until('the last', () => transport.seqs(own).includes(posted.at(-1)!))
+  await until('live', () => hub.get(own)?.state === 'live')
+  const last = await post(own)
+  await until('live frames', () => transport.seqs(own).includes(last))
+  t.same(transport.seqs(own), [...posted.slice(10), last])
+  t.equal(transport.names[0], 'ready', 'before any entry')
+  const { heads } = transport.events[0]![1] as { heads: Record<string, number> }
+  t.same(Object.keys(heads), [own, allStream])
+})
+
+t.test('connection - without cursors only what is new; a cursor beyond the head counts as the head', async t => {
+  const { open, post } = startDelivery(t)
+  await post(own)
+  const fresh = await open(ann)
+  const ahead = await open(ann, { [own]: Number.MAX_SAFE_INTEGER })
+  // Not before it is live: where it stands is looked up first.
+  await until('live', async () => {
+    await post(own)
+    return ahead.transport.seqs(own).length > 0
+  })
+  const last = await post(own)
+  await until('the last', () => [fresh, ahead].every(({ transport }) => transport.seqs(own).includes(last)))
+  t.equal(fresh.transport.entries()[0]!.prev, (fresh.transport.events[0]![1] as { heads: Record<string, number> }).heads[own])
+})
+
+t.test('connection - a page waits until the socket has written what it has', async t => {
+  const { hub, open, post } = startDelivery(t)
+  const posted = [await post(own), await post(own)]
+  const { connection, transport } = await open(ann)
+  let go = (): void => {}
+  transport.draining = new Promise(resolve => { go = resolve })
+  hub.get(own)!.leaveLive(connection)
+  connection.leave(own)
+  connection.join(own, posted[0]!)
+  for (let turn = 0; turn < 20; turn++) await new Promise(resolve => setImmediate(resolve))
+  t.same(transport.seqs(own), [])
+  go()
+  await until('the page', () => transport.seqs(own).length > 0)
+  t.same(transport.seqs(own), [posted[1]])
+})
+
+t.test('connection - a slow socket is behind once and gets no more entries; volatile frames are dropped earlier, a number is kept', async t => {
+  const { open, post } = startDelivery(t)
+  const { connection, transport } = await open(ann)
+  await until('live', async () => { await post(own); return transport.seqs(own).length > 0 })
+  const volatile = eventFrame('entries', '[]')
+  transport.waiting = 256 * 1024
+  connection.deliverVolatile(volatile)
+  const before = transport.events.length
+  transport.waiting--
+  connection.deliverVolatile(volatile)
+  t.equal(transport.events.length, before + 1)
+  transport.isFull = true
+  t.notOk(connection.deliverLatest(eventFrame('unread', '{}')), 'to be tried again')
+  t.equal(connection.state, 'live')
+  await post(own)
+  await until('behind', () => connection.state === 'behind')
+  transport.isFull = false
+  const seqs = transport.seqs(own)
+  await post(own)
+  connection.deliverVolatile(volatile)
+  t.ok(connection.deliverLatest(eventFrame('unread', '{}')), 'it is given a number when it is live again')
+  for (let turn = 0; turn < 5; turn++) await new Promise(resolve => setImmediate(resolve))
+  t.same(transport.seqs(own), seqs)
+  t.equal(transport.names.filter(name => name === 'behind').length, 1)
+})
+
+t.test('connection - asks to move and ends by its transport; closed, it is sent nothing and takes part in nothing', async t => {
+  const { hub, users, open, post } = startDelivery(t)
+  const { connection, transport } = await open(ann)
+  connection.reassign('moved', 5)
+  t.same(transport.events.at(-1), ['reassign', { reason: 'moved', delayMs: 5 }])
+  connection.end()
+  t.ok(transport.hasEnded)
+  connection.close()
+  users.remove(connection)
+  const { length } = transport.events
+  await post(own)
+  connection.deliver(eventFrame('entries', '[]'))
+  connection.fallBehind()
+  connection.join(clubStream, 0)
+  t.equal(transport.events.length, length)
+  t.same([...hub.streams()], [])
+  t.throws(() => connection.open(own), { code: 'GP_DISPATCH_UNAVAILABLE' })
+})
 
 t.test('placing - a join whose head cannot be read is completed when it can be', async t => {
-  const { store, groups, open, post } = start(t)
-  const { seqs, behinds } = await open()
+  const { store, groups, open, post } = startDelivery(t)
+  const { transport } = await open(ann)
   store.isAway = true
   await groups.join(ann, club)
-  const posted = [await post(), await post()]
+  const posted = [await post(clubStream), await post(clubStream)]
   store.isAway = false
-  posted.push(await post())
-  await until('all of it', () => seqs(groupStream(club)).length === 3)
-  t.same(seqs(groupStream(club)), posted)
-  t.equal(behinds(), 0)
+  posted.push(await post(clubStream))
+  await until('all of it', () => transport.seqs(clubStream).length === 3)
+  t.same(transport.seqs(clubStream), posted)
+  t.notOk(transport.names.includes('behind'))
 })
 
 t.test('placing - a sync that ends being behind makes live in all that its heads name, joined meanwhile or not', async t => {
-  const { store, groups, open, post } = start(t)
-  const { session, seqs } = await open()
-  session.fallBehind()
+  const { store, groups, open, post } = startDelivery(t)
+  const { connection, transport } = await open(ann)
+  connection.fallBehind()
   store.isAway = true
   await groups.join(ann, club)
-  const missed = await post()
-  await t.rejects(session.sync({ [userStream(ann)]: 0 }, 100), { code: 'GP_STORE_UNAVAILABLE' })
-  t.equal(session.state, 'behind')
+  const missed = await post(clubStream)
+  await t.rejects(connection.sync({ [own]: 0 }, 100), { code: 'GP_STORE_UNAVAILABLE' })
+  t.equal(connection.state, 'behind')
   store.isAway = false
-  const answer = await session.sync({ [userStream(ann)]: 0 }, 100)
+  const answer = await connection.sync({ [own]: 0 }, 100)
   t.equal(answer.more, false)
-  t.ok(groupStream(club) in answer.heads)
+  t.ok(clubStream in answer.heads)
   t.ok(answer.entries.some(entry => (entry as { seq: number }).seq === missed))
-  const next = await post()
-  await until('live', () => seqs(groupStream(club)).includes(next))
-  t.same(seqs(groupStream(club)), [next])
+  const next = await post(clubStream)
+  await until('live', () => transport.seqs(clubStream).includes(next))
+  t.same(transport.seqs(clubStream), [next])
 })
 
 t.test('placing - joined while a sync is under way, after it has read what the user sees', async t => {
-  const { store, groups, open, post } = start(t)
-  const { session, seqs } = await open()
-  session.fallBehind()
+  const { store, groups, open, post } = startDelivery(t)
+  const { connection, transport } = await open(ann)
+  connection.fallBehind()
   let isHeld = false
   const { ranges, range } = store
   let go = (): void => {}
@@ -113,61 +223,129 @@ t.test('placing - joined while a sync is under way, after it has read what the u
     return async (...args) => { const answer = await read(...args); if (isHeld) await held; return answer }
   }
   isHeld = true
-  const syncing = session.sync({}, 100)
+  const syncing = connection.sync({}, 100)
   await groups.join(ann, club)
-  const posted = [await post()]
+  const posted = [await post(clubStream)]
   isHeld = false
   go()
   const answered = (await syncing).entries as Array<{ stream: StreamId, seq: number }>
-  posted.push(await post())
-  const got = (): number[] => [...answered.filter(({ stream }) => stream === groupStream(club)).map(({ seq }) => seq), ...seqs(groupStream(club))]
+  posted.push(await post(clubStream))
+  const got = (): number[] => [...answered.filter(({ stream }) => stream === clubStream).map(({ seq }) => seq), ...transport.seqs(clubStream)]
   await until('all since the join', () => got().length === 2)
   t.same(got(), posted)
 })
 
 t.test('placing - what is not as it should be, however that came, is found by the comparison', async t => {
-  const { hub, users, groups, open, post } = start(t)
+  const { hub, users, groups, open, post } = startDelivery(t)
   await groups.join(ann, club)
-  const { session, seqs } = await open()
-  const own = hub.get(userStream(ann))!
-  t.equal(await users.check(own), 0)
-  session.leave(groupStream(club))
-  t.equal(await users.check(own), 1, 'one that it should be in')
-  const seq = await post()
-  await until('live again', () => seqs(groupStream(club)).includes(seq))
-  session.join(groupStream('foreign'), 0)
-  t.equal(await users.check(own), 1, 'one that it should not be in')
+  const { connection, transport } = await open(ann)
+  const local = hub.get(own)!
+  t.equal(await users.check(local), 0)
+  connection.leave(clubStream)
+  t.equal(await users.check(local), 1, 'one that it should be in')
+  const seq = await post(clubStream)
+  await until('live again', () => transport.seqs(clubStream).includes(seq))
+  connection.join(groupStream('foreign'), 0)
+  t.equal(await users.check(local), 1, 'one that it should not be in')
   t.equal(hub.get(groupStream('foreign')), undefined)
-  t.equal(await users.check(own), 0)
+  t.equal(await users.check(local), 0)
 })
 
 t.test('placing - a leave that only the group tells of ends it, and a join after it is no end', async t => {
-  const { groups, heard, hub, open, post } = start(t)
+  const { groups, heard, hub, open, post } = startDelivery(t)
   await groups.join(ann, club)
-  const { seqs } = await open()
-  const before = await post()
-  await until('live', () => seqs(groupStream(club)).length === 1)
+  const { transport } = await open(ann)
+  const before = await post(clubStream)
+  await until('live', () => transport.seqs(clubStream).length === 1)
   heard.isHeard = false
   await groups.leave(ann, club)
-  const foreign = await post()
+  const foreign = await post(clubStream)
   await groups.join(ann, club)
   heard.isHeard = true
-  const after = await post()
-  await until('what came since the second joining', () => seqs(groupStream(club)).includes(after))
-  t.notOk(seqs(groupStream(club)).includes(foreign))
-  t.same(new Set(seqs(groupStream(club))), new Set([before, after]))
-  t.ok(hub.get(groupStream(club))?.readers.size)
+  const after = await post(clubStream)
+  await until('what came since the second joining', () => transport.seqs(clubStream).includes(after))
+  t.notOk(transport.seqs(clubStream).includes(foreign))
+  t.same(new Set(transport.seqs(clubStream)), new Set([before, after]))
+  t.ok(hub.get(clubStream)?.readers.size)
 })
 
 t.test('placing - a socket that closes while it is opened leaves nothing behind', async t => {
-  const { store, hub, users, groups, open } = start(t)
+  const { store, hub, users, groups, open } = startDelivery(t)
   await groups.join(ann, club)
   let close = (): void => {}
   const { exist } = store
   const add = users.add
-  Object.assign(users, { add: (session: Connection) => { add(session); close = () => { session.close(); users.remove(session) } } })
-  store.exist = async (...args) => { const answer = await exist(...args); if (hub.get(userStream(ann))?.state === 'live') close(); return answer }
-  await t.rejects(open(), { code: 'GP_DISPATCH_UNAVAILABLE' })
+  Object.assign(users, { add: (connection: Connection) => { add(connection); close = () => { connection.close(); users.remove(connection) } } })
+  store.exist = async (...args) => { const answer = await exist(...args); if (hub.get(own)?.state === 'live') close(); return answer }
+  await t.rejects(open(ann), { code: 'GP_DISPATCH_UNAVAILABLE' })
   t.same([...hub.streams()], [])
   t.equal(users.connectionCount, 0)
+})
+
+/** A socket as Engine.IO has it, on a transport that a test fills and empties. */
+function engineSocket ({ webSocket = true } = {}) {
+  const direct: string[] = []
+  const buffered: string[] = []
+  const part = { readyState: 1, bufferedAmount: 0, _sender: { sendFrame: (frames: readonly Buffer[]) => { direct.push(...frames.map(frame => frame.subarray(frame.indexOf('42')).toString())) } } }
+  const transport = { name: webSocket ? 'websocket' : 'polling', writable: true, ...webSocket && { socket: part } }
+  const conn = { readyState: 'open', writeBuffer: [] as Array<{ data: string }>, transport, write: (data: string) => { conn.writeBuffer.push({ data }); buffered.push(data) }, close: () => { ended.push('conn') } }
+  const ended: string[] = []
+  const socket = { connected: true, conn, emit: () => {}, disconnect: () => { ended.push('socket') } }
+  return { writer: new SocketWriter(socket as unknown as Socket), socket, conn, part, transport, direct, buffered, ended }
+}
+
+t.test('socket writer - a free WebSocket is written to at once; behind what Engine.IO holds frames wait their turn', async t => {
+  const { writer, conn, transport, direct, buffered } = engineSocket()
+  const [first, second, third] = [1, 2, 3].map(n => eventFrame('entries', `[${n}]`)) as [Frame, Frame, Frame]
+  t.ok(writer.send(first, second))
+  t.same(direct, ['42["entries",[1]]', '42["entries",[2]]'])
+  transport.writable = false
+  conn.writeBuffer.push({ data: 'an answer' })
+  t.ok(writer.send(third))
+  t.same(buffered, [third.packet])
+  t.equal(writer.waitingBytes(), third.bytes)
+  conn.writeBuffer.length = 0
+  transport.writable = true
+  t.equal(writer.waitingBytes(), 0)
+  t.ok(writer.send(third))
+  t.equal(direct.length, 3)
+})
+
+t.test('socket writer - over the bound nothing is sent; one frame of any size goes where nothing waits', async t => {
+  const large = eventFrame('entries', `"${'x'.repeat(maxWaitingBytes + 1)}"`)
+  const small = eventFrame('entries', '[]')
+  const { writer, part, direct } = engineSocket()
+  t.ok(writer.send(large))
+  part.bufferedAmount = large.bytes
+  t.notOk(writer.send(small))
+  part.bufferedAmount = maxWaitingBytes - small.bytes
+  t.ok(writer.send(small))
+  t.equal(direct.length, 2)
+  const polling = engineSocket({ webSocket: false })
+  t.ok(polling.writer.send(large))
+  t.notOk(polling.writer.send(small))
+  t.equal(polling.buffered.length, 1)
+})
+
+t.test('socket writer - it has drained when all is written or the socket has closed; a closed one takes all and sends nothing', async t => {
+  const { writer, socket, conn, part, direct, buffered, ended } = engineSocket()
+  t.equal(writer.drained(), undefined)
+  part.bufferedAmount = 300 * 1024
+  let hasDrained = false
+  const drained = writer.drained()!.then(() => { hasDrained = true })
+  await new Promise(resolve => setImmediate(resolve))
+  t.notOk(hasDrained)
+  part.bufferedAmount = 0
+  await drained
+  part.bufferedAmount = 300 * 1024
+  const closing = writer.drained()
+  conn.readyState = 'closed'
+  part.readyState = 3
+  await closing
+  t.ok(writer.send(eventFrame('entries', '[]')))
+  t.same([direct, buffered], [[], []])
+  writer.end()
+  socket.connected = false
+  writer.end()
+  t.same(ended, ['socket', 'conn'])
 })

@@ -5,6 +5,7 @@
 import type { Socket } from 'socket.io'
 import { engineOf, type EngineConnection, type EngineTransport } from './engine-connection.js'
 import type { Frame } from './frame.js'
+import type { Transport } from './transport.js'
 
 export const maxWaitingBytes = 1 << 20
 const crowdedBytes = 256 * 1024
@@ -16,7 +17,7 @@ const openState = 1
 
 const bytesOf = ({ options: { wsPreEncodedFrame: [bytes] } }: Frame): Buffer => bytes
 
-export class SocketWriter {
+export class SocketWriter implements Transport {
   readonly #socket: Socket
   /** Bytes of frames in Engine.IO's own buffer. */
   #queued = 0
@@ -70,6 +71,14 @@ export class SocketWriter {
     const isCrowded = writeBuffer.length > crowdedPackets || this.waitingBytes() > crowdedBytes ||
       writeBuffer.reduce((sum, { data }) => sum + (data?.length ?? 0), 0) > crowdedBytes
     return isCrowded ? this.#whenIdle() : undefined
+  }
+
+  emit (event: 'behind' | 'reassign', payload: object): void { this.#socket.emit(event, payload) }
+
+  end (): void {
+    if (this.#socket.connected) this.#socket.disconnect(true)
+    // In the middle of its handshake Socket.IO's own way does nothing.
+    else this.#socket.conn.close()
   }
 
   async #whenIdle (): Promise<void> {

@@ -1,0 +1,104 @@
+/** A node's delivery without its faces: a store in memory, and sockets that are a list of what they were sent. */
+import { createClock, type Clock } from '../../shared/contract/clock.js'
+import { createSilentLog } from '../../shared/platform/log.js'
+import type { Ticket } from '../../shared/platform/identity/ticket.js'
+import { allStream, userStream, type StreamId, type UserId } from '../../shared/contract/names.js'
+import type { EntryDoc, Store } from '../../shared/store/store.js'
+import { createAppender } from '../../services/notifications/log/appender.js'
+import { createHeads, type Heads } from '../../services/notifications/log/heads.js'
+import { createGroups, type Groups } from '../../services/notifications/mailbox/commands/groups.js'
+import { createUserViews, type UserViews } from '../../services/notifications/mailbox/state/user-views.js'
+import { createUnreadCounter } from '../../services/notifications/mailbox/unread/unread.js'
+import { Connection, type Cursors } from '../../services/notifications/realtime/connection.js'
+import { createConnectedUsers, type ConnectedUsers } from '../../services/notifications/realtime/connected-users.js'
+import { createHub, type Hub } from '../../services/notifications/realtime/hub.js'
+import { createReconciler, type Reconciler } from '../../services/notifications/realtime/reconciler.js'
+import { createRetryStoreWork } from '../../services/notifications/realtime/retry-store-work.js'
+import type { Frame } from '../../services/notifications/realtime/transport/frame.js'
+import type { Transport } from '../../services/notifications/realtime/transport/transport.js'
+import { dayMs, draftMessage } from './entry-drafts.js'
+import { createFaultyStore, type FaultyStore } from './faulty-store.js'
+import { createMemoryStore } from './memory-store.js'
+
+export interface SentEntry { readonly stream: StreamId, readonly seq: number, readonly prev: number, readonly type: string }
+
+/** What a client gets over its socket, in order; a test says when the socket is slow. */
+export class MemoryTransport implements Transport {
+  readonly events: Array<readonly [event: string, payload: unknown]> = []
+  /** Then it takes no frame. */
+  isFull = false
+  waiting = 0
+  /** Where a test holds pages back. */
+  draining: Promise<void> | undefined
+  hasEnded = false
+
+  waitingBytes (): number { return this.waiting }
+  drained (): Promise<void> | undefined { return this.draining }
+
+  send (frame: Frame, next?: Frame): boolean {
+    if (this.isFull) return false
+    for (const { packet } of next === undefined ? [frame] : [frame, next]) this.events.push(JSON.parse(packet.slice(1)) as [string, unknown])
+    return true
+  }
+
+  emit (event: string, payload: object): void { this.events.push([event, payload]) }
+  end (): void { this.hasEnded = true }
+
+  get names (): string[] { return this.events.map(([event]) => event) }
+  entries (): SentEntry[] { return this.events.flatMap(([event, payload]) => event === 'entries' ? payload as SentEntry[] : []) }
+  seqs (stream: StreamId): number[] { return this.entries().filter(entry => entry.stream === stream).map(({ seq }) => seq) }
+}
+
+export interface OpenConnection { readonly connection: Connection, readonly transport: MemoryTransport }
+
+export interface Delivery {
+  readonly clock: Clock
+  /** As this node reaches it; another node beside it writes past this. */
+  readonly store: FaultyStore
+  readonly hub: Hub
+  readonly heads: Heads
+  readonly views: UserViews
+  readonly users: ConnectedUsers
+  readonly reconciler: Reconciler
+  readonly groups: Groups
+  /** Whether this node gets the broadcasts of what the other one writes. */
+  readonly heard: { isHeard: boolean }
+  open: (user: UserId, cursors?: Cursors) => Promise<OpenConnection>
+  /** Gives the entry's seq. */
+  post: (stream: StreamId) => Promise<number>
+}
+
+export function startDelivery (t: { teardown: (work: () => void) => void }): Delivery {
+  const clock = createClock()
+  const { now } = clock
+  const log = createSilentLog()
+  const memory = createMemoryStore()
+  const store = createFaultyStore(memory)
+  const parts = (reached: Store) => {
+    const heads = createHeads({ store: reached, clock })
+    return { heads, views: createUserViews({ store: reached, heads, clock }) }
+  }
+  const { heads, views } = parts(store)
+  const retryStoreWork = createRetryStoreWork(log)
+  const hub = createHub({ store, heads, now, log, retryStoreWork })
+  const reconciler = createReconciler({ hub, store, heads, retryStoreWork })
+  const users = createConnectedUsers({ hub, views, unread: createUnreadCounter({ store, views, heads, now }), now, log, lookAt: stream => { void reconciler.at([stream]) } })
+  hub.onEntry(users.accept)
+  const heard = { isHeard: true }
+  const { append } = createAppender({ store: memory, clock, log, onAppended: (stream: StreamId, doc: EntryDoc) => { if (heard.isHeard) hub.accept(stream, doc) } })
+  const groups = createGroups({ store: memory, clock, append, retentionMs: 30 * dayMs, way: 'add', ...parts(memory) })
+  t.teardown(() => { users.close(); reconciler.close(); hub.close() })
+
+  return {
+    clock, store, hub, heads, views, users, reconciler, groups, heard,
+    open: async (user, cursors) => {
+      const transport = new MemoryTransport()
+      const connection = new Connection({ node: { hub, store, heads, reconciler, views, clock, retryStoreWork }, transport, ticket: { user } as unknown as Ticket, cursors })
+      users.add(connection)
+      for (const stream of [userStream(user), allStream]) await connection.open(stream).opened
+      connection.start(await connection.openAll(), heads => { transport.emit('ready', { heads }) })
+      return { connection, transport }
+    },
+    post: async stream => (await append(stream, draftMessage(clock, { home: stream }))).doc.seq
+  }
+}
