@@ -3,16 +3,24 @@
  * to say "refused" while it is at work could turn out wrong. Should its answer have been lost on the way, the same request
  * goes to it again now and then, and when a link that broke is back. A node that falls silent is left as soon as
  * dispatch calls it suspect. So a node may get a request twice: only for requests that do no harm then.
+ *
+ * What a node refuses to do it may have done when it was asked before: a refusal stands where no earlier question is without an answer.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { deadlines } from '../../shared/contract/deadlines.js'
-import { GatepostError } from '../../shared/contract/errors.js'
-import { askNode, type NodeAnswer, type NodeRequest, type NodeRequestKind } from '../../shared/contract/node-rpc.js'
+import { GatepostError, isInDoubt, isSurelyNotStored } from '../../shared/contract/errors.js'
+import { askNode, readKinds, type NodeAnswer, type NodeRequest, type NodeRequestKind } from '../../shared/contract/node-rpc.js'
 import type { NodeId } from '../../shared/contract/names.js'
 import type { Dispatch, MemberState } from '../dispatch/dispatch.js'
 
+export interface Answered<A> {
+  readonly answer: A
+  /** The node may have done it when it was asked before: what it refuses now may be stored. */
+  readonly isInDoubt: boolean
+}
+
 /** Rejects with GP_OUTCOME_UNKNOWN where the node may have got the request and nobody knows what it did. */
-export type AskWhileWell = <K extends NodeRequestKind>(node: NodeId, kind: K, body: NodeRequest<K>, workMs: number) => Promise<NodeAnswer<K>>
+export type AskWhileWell = <K extends NodeRequestKind>(node: NodeId, kind: K, body: NodeRequest<K>, workMs: number) => Promise<Answered<NodeAnswer<K>>>
 
 export type AskingDispatch = Pick<Dispatch, 'ask' | 'members' | 'onMembers' | 'isConnected' | 'onConnected'>
 
@@ -27,9 +35,7 @@ const over = new Error('the request is over')
 
 interface Waiting { readonly node: NodeId, readonly badness: number, readonly giveUp: () => void }
 
-const fellSilent = (): GatepostError => new GatepostError('GP_OUTCOME_UNKNOWN', 'the node fell silent; what it did is not known')
-/** Surely nothing of it has arrived. */
-const wasNotAsked = (error: unknown): boolean => error instanceof GatepostError && error.code === 'GP_DISPATCH_UNAVAILABLE'
+const leftUnanswered = (cause: Error): GatepostError => new GatepostError('GP_OUTCOME_UNKNOWN', 'the node left a question without an answer; what it did is not known', { cause })
 
 export function createAskWhileWell (dispatch: AskingDispatch): AskWhileWell {
   const waiting = new Set<Waiting>()
@@ -45,30 +51,33 @@ export function createAskWhileWell (dispatch: AskingDispatch): AskWhileWell {
     }
   })
 
-  return async function askWhileWell<K extends NodeRequestKind> (node: NodeId, kind: K, body: NodeRequest<K>, workMs: number): Promise<NodeAnswer<K>> {
+  return async function askWhileWell<K extends NodeRequestKind> (node: NodeId, kind: K, body: NodeRequest<K>, workMs: number): Promise<Answered<NodeAnswer<K>>> {
     const state = dispatch.members().find(({ id }) => id === node)?.state ?? 'down'
     const endMs = performance.now() + longestMs + workMs
     const leftMs = (): number => endMs - performance.now()
     const ended = new AbortController()
     let leave: () => void = () => {}
     let isWaitingForLink = false
-    /** Requests that may have arrived. */
-    let asked = 0
+    let questions = 0
+    /** Those that may have arrived and had no answer, by number. */
+    const open = new Set<number>()
+    const isDoneBefore = (question: number): boolean => !readKinds.has(kind) && [...open].some(one => one < question)
     try {
-      return await new Promise<NodeAnswer<K>>((resolve, reject) => {
-        const refuse = (error: Error): void => { reject(asked > 0 && wasNotAsked(error) ? fellSilent() : error) }
+      return await new Promise<Answered<NodeAnswer<K>>>((resolve, reject) => {
+        const refuse = (error: Error, question = Infinity): void => { reject(isSurelyNotStored(error) && isDoneBefore(question) ? leftUnanswered(error) : error) }
         const giveUp = (): void => { refuse(new GatepostError('GP_DISPATCH_UNAVAILABLE', 'the node is silent')) }
         const entry: Waiting = { node, badness: badness[state], giveUp }
         waiting.add(entry)
         const ask = (): void => {
           const timeoutMs = Math.min(leftMs(), 2 * againMs + workMs)
           const askedMs = performance.now()
-          asked++
-          askNode(dispatch, node, kind, body, timeoutMs).then(resolve, async (error: Error) => {
-            if (wasNotAsked(error)) asked--
+          const question = ++questions
+          open.add(question)
+          askNode(dispatch, node, kind, body, timeoutMs).then(answer => { resolve({ answer, isInDoubt: isDoneBefore(question) }) }, async (error: Error) => {
+            if (!isInDoubt(error)) open.delete(question)
             const isLate = performance.now() - askedMs > timeoutMs - 10
             if (isLate && leftMs() > againMs) return // asked again since
-            if (isLate || dispatch.isConnected || ended.signal.aborted || leftMs() <= againMs) { refuse(error); return }
+            if (isLate || dispatch.isConnected || ended.signal.aborted || leftMs() <= againMs) { refuse(error, question); return }
             // The link broke under the request: what became of it is asked when it is back.
             if (isWaitingForLink) return
             isWaitingForLink = true

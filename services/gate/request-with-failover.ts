@@ -8,7 +8,7 @@ import { deadlines } from '../../shared/contract/deadlines.js'
 import { GatepostError, halfDone, isInDoubt, isSurelyNotStored, type ErrorCode } from '../../shared/contract/errors.js'
 import { readKinds, type NodeAnswer, type NodeRequest, type NodeRequestKind } from '../../shared/contract/node-rpc.js'
 import type { NodeId } from '../../shared/contract/names.js'
-import { createAskWhileWell, type AskingDispatch } from './ask-while-well.js'
+import { createAskWhileWell, type Answered, type AskingDispatch } from './ask-while-well.js'
 
 export const maxNodesAsked = 3
 const { goOnWithinMs, longestMs } = deadlines.gate
@@ -16,12 +16,10 @@ const { goOnWithinMs, longestMs } = deadlines.gate
 /** Another node may be able to, or this one did nothing. */
 const goesOn: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['GP_DISPATCH_UNAVAILABLE', 'GP_STORE_UNAVAILABLE', 'GP_DRAINING', 'GP_OUTCOME_UNKNOWN'])
 
-export interface Asked<A> {
-  readonly answer: A
+/** `isInDoubt`: a node that was asked before, or the same one, may have done it: what is refused may be stored. */
+export interface Asked<A> extends Answered<A> {
   /** Who is left to be asked. */
   readonly others: readonly NodeId[]
-  /** A node that was asked before may have done it: what this one refuses may be stored. */
-  readonly isInDoubt: boolean
 }
 
 /**
@@ -41,8 +39,8 @@ export function createRequestWithFailover (dispatch: AskingDispatch): RequestWit
     for (const [i, node] of nodes.slice(0, maxNodesAsked).entries()) {
       if ((refusal?.code === 'GP_STORE_UNAVAILABLE' && !hasLeft(goOnWithinMs)) || !hasLeft(longestMs)) break
       try {
-        const answer = await askWhileWell(node, kind, body, workMs)
-        return { answer, others: nodes.slice(i + 1), isInDoubt: doubt }
+        const answered = await askWhileWell(node, kind, body, workMs)
+        return { ...answered, others: nodes.slice(i + 1), isInDoubt: doubt || answered.isInDoubt }
       } catch (error) {
         if (!(error instanceof GatepostError)) throw error
         refusal = error

@@ -5,6 +5,7 @@
  * know the outcome of the next one is asked for, under the same ids, before anybody is told that it is not known.
  */
 import { createMessageId, type Clock } from '../../shared/contract/clock.js'
+import { deadlines } from '../../shared/contract/deadlines.js'
 import { GatepostError, isErrorCode, isInDoubt, outcomeUnknown } from '../../shared/contract/errors.js'
 import type { MessageDraft } from '../../shared/contract/message.js'
 import { isAppended, mayBeStored, type AppendedMessage, type HandedMessage, type MessageResult, type NodeAnswer } from '../../shared/contract/node-rpc.js'
@@ -117,7 +118,7 @@ export function createSubmit ({ dispatch, rings, clock, requestWithFailover }: S
 
 /** A copy for each receiver: a thousand of them keep a slow store busy for seconds. */
 const workMs = (messages: readonly HandedMessage[]): number =>
-  workPerCopyMs * messages.reduce((copies, { message: { to } }) => copies + ('users' in to ? to.users.length : 1), 0)
+  Math.min(deadlines.gate.longestWorkMs, workPerCopyMs * messages.reduce((copies, { message: { to } }) => copies + ('users' in to ? to.users.length : 1), 0))
 
 function * splitLoads (parcels: readonly Parcel[], limitBytes: number): Generator<Parcel[]> {
   let load: Parcel[] = []

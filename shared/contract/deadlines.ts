@@ -40,7 +40,9 @@ export const deadlines = {
     againMs: 7.5 * secondMs,
     /** A node that says by then that the store is away speaks for the others too. */
     goOnWithinMs: 7.5 * secondMs,
-    longestMs: 45 * secondMs
+    longestMs: 45 * secondMs,
+    /** By so much longer for what is much work: a store that takes 2,000 copies a second takes the largest batch in this time. */
+    longestWorkMs: 30 * secondMs
   },
   /** The outcome of work that took long is kept for who asks again. */
   outcomeKeptMs: 10 * secondMs

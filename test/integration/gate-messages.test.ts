@@ -159,6 +159,37 @@ t.test('messages - a link that breaks under a question: asked again when it is b
   t.equal(handedTo(nodes, answer.body.id).length, 1, 'by the same node, which knows it already')
 })
 
+t.test('messages - a first question without an answer, and a second one refused: nobody knows what became of the first', async t => {
+  const site = createMemorySite(t)
+  const nodes = ['a', 'b'].map(id => site.addNode(id))
+  const gate = await site.addGate('gate')
+  const token = site.token('producer')
+  const body = { to: { user: 'ann' }, title: 'x' }
+  /** The answer to the first question is lost with the link; what is said of each later one. */
+  const afterLoss = async (path: string, method: string, asked: unknown, later: () => void): Promise<{ status: number, body: any }> => {
+    let isLost = false
+    for (const node of nodes) {
+      node.fault = async () => {
+        if (isLost) { later(); return }
+        isLost = true
+        site.hub.disconnect('gate')
+        setImmediate(() => { site.hub.reconnect('gate') })
+      }
+    }
+    return await call(gate, method, path, { token, body: asked })
+  }
+  const refuse = (): never => { throw new GatepostError('GP_STORE_UNAVAILABLE', 'nothing was stored') }
+  t.match(await afterLoss('/gate/messages', 'POST', body, refuse), { status: 504, body: { code: 'GP_OUTCOME_UNKNOWN' } })
+  t.equal(site.stored.length, 1, 'it was stored')
+  t.match(await afterLoss('/gate/groups/staff/members/ann', 'PUT', undefined, refuse), { status: 504, body: { code: 'GP_OUTCOME_UNKNOWN' } })
+  t.match(await afterLoss('/gate/groups/staff/members', 'GET', undefined, refuse), { status: 503, body: { code: 'GP_STORE_UNAVAILABLE' } }, 'what only reads leaves nothing in doubt')
+  t.match(await afterLoss('/gate/messages', 'POST', [body, body], () => {
+    for (const node of nodes) node.result = () => ({ status: 503, code: 'GP_STORE_UNAVAILABLE', message: 'nothing was stored' })
+  }), { status: 207, body: { results: [{ status: 504, code: 'GP_OUTCOME_UNKNOWN' }, { status: 504, code: 'GP_OUTCOME_UNKNOWN' }] } }, 'in results too')
+  for (const node of nodes) node.result = undefined
+  t.match(await afterLoss('/gate/messages', 'POST', { ...body, idempotencyKey: undefined }, () => {}), { status: 201 }, 'a node that knows the message says so')
+})
+
 t.test('messages - the store is away: said by the node that is at work on it, however long, and once it is said nobody else is asked', { timeout: 40_000 }, async t => {
   const site = createMemorySite(t)
   const nodes = ['a', 'b'].map(id => site.addNode(id))
