@@ -4,7 +4,7 @@ import { performance } from 'node:perf_hooks'
 export interface RateLimit {
   /** Takes `count` and gives 0, or takes nothing and gives the seconds until so many are there. */
   take: (sender: string, count: number) => number
-  /** Counts what was done already, though there may be no room for it: the next ones wait for that too. */
+  /** Counts what was done already, though there may be no room for it: the next ones wait for that too. What is owed is a minute's at most. */
   add: (sender: string, count: number) => void
 }
 
@@ -28,16 +28,17 @@ export function createRateLimit ({ perMinute, elapsed = () => performance.now() 
   return {
     take (sender, count) {
       const nowMs = elapsed()
-      const untilMs = Math.max(lastsUntilMs.get(sender) ?? 0, nowMs) + count * intervalMs
-      const excessMs = untilMs - nowMs - minuteMs
-      // More than a minute holds can never be taken: the wait is that for a whole minute.
-      if (excessMs > roundingMs) return Math.min(60, Math.max(1, Math.ceil((excessMs - roundingMs) / 1000)))
-      lastsUntilMs.set(sender, untilMs)
+      const usedMs = Math.max((lastsUntilMs.get(sender) ?? 0) - nowMs, 0)
+      const excessMs = usedMs + count * intervalMs - minuteMs
+      // More than a minute holds can never be taken: the wait is until a whole minute is there.
+      if (excessMs > roundingMs) return Math.max(1, Math.ceil((Math.min(excessMs, Math.max(usedMs, minuteMs)) - roundingMs) / 1000))
+      lastsUntilMs.set(sender, nowMs + usedMs + count * intervalMs)
       if (lastsUntilMs.size > sweepAt) sweep(nowMs)
       return 0
     },
     add (sender, count) {
-      lastsUntilMs.set(sender, Math.max(lastsUntilMs.get(sender) ?? 0, elapsed()) + count * intervalMs)
+      const nowMs = elapsed()
+      lastsUntilMs.set(sender, Math.min(Math.max(lastsUntilMs.get(sender) ?? 0, nowMs) + count * intervalMs, nowMs + 2 * minuteMs))
     }
   }
 }

@@ -25,7 +25,21 @@ t.test('rate - what is refused takes nothing; what is added counts, room or not'
   t.equal(limit.take('ann', 1), 6)
   limit.add('ann', 1)
   t.equal(limit.take('ann', 1), 12)
-  t.equal(limit.take('ann', 1000), 60, 'more than a minute holds')
+  t.equal(limit.take('ann', 1000), 66, 'more than a minute holds: when a whole one is there')
+  t.equal(limit.take('bob', 1000), 60)
+})
+
+t.test('rate - what is owed is at most a minute, and the wait that is said is the wait', async t => {
+  let nowMs = 1_000_000
+  const limit = createRateLimit({ perMinute: 60, elapsed: () => nowMs })
+  t.equal(limit.take('ann', 60), 0)
+  for (let i = 0; i < 40; i++) limit.add('ann', 100_000)
+  const waitSeconds = limit.take('ann', 30)
+  t.equal(waitSeconds, 90)
+  nowMs += 89_000
+  t.equal(limit.take('ann', 30), 1)
+  nowMs += 1_000
+  t.equal(limit.take('ann', 30), 0)
 })
 
 t.test('rate - senders that have gone quiet are forgotten', async t => {

@@ -88,6 +88,23 @@ t.test('budget - one that costs more than a minute takes a whole one; what prove
   t.equal(await taken(others['a']!, 1), 1)
 })
 
+t.test('budget - what proves dearer at another node reaches the one that counts, or counts here while that one is silent', async t => {
+  const { budgets, at, silence } = nodes(60)
+  t.equal(await taken(budgets['b']!, 1), 1)
+  budgets['b']!.add(ann, 'work', 1_000_000)
+  await new Promise(resolve => setImmediate(resolve))
+  t.equal(await taken(budgets['a']!, 1), 0, 'at once, on every node')
+  at(60_000) // the lease has ended
+  t.equal(await taken(budgets['b']!, 1), 0)
+  t.equal(await taken(budgets['c']!, 1), 0)
+  at(61_000)
+  t.equal(await taken(budgets['b']!, 1), 1, 'what is owed is a minute at most')
+  silence(true)
+  budgets['b']!.add(ann, 'work', 120)
+  await new Promise(resolve => setImmediate(resolve))
+  t.equal(await taken(budgets['b']!, 1), 0)
+})
+
 t.test('budget - none', async t => {
   const budget = createUserBudget({ nodeId: 'a' as NodeId, perMinute: undefined, dispatch: { ask: async () => ({}), isResponsive: true }, ownerOf: () => 'b' as NodeId, elapsed: () => 0 })
   t.same(budget.takeEach(ann, 'work', [1_000_000, 1]), [0, 0])

@@ -7,8 +7,8 @@ import type { CountingNode } from './counting-node.js'
 
 export type Purpose = 'work' | 'reading'
 
-/** `most` is what would last for a while, `least` what is needed now. */
-export interface BudgetRequest { readonly user: string, readonly purpose: Purpose, readonly least: number, readonly most: number }
+/** `most` is what would last for a while, `least` what is needed now; `used` is what was done already, and is counted whether there is room or not. */
+export interface BudgetRequest { readonly user: string, readonly purpose: Purpose, readonly least: number, readonly most: number, readonly used?: number }
 /** `granted` is 0 where `waitSeconds` is above 0. */
 export interface BudgetGrant { readonly granted: number, readonly waitSeconds: number }
 
@@ -58,8 +58,10 @@ export class BudgetLeases {
     return lease.asking.then(() => undefined)
   }
 
-  /** What turned out to cost more. */
-  add (user: UserId, purpose: Purpose, cost: number): void { this.#leaseOf(user, purpose).left -= cost }
+  /** What turned out to cost more: counted where the user's budget is, since a lease ends. False where there was no answer. */
+  async add (counter: NodeId, user: UserId, purpose: Purpose, used: number): Promise<boolean> {
+    return await this.#options.counting.ask(counter, { user, purpose, least: 0, most: 0, used } satisfies BudgetRequest) !== undefined
+  }
 
   #sweep (purpose: Purpose, at: number): void {
     const known = this.#leases[purpose]

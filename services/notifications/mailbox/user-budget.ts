@@ -83,10 +83,11 @@ export function createUserBudget ({ nodeId, perMinute = Infinity, dispatch, owne
       if (perMinute === Infinity || cost === 0) return
       const counter = counterOf(user)
       if (counter === undefined) limits[purpose].add(user, cost)
-      else leases.add(user, purpose, cost)
+      else void leases.add(counter, user, purpose, cost).then(isCounted => { if (!isCounted) limits[purpose].add(user, cost) })
     },
     refusal,
-    serve: ({ user, purpose, least, most }) => {
+    serve: ({ user, purpose, least, most, used = 0 }) => {
+      if (used > 0) limits[purpose].add(user, used)
       if (takeHere(user, purpose, costOf(most)) === 0) return { granted: costOf(most), waitSeconds: 0 }
       const waitSeconds = takeHere(user, purpose, costOf(least))
       return { granted: waitSeconds === 0 ? costOf(least) : 0, waitSeconds }

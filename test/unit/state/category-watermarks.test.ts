@@ -68,6 +68,17 @@ t.test('category watermarks - without room messages are marked one by one: in ev
   t.equal(await marks.readTo(ann, undefined, 'news'), 0, 'all is read')
 })
 
+t.test('category watermarks - many at once: the room is kept, and the work is done once', async t => {
+  const { post, marks, views, unread } = startAnn(3)
+  for (let i = 0; i < 6; i++) await post(`thread ${i}`)
+  await Promise.all(Array.from({ length: 6 }, async (_, i) => await marks.readTo(ann, undefined, `thread ${i}`)))
+  t.equal(categoryWatermarks((await views.fresh(ann)).state), 3)
+  t.same((await unread.of(ann)).unread, 0)
+  for (let i = 0; i < 300; i++) await post('busy')
+  const marked = await Promise.all(Array.from({ length: 40 }, async () => await marks.readTo(ann, undefined, 'busy')))
+  t.equal(marked.reduce((sum, one) => sum + one), 300)
+})
+
 t.test('category watermarks - a name that no message has leaves nothing', async t => {
   const { post, marks, views } = startAnn()
   await post('news')

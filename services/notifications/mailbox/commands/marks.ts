@@ -2,6 +2,7 @@
  * What a user does to messages as often as wanted: read, archive, delete. Each is a change in the user's own stream.
  * GP_OUTCOME_UNKNOWN where it is not known whether it is stored.
  */
+import { InTurn } from '../../../../shared/platform/in-turn.js'
 import { parseStream, type StreamId, type UserId } from '../../../../shared/contract/names.js'
 import type { Store } from '../../../../shared/store/store.js'
 import type { MessageFinder } from '../../log/find-messages.js'
@@ -44,6 +45,8 @@ const mostCategoryWatermarks = 200
 
 export function createMarks ({ store, finder, now, heads, views, unread, record, maxCategoryWatermarks = mostCategoryWatermarks }: MarksOptions): Marks {
   const sources = { finder, now }
+  /** By user. */
+  const inTurn = new InTurn()
 
   const needs = (view: Awaited<ReturnType<UserViews['fresh']>>, { stream, doc }: Found, marks: { read?: boolean | undefined, archived?: boolean | undefined }): boolean => {
     const flags = flagsOf(view.state, stream, doc.seq, doc.category)
@@ -76,17 +79,20 @@ export function createMarks ({ store, finder, now, heads, views, unread, record,
       const due = [...found.values()].filter(one => needs(view, one, { read: true }))
       if (due.length > 0) await record(user, { type: 'mark', messages: due.map(changedMessage), read: true })
     },
-    readTo: async (user, upTo, category) => {
-      const view = await views.fresh(user)
-      const named = upTo === undefined ? visibleStreams(view).map(({ stream }) => stream) : seenStreams(view, upTo)
-      // A watermark of a category is kept for good: only where it says something.
-      const holding = category === undefined ? undefined : await unread.holding(view, category)
-      const asked = holding === undefined ? named : named.filter(stream => holding.has(stream))
-      const found = await heads.fresh(asked)
-      const { readTo, crowded } = planReadTo(view.state, asked, found, { upTo, category, holding, maxCategoryWatermarks })
-      if (Object.keys(readTo).length > 0) await record(user, { type: 'readTo', readTo, ...category !== undefined && { category } })
-      return await readOneByOne(user, crowded)
-    }
+    // In turn where it is of a category: many at once would each find the same room for a watermark, and each do the work of all.
+    readTo: async (user, upTo, category) => category === undefined ? await readTo(user, upTo, undefined) : await inTurn.run(user, async () => await readTo(user, upTo, category))
+  }
+
+  async function readTo (user: UserId, upTo: Readonly<Record<string, number>> | undefined, category: string | undefined): Promise<number> {
+    const view = await views.fresh(user)
+    const named = upTo === undefined ? visibleStreams(view).map(({ stream }) => stream) : seenStreams(view, upTo)
+    // A watermark of a category is kept for good: only where it says something.
+    const holding = category === undefined ? undefined : await unread.holding(view, category)
+    const asked = holding === undefined ? named : named.filter(stream => holding.has(stream))
+    const found = await heads.fresh(asked)
+    const { readTo, crowded } = planReadTo(view.state, asked, found, { upTo, category, holding, maxCategoryWatermarks })
+    if (Object.keys(readTo).length > 0) await record(user, { type: 'readTo', readTo, ...category !== undefined && { category } })
+    return await readOneByOne(user, crowded)
   }
 
   async function readOneByOne (user: UserId, crowded: readonly Wanted[]): Promise<number> {
