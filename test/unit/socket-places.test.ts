@@ -11,12 +11,14 @@ const most = 10
 
 /** Nodes `a` (that of every user), `b` and `c`; what is asked goes straight to the one that is asked, while it answers. */
 function startNodes (t: Test) {
+  const startedAt: Record<string, number> = { a: 1, b: 1, c: 1 }
+  const clocksOff = new Set<string>()
   const states: Record<string, Member['state'] | 'silent' | 'old'> = { a: 'up', b: 'up', c: 'up' }
   let owner = 'a'
   let nowMs = 1_000_000
   const opened: Record<string, Connection[]> = { a: [], b: [], c: [] }
   const places: Record<string, SocketPlaces> = {}
-  const members = (): Member[] => Object.entries(states).map(([id, state]) => ({ id, state })) as Member[]
+  const members = (): Member[] => Object.entries(states).map(([id, state]) => ({ id, state, startedAt: startedAt[id]!, isClockOff: clocksOff.has(id) })) as Member[]
   for (const id of ['a', 'b', 'c']) {
     const ask = async (node: NodeId, _kind: string, body: unknown): Promise<unknown> => {
       if (['silent', 'old', 'down'].includes(states[node]!)) throw new GatepostError('GP_DISPATCH_UNAVAILABLE', 'no answer')
@@ -46,6 +48,9 @@ function startNodes (t: Test) {
     open,
     openMany: async (node: string, count: number, user = ann) => (await Promise.all(Array.from({ length: count }, async () => await open(node, user)))).filter(isOpen => isOpen).length,
     close: (node: string, count: number) => { for (let i = 0; i < count; i++) { opened[node]!.pop(); places[node]!.released(ann) } },
+    restart: (node: string) => { startedAt[node]!++; opened[node] = [] },
+    end: (node: string) => { places[node]!.close() },
+    clockOff: (node: string) => { states[node] = 'draining'; clocksOff.add(node) },
     set: (node: string, state: Member['state'] | 'silent') => { states[node] = state },
     move: (node: string) => { owner = node },
     pass: (ms: number) => { nowMs += ms }
@@ -105,4 +110,27 @@ t.test('socket places - another node counts after the ring has changed', async t
   move('c')
   t.equal(await openMany('a', 1), 1)
   t.equal(await openMany('c', 10), 3)
+})
+
+t.test('socket places - a node that was started again holds nothing of its former life', async t => {
+  const { openMany, restart } = startNodes(t)
+  t.equal(await openMany('b', 10), 10)
+  restart('b')
+  t.equal(await openMany('a', 10), 10)
+})
+
+t.test('socket places - a node whose clock is off still serves, and its sockets count', async t => {
+  const { openMany, clockOff } = startNodes(t)
+  t.equal(await openMany('b', 7), 7)
+  clockOff('b')
+  t.equal(await openMany('a', 10), 3)
+})
+
+t.test('socket places - what went just before the end is told', async t => {
+  const { openMany, close, end } = startNodes(t)
+  t.equal(await openMany('b', 10), 10)
+  close('b', 10)
+  end('b')
+  await new Promise(resolve => setImmediate(() => { setImmediate(resolve) }))
+  t.equal(await openMany('a', 10), 10)
 })

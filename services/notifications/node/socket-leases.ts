@@ -1,3 +1,5 @@
+import type { Member } from '../../dispatch/dispatch.js'
+
 /** What other nodes hold of the sockets of the users that this node counts: each holding ends by itself unless it is told again. */
 
 export interface SocketLeases {
@@ -13,20 +15,28 @@ export interface SocketLeasesOptions {
   readonly maxSockets: number
   /** Ms that only grow. */
   readonly elapsed: () => number
-  /** What a node held ends with it. */
-  readonly isThere: (node: string) => boolean
+  /** A node as it is now; undefined where it is not known. */
+  readonly memberOf: (node: string) => Pick<Member, 'startedAt' | 'state' | 'isClockOff'> | undefined
 }
 
-interface Lease { readonly sockets: number, readonly untilMs: number }
+/** `startedAt`: the life of the node that holds them. */
+interface Lease { readonly sockets: number, readonly untilMs: number, readonly startedAt: number | undefined }
 const leaseMs = 30_000
 
-export function createSocketLeases ({ maxSockets, elapsed, isThere }: SocketLeasesOptions): SocketLeases {
+export function createSocketLeases ({ maxSockets, elapsed, memberOf }: SocketLeasesOptions): SocketLeases {
   const leases = new Map<string, Map<string, Lease>>()
+
+  /** What a node held ends with its life. The users of one that is down or drains are on their way; one that drains since its clock is off goes on. */
+  function isHeld (node: string, { untilMs, startedAt }: Lease): boolean {
+    const member = memberOf(node)
+    if (member?.startedAt !== startedAt || untilMs <= elapsed()) return false
+    return member?.state === 'up' || member?.state === 'suspect' || (member?.state === 'draining' && member.isClockOff === true)
+  }
 
   function sumOf (user: string, except?: string): number {
     let sum = 0
-    for (const [node, { sockets, untilMs }] of leases.get(user) ?? []) {
-      if (node !== except && untilMs > elapsed() && isThere(node)) sum += sockets
+    for (const [node, lease] of leases.get(user) ?? []) {
+      if (node !== except && isHeld(node, lease)) sum += lease.sockets
     }
     return sum
   }
@@ -36,10 +46,11 @@ export function createSocketLeases ({ maxSockets, elapsed, isThere }: SocketLeas
     take: (user, from, sockets, here) => {
       const elsewhere = here + sumOf(user, from)
       const nodes = leases.get(user) ?? new Map<string, Lease>()
-      const before = nodes.get(from)?.sockets ?? 0
+      const startedAt = memberOf(from)?.startedAt
+      const before = nodes.get(from)
       // What is too many is refused there.
-      const kept = Math.min(sockets, Math.max(before, maxSockets - elsewhere))
-      if (kept > 0) leases.set(user, nodes.set(from, { sockets: kept, untilMs: elapsed() + leaseMs }))
+      const kept = Math.min(sockets, Math.max(before?.startedAt === startedAt ? before?.sockets ?? 0 : 0, maxSockets - elsewhere))
+      if (kept > 0) leases.set(user, nodes.set(from, { sockets: kept, untilMs: elapsed() + leaseMs, startedAt }))
       else nodes.delete(from)
       return elsewhere
     },

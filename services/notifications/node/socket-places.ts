@@ -1,8 +1,7 @@
 /**
  * How many sockets a user may have (GATEPOST_SOCKETS_PER_USER), over all nodes: counted by the node that the ring gives for the user's own
  * stream, where nearly all of them are. Another node tells that one what it holds, as leases: with each handshake, soon after one has
- * gone, and again before the lease ends. What a node held ends with it: one that is down or drains is not counted, since its users
- * are on their way. While the counting node gives no answer, each node counts its own.
+ * gone, and again before the lease ends. What a node held ends with it (socket-leases.ts). While the counting node gives no answer, each node counts its own.
  */
 import { GatepostError } from '../../../shared/contract/errors.js'
 import type { NodeId, UserId } from '../../../shared/contract/names.js'
@@ -45,7 +44,7 @@ const tooMany = (maxSockets: number): GatepostError =>
   new GatepostError('GP_RATE_LIMIT', `sockets: got one more than ${maxSockets} of this user; takes that many (GATEPOST_SOCKETS_PER_USER)`, { retryAfterSeconds: 5 })
 
 export function createSocketPlaces ({ nodeId, maxSockets, users, dispatch, ownerOf, elapsed }: SocketPlacesOptions): SocketPlaces {
-  const leases = createSocketLeases({ maxSockets, elapsed, isThere })
+  const leases = createSocketLeases({ maxSockets, elapsed, memberOf: node => dispatch.members().find(({ id }) => id === node) })
   const counting = createCountingNode(socketsKind, { nodeId, dispatch, ownerOf, elapsed })
   const counterOf = counting.of
   /** Users of whom another node was told that this one holds sockets. */
@@ -54,8 +53,6 @@ export function createSocketPlaces ({ nodeId, maxSockets, users, dispatch, owner
   let soon: NodeJS.Timeout | undefined
 
   const held = (user: string): number => users.connectionsOf(user as UserId).length
-
-  function isThere (node: string): boolean { return dispatch.members().some(({ id, state }) => id === node && (state === 'up' || state === 'suspect')) }
 
   /** Undefined where there was no answer. */
   async function tell (counter: NodeId, of: readonly UserId[]): Promise<readonly number[] | undefined> {
@@ -75,6 +72,13 @@ export function createSocketPlaces ({ nodeId, maxSockets, users, dispatch, owner
       }
       for (let at = 0; at < all.length; at += mostAtOnce) void tell(counter, all.slice(at, at + mostAtOnce))
     }
+  }
+
+  function tellGone (): void {
+    clearTimeout(soon)
+    soon = undefined
+    tellAll(gone)
+    gone.clear()
   }
 
   const renewal = setInterval(() => {
@@ -97,16 +101,12 @@ export function createSocketPlaces ({ nodeId, maxSockets, users, dispatch, owner
     released: user => {
       if (!told.has(user)) return
       gone.add(user)
-      soon ??= setTimeout(() => {
-        soon = undefined
-        tellAll(gone)
-        gone.clear()
-      }, soonMs).unref()
+      soon ??= setTimeout(tellGone, soonMs).unref()
     },
     serve: ({ held: holdings }, from) => ({ elsewhere: holdings.map(([user, sockets]) => leases.take(user, from, sockets, held(user))) }),
     close: () => {
       clearInterval(renewal)
-      clearTimeout(soon)
+      tellGone()
     }
   }
 }

@@ -4,7 +4,8 @@ import { createSocketLeases } from '../../../services/notifications/node/socket-
 function started () {
   const at = { ms: 0 }
   const away = new Set<string>()
-  return { at, away, leases: createSocketLeases({ maxSockets: 10, elapsed: () => at.ms, isThere: node => !away.has(node) }) }
+  const lives = new Map<string, number>()
+  return { at, away, lives, leases: createSocketLeases({ maxSockets: 10, elapsed: () => at.ms, memberOf: node => ({ state: away.has(node) ? 'down' : 'up', startedAt: lives.get(node) ?? 1 }) }) }
 }
 
 t.test('leases - each node is told what the others hold, and what this one does', async t => {
@@ -40,4 +41,18 @@ t.test('leases - end by themselves, with their node, or when the node says so', 
   t.equal(leases.of('ann'), 0)
   leases.sweep()
   t.equal(leases.of('ann'), 0)
+})
+
+t.test('leases - end with the life of their node: one that was started again holds what it says anew', async t => {
+  const { away, lives, leases } = started()
+  leases.take('ann', 'two', 8, 0)
+  away.add('two')
+  t.equal(leases.of('ann'), 0)
+  away.clear()
+  lives.set('two', 2)
+  t.equal(leases.of('ann'), 0)
+  t.equal(leases.take('ann', 'three', 10, 0), 0)
+  t.equal(leases.of('ann'), 10)
+  t.equal(leases.take('ann', 'two', 8, 0), 10)
+  t.equal(leases.of('ann'), 10, 'what its former life held gives it no room')
 })
