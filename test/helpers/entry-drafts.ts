@@ -1,4 +1,5 @@
 /** Entries as their authors fix them, with what most tests do not care about filled in. */
+import type { Action } from '../../shared/contract/action.js'
 import { createMessageId, type Clock } from '../../shared/contract/clock.js'
 import { userStream, type StreamId } from '../../shared/contract/names.js'
 import type { MessageDoc } from '../../shared/store/store.js'
@@ -17,13 +18,15 @@ export interface DraftOptions {
   readonly boxes?: MessageDoc['boxes']
   readonly ttlMs?: number
   readonly body?: string
+  readonly actions?: readonly Action[]
 }
 
-export function draftMessage (clock: Clock, { home, sender = 'p:shop', category = 'general', boxes = 'inbox', ttlMs = 30 * dayMs, body = 'text' }: DraftOptions = {}): EntryDraft & { kind: 'message' } {
+export function draftMessage (clock: Clock, { home, sender = 'p:shop', category = 'general', boxes = 'inbox', ttlMs = 30 * dayMs, body = 'text', actions }: DraftOptions = {}): EntryDraft & { kind: 'message' } {
   const createdAtMs = clock.now()
   const from: MessageContent['from'] = sender.startsWith('u:') ? { user: sender.slice(2) } : { producer: sender.slice(2) }
   const content: MessageContent = {
-    from, to: { user: 'ann' }, title: null, body, data: null, category, createdAt: new Date(createdAtMs).toISOString(), expiresAt: new Date(createdAtMs + ttlMs).toISOString(), boxes: boxes === 'both' ? ['inbox', 'sent'] : [boxes]
+    from, to: { user: 'ann' }, title: null, body, data: null, category, createdAt: new Date(createdAtMs).toISOString(), expiresAt: new Date(createdAtMs + ttlMs).toISOString(), boxes: boxes === 'both' ? ['inbox', 'sent'] : [boxes],
+    ...actions !== undefined && { url: null, actions }
   }
   return {
     kind: 'message', id: createMessageId(clock.tick(), home), sender, category, boxes, recalled: 0, expiresAt: createdAtMs + ttlMs,

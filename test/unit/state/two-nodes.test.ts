@@ -2,6 +2,7 @@
  * What a user has done and has not read, as two nodes know it that fold, count and store side by side, lose each
  * other's broadcasts, die between two commands and begin again; against a plain fold of the whole log.
  */
+import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import t from 'tap'
 import { createClock } from '../../../shared/contract/clock.js'
@@ -9,6 +10,7 @@ import { GatepostError } from '../../../shared/contract/errors.js'
 import { allStream, groupStream, type GroupId, type StreamId, type UserId } from '../../../shared/contract/names.js'
 import { placeOfEntry, type EntryDoc, type JsonDoc, type MessageDoc, type ReplaceOutcome } from '../../../shared/store/store.js'
 import { createGroups } from '../../../services/notifications/mailbox/commands/groups.js'
+import { createAct } from '../../../services/notifications/mailbox/commands/act.js'
 import { createRecordChange } from '../../../services/notifications/mailbox/commands/record-change.js'
 import { createMarks } from '../../../services/notifications/mailbox/commands/marks.js'
 import { createUnreadCounter } from '../../../services/notifications/mailbox/unread/unread.js'
@@ -30,6 +32,7 @@ type Step =
   | { kind: 'post', stream: number, category: string, isShort: boolean, boxes: 'inbox' | 'sent' | 'both', isOwn: boolean }
   | { kind: 'mark', node: number, message: number, read?: boolean, archived?: boolean }
   | { kind: 'delete', node: number, message: number }
+  | { kind: 'act', node: number, message: number, action: string }
   | { kind: 'readTo', node: number, message?: number, category?: string }
   | { kind: 'recall', message: number, isErased: boolean }
   | { kind: 'erase' } | { kind: 'join', node: number } | { kind: 'leave', node: number }
@@ -45,6 +48,7 @@ const anyStep: fc.Arbitrary<Step> = fc.oneof(
   { weight: 8, arbitrary: fc.record({ kind: fc.constant('post' as const), stream: fc.constantFrom(0, 0, 0, 1, 2), category, isShort: fc.constantFrom(true, true, true, false), boxes: fc.constantFrom('inbox', 'inbox', 'inbox', 'sent', 'both'), isOwn: fc.boolean() }) },
   { weight: 7, arbitrary: fc.record({ kind: fc.constant('mark' as const), node, message, read: fc.boolean(), archived: fc.boolean() }, { requiredKeys: ['kind', 'node', 'message'] }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('delete' as const), node, message }) },
+  { weight: 5, arbitrary: fc.record({ kind: fc.constant('act' as const), node, message: fc.nat(2), action: fc.constantFrom('yes', 'no') }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('readTo' as const), node, message, category }, { requiredKeys: ['kind', 'node'] }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('recall' as const), message, isErased: fc.boolean() }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('erase' as const) }) },
@@ -55,21 +59,22 @@ const anyStep: fc.Arbitrary<Step> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('refuse' as const), node, write: fc.nat(4) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('deaf' as const), node, isDeaf: fc.boolean() }) })
 
-interface Flags { read: boolean, archived: boolean, deleted: boolean }
+interface Flags { read: boolean, archived: boolean, deleted: boolean, acted: string | undefined }
 interface Known { readonly stream: StreamId, readonly doc: MessageDoc, readonly flags: Flags, isRecalled: boolean }
 
 /** The whole log, folded with plain maps. */
 function foldAll (store: MemoryStore): { messages: Known[], joinedAfter: number | undefined } {
   const entries = store.all<EntryDoc>('entries')
   const messages = entries.filter((doc): doc is MessageDoc => doc.kind === 'message')
-    .map((doc): Known => ({ stream: placeOfEntry(doc.key).stream, doc, flags: { read: false, archived: false, deleted: false }, isRecalled: false }))
+    .map((doc): Known => ({ stream: placeOfEntry(doc.key).stream, doc, flags: { read: false, archived: false, deleted: false, acted: undefined }, isRecalled: false }))
   let joinedAfter: number | undefined
   for (const doc of entries.filter(({ kind }) => kind === 'change').sort((a, b) => a.seq - b.seq)) {
     const change = parseChange(doc)
     if (change.type === 'membership') joinedAfter = change.joined ? change.after : undefined
     for (const { stream, doc: { seq, category }, flags } of messages) {
       if (change.type === 'mark' && change.messages.some(named => named.stream === stream && named.seq === seq)) {
-        Object.assign(flags, { read: change.read ?? flags.read, archived: change.archived ?? flags.archived, deleted: change.deleted ?? flags.deleted })
+        if (change.acted !== undefined && change.acted !== (flags.acted ?? change.acted)) throw new Error(`${stream} ${seq}: ${flags.acted} was chosen, then ${change.acted}`)
+        Object.assign(flags, { read: change.read ?? flags.read, archived: change.archived ?? flags.archived, deleted: change.deleted ?? flags.deleted, acted: change.acted ?? flags.acted })
       } else if (change.type === 'readTo' && seq <= (change.readTo[stream] ?? 0) && (change.category ?? category) === category) flags.read = true
     }
     if (change.type === 'recall') for (const known of messages) if (known.stream === placeOfEntry(doc.key).stream && known.doc.seq === change.message.seq) known.isRecalled = true
@@ -88,7 +93,8 @@ function unreadOf (store: MemoryStore, nowMs: number): Record<string, number> {
   return Object.fromEntries(Object.entries(byCategory).sort(([a], [b]) => a < b ? -1 : 1))
 }
 
-const came = { conflicts: 0, deaths: 0, pieces: 0, segments: 0 }
+const actions = [{ id: 'yes', label: 'Yes' }, { id: 'no', label: 'No' }]
+const came = { conflicts: 0, deaths: 0, pieces: 0, segments: 0, acts: 0, secondActs: 0 }
 
 async function run (steps: readonly Step[], seed: number): Promise<void> {
   let nowMs = Date.UTC(2025, 0, 1)
@@ -151,7 +157,8 @@ async function run (steps: readonly Step[], seed: number): Promise<void> {
     }
     const maxCategoryWatermarks = seed % 3
     const options = { store, maxCategoryWatermarks, finder: createMessageFinder({ store }), clock, now, heads, views, unread, append, retentionMs: 30 * dayMs, way: 'add' as const }
-    return Object.assign(memory, { views, unread, heads, marks: createMarks({ ...options, record: createRecordChange(options) }), groups: createGroups(options) })
+    const record = createRecordChange(options)
+    return Object.assign(memory, { views, unread, heads, marks: createMarks({ ...options, record }), act: createAct({ ...options, record }), groups: createGroups(options) })
   }
   const nodes = [startOne(), startOne()]
 
@@ -171,7 +178,8 @@ async function run (steps: readonly Step[], seed: number): Promise<void> {
       if (!(error instanceof GatepostError)) throw error
       if (error.code === 'GP_STORE_UNAVAILABLE' || error.code === 'GP_OUTCOME_UNKNOWN') {
         if (nodes[at]!.isDead()) restart(at)
-      } else if (error.code !== 'GP_NOT_FOUND') throw error
+      } else if (error.code === 'GP_CONFLICT') came.secondActs++
+      else if (error.code !== 'GP_NOT_FOUND') throw error
     }
   }
 
@@ -186,8 +194,8 @@ async function run (steps: readonly Step[], seed: number): Promise<void> {
       const { messages, joinedAfter = Infinity } = foldAll(shared)
       for (const { stream, doc, flags } of messages) {
         if (doc.expiresAt <= nowMs || (stream === streams[1] && doc.seq <= joinedAfter)) continue // over, or not ann's to see
-        const { read, archived, deleted } = flagsOf(state, stream, doc.seq, doc.category)
-        if (read !== flags.read || archived !== flags.archived || deleted !== flags.deleted) throw new Error(`flags of ${stream} ${doc.seq}: got ${JSON.stringify({ read, archived, deleted })}, wanted ${JSON.stringify(flags)}`)
+        const got = flagsOf(state, stream, doc.seq, doc.category)
+        if (!isDeepStrictEqual(got, flags)) throw new Error(`flags of ${stream} ${doc.seq}: got ${JSON.stringify(got)}, wanted ${JSON.stringify(flags)}`)
       }
     })
   }
@@ -200,7 +208,7 @@ async function run (steps: readonly Step[], seed: number): Promise<void> {
         const stream = streams[step.stream]!
         const boxes = stream === annStream ? step.boxes : 'inbox'
         const sender = boxes !== 'inbox' || (stream !== annStream && step.isOwn) ? annStream : 'p:shop'
-        const { doc } = await plain.append(stream, draftMessage(clock, { home: stream, sender, category: step.category, boxes, ttlMs: step.isShort ? 60_000 : 30 * dayMs }))
+        const { doc } = await plain.append(stream, draftMessage(clock, { home: stream, sender, category: step.category, boxes, actions, ttlMs: step.isShort ? 60_000 : 30 * dayMs }))
         arrive(stream, doc)
         break
       }
@@ -210,6 +218,16 @@ async function run (steps: readonly Step[], seed: number): Promise<void> {
         break
       }
       case 'delete': if (named !== undefined) await attempt(step.node, async () => { await nodes[step.node]!.marks.remove(ann, named.id) }); break
+      case 'act': {
+        const { action } = step
+        if (named === undefined) break
+        await attempt(step.node, async () => {
+          const { acted } = JSON.parse(await nodes[step.node]!.act(ann, named.id, action)) as { acted: string }
+          if (acted !== action) throw new Error(`act: got ${acted}, wanted ${action}`)
+          came.acts++
+        })
+        break
+      }
       case 'readTo': {
         const upTo = named === undefined ? undefined : { [placeOfEntry(named.key).stream]: named.seq }
         await attempt(step.node, async () => { await nodes[step.node]!.marks.readTo(ann, upTo, step.category) })
@@ -258,6 +276,7 @@ t.test('state - two nodes that fold, count and store side by side say what a pla
   await fc.assert(fc.asyncProperty(fc.array(anyStep, { minLength: 10, maxLength: 120, size: '+1' }), fc.integer(), run), { numRuns: Number(process.env['GATEPOST_TEST_RUNS'] ?? 150), endOnFailure: true, seed: Number(process.env['GATEPOST_TEST_SEED'] ?? 1) })
   t.ok(came.conflicts > 20, `conflicts of two nodes: ${came.conflicts}`)
   t.ok(came.deaths > 20, `nodes that died: ${came.deaths}`)
+  t.ok(came.acts > 100 && came.secondActs > 20, `actions chosen: ${came.acts}, refused since another one was: ${came.secondActs}`)
   t.ok(came.pieces > 3, `pieces of marks: ${came.pieces}`)
   t.ok(came.segments > 3, `segments of counts: ${came.segments}`)
 })
