@@ -13,11 +13,12 @@ t.test('restart - every inbox, count, group and mark is there again', async t =>
   const ids: string[] = []
   for (let i = 0; i < 12; i++) {
     const to = [{ user: 'ada' }, { group: 'staff' }, { all: true }, { users }][i % 4]
-    ids.push((await producer.send({ to, title: `m${i}`, category: `c${i % 2}`, data: { i } }, `key ${i}`)).id)
+    ids.push((await producer.send({ to, title: `m${i}`, category: `c${i % 2}`, data: { i }, ...i < 8 ? {} : { url: `/orders/${i}`, actions: [{ id: 'yes', label: 'Yes' }], sender: { name: 'Shop' } } }, `key ${i}`)).id)
   }
   const ada = await assign(site, 'ada')
   const mail = await ada.send({ to: { user: 'grace' }, title: 'mail' }, 'mine')
   await ada.patch(ids[0] ?? '', { read: true })
+  for (const id of ids.slice(8, 10)) t.equal((await ada.call('POST', `/messages/${id}/actions/yes`, { body: {} })).body.acted, 'yes')
   await ada.patch(ids[1] ?? '', { archived: true })
   await ada.call('DELETE', `/messages/${ids[2]}`)
   await producer.call('POST', `/gate/messages/${ids[4]}/recall`, { body: { to: { user: 'ada' } } })
