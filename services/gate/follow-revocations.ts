@@ -17,7 +17,9 @@ import { createRevocations, type Revocations } from '../../shared/contract/revoc
 import type { Log } from '../../shared/platform/log.js'
 import type { Dispatch, Member } from '../dispatch/dispatch.js'
 
-export interface FollowedRevocations extends Pick<Revocations, 'check' | 'page'> {
+export interface FollowedRevocations extends Pick<Revocations, 'check'> {
+  /** Throws GP_NO_NODE where no node has told yet. */
+  page: Revocations['page']
   /** What keeps this Gate from letting anybody in; undefined where nothing does. `check` throws GP_DISPATCH_UNAVAILABLE with it. */
   readonly missing: string | undefined
   /** Resolves once all that this node knows is in force here. Rejects as `dispatch.ask` does. */
@@ -45,14 +47,15 @@ export function followRevocations ({ dispatch, log }: { dispatch: Pick<Dispatch,
   let silent: ReadonlySet<NodeId> = new Set()
 
   async function catchUp (node: NodeId, timeoutMs?: number): Promise<void> {
-    let reading = list
+    const known = list
+    let reading = known
     for (let hasMore = true; hasMore;) {
       const { changes, more, isShorter } = await askNode(dispatch, node, 'revocations-after', { seq: reading.seq, limit: page }, timeoutMs)
       if (isShorter === true) reading = createRevocations()
       for (const change of changes) reading.apply(change)
       hasMore = more
     }
-    list = reading
+    if (reading !== known) list = reading
   }
 
   const there = (): Member[] => dispatch.members().filter(({ state }) => state !== 'down')
@@ -98,7 +101,10 @@ export function followRevocations ({ dispatch, log }: { dispatch: Pick<Dispatch,
 
   return {
     get missing () { return texts[knowledge()] },
-    page: (limit, after) => list.page(limit, after),
+    page: (limit, after) => {
+      if (knowledge() === 'no node') throw new GatepostError('GP_NO_NODE', 'no node is there that knows who is revoked')
+      return list.page(limit, after)
+    },
     check: (scopes, name, issuedAt) => {
       const missing = texts[knowledge()]
       if (missing !== undefined) throw new GatepostError('GP_DISPATCH_UNAVAILABLE', missing)

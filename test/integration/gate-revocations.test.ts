@@ -36,6 +36,7 @@ t.test('gate revocations - a Gate starts without nodes, and with one that has no
   const shop = site.token('producer', 'shop')
   t.equal((await call(early, 'GET', '/readyz')).status, 200, 'without a node there is nothing to be let in to')
   t.match(await call(early, 'POST', '/gate/messages', { token: shop, body: { to: { user: 'ann' }, title: 'x' } }), { status: 503, body: { code: 'GP_NO_NODE' } })
+  t.match(await call(early, 'GET', '/gate/revocations', { token: site.token('admin', 'root') }), { status: 503, body: { code: 'GP_NO_NODE' } }, 'an empty list would be a guess')
   let hasRead = false
   site.addNode('a', { hasRead: () => hasRead })
   await until('it hears of the node', async () => (await call(early, 'GET', '/readyz')).status === 503)

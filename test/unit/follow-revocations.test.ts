@@ -54,6 +54,7 @@ const knowing = (change: RevocationChange) => ({ seq }: Asked): Answer => seq > 
 t.test('follow - a Gate that knows no node yet does not know who is revoked once there is one', async t => {
   const { hear, answer, letsIn, revocations } = startGate()
   t.equal(letsIn(), true, 'there is nothing to be let in to')
+  t.throws(() => revocations.page(10, undefined), { code: 'GP_NO_NODE' })
   let give!: () => void
   const given = new Promise<void>(resolve => { give = resolve })
   answer('a', async body => { await given; return knowing(shopRevoked(3))(body) })

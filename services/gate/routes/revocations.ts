@@ -104,7 +104,7 @@ export function serveRevocations (app: App, { access, audit, requestWithFailover
       ...common,
       summary: 'Those in force, page by page',
       querystring: Page,
-      response: { 200: Type.Object({ revocations: Type.Array(View), next: Type.Union([Type.String(), Type.Null()], { description: '`after` of the next page; null where there is none.' }) }), ...refusals(...read) }
+      response: { 200: Type.Object({ revocations: Type.Array(View), next: Type.Union([Type.String(), Type.Null()], { description: '`after` of the next page; null where there is none.' }) }), ...refusals(...read, 'GP_NO_NODE', 'GP_DISPATCH_UNAVAILABLE') }
     }
   }, async request => {
     const { limit: limitText, after } = request.query
