@@ -9,40 +9,46 @@ import { allStream, groupStream, userStream, type GroupId, type StreamId, type U
 import type { Connection } from '../../../services/notifications/realtime/connection.js'
 import { eventFrame, type Frame } from '../../../services/notifications/realtime/transport/frame.js'
 import { maxWaitingBytes, SocketWriter } from '../../../services/notifications/realtime/transport/socket-writer.js'
-import { startDelivery } from '../../helpers/delivery.js'
+import { startDelivery, type OpenConnection, type SentEntry } from '../../helpers/delivery.js'
 import { until } from '../../helpers/until.js'
 
 const ann = 'ann' as UserId
 const own = userStream(ann)
 const club = 'club' as GroupId
 const clubStream = groupStream(club)
+const endOfTurn = async (): Promise<void> => { await new Promise(resolve => setImmediate(resolve)) }
 
 t.test('connection - every entry after the cursors comes once and in order, whatever is lost, slow or away', async t => {
   const streams = [own, allStream, clubStream]
   const stream = fc.constantFrom(...streams)
   const step = fc.oneof(
-    { weight: 6, arbitrary: fc.record({ type: fc.constant('post' as const), stream }) },
-    fc.record({ type: fc.constantFrom('lose', 'hear', 'turn', 'fill', 'empty', 'sync', 'fail', 'mend', 'check') })
+    { weight: 5, arbitrary: fc.record({ type: fc.constantFrom('post', 'begin to post'), stream }) },
+    fc.record({ type: fc.constantFrom('lose', 'hear', 'turn', 'fail', 'mend', 'check', 'fall behind and sync', 'open another'), stream })
   )
   let behinds = 0
-  await fc.assert(fc.asyncProperty(fc.array(stream, { maxLength: 8 }), fc.array(fc.nat(8), { minLength: 3, maxLength: 3 }), fc.array(step, { maxLength: 40 }), async (before, taken, steps) => {
+  await fc.assert(fc.asyncProperty(fc.array(stream, { maxLength: 8 }), fc.array(fc.nat(8), { minLength: 3, maxLength: 3 }), fc.array(step, { maxLength: 40 }), fc.nat(3), async (before, taken, steps, lag) => {
     const teardowns: Array<() => void> = []
     const { store, hub, users, groups, heard, open, post } = startDelivery({ teardown: work => { teardowns.push(work) } })
+    const { range } = store
+    store.range = async (...args) => {
+      const docs = await range(...args)
+      for (let turns = lag; turns > 0; turns--) await endOfTurn()
+      return docs
+    }
     await groups.join(ann, club)
     const posted = new Map<StreamId, number[]>(streams.map(stream => [stream, []]))
     const write = async (to: StreamId): Promise<void> => { posted.get(to)!.push(await post(to)) }
     for (const to of before) await write(to)
     const cursors: Record<string, number> = { 'g:not mine': 7 }
-    const expected = new Map(streams.map((stream, at) => {
-      const seqs = posted.get(stream)!
-      const had = seqs.slice(0, taken[at])
+    for (const [at, stream] of streams.entries()) {
+      const had = posted.get(stream)!.slice(0, taken[at])
       if (had.length > 0) cursors[stream] = had.at(-1)!
-      return [stream, () => seqs.slice(had.length)]
-    }))
-    const { connection, transport } = await open(ann, cursors)
-    const sync = async (): Promise<void> => {
+    }
+    const readers = [await open(ann, cursors)]
+    const sync = async ({ connection, transport }: OpenConnection): Promise<void> => {
       if (connection.state !== 'behind') return
       behinds++
+      transport.isFull = false
       for (let more = true; more;) {
         const at: Record<string, number> = { ...cursors }
         for (const { stream, seq } of transport.entries()) at[stream] = seq
@@ -51,31 +57,42 @@ t.test('connection - every entry after the cursors comes once and in order, what
         more = page.more
       }
     }
-    for (const one of steps) {
-      switch (one.type) {
-        case 'post': await write((one as { stream: StreamId }).stream); break
-        case 'lose': case 'hear': heard.isHeard = one.type === 'hear'; break
-        case 'turn': await new Promise(resolve => setImmediate(resolve)); break
-        case 'fill': case 'empty': transport.isFull = one.type === 'fill'; break
-        case 'fail': case 'mend': store.isAway = one.type === 'fail'; break
-        case 'sync': if (!store.isAway) await sync(); break
-        case 'check': if (!store.isAway) await users.check(hub.get(own)!)
+    const begun: Array<Promise<void>> = []
+    for (const { type, stream } of steps) {
+      switch (type) {
+        case 'post': await write(stream); break
+        case 'begin to post': begun.push(write(stream)); break
+        case 'lose': case 'hear': heard.isHeard = type === 'hear'; break
+        case 'turn': await endOfTurn(); break
+        case 'fail': case 'mend': store.isAway = type === 'fail'; break
+        case 'check': if (!store.isAway) await users.check(hub.get(own)!); break
+        case 'open another': if (!store.isAway) readers.push(await open(ann, cursors)); break
+        case 'fall behind and sync':
+          readers[0]!.transport.isFull = true
+          await write(stream)
+          await endOfTurn()
+          if (!store.isAway) await sync(readers[0]!)
       }
     }
     heard.isHeard = true
-    transport.isFull = store.isAway = false
+    store.isAway = false
+    await Promise.all(begun)
     for (const stream of streams) await write(stream)
-    const got = (stream: StreamId): number[] => transport.entries().filter(entry => entry.stream === stream && entry.type === 'message').map(({ seq }) => seq)
-    await until('the last of each', async () => {
-      await sync()
-      return streams.every(stream => got(stream).includes(posted.get(stream)!.at(-1)!))
-    })
-    for (const stream of streams) {
-      if (JSON.stringify(got(stream)) !== JSON.stringify(expected.get(stream)!())) throw new Error(`${stream}: got ${got(stream).join()}; expected ${expected.get(stream)!().join()}`)
+    const got = ({ transport }: OpenConnection, stream: StreamId): number[] => transport.entries().filter(entry => entry.stream === stream && entry.type === 'message').map(({ seq }) => seq)
+    for (const reader of readers) {
+      reader.transport.isFull = false
+      await until('the last of each', async () => {
+        await sync(reader)
+        return streams.every(stream => got(reader, stream).includes(Math.max(...posted.get(stream)!)))
+      })
+      for (const stream of streams) {
+        const expected = posted.get(stream)!.filter(seq => seq > (cursors[stream] ?? 0)).sort((a, b) => a - b)
+        if (got(reader, stream).join() !== expected.join()) throw new Error(`${stream}: got ${got(reader, stream).join()}; expected ${expected.join()}`)
+      }
+      reader.connection.close()
     }
-    connection.close()
     for (const end of teardowns) end()
-  }), { numRuns: 60 })
+  }), { numRuns: 100 })
   t.ok(behinds > 0, 'some fell behind')
 })
 
@@ -84,11 +101,12 @@ t.test('connection - what comes while the backlog is read goes after it, in the 
   const posted: number[] = []
   for (let i = 0; i < 450; i++) posted.push(await post(own))
   const { range } = store
-  let reads = 0
   store.range = async (...args) => {
+    // Before the page is read: it is in the page, and waits to be sent live at the end of this turn.
+    if (posted.length < 475) posted.push(await post(own))
     const docs = await range(...args)
-    // After the page was read, before it is sent.
-    if (++reads <= 3) posted.push(await post(own))
+    // After it was read, before it is sent.
+    if (posted.length < 475) posted.push(await post(own))
     return docs
   }
   const { transport } = await open(ann, { [own]: posted[9]! })
@@ -100,6 +118,41 @@ t.test('connection - what comes while the backlog is read goes after it, in the 
   t.equal(transport.names[0], 'ready', 'before any entry')
   const { heads } = transport.events[0]![1] as { heads: Record<string, number> }
   t.same(Object.keys(heads), [own, allStream])
+})
+
+t.test('connection - after a sync nothing new overtakes what came while it was answered', async t => {
+  const { store, hub, open, post } = startDelivery(t)
+  const { connection, transport } = await open(ann, {})
+  await until('live', async () => {
+    const seq = await post(own)
+    await endOfTurn()
+    return transport.seqs(own).includes(seq)
+  })
+  connection.fallBehind()
+  const before = transport.seqs(own)
+  const missed = await post(own)
+  const { range } = store
+  let release = (): void => {}
+  const released = new Promise<void>(resolve => { release = resolve })
+  let reads = 0
+  let during = 0
+  store.range = async (...args) => {
+    const docs = await range(...args)
+    if (++reads === 1) during = await post(own)
+    else await released
+    return docs
+  }
+  const { entries, more } = await connection.sync({ [own]: before.at(-1)! }, 100)
+  t.same((entries as SentEntry[]).map(({ seq }) => seq), [missed])
+  t.notOk(more)
+  await until('the rest is read', () => reads > 1)
+  const after = await post(own)
+  await until('passed on', () => hub.get(own)?.head === after)
+  for (let turn = 0; turn < 5; turn++) await endOfTurn()
+  t.same(transport.seqs(own), before)
+  release()
+  await until('all of it', () => transport.seqs(own).includes(after))
+  t.same(transport.seqs(own), [...before, during, after])
 })
 
 t.test('connection - without cursors only what is new; a cursor beyond the head counts as the head', async t => {
@@ -126,7 +179,7 @@ t.test('connection - a page waits until the socket has written what it has', asy
   hub.get(own)!.leaveLive(connection)
   connection.leave(own)
   connection.join(own, posted[0]!)
-  for (let turn = 0; turn < 20; turn++) await new Promise(resolve => setImmediate(resolve))
+  for (let turn = 0; turn < 20; turn++) await endOfTurn()
   t.same(transport.seqs(own), [])
   go()
   await until('the page', () => transport.seqs(own).length > 0)
@@ -154,7 +207,7 @@ t.test('connection - a slow socket is behind once and gets no more entries; vola
   await post(own)
   connection.deliverVolatile(volatile)
   t.ok(connection.deliverLatest(eventFrame('unread', '{}')), 'it is given a number when it is live again')
-  for (let turn = 0; turn < 5; turn++) await new Promise(resolve => setImmediate(resolve))
+  for (let turn = 0; turn < 5; turn++) await endOfTurn()
   t.same(transport.seqs(own), seqs)
   t.equal(transport.names.filter(name => name === 'behind').length, 1)
 })
@@ -333,7 +386,7 @@ t.test('socket writer - it has drained when all is written or the socket has clo
   part.bufferedAmount = 300 * 1024
   let hasDrained = false
   const drained = writer.drained()!.then(() => { hasDrained = true })
-  await new Promise(resolve => setImmediate(resolve))
+  await endOfTurn()
   t.notOk(hasDrained)
   part.bufferedAmount = 0
   await drained
