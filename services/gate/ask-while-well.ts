@@ -61,10 +61,10 @@ export function createAskWhileWell (dispatch: AskingDispatch): AskWhileWell {
     let questions = 0
     /** Those that may have arrived and had no answer, by number. */
     const open = new Set<number>()
-    const isDoneBefore = (question: number): boolean => !readKinds.has(kind) && [...open].some(one => one < question)
+    const mayBeDoneBefore = (question: number): boolean => !readKinds.has(kind) && [...open].some(one => one < question)
     try {
       return await new Promise<Answered<NodeAnswer<K>>>((resolve, reject) => {
-        const refuse = (error: Error, question = Infinity): void => { reject(isSurelyNotStored(error) && isDoneBefore(question) ? leftUnanswered(error) : error) }
+        const refuse = (error: Error, question = Infinity): void => { reject(isSurelyNotStored(error) && mayBeDoneBefore(question) ? leftUnanswered(error) : error) }
         const giveUp = (): void => { refuse(new GatepostError('GP_DISPATCH_UNAVAILABLE', 'the node is silent')) }
         const entry: Waiting = { node, badness: badness[state], giveUp }
         waiting.add(entry)
@@ -73,7 +73,7 @@ export function createAskWhileWell (dispatch: AskingDispatch): AskWhileWell {
           const askedMs = performance.now()
           const question = ++questions
           open.add(question)
-          askNode(dispatch, node, kind, body, timeoutMs).then(answer => { resolve({ answer, isInDoubt: isDoneBefore(question) }) }, async (error: Error) => {
+          askNode(dispatch, node, kind, body, timeoutMs).then(answer => { resolve({ answer, isInDoubt: mayBeDoneBefore(question) }) }, async (error: Error) => {
             if (!isInDoubt(error)) open.delete(question)
             const isLate = performance.now() - askedMs > timeoutMs - 10
             if (isLate && leftMs() > againMs) return // asked again since

@@ -1,6 +1,5 @@
-import type { Member } from '../../dispatch/dispatch.js'
-
 /** What other nodes hold of the sockets of the users that this node counts: each holding ends by itself unless it is told again. */
+import type { Member } from '../../dispatch/dispatch.js'
 
 export interface SocketLeases {
   /** How many sockets of the user other nodes hold. */
@@ -47,9 +46,10 @@ export function createSocketLeases ({ maxSockets, elapsed, memberOf }: SocketLea
       const elsewhere = here + sumOf(user, from)
       const nodes = leases.get(user) ?? new Map<string, Lease>()
       const startedAt = memberOf(from)?.startedAt
-      const before = nodes.get(from)
+      const lease = nodes.get(from)
+      const before = lease?.startedAt === startedAt ? lease?.sockets ?? 0 : 0
       // What is too many is refused there.
-      const kept = Math.min(sockets, Math.max(before?.startedAt === startedAt ? before?.sockets ?? 0 : 0, maxSockets - elsewhere))
+      const kept = Math.min(sockets, Math.max(before, maxSockets - elsewhere))
       if (kept > 0) leases.set(user, nodes.set(from, { sockets: kept, untilMs: elapsed() + leaseMs, startedAt }))
       else nodes.delete(from)
       return elsewhere
