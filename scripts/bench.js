@@ -6,8 +6,6 @@ import { fileURLToPath } from 'node:url'
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 // What is measured is what is built.
 execFileSync(process.execPath, [join(root, 'scripts', 'build.js'), '--if-stale'], { stdio: 'inherit' })
-// The loader of the tests.
-const loader = join(root, 'node_modules', '@tapjs', 'typescript', 'dist', 'esm', 'import.mjs')
-const child = spawn(process.execPath, [`--import=${loader}`, join(root, 'test', 'bench', 'main.ts'), ...process.argv.slice(2)], { cwd: root, stdio: 'inherit' })
+const child = spawn(process.execPath, ['--import=tsx', join(root, 'test', 'bench', 'main.ts'), ...process.argv.slice(2)], { cwd: root, stdio: 'inherit' })
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => { child.kill(signal) })
 child.once('close', (code, signal) => { process.exitCode = code ?? (signal === null ? 0 : 1) })

@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const folder = join(root, '.tap')
@@ -88,6 +88,7 @@ async function main (args) {
   rmSync(output, { force: true })
   rmSync(serversFile, { force: true })
   process.env.GATEPOST_TEST_SERVERS_FILE = serversFile
+  process.env.NODE_OPTIONS = `${process.env.NODE_OPTIONS ?? ''} --import=${pathToFileURL(join(root, 'scripts', 'load-typescript.js'))}`.trim()
   const tap = createRequire(import.meta.url).resolve('tap').replace(/([/\\]node_modules[/\\]tap)[/\\].*$/, '$1/dist/esm/run.mjs')
   const lines = []
   const showFailures = createLogFilter(line => { console.log(line) })
