@@ -4,18 +4,16 @@ import { TextThat } from './validate.js'
 
 const maxLabelCodePoints = 128
 const maxLinkCodePoints = 2_048
+const visible = /\S/
+/** A browser takes what begins with `//`, or with `/\`, for another host. */
+const linkStart = /^(?:[Hh][Tt][Tt][Pp][Ss]?:\/\/|\/(?![/\\]))/
 
 /** Something of it can be seen. */
-export const isLabel = (value: unknown): value is string => isText(value, maxLabelCodePoints) && value.trim() !== ''
+export const isLabel = (value: unknown): value is string => isText(value, maxLabelCodePoints) && visible.test(value)
 
-/**
- * An absolute http(s) address, or a path of the site that shows it: it begins with one `/`, since a browser takes what begins with
- * two of them, or with `/\`, for another host. So nothing that is followed runs as a script.
- */
-export function isLink (value: unknown): value is string {
-  if (!isText(value, maxLinkCodePoints)) return false
-  return /^https?:\/\//i.test(value) ? URL.canParse(value) : /^\/(?![/\\])/.test(value)
-}
+/** An absolute http(s) address, or a path of the site that shows it: nothing that is followed runs as a script. */
+export const isLink = (value: unknown): value is string =>
+  isText(value, maxLinkCodePoints) && linkStart.test(value) && (value.startsWith('/') || URL.canParse(value))
 
-export const Label = TextThat('text of 1 to 128 Unicode characters, none of them a control character', isLabel)
-export const Link = TextThat('an http(s) address, or a path that begins with one "/"; at most 2,048 characters, none of them a control character', isLink)
+export const Label = TextThat('text of 1 to 128 Unicode characters, none of them a control character', isLabel, { pattern: visible.source })
+export const Link = TextThat('an http(s) address, or a path that begins with one "/"; at most 2,048 characters, none of them a control character', isLink, { pattern: linkStart.source, maxLength: maxLinkCodePoints })

@@ -75,9 +75,9 @@ function takes (schema: TSchema | undefined): string {
   return description ?? (type === undefined ? 'another value' : `a value of type ${type}`)
 }
 
-/** A text that passes this check; `takes` says in a refusal what does. */
-export const TextThat = (takes: string, isOne: (value: unknown) => value is string): TextSchema =>
-  Type.Refine(Type.String({ description: takes, minLength: 1 }), isOne, () => `must be ${takes}`)
+/** A text that passes this check; `takes` says in a refusal what does, `shape` tells what JSON Schema can tell of it. */
+export const TextThat = (takes: string, isOne: (value: unknown) => value is string, shape: { pattern?: string, maxLength?: number } = {}): TextSchema =>
+  Type.Refine(Type.String({ description: takes, minLength: 1, ...shape }), isOne, () => `must be ${takes}`)
 type TextSchema = ReturnType<typeof Type.Refine<ReturnType<typeof Type.String>>>
 
 const named = (what: string, isOne: (value: unknown) => value is string, takes: string): TextSchema => TextThat(`${what}: ${takes.replace('a name: ', '')}`, isOne)

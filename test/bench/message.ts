@@ -8,8 +8,8 @@ export const draft = (to: object, n: number, atMs = 0): Draft => ({ to, title: `
 
 /** As a reader of Gatepost gets it; a bare Socket.IO server emits the same. */
 export const entryLike = ({ to, title, body, data }: Draft, stream: string): object => ({
-  type: 'message', id: '0123456789a0123456789abcdefu', stream, seq: 373494926147584, prev: 373494926143488, from: { producer: 'shop' }, to, title, body, data,
-  category: 'general', createdAt: new Date().toISOString(), expiresAt: new Date().toISOString(), boxes: ['inbox'], read: false, archived: false, recalled: false
+  type: 'message', id: '0123456789a0123456789abcdefu', stream, seq: 373494926147584, prev: 373494926143488, from: { producer: 'shop', name: null, picture: null }, to, title, body, data,
+  category: 'general', createdAt: new Date().toISOString(), expiresAt: new Date().toISOString(), boxes: ['inbox'], url: null, actions: null, read: false, archived: false, recalled: false, acted: null
 })
 
 /** The stored text of a message to an inbox: what an entry shows, from `from` to `boxes`, without braces. */

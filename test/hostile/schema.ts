@@ -32,6 +32,8 @@ export const toJson = (value: unknown): string => (JSON.stringify(value) ?? '').
 const nameText = /1 to (128|255) Unicode characters, none of them a control character/
 /** How long a name may be by its description; undefined for what is no name. */
 const longestOf = ({ description = '' }: Schema): number | undefined => { const length = nameText.exec(description)?.[1]; return length === undefined ? undefined : Number(length) }
+const linkText = /^an http\(s\) address, or a path/
+const uniqueText = /, each id once$/
 const streamsText = /^\{stream: seq\}$/
 const isText = (value: unknown): value is string => typeof value === 'string'
 
@@ -39,6 +41,8 @@ function isGoodName (text: string, longest = 128): boolean {
   const length = [...text].length
   return length >= 1 && length <= longest && !/\p{Cc}/u.test(text) && !/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/.test(text)
 }
+const isGoodLink = (text: string): boolean => !/[\p{Cc}\ud800-\udfff]/u.test(text) && (text.startsWith('/') ? new URL(text, 'https://site.test').host === 'site.test' : URL.canParse(text))
+const hasIdsOnce = (items: readonly unknown[]): boolean => new Set(items.map(item => (item as { id?: unknown } | null)?.id)).size === items.length
 const isGoodStream = (text: string): boolean => text === 'all' || (/^[ug]:/.test(text) && isGoodName(text.slice(2), text.startsWith('u:') ? 255 : 128))
 
 /** Whether the documents allow it. Names, and the names of streams in cursors, are known by their descriptions. */
@@ -48,10 +52,10 @@ export function fits (schema: Schema, value: unknown): boolean {
   switch (schema.type) {
     case undefined: return true
     case 'string': return isText(value) && [...value].length >= (schema.minLength ?? 0) && [...value].length <= (schema.maxLength ?? Infinity) &&
-      (schema.pattern === undefined || new RegExp(schema.pattern, 'u').test(value)) && (longestOf(schema) === undefined || isGoodName(value, longestOf(schema)))
+      (schema.pattern === undefined || new RegExp(schema.pattern, 'u').test(value)) && (longestOf(schema) === undefined || isGoodName(value, longestOf(schema))) && (!linkText.test(schema.description ?? '') || isGoodLink(value))
     case 'integer': return Number.isInteger(value) && (value as number) >= (schema.minimum ?? -Infinity) && (value as number) <= (schema.maximum ?? Infinity)
     case 'boolean': return typeof value === 'boolean'
-    case 'array': return Array.isArray(value) && value.length >= (schema.minItems ?? 0) && value.length <= (schema.maxItems ?? Infinity) && value.every(item => fits(schema.items ?? {}, item))
+    case 'array': return Array.isArray(value) && value.length >= (schema.minItems ?? 0) && value.length <= (schema.maxItems ?? Infinity) && value.every(item => fits(schema.items ?? {}, item)) && (!uniqueText.test(schema.description ?? '') || hasIdsOnce(value))
     case 'object': return typeof value === 'object' && value !== null && !Array.isArray(value) && fitsObject(schema, value as Record<string, unknown>)
     default: throw new Error(`a type that this does not know: ${schema.type}`)
   }
@@ -75,12 +79,13 @@ export function fitting (schema: Schema): fc.Arbitrary<unknown> {
   switch (schema.type) {
     case undefined: return fc.jsonValue({ maxDepth: 3 })
     case 'string':
-      if (longestOf(schema) !== undefined) return goodName
+      if (linkText.test(schema.description ?? '')) return fc.constantFrom('/', '/orders/7', 'https://shop.test/a?b#c', 'HTTP://[::1]:8080')
+      if (longestOf(schema) !== undefined) return goodName.filter(name => fits(schema, name))
       if (schema.pattern !== undefined) return fc.stringMatching(new RegExp(schema.pattern))
       return fc.string({ minLength: schema.minLength ?? 0, maxLength: Math.min(schema.maxLength ?? 20, 20) })
     case 'integer': return fc.integer({ min: schema.minimum ?? -1000, max: Math.min(schema.maximum ?? 1000, 1_000_000) })
     case 'boolean': return fc.boolean()
-    case 'array': return fc.array(fitting(schema.items ?? {}), { minLength: schema.minItems ?? 0, maxLength: Math.max(schema.minItems ?? 0, 3) })
+    case 'array': return fc.array(fitting(schema.items ?? {}), { minLength: schema.minItems ?? 0, maxLength: Math.max(schema.minItems ?? 0, 3) }).filter(items => fits(schema, items))
     default: {
       const { properties = {}, required = [], additionalProperties, description = '' } = schema
       if (streamsText.test(description)) return fc.dictionary(goodName.map(name => `u:${name}`), fitting(additionalProperties as Schema), { maxKeys: 3 })

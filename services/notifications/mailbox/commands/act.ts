@@ -42,12 +42,14 @@ export function createAct ({ store, finder, now, views, record }: ActOptions): A
   async function claim (view: UserView, { doc }: Found, action: string): Promise<string> {
     const key = claimKey('act', view.stream, doc.id)
     const claimed: JsonDoc = { key, v: 0, purgeAt: doc.expiresAt + lives.claimMs, text: JSON.stringify({ action }) }
+    const read = async (): Promise<JsonDoc | undefined> => (await store.get('claims', [key]))[0]
+    let isInDoubt = false
     for (let tries = 0; tries < maxTries; tries++) {
       const [outcome] = await store.replace('claims', [{ was: undefined, doc: claimed }])
       if (outcome === 'done') return action
-      if (outcome === 'refused' && tries === 0) throw new GatepostError('GP_STORE_UNAVAILABLE', `${store.refusal?.() ?? 'the store is not reachable'}; nothing was stored`)
-      const read = async (): Promise<JsonDoc | undefined> => (await store.get('claims', [key]))[0]
-      const stored = await (outcome === 'unknown' ? afterWriting(read) : read())
+      if (outcome === 'refused' && !isInDoubt) throw new GatepostError('GP_STORE_UNAVAILABLE', `${store.refusal?.() ?? 'the store is not reachable'}; nothing was stored`)
+      isInDoubt ||= outcome === 'unknown'
+      const stored = await (isInDoubt ? afterWriting(read) : read())
       if (stored !== undefined) return (JSON.parse(stored.text) as { action: string }).action
     }
     throw halfDone(new GatepostError('GP_STORE_UNAVAILABLE', 'an action could not be claimed'))
