@@ -2,8 +2,11 @@ import t from 'tap'
 import type { NodeId } from '../../../shared/contract/names.js'
 import type { Heartbeat } from '../../../services/dispatch/heartbeat.js'
 import { defaultIntervals } from '../../../services/dispatch/intervals.js'
+import { createMemberWatch } from '../../../services/dispatch/member-watch.js'
 import { createMembership, type Membership, type MembershipEvent } from '../../../services/dispatch/membership.js'
+import { createSilentLog } from '../../../shared/platform/log.js'
 import { idleLoad } from '../../helpers/dispatch-nodes.js'
+import { until } from '../../helpers/until.js'
 
 const stepMs = 250
 
@@ -161,4 +164,43 @@ void t.test('membership - the revision grows with what a ring or a list shows, n
   pass(4000)
   t.equal(grew(), true, 'down')
   t.not(membership.members(), listed)
+})
+
+void t.test('member watch - a life that ended without a goodbye is looked into before its counters are forgotten; handlers get all changes in one call', async t => {
+  const seen: string[] = []
+  const heartbeat = (id: string, changes: Partial<Heartbeat> = {}): Heartbeat => ({ id, url: `http://${id}`, weight: 1, version: '1', startedAt: 5, state: 'up', load: idleLoad, sent: 0, time: 0, ...changes })
+  const watch = createMemberWatch({
+    self: 'me' as NodeId,
+    intervals: defaultIntervals,
+    read: (_, payload) => JSON.parse(Buffer.from(payload).toString()) as Heartbeat,
+    gapWatch: {
+      heardHeartbeat: ({ id, sent }) => { seen.push(`heartbeat ${id} ${sent}`) },
+      heardBye: ({ id }) => { seen.push(`bye ${id}`) },
+      lifeEnded: (id, startedAt) => { seen.push(`ended ${id} ${startedAt}`) }
+    },
+    receiveCounters: { forget: () => { seen.push('forget') } },
+    clock: { now: () => 1_000_000 },
+    log: createSilentLog()
+  })
+  const hear = (one: Heartbeat): void => { watch.heardHeartbeat('test.hb', Buffer.from(JSON.stringify(one))) }
+  watch.onMembers(members => { seen.push(`members ${members.map(({ id, state }) => `${id}:${state}`).join(' ')}`) })
+  watch.onHeartbeat(({ id }) => { seen.push(`from ${id}`) })
+  watch.heardOwn(heartbeat('me'))
+  t.ok(watch.isAlone())
+  hear(heartbeat('a'))
+  hear(heartbeat('b'))
+  t.notOk(watch.isAlone())
+  await until('told', () => seen.some(line => line.startsWith('members')))
+  t.same(seen, ['from a', 'heartbeat a 0', 'from b', 'heartbeat b 0', 'members a:up b:up me:up'])
+  seen.length = 0
+  hear(heartbeat('a', { startedAt: 6 }))
+  t.same(seen, ['ended a 5', 'forget', 'from a', 'heartbeat a 0'], 'begun anew: what its last life sent may be missing')
+  hear(heartbeat('a', { startedAt: 5 }))
+  t.equal(seen.length, 4, 'a former life says nothing')
+  seen.length = 0
+  watch.heardBye('test.bye', Buffer.from(JSON.stringify(heartbeat('b', { sent: 3 }))))
+  t.same(seen, ['bye b'])
+  await until('told', () => seen.length > 1)
+  t.same(seen.slice(1), ['members a:up b:down me:up'])
+  watch.close()
 })

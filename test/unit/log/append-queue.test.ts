@@ -3,6 +3,7 @@ import t from 'tap'
 import { createClock, timeOfId } from '../../../shared/contract/clock.js'
 import { entryKey } from '../../../shared/store/keys.js'
 import type { ChainOutcome, EntryDoc } from '../../../shared/store/store.js'
+import { createAppendGroups } from '../../../services/notifications/log/append-groups.js'
 import { AppendQueue, type Budget } from '../../../services/notifications/log/append-queue.js'
 import { createAtomicGroup, type AtomicGroup } from '../../../services/notifications/log/atomic-group.js'
 import { placeEntry } from '../../../services/notifications/log/entry.js'
@@ -192,4 +193,67 @@ t.test('append queue - a group that an entry under way, or in doubt, becomes par
   const late = createAtomicGroup()
   other.join(late)
   t.same(late, { state: 'begun', tries: 0 })
+})
+
+/** Queues that are never empty, over two shards, and groups that a test ends. */
+function startGroups ({ maxInFlight = 1, maxEntries = 5 } = {}) {
+  const waiting = new Map<string, number>()
+  const running: Array<{ names: string[], entries: number, end: () => void }> = []
+  const ended: number[] = []
+  const groups = createAppendGroups({
+    shardOf: queue => queue.stream.split(' ')[0]!,
+    maxInFlight,
+    maxEntries,
+    run: async group => await new Promise(resolve => {
+      running.push({ names: group.map(({ queue }) => queue.stream), entries: group.reduce((sum, { entries }) => sum + entries.length, 0), end: resolve })
+    }),
+    onEnd: () => { ended.push(running.length) }
+  })
+  const queues = new Map<string, AppendQueue>()
+  const enqueue = (name: string, count: number): void => {
+    waiting.set(name, (waiting.get(name) ?? 0) + count)
+    const queue = queues.get(name) ?? {
+      stream: name,
+      take: (budget: { entries: number }) => {
+        const taken = Math.min(budget.entries, waiting.get(name)!)
+        budget.entries -= taken
+        waiting.set(name, waiting.get(name)! - taken)
+        return Array.from({ length: taken })
+      }
+    } as unknown as AppendQueue
+    queues.set(name, queue)
+    groups.enqueue(queue)
+  }
+  return { groups, running, ended, enqueue }
+}
+
+t.test('append groups - what comes in one turn is one call for each shard, in order, within the bounds of a group', async t => {
+  const { groups, running, enqueue } = startGroups()
+  enqueue('a 1', 2)
+  enqueue('b 1', 1)
+  enqueue('a 2', 2)
+  enqueue('a 3', 3)
+  t.same(running, [])
+  t.notOk(groups.isAtWork)
+  await until('both shards', () => running.length === 2)
+  t.match(running, [{ names: ['a 1', 'a 2', 'a 3'], entries: 5 }, { names: ['b 1'], entries: 1 }])
+  t.ok(groups.isAtWork)
+  t.equal(groups.begun, 2)
+})
+
+t.test('append groups - a shard that does not answer holds up no other; what waits for it goes when it does', async t => {
+  const { groups, running, ended, enqueue } = startGroups({ maxInFlight: 2 })
+  for (const name of ['a 1', 'a 2', 'a 3']) {
+    enqueue(name, 1)
+    await new Promise(resolve => setImmediate(resolve))
+  }
+  enqueue('b 1', 1)
+  await until('the other shard', () => running.some(({ names }) => names[0] === 'b 1'))
+  t.same(running.map(({ names }) => names), [['a 1'], ['a 2'], ['b 1']], 'at most two of a shard')
+  running[0]!.end()
+  await until('the next', () => running.length === 4)
+  t.same(running[3]!.names, ['a 3'])
+  for (const { end } of running) end()
+  await until('the end', () => !groups.isAtWork)
+  t.equal(ended.length, 4)
 })
