@@ -2,67 +2,79 @@
  * `<gatepost-inbox gate="https://site.example" token="...">`: a bell with the number of unread messages, and the
  * inbox behind it. Importing this module defines the element.
  */
+import { createSwitch, createTitleCount } from './element/alerts.js'
+import { createArrivals } from './element/arrivals.js'
+import { createClock } from './element/clock.js'
 import { createController, type Controller } from './element/controller.js'
-import { styleSheet } from './element/style.js'
-import { defaultTexts, type Texts } from './element/texts.js'
-import { createView, senderName, type Model, type View } from './element/view.js'
-import type { GatepostError } from './errors.js'
+import { createFrame } from './element/frame.js'
+import { timesIn } from './element/model/times.js'
+import { readCategories, type GatepostInboxEvents } from './element/public.js'
+import { createStore } from './element/store.js'
+import { bellSheet } from './element/style/sheet.js'
+import type { Texts } from './element/texts.js'
+import { createBell, type BellView } from './element/view/bell.js'
+import type { Category, Context, RenderMessage } from './element/view/context.js'
+import type { View } from './element/view/inbox-view.js'
+import { createWanted } from './element/wanted.js'
+import { createWords } from './element/words.js'
+import { GatepostError } from './errors.js'
 import type { Inbox } from './inbox.js'
-import type { MessageEntry, UnreadCount } from './protocol.js'
 import { holdSession } from './session.js'
 import type { TokenSource } from './tokens.js'
 
-export interface GatepostInboxEvents {
-  /** A message has arrived in the inbox, live. */
-  'gatepost-message': CustomEvent<MessageEntry>
-  'gatepost-unread': CustomEvent<UnreadCount>
-  'gatepost-error': CustomEvent<GatepostError>
-}
-
-/** What may be set on the element; attributes `gate`, `token`, `lang` and `theme` say the same. */
-export interface GatepostInboxSettings {
-  gate?: string | undefined
-  token?: TokenSource | null | undefined
-  texts?: Partial<Texts> | undefined
-  open?: boolean | undefined
-  theme?: 'light' | 'dark' | undefined
-}
-
-const idle: Model = {
-  isOpen: false, state: 'idle', unread: 0, box: 'inbox', messages: [], hasOlder: false, isLoading: false, selected: undefined, fault: undefined
-}
+export type { GatepostInboxEvents, GatepostInboxSettings } from './element/public.js'
+export type { Texts } from './element/texts.js'
+export type { Category, RenderMessage } from './element/view/context.js'
 
 // Where there is no DOM (rendering on a server) the module can be imported all the same.
 const Base: typeof HTMLElement = globalThis.HTMLElement ?? class {} as typeof HTMLElement
 
-export class GatepostInbox extends Base {
-  static readonly observedAttributes = ['gate', 'token', 'lang']
+const properties = ['gate', 'token', 'texts', 'open', 'categories', 'renderMessage'] as const
 
-  #texts: Texts = defaultTexts
+export class GatepostInbox extends Base {
+  static readonly observedAttributes = ['gate', 'token', 'lang', 'categories', 'title-count']
+
   #token: TokenSource | undefined
-  /** What was asked for; a controller that is not there yet begins with it. */
-  #isOpen = false
+  #categories: readonly Category[] = []
+  #renderMessage: RenderMessage | undefined
+  #isUpdateDue = false
+  #bell: BellView | undefined
+  #context: Context | undefined
+  #view: View | undefined
+  #isViewAwaited = false
+  #titleCount: ReturnType<typeof createTitleCount> | undefined
+
+  readonly #words = createWords(() => { this.#rebuild() })
+  readonly #switches = { notify: createSwitch('notify'), sound: createSwitch('sound') }
+  readonly #frame = createFrame(() => { this.#render() })
+  readonly #store = createStore(() => { this.#frame.request() })
+  readonly #clock = createClock(this.#store)
+  readonly #arrivals = createArrivals({
+    texts: () => this.#words.texts,
+    announce: text => { if (this.#bell !== undefined) this.#bell.spoken.textContent = text },
+    isOn: kind => this.hasAttribute(kind) && this.#switches[kind].isOn,
+    onClick: message => { this.open = true; this.#controller?.select(message) }
+  })
+
   readonly #session = holdSession<Controller>(session => createController({
     ...session,
-    isOpen: false,
-    failedText: this.#texts.failed,
-    onChange: () => { this.#render() },
+    store: this.#store,
+    requestFrame: () => { this.#frame.request() },
     onMessage: message => {
-      this.#view?.announce(this.#texts.arrived(senderName(message), message.title ?? this.#texts.untitled))
+      this.#arrivals.add(message)
       this.#tell('gatepost-message', message)
     },
-    onUnread: count => { this.#tell('gatepost-unread', count) },
-    onError: error => { this.#tell('gatepost-error', error) }
-  }), error => { this.#tell('gatepost-error', error) })
-
-  #view: View | undefined
-  #isUpdateDue = false
-  #isRenderDue = false
+    onUnread: count => {
+      this.#countInTitle()
+      this.#tell('gatepost-unread', count)
+    },
+    onError: error => { this.#fail(error) }
+  }), error => { this.#fail(error) })
 
   constructor () {
     super()
     const root = this.attachShadow({ mode: 'open' })
-    root.adoptedStyleSheets = [styleSheet()]
+    root.adoptedStyleSheets = [bellSheet()]
   }
 
   get gate (): string | null { return this.getAttribute('gate') }
@@ -76,60 +88,71 @@ export class GatepostInbox extends Base {
     this.#update()
   }
 
-  /** Any of them; the rest stays as it is. */
-  get texts (): Partial<Texts> { return this.#texts }
-  set texts (texts: Partial<Texts>) {
-    const next: Texts = { ...defaultTexts, ...texts }
-    // A template hands over an equal object at each rendering: what is read, and where, stays as it is.
-    if ((Object.keys(next) as Array<keyof Texts>).every(key => next[key] === this.#texts[key])) return
-    this.#texts = next
+  /** Any of them; the rest is in the language of the element or the page, where that is shipped, or in English. */
+  get texts (): Partial<Texts> { return this.#words.texts }
+  set texts (texts: Partial<Texts>) { this.#words.give(texts) }
+
+  get categories (): readonly Category[] { return this.#categories }
+  set categories (categories: readonly Category[] | string) {
+    const next = typeof categories === 'string' ? readCategories(categories) : categories
+    if (JSON.stringify(next) === JSON.stringify(this.#categories)) return
+    this.#categories = next
     this.#rebuild()
+  }
+
+  /** Draws a message's text in its row; what it gives is put in as it is. */
+  get renderMessage (): RenderMessage | undefined { return this.#renderMessage }
+  set renderMessage (render: RenderMessage | undefined) {
+    const isOther = (render === undefined) !== (this.#renderMessage === undefined)
+    // Each rendering of a framework makes another function that draws the same: it draws what is drawn from now on.
+    this.#renderMessage = render
+    if (isOther) this.#rebuild()
   }
 
   /** The inbox behind the component, for what it has no button for. */
   get inbox (): Inbox | undefined { return this.#controller?.inbox }
 
-  /** Whether the panel is shown, or will be as soon as there is a gate and a token. */
-  get open (): boolean { return this.#controller?.model.isOpen ?? this.#isOpen }
+  get open (): boolean { return this.#store.state.isOpen }
   set open (isOpen: boolean) {
-    this.#isOpen = isOpen
-    this.#controller?.setOpen(isOpen)
+    if (isOpen === this.open) return
+    const controller = this.#controller
+    if (controller === undefined) this.#store.dispatch({ type: isOpen ? 'open' : 'close' })
+    else if (isOpen) controller.open()
+    else controller.shut()
   }
 
   get #controller (): Controller | undefined { return this.#session.held }
 
   connectedCallback (): void {
     // Set before the element was defined, such a property hides the one of the class.
-    for (const name of ['gate', 'token', 'texts', 'open'] as const) {
+    for (const name of properties) {
       if (!Object.hasOwn(this, name)) continue
       const value: unknown = this[name]
       Reflect.deleteProperty(this, name)
       Reflect.set(this, name, value)
     }
-    document.addEventListener('pointerdown', this.#onPointerDown)
-    if (this.#view === undefined) this.#rebuild()
+    if (this.#bell === undefined) this.#readLanguage()
+    this.#frame.request()
     this.#update()
   }
 
   disconnectedCallback (): void {
-    document.removeEventListener('pointerdown', this.#onPointerDown)
+    this.#view?.suspend()
     this.#update()
   }
 
   attributeChangedCallback (name: string, before: string | null, value: string | null): void {
     if (before === value) return
     if (name === 'token') this.#token = value ?? undefined
-    if (name === 'lang') this.#rebuild()
-    this.#update()
+    if (name === 'lang') this.#readLanguage()
+    if (name === 'categories') this.categories = value ?? ''
+    if (name === 'title-count') this.#countInTitle()
+    if (name === 'gate' || name === 'token') this.#update()
   }
 
   #setAttribute (name: string, value: string | null | undefined): void {
     if (value === null || value === undefined) this.removeAttribute(name)
     else this.setAttribute(name, value)
-  }
-
-  readonly #onPointerDown = (event: Event): void => {
-    if (!event.composedPath().includes(this)) this.open = false
   }
 
   /** Attributes that are set together, and an element that is moved in the page, come down to one change. */
@@ -146,58 +169,108 @@ export class GatepostInbox extends Base {
     const { gate } = this
     const token = this.#token
     const wanted = this.isConnected && gate !== null && token !== undefined && token !== '' ? { gate, token } : undefined
-    const isOpen = this.open
     if (!this.#session.set(wanted)) return
-    this.#isOpen = wanted !== undefined && isOpen
-    if (isOpen) this.#controller?.setOpen(true)
-    this.#render()
+    // Nothing of another user stays.
+    this.#store.dispatch({ type: 'signed-out' })
+    if (!this.isConnected) this.#store.dispatch({ type: 'close' })
+    if (this.#controller !== undefined) this.#store.dispatch({ type: 'connection', state: this.#controller.inbox.state })
+    if (this.open) this.#controller?.open()
+    this.#countInTitle()
   }
 
-  #tell (name: keyof GatepostInboxEvents, detail: unknown): void {
-    this.dispatchEvent(new CustomEvent(name, { detail, bubbles: true, composed: true }))
+  #signIn (): void {
+    if (!this.#tell('gatepost-sign-in', null, true)) return
+    if (typeof this.#token !== 'function') return location.reload()
+    this.#session.set(undefined)
+    this.#apply()
   }
+
+  #fail (error: unknown): void {
+    this.#tell('gatepost-error', error)
+    if (error instanceof GatepostError && error.code.startsWith('GP_TOKEN_')) console.warn(`<gatepost-inbox>: ${error.code}: ${error.message}`)
+  }
+
+  /** False where a listener has prevented what follows. */
+  #tell (name: keyof GatepostInboxEvents, detail: unknown, cancelable = false): boolean {
+    return this.dispatchEvent(new CustomEvent(name, { detail, bubbles: true, composed: true, cancelable }))
+  }
+
+  #countInTitle (): void {
+    if (!this.hasAttribute('title-count') && this.#titleCount === undefined) return
+    this.#titleCount ??= createTitleCount()
+    this.#titleCount.set(this.hasAttribute('title-count') ? this.#store.state.unread.unread : 0)
+  }
+
+  #readLanguage (): void { this.#words.setLanguage(this.lang || document.documentElement.lang) }
 
   #rebuild (): void {
     const root = this.shadowRoot
-    if (root === null || (this.#view === undefined && !this.isConnected)) return
-    const act = (work: (controller: Controller) => void) => (): void => { if (this.#controller !== undefined) work(this.#controller) }
-    const actOn = <T>(work: (controller: Controller, value: T) => void) => (value: T): void => { if (this.#controller !== undefined) work(this.#controller, value) }
-    this.#view = createView({
-      root,
-      texts: this.#texts,
-      locale: localeOf(this.lang || document.documentElement.lang),
-      wishes: {
-        toggle: act(controller => controller.setOpen(!controller.model.isOpen)),
-        close: act(controller => controller.setOpen(false)),
-        show: actOn((controller, box) => controller.show(box)),
-        select: actOn((controller, message) => controller.select(message)),
-        back: act(controller => controller.back()),
-        older: act(controller => controller.older()),
-        retry: act(controller => controller.reload()),
-        archive: actOn((controller, message) => controller.archive(message)),
-        remove: actOn((controller, message) => controller.remove(message)),
-        markUnread: actOn((controller, message) => controller.markUnread(message)),
-        markAllRead: act(controller => controller.markAllRead())
-      }
-    })
-    this.#view.render(this.#controller?.model ?? idle)
+    if (root === null || (this.#bell === undefined && !this.isConnected)) return
+    this.#view?.close()
+    this.#view = undefined
+    this.#context = this.#makeContext()
+    this.#bell = createBell(this.#context)
+    root.replaceChildren(this.#bell.element, this.#bell.spoken)
+    const load = (): void => { void this.#loadView() }
+    for (const name of ['pointerenter', 'focus'] as const) this.#bell.element.addEventListener(name, load, { once: true })
+    this.#frame.request()
   }
 
-  /** A burst of entries is one rendering. */
+  #makeContext (): Context {
+    const isOffered = (kind: 'notify' | 'sound'): boolean | undefined => this.hasAttribute(kind) ? this.#switches[kind].isOn : undefined
+    return {
+      texts: this.#words.texts,
+      times: timesIn(this.#words.locale),
+      settings: {
+        categories: this.#categories,
+        renderMessage: message => this.#renderMessage?.(message),
+        get notify () { return isOffered('notify') },
+        get sound () { return isOffered('sound') }
+      },
+      wanted: createWanted({
+        store: this.#store,
+        switches: this.#switches,
+        controller: () => this.#controller,
+        setOpen: isOpen => { this.open = isOpen; if (isOpen) this.#warn() },
+        signIn: () => { this.#signIn() },
+        ask: (name, detail) => this.#tell(name, detail, true),
+        leave: () => this.#view?.leave() === true
+      })
+    }
+  }
+
+  /** What is behind the bell: fetched when a pointer comes near, or when it is opened. */
+  async #loadView (): Promise<void> {
+    if (this.#isViewAwaited) return
+    this.#isViewAwaited = true
+    try {
+      const { createView } = await import('./element/view/inbox-view.js')
+      const root = this.shadowRoot
+      // Texts, and with them the bell, may have changed meanwhile.
+      if (root !== null && this.#view === undefined && this.#bell !== undefined && this.#context !== undefined) this.#view = createView(root, this.#bell, this.#context)
+      this.#frame.request()
+    } catch (error) {
+      this.open = false
+      console.warn('<gatepost-inbox>: the panel could not be loaded', error)
+    }
+    this.#isViewAwaited = false
+  }
+
+  /** Whoever builds the page is told why the bell has nothing to show. */
+  #warn (): void {
+    if (this.gate === null) console.warn('<gatepost-inbox>: gate: got nothing; takes an http or https address')
+    else if (this.#token === undefined || this.#token === '') console.warn('<gatepost-inbox>: token: got nothing; takes a text or a function')
+  }
+
+  /** All that has come since the last frame, at once. */
   #render (): void {
-    if (this.#isRenderDue) return
-    this.#isRenderDue = true
-    queueMicrotask(() => {
-      this.#isRenderDue = false
-      this.#view?.render(this.#controller?.model ?? idle)
-    })
-  }
-}
-
-function localeOf (lang: string): string | undefined {
-  try { return Intl.getCanonicalLocales(lang)[0] } catch {
-    // Not a language tag: the browser's own language.
-    return undefined
+    this.#controller?.flush()
+    this.#clock.wind()
+    this.#frame.cancel()
+    if (!this.isConnected) return
+    this.#bell?.render(this.#store.state)
+    if (this.#view !== undefined) this.#view.render(this.#store.state)
+    else if (this.open) void this.#loadView()
   }
 }
 

@@ -14,6 +14,8 @@ export interface Inbox {
   /** As the node said last. */
   readonly unread: UnreadCount
   readonly topics: readonly string[]
+  /** The last entry of each stream that has come; empty until it is live for the first time. */
+  readonly cursors: Cursors
   /** How many sends wait for their answer. */
   readonly queuedSends: number
   /** Resolves as soon as it is live; rejects once it is closed. */
@@ -43,13 +45,14 @@ export interface Inbox {
 
 export function createInbox (options: InboxOptions): Inbox {
   checkOptions(options, ['onEntry', 'onVolatile', 'onUnread', 'onState', 'onSent', 'onError'])
-  const { connection, stored, unread, topicSet, outbox, mailbox, tokens, whenLive, close } = openInbox(options)
+  const { connection, stored, reader, unread, topicSet, outbox, mailbox, tokens, whenLive, close } = openInbox(options)
 
   return {
     get state () { return connection.state },
     get user () { return stored.user },
     get unread () { return unread.count },
     get topics () { return topicSet.list() },
+    get cursors () { return reader.cursors() ?? {} },
     get queuedSends () { return outbox.waiting },
     whenLive,
     send: (message, sendOptions) => outbox.send(message, sendOptions),

@@ -5,7 +5,7 @@
 import { createAssignments } from './assignments.js'
 import { createConnection, type Connection } from './connection.js'
 import { asGatepostError, closedError, GatepostError } from './errors.js'
-import { createEntryReader } from './entry-reader.js'
+import { createEntryReader, type EntryReader } from './entry-reader.js'
 import { createGateClient } from './gate-client.js'
 import { timingOf, type InboxOptions } from './inbox-options.js'
 import type { Link } from './link.js'
@@ -25,6 +25,7 @@ import { createUnread, type Unread } from './unread.js'
 export interface OpenInbox {
   readonly connection: Connection
   readonly stored: StoredState
+  readonly reader: Pick<EntryReader, 'cursors'>
   readonly unread: Unread
   readonly topicSet: TopicSet
   readonly outbox: Outbox
@@ -111,5 +112,5 @@ export function openInbox (options: InboxOptions): OpenInbox {
     shut(closedError('inbox'))
     await closed
   }
-  return { connection, stored, unread, topicSet, outbox, mailbox, tokens, whenLive, close }
+  return { connection, stored, reader, unread, topicSet, outbox, mailbox, tokens, whenLive, close }
 }

@@ -3,7 +3,7 @@
 import { createElement, forwardRef, useEffect, useImperativeHandle, useRef, useState, useSyncExternalStore, type DetailedHTMLProps, type HTMLAttributes } from 'react'
 import type { Texts } from './element/texts.js'
 import type { GatepostError } from './errors.js'
-import type { GatepostInbox as GatepostInboxElement, GatepostInboxSettings } from './gatepost-inbox.js'
+import type { GatepostInbox as GatepostInboxElement, GatepostInboxEvents, GatepostInboxSettings } from './gatepost-inbox.js'
 import './gatepost-inbox.js'
 import { createInboxStore, emptySnapshot, type InboxHookOptions, type InboxSnapshot } from './inbox-store.js'
 import type { MessageEntry, UnreadCount } from './protocol.js'
@@ -12,7 +12,7 @@ import type { TokenSource } from './tokens.js'
 export type { InboxHookOptions, InboxSnapshot } from './inbox-store.js'
 export type { GatepostInbox as GatepostInboxElement } from './gatepost-inbox.js'
 
-export interface GatepostInboxProps extends Omit<HTMLAttributes<HTMLElement>, 'children' | 'dangerouslySetInnerHTML' | 'onError'> {
+export interface GatepostInboxProps extends Omit<HTMLAttributes<HTMLElement>, 'dangerouslySetInnerHTML' | 'onError'> {
   gate: string
   /** Without one there is a bell that is not connected. Never part of what a server renders. */
   token: TokenSource | null | undefined
@@ -20,21 +20,29 @@ export interface GatepostInboxProps extends Omit<HTMLAttributes<HTMLElement>, 'c
   /** Opens and closes the panel when it changes; the user may do so too. */
   open?: boolean | undefined
   theme?: 'light' | 'dark' | undefined
+  /** Tabs of their own. */
+  categories?: GatepostInboxSettings['categories']
+  /** Draws a message's text in its row. */
+  renderMessage?: GatepostInboxSettings['renderMessage']
+  /** A message was clicked; `preventDefault()` leaves what follows to the site. So it is with the next two. */
+  onOpen?: ((event: GatepostInboxEvents['gatepost-open']) => void) | undefined
+  onAction?: ((event: GatepostInboxEvents['gatepost-action']) => void) | undefined
+  onSignIn?: ((event: GatepostInboxEvents['gatepost-sign-in']) => void) | undefined
   /** A message has arrived, live. */
   onMessage?: ((message: MessageEntry) => void) | undefined
   onUnread?: ((count: UnreadCount) => void) | undefined
   onError?: ((error: GatepostError) => void) | undefined
 }
 
-/** The bell and its panel; a ref gives the element. */
+/** The bell and its panel; a ref gives the element, children go into its slots. */
 export const GatepostInbox = forwardRef<GatepostInboxElement, GatepostInboxProps>(function GatepostInbox (props, ref) {
-  const { gate, token, texts, open, onMessage, onUnread, onError, className, ...attributes } = props
+  const { gate, token, texts, open, categories, renderMessage, onMessage, onUnread, onError, onOpen, onAction, onSignIn, className, ...attributes } = props
   const element = useRef<GatepostInboxElement>(null)
-  const callbacks = useRef({ onMessage, onUnread, onError })
+  const callbacks = useRef({ onMessage, onUnread, onError, onOpen, onAction, onSignIn })
   useImperativeHandle(ref, () => element.current as GatepostInboxElement)
 
   // By effects, for hydration sets no property of a custom element, and listens to none of its events.
-  useEffect(() => { callbacks.current = { onMessage, onUnread, onError } })
+  useEffect(() => { callbacks.current = { onMessage, onUnread, onError, onOpen, onAction, onSignIn } })
   useEffect(() => {
     const to = element.current
     if (to === null) return
@@ -43,11 +51,16 @@ export const GatepostInbox = forwardRef<GatepostInboxElement, GatepostInboxProps
     to.addEventListener('gatepost-message', ({ detail }) => callbacks.current.onMessage?.(detail), { signal })
     to.addEventListener('gatepost-unread', ({ detail }) => callbacks.current.onUnread?.(detail), { signal })
     to.addEventListener('gatepost-error', ({ detail }) => callbacks.current.onError?.(detail), { signal })
+    to.addEventListener('gatepost-open', event => callbacks.current.onOpen?.(event), { signal })
+    to.addEventListener('gatepost-action', event => callbacks.current.onAction?.(event), { signal })
+    to.addEventListener('gatepost-sign-in', event => callbacks.current.onSignIn?.(event), { signal })
     return () => { listening.abort() }
   }, [])
   useEffect(() => { if (element.current !== null) element.current.gate = gate }, [gate])
   useEffect(() => { if (element.current !== null) element.current.token = token ?? null }, [token])
   useEffect(() => { if (element.current !== null && texts !== undefined) element.current.texts = texts }, [texts])
+  useEffect(() => { if (element.current !== null && categories !== undefined) element.current.categories = categories }, [categories])
+  useEffect(() => { if (element.current !== null) element.current.renderMessage = renderMessage }, [renderMessage])
   useEffect(() => { if (element.current !== null && open !== undefined) element.current.open = open }, [open])
 
   return createElement('gatepost-inbox', { ...attributes, ...className === undefined ? {} : { class: className }, ref: element, gate })
@@ -71,6 +84,9 @@ interface ElementProps extends GatepostInboxSettings, DetailedHTMLProps<HTMLAttr
   'ongatepost-message'?: ((event: CustomEvent<MessageEntry>) => void) | undefined
   'ongatepost-unread'?: ((event: CustomEvent<UnreadCount>) => void) | undefined
   'ongatepost-error'?: ((event: CustomEvent<GatepostError>) => void) | undefined
+  'ongatepost-open'?: ((event: GatepostInboxEvents['gatepost-open']) => void) | undefined
+  'ongatepost-action'?: ((event: GatepostInboxEvents['gatepost-action']) => void) | undefined
+  'ongatepost-sign-in'?: ((event: GatepostInboxEvents['gatepost-sign-in']) => void) | undefined
 }
 
 declare module 'react' {

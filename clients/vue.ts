@@ -4,7 +4,7 @@ import { computed, defineComponent, h, onMounted, onScopeDispose, shallowRef, to
 import type { ConnectionState } from './connection.js'
 import type { Texts } from './element/texts.js'
 import type { GatepostError } from './errors.js'
-import type { GatepostInbox as GatepostInboxElement, GatepostInboxSettings } from './gatepost-inbox.js'
+import type { GatepostInbox as GatepostInboxElement, GatepostInboxEvents, GatepostInboxSettings, RenderMessage } from './gatepost-inbox.js'
 import './gatepost-inbox.js'
 import type { Inbox } from './inbox.js'
 import { createInboxStore, type InboxHookOptions, type InboxSnapshot } from './inbox-store.js'
@@ -14,7 +14,7 @@ import type { TokenSource } from './tokens.js'
 export type { InboxHookOptions } from './inbox-store.js'
 export type { GatepostInbox as GatepostInboxElement } from './gatepost-inbox.js'
 
-/** The bell and its panel; other attributes (class, lang, theme) go to the element, and `element` is exposed. */
+/** The bell and its panel; what is in it goes into the element's slots, other attributes (class, lang, theme) go to the element, and `element` is exposed. */
 export const GatepostInbox = defineComponent({
   name: 'GatepostInbox',
   props: {
@@ -23,14 +23,22 @@ export const GatepostInbox = defineComponent({
     token: { type: [String, Function] as PropType<TokenSource | null>, default: null },
     texts: { type: Object as PropType<Partial<Texts>>, default: undefined },
     /** Opens and closes the panel when it changes; the user may do so too. */
-    open: { type: Boolean, default: undefined }
+    open: { type: Boolean, default: undefined },
+    /** Tabs of their own. */
+    categories: { type: [Array, String] as PropType<GatepostInboxSettings['categories']>, default: undefined },
+    /** Draws a message's text in its row. */
+    renderMessage: { type: Function as PropType<RenderMessage>, default: undefined }
   },
   emits: {
     message: (_message: MessageEntry) => true,
     unread: (_count: UnreadCount) => true,
-    error: (_error: GatepostError) => true
+    error: (_error: GatepostError) => true,
+    /** A message was clicked; `preventDefault()` leaves what follows to the site. So it is with the next two. */
+    open: (_event: GatepostInboxEvents['gatepost-open']) => true,
+    action: (_event: GatepostInboxEvents['gatepost-action']) => true,
+    signIn: (_event: GatepostInboxEvents['gatepost-sign-in']) => true
   },
-  setup (props, { emit, expose }) {
+  setup (props, { emit, expose, slots }) {
     const element = shallowRef<GatepostInboxElement>()
     expose({ element })
     onMounted(() => {
@@ -39,13 +47,18 @@ export const GatepostInbox = defineComponent({
       to.addEventListener('gatepost-message', ({ detail }) => { emit('message', detail) })
       to.addEventListener('gatepost-unread', ({ detail }) => { emit('unread', detail) })
       to.addEventListener('gatepost-error', ({ detail }) => { emit('error', detail) })
+      to.addEventListener('gatepost-open', event => { emit('open', event) })
+      to.addEventListener('gatepost-action', event => { emit('action', event) })
+      to.addEventListener('gatepost-sign-in', event => { emit('signIn', event) })
       // By watching, for what is set in a template is an attribute where the element was not defined in time.
       watch(() => props.gate, gate => { to.gate = gate }, { immediate: true })
       watch(() => props.token, token => { to.token = token }, { immediate: true })
       watch(() => props.texts, texts => { if (texts !== undefined) to.texts = texts }, { immediate: true })
+      watch(() => props.categories, categories => { if (categories !== undefined) to.categories = categories }, { immediate: true })
+      watch(() => props.renderMessage, render => { to.renderMessage = render }, { immediate: true })
       watch(() => props.open, open => { if (open !== undefined) to.open = open }, { immediate: true })
     })
-    return () => h('gatepost-inbox', { ref: element, gate: props.gate })
+    return () => h('gatepost-inbox', { ref: element, gate: props.gate }, slots['default']?.())
   }
 })
 
@@ -82,6 +95,9 @@ interface ElementProps extends GatepostInboxSettings {
   onGatepostMessage?: (event: CustomEvent<MessageEntry>) => void
   onGatepostUnread?: (event: CustomEvent<UnreadCount>) => void
   onGatepostError?: (event: CustomEvent<GatepostError>) => void
+  onGatepostOpen?: (event: GatepostInboxEvents['gatepost-open']) => void
+  onGatepostAction?: (event: GatepostInboxEvents['gatepost-action']) => void
+  onGatepostSignIn?: (event: GatepostInboxEvents['gatepost-sign-in']) => void
 }
 
 declare module 'vue' {

@@ -1,17 +1,19 @@
 /** Bundles the clients with all they need into modules that a page without a build can load: clients/dist/bundle/. */
+import { rm } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
 /**
- * Writes `gatepost-inbox.js` (the element) and `gatepost-client.js` (createInbox and createProducer), minified ES modules with
- * source maps, and returns their folder.
+ * Writes `gatepost-inbox.js` (the element; its panel and each language are files beside it that a page loads when it needs them) and
+ * `gatepost-client.js` (createInbox and createProducer), minified ES modules with source maps, and returns their folder.
  */
 export async function bundleClients (outDir = `${root}clients/dist/bundle`) {
-  await build({
+  // Parts of an earlier build have other names.
+  await rm(outDir, { recursive: true, force: true })
+  const options = {
     absWorkingDir: root,
-    entryPoints: [{ in: 'clients/gatepost-inbox.ts', out: 'gatepost-inbox' }, { in: 'clients/index.ts', out: 'gatepost-client' }],
     outdir: outDir,
     bundle: true,
     format: 'esm',
@@ -21,7 +23,9 @@ export async function bundleClients (outDir = `${root}clients/dist/bundle`) {
     sourcemap: true,
     legalComments: 'linked',
     logLevel: 'warning'
-  })
+  }
+  await build({ ...options, entryPoints: [{ in: 'clients/index.ts', out: 'gatepost-client' }] })
+  await build({ ...options, entryPoints: [{ in: 'clients/gatepost-inbox.ts', out: 'gatepost-inbox' }], splitting: true, chunkNames: 'gatepost-[name]-[hash]' })
   return outDir
 }
 

@@ -1,186 +1,202 @@
-/** What the component shows, kept true by an inbox: pages from REST, changes from the live entries. */
+/** Keeps the state true by an inbox: pages from REST, changes from live entries. A panel that is closed costs a count and no list. */
 import { asGatepostError, type GatepostError } from '../errors.js'
 import { createInbox, type Inbox } from '../inbox.js'
-import type { Box, Entry, Message, MessageEntry, UnreadCount } from '../protocol.js'
+import type { Entry, Message, MessageEntry, UnreadCount } from '../protocol.js'
 import type { TokenSource } from '../tokens.js'
-import { belongsIn, fold, merge } from './message-list.js'
-import type { Model } from './view.js'
+import { createActions, type Actions } from './actions.js'
+import { concerns } from './model/change.js'
+import { compare, missingFrom } from './model/messages.js'
+import { partnerOf } from './model/people.js'
+import { isBetween } from './model/reduce.js'
+import { belongsIn, categoryOf, isUnread, type Tab } from './model/tab.js'
+import { createPages } from './pages.js'
+import type { Store } from './store.js'
 
 export interface Controller {
-  readonly model: Model
   readonly inbox: Inbox
-  setOpen (isOpen: boolean): void
-  show (box: Box): void
+  readonly actions: Actions
+  open (): void
+  shut (): void
+  show (tab: Tab): void
   select (message: Message): void
-  back (): void
   older (): void
   reload (): void
-  archive (message: Message): void
-  remove (message: Message): void
-  markUnread (message: Message): void
   markAllRead (): void
+  /** To whom the message came from, or to its group. */
+  reply (message: Message, text: string): void
+  /** Entries that wait for a frame are in the list after this. */
+  flush (): void
   close (): void
 }
 
 export interface ControllerOptions {
   gate: string
   token: TokenSource
-  isOpen: boolean
-  failedText: string
-  onChange: () => void
+  store: Store
+  /** `flush` is called before the next frame is drawn. */
+  requestFrame: () => void
   onMessage: (message: MessageEntry) => void
   onUnread: (count: UnreadCount) => void
   onError: (error: GatepostError) => void
 }
 
-const pageSize = 30
-/** Live messages may pile up on a page that stays open for days: above this the list begins with its first page again. */
-const maxLive = 300
+/** Entries that a closed panel keeps; above this the list is read again when it is opened. */
+const maxKept = 200
+/** Live messages of a list that is never left: above this it begins with its first page again. */
+const maxLive = 1_000
+/** Messages that come in from another box are asked for one by one, up to this many. */
+const maxWanted = 20
+const threadSize = 50
 
 export function createController (options: ControllerOptions): Controller {
-  const { onChange, onMessage, onUnread, onError } = options
-  let model: Model = {
-    isOpen: options.isOpen, state: 'connecting', unread: 0, box: 'inbox', messages: [], hasOlder: false, isLoading: false, selected: undefined, fault: undefined
-  }
-  let next: string | undefined
-  /** Pages are only read once the list was looked at: a bell alone costs no reading. */
-  let isRead = false
-  /** Entries that came while a page was on its way: it may be older than they are. */
-  let meanwhile: Entry[] | undefined
-  let loads = 0
-  let live = 0
-  let isStale = false
+  const { store, requestFrame, onError } = options
+  const { dispatch } = store
+  let entries: Entry[] = []
   let isClosed = false
+  let endedBy: GatepostError | undefined
 
   const inbox = createInbox({
     gate: options.gate,
     token: options.token,
     onEntry: take,
     onUnread (count) {
-      set({ unread: count.unread })
-      onUnread(count)
+      if (isClosed) return
+      dispatch({ type: 'unread', count })
+      options.onUnread(count)
     },
     onState (state) {
-      set({ state })
-      // What came while it was cut off is replayed; what a new connection does not know of is read again.
-      if (state === 'live' && isStale) void load()
+      if (isClosed) return
+      dispatch({ type: 'connection', state, user: inbox.user, endedBy: state === 'closed' ? endedBy?.code ?? 'GP_CLOSED' : undefined })
+      if (state !== 'live') return
+      actions.resume()
+      // What came while it was cut off is replayed; what failed is asked for again.
+      if (store.state.isOpen && store.state.list.status === 'failed') pages.load()
     },
-    onError
+    onError (error) {
+      endedBy = error
+      onError(error)
+    }
   })
-
-  function set (change: Partial<Model>): void {
-    if (isClosed) return
-    model = { ...model, ...change }
-    onChange()
-  }
+  const fail = (error: unknown): void => { if (!isClosed) onError(asGatepostError(error)) }
+  const pages = createPages({ store, list: async query => await inbox.list(query), cursors: () => inbox.cursors, onFailure: fail })
+  const actions = createActions({ store, inbox, onError })
 
   function take (entry: Entry): void {
-    meanwhile?.push(entry)
-    const { messages, isStale: mustReload } = fold(model.messages, entry, model.box, next !== undefined)
-    const selected = model.selected === undefined || entry.type !== 'change'
-      ? model.selected
-      : fold([model.selected], entry, boxOf(model.selected, entry)).messages[0]
-    set({ messages, selected })
-    if (entry.type === 'message') {
-      live += 1
-      if (belongsIn('inbox', entry)) onMessage(entry)
-    }
-    if (isRead && (mustReload || live > maxLive)) void load()
-  }
-
-  /** The first page, or with `before` the next one. */
-  async function load (before?: string): Promise<void> {
-    loads += 1
-    const load = loads
-    const { box } = model
-    isRead = true
-    isStale = false
-    meanwhile = []
-    set({ isLoading: true, fault: undefined })
-    try {
-      const page = await inbox.list({ box, limit: pageSize, ...(before === undefined ? {} : { before }) })
-      if (load !== loads || isClosed) return
-      next = page.next ?? undefined
-      if (before === undefined) live = 0
-      let messages: readonly Message[] = before === undefined ? page.messages : merge(model.messages, page.messages)
-      for (const entry of meanwhile) ({ messages } = fold(messages, entry, box, next !== undefined))
-      meanwhile = undefined
-      set({ messages, isLoading: false, hasOlder: next !== undefined })
-    } catch (caught) {
-      if (load !== loads || isClosed) return
-      meanwhile = undefined
-      isStale = true
-      fail(caught)
-      set({ isLoading: false })
-    }
-  }
-
-  function fail (caught: unknown): void {
     if (isClosed) return
-    const error = asGatepostError(caught)
-    set({ fault: options.failedText })
-    onError(error)
+    if (entry.type === 'message' && belongsIn('all', entry)) options.onMessage(entry)
+    const { isOpen, list } = store.state
+    if (list.status === 'none') return
+    entries.push(entry)
+    if (isOpen) requestFrame()
+    else if (entries.length > maxKept) forgetList()
   }
 
-  /** Shown at once, taken back if it is refused; the entry that follows says the same. */
-  function act (message: Message, change: Parameters<typeof changeEntry>[1], work: () => Promise<unknown>): void {
-    const before = model
-    const selected = model.selected?.id === message.id && (change.deleted === true || change.archived !== undefined) ? undefined : model.selected
-    set({ messages: fold(model.messages, changeEntry(message, change), model.box).messages, selected, fault: undefined })
-    work().catch((error: unknown) => {
-      const { box, messages } = before
-      const was = messages.find(({ id }) => id === message.id)
-      if (was !== undefined && model.box === box) set({ messages: merge(model.messages, [was]) })
+  function forgetList (): void {
+    entries = []
+    pages.forget()
+    dispatch({ type: 'drop-list' })
+  }
+
+  function flush (): void {
+    if (entries.length === 0 || isClosed) return
+    const batch = entries
+    entries = []
+    pages.note(batch)
+    dispatch({ type: 'entries', entries: batch })
+    const { list, isAway, tab, thread } = store.state
+    const { wanted, isStale } = missingFrom(list.messages, batch, tab)
+    if (isStale || wanted.length > maxWanted) pages.load()
+    else if (wanted.length > 0) void find(wanted)
+    if (thread !== undefined) readOf(thread.user, batch.filter(entry => entry.type === 'message'))
+    if (list.live > maxLive && !isAway) pages.load({ isReset: true })
+  }
+
+  async function find (ids: readonly string[]): Promise<void> {
+    const found = await Promise.allSettled(ids.map(async id => await inbox.get(id)))
+    if (!isClosed) dispatch({ type: 'found', messages: found.flatMap(result => result.status === 'fulfilled' ? result.value : []) })
+  }
+
+  /** Both directions; a node lists what was received and what was sent apart. */
+  async function readThread (user: string): Promise<void> {
+    dispatch({ type: 'thread', thread: { user, status: 'loading', messages: [], sending: [] } })
+    try {
+      const parts = await Promise.all((['inbox', 'archived', 'sent'] as const).map(async box => (await inbox.list({ with: user, box, limit: threadSize })).messages))
+      const { thread } = store.state
+      if (thread?.user !== user || isClosed) return
+      const messages = new Map([...parts.flat(), ...thread.messages].filter(message => isBetween(message, user, inbox.user)).map(message => [message.id, message]))
+      dispatch({ type: 'thread', thread: { ...thread, status: 'ready', messages: [...messages.values()].sort(compare).reverse() } })
+      readOf(user, parts.flat())
+    } catch (error) {
+      const { thread } = store.state
+      if (thread?.user === user) dispatch({ type: 'thread', thread: { ...thread, status: 'failed' } })
       fail(error)
-    })
+    }
+  }
+
+  const readOf = (user: string, messages: readonly Message[]): void => {
+    actions.perform('markRead', messages.filter(message => isUnread(message) && !message.archived && isBetween(message, user, inbox.user)), { isQuiet: true })
+  }
+
+  async function send (message: Message, text: string): Promise<void> {
+    const user = partnerOf(message, inbox.user)
+    const to = user !== undefined ? { user } : 'group' in message.to ? { group: message.to.group } : undefined
+    if (to === undefined) return
+    const sending = (change: (texts: readonly string[]) => readonly string[]): void => {
+      const { thread } = store.state
+      if (thread !== undefined && thread.user === user) dispatch({ type: 'thread', thread: { ...thread, sending: change(thread.sending) } })
+    }
+    sending(texts => [...texts, text])
+    try {
+      await inbox.send({ to, body: text })
+      if (user === undefined && !isClosed) dispatch({ type: 'toast', toast: { kind: 'sent' } })
+    } catch (error) {
+      if (!isClosed) actions.fail('send', () => { void send(message, text) })
+      fail(error)
+    }
+    sending(texts => texts.filter((_, i) => i !== texts.indexOf(text)))
   }
 
   return {
-    get model () { return model },
     inbox,
-    setOpen (isOpen) {
-      if (isOpen === model.isOpen) return
-      set({ isOpen, selected: undefined, fault: undefined })
-      if (isOpen && (!isRead || isStale)) void load()
+    actions,
+    flush,
+    open () {
+      dispatch({ type: 'now', nowMs: Date.now() })
+      dispatch({ type: 'open' })
+      flush()
+      const { status } = store.state.list
+      if (status === 'none' || status === 'failed') pages.load()
     },
-    show (box) {
-      next = undefined
-      set({ box, messages: [], hasOlder: false, selected: undefined })
-      void load()
+    shut () {
+      actions.settle()
+      dispatch({ type: 'close' })
+    },
+    show (tab) {
+      actions.settle()
+      pages.forget()
+      entries = []
+      dispatch({ type: 'tab', tab })
+      pages.load()
     },
     select (message) {
-      set({ selected: message })
-      if (message.read || message.recalled || !belongsIn('inbox', { ...message, archived: false })) return
-      const change = changeEntry(message, { read: true })
-      set({ messages: fold(model.messages, change, model.box).messages, selected: { ...message, read: true } })
-      inbox.markRead(message.id).catch(fail)
+      dispatch({ type: 'select', message })
+      const user = partnerOf(message, inbox.user)
+      if (user !== undefined) void readThread(user)
+      else if (isUnread(message)) actions.perform('markRead', [message], { isQuiet: true })
     },
-    back () { set({ selected: undefined }) },
-    older () { if (next !== undefined && !model.isLoading) void load(next) },
-    reload () { void load() },
-    archive (message) {
-      const archived = !message.archived
-      act(message, { archived }, async () => await inbox.archive(message.id, archived))
+    older () { pages.older() },
+    reload () { pages.load() },
+    markAllRead () {
+      const { tab, shown, list } = store.state
+      const category = categoryOf(tab)
+      const what = { upTo: shown, ...(category === undefined ? {} : { category }) }
+      actions.markAllRead(what, list.messages.filter(message => isUnread(message) && concerns({ ...what, readTo: shown }, message)))
     },
-    remove (message) { act(message, { deleted: true }, async () => { await inbox.remove(message.id) }) },
-    markUnread (message) {
-      set({ selected: undefined })
-      act(message, { read: false }, async () => await inbox.markUnread(message.id))
-    },
-    markAllRead () { inbox.markRead({}).catch(fail) },
+    reply (message, text) { void send(message, text) },
     close () {
       isClosed = true
-      void inbox.close()
+      pages.forget()
+      void actions.close().finally(() => { void inbox.close() })
     }
   }
-}
-
-const changeEntry = ({ id, stream }: Message, change: { read?: boolean, archived?: boolean, deleted?: boolean }): Entry =>
-  ({ type: 'change', stream, seq: 0, prev: 0, ids: [id], ...change })
-
-/** An open message stays open when another device archives it: it is folded in the box where it will be. */
-function boxOf (message: Message, entry: Entry): Box {
-  if (!message.boxes.includes('inbox')) return 'sent'
-  const archived = entry.type === 'change' && entry.archived !== undefined && entry.ids?.includes(message.id) === true ? entry.archived : message.archived
-  return archived ? 'archived' : 'inbox'
 }

@@ -21,13 +21,13 @@ t.test('demo page - two people write to each other and see it at once', { skip: 
   await ann.page.getByRole('button', { name: 'Messages, 1 unread' }).click()
   await ann.page.locator('.row', { hasText: 'Lunch?' }).click()
   await ann.page.getByRole('heading', { name: 'Lunch?' }).waitFor()
-  t.equal(await ann.page.locator('.text').textContent(), 'At noon,\nby the gate.')
+  t.equal(await ann.page.locator('article .text').textContent(), 'At noon,\nby the gate.')
   await ann.page.locator('.badge').waitFor({ state: 'hidden' })
   const screenshots = process.env['GATEPOST_TEST_SCREENSHOTS']
   if (screenshots !== undefined) await ann.page.screenshot({ path: `${screenshots}/demo.png` })
 
   await bob.page.getByRole('button', { name: 'Messages' }).click()
-  await bob.page.getByRole('combobox', { name: 'Show' }).selectOption('sent')
+  await bob.page.getByRole('tab', { name: 'Sent' }).click()
   await bob.page.locator('.row', { hasText: 'To Ann' }).waitFor()
   await ann.page.reload()
   await ann.page.getByRole('button', { name: 'Messages' }).click()

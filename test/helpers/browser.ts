@@ -4,7 +4,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { chromium, type Browser, type Page } from 'playwright-core'
 import type { Test } from 'tap'
 
@@ -46,21 +46,26 @@ export async function openPage (
   return { page, faults }
 }
 
-async function bundleElement (t: Test): Promise<Buffer> {
+/** The folder of the bundled component: it loads its parts from beside it. */
+async function bundleElement (t: Test): Promise<string> {
   // Not typed: what builds is plain JavaScript.
   const script: string = '../../scripts/bundle-clients.js'
   const { bundleClients } = await import(script) as { bundleClients: (outDir: string) => Promise<string> }
   const dir = await mkdtemp(join(tmpdir(), 'gatepost-site-'))
   t.teardown(async () => { await rm(dir, { recursive: true, force: true }) })
-  return await readFile(join(await bundleClients(dir), 'gatepost-inbox.js'))
+  return await bundleClients(dir)
 }
 
 /** A site with a strict policy; `body` is the page's HTML, `script` its module: the bundled component where none is given. */
 export async function startSite (t: Test, body: string, script?: string | Buffer): Promise<string> {
-  const bundle = script ?? await bundleElement(t)
+  const folder = script === undefined ? await bundleElement(t) : undefined
   const policy = "default-src 'none'; script-src 'self'; style-src 'none'; img-src data:; connect-src http://127.0.0.1:* ws://127.0.0.1:*; require-trusted-types-for 'script'"
   const server = createServer((request, response) => {
-    if (request.url === '/gatepost-inbox.js') return response.writeHead(200, { 'content-type': 'text/javascript' }).end(bundle)
+    if (request.url?.endsWith('.js') === true) {
+      const content = script === undefined ? readFile(join(folder ?? '', basename(request.url))) : Promise.resolve(script)
+      content.then(text => response.writeHead(200, { 'content-type': 'text/javascript' }).end(text), () => response.writeHead(404).end())
+      return
+    }
     response.writeHead(200, { 'content-type': 'text/html; charset=utf-8', 'content-security-policy': policy })
     response.end(`<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Site</title><link rel="icon" href="data:,">
 <meta name="viewport" content="width=device-width, initial-scale=1"><script type="module" src="/gatepost-inbox.js"></script></head><body>${body}</body></html>`)

@@ -72,7 +72,7 @@ export async function startWireDouble (t: Test, { nodes: nodeCount = 2, random =
   /** What clients did, for tests to look at. */
   const seen = {
     assigns: [] as string[][], handshakes: [] as Array<{ user: string, node: string, cursors: Cursors | undefined, topics: string[] | undefined }>,
-    sends: [] as string[], batches: [] as number[], syncs: 0, refreshes: [] as string[], bearers: [] as string[]
+    sends: [] as string[], batches: [] as number[], syncs: 0, refreshes: [] as string[], bearers: [] as string[], lists: [] as string[]
   }
   let clock = 1_000
   let placing: ((user: string, candidates: DoubleNode[]) => DoubleNode) = (user, candidates) => {
@@ -313,13 +313,16 @@ export async function startWireDouble (t: Test, { nodes: nodeCount = 2, random =
     const idOf = (request: FastifyRequest): string => (request.params as { id: string }).id
     app.get('/messages', async request => {
       const user = userOf(request)
-      const { limit = '50', before, box = 'inbox', unread } = request.query as Record<string, string>
+      const { limit = '50', before, box = 'inbox', unread, category, with: partner } = request.query as Record<string, string>
+      seen.lists.push(box)
       const { deleted } = stateOf(user)
       const all = streamsOf(user).flatMap(stream => (streams.get(stream) ?? []))
         .filter(({ content, seq }) => content['type'] === 'message' && !deleted.has(content['id'] as string) && (before === undefined || seq < Number(before)))
         .map(stored => asSeenBy(user, stored) as MessageEntry)
         .filter(message => box === 'sent' ? message.boxes.includes('sent') : message.boxes.includes('inbox') && message.archived === (box === 'archived'))
         .filter(message => unread === undefined || message.read !== (unread === 'true'))
+        .filter(message => category === undefined || message.category === category)
+        .filter(message => partner === undefined || JSON.stringify(box === 'sent' ? message.to : message.from).includes(JSON.stringify({ user: partner }).slice(1, -1)))
         .sort((a, b) => b.seq - a.seq)
       const messages = all.slice(0, Number(limit))
       return { messages, next: all.length > messages.length ? String(messages.at(-1)?.seq) : null }

@@ -1,0 +1,88 @@
+import type { Texts } from '../texts.js'
+
+const plural = new Intl.PluralRules('ar')
+
+/** `two` to `other` as Arabic counts: 3 to 10, 11 to 99, and the rest. */
+const counted = (count: number, one: string, two: string, few: string, many: string): string => {
+  const form = plural.select(count)
+  return form === 'one' ? one : form === 'two' ? two : `${count} ${form === 'few' ? few : many}`
+}
+const messages = (count: number): string => counted(count, 'رسالة واحدة', 'رسالتين', 'رسائل', 'رسالة')
+
+export const ar: Texts = {
+  title: 'الرسائل',
+  bell: unread => unread === 0 ? 'الرسائل' : `الرسائل، ${unread} غير مقروءة`,
+  offlineBell: 'غير متصل',
+  views: 'طرق العرض',
+  all: 'الكل',
+  unread: 'غير مقروءة',
+  archived: 'الأرشيف',
+  sent: 'المرسلة',
+  close: 'إغلاق',
+  back: 'العودة إلى القائمة',
+  archive: 'أرشفة',
+  unarchive: 'نقل إلى الوارد',
+  remove: 'حذف',
+  markRead: 'وضع علامة مقروء',
+  markUnread: 'وضع علامة غير مقروء',
+  markAllRead: 'وضع علامة مقروء على الكل',
+  more: 'المزيد',
+  moreOf: title => `المزيد من الخيارات لـ «${title}»`,
+  show: 'عرض الرسالة',
+  select: 'تحديد',
+  selectAll: 'تحديد الكل',
+  picked: count => `تم تحديد ${count}`,
+  pick: title => `تحديد «${title}»`,
+  cancel: 'إلغاء',
+  undo: 'تراجع',
+  didArchive: count => count === 1 ? 'تمت الأرشفة' : `تمت أرشفة ${messages(count)}`,
+  didUnarchive: count => count === 1 ? 'تم النقل إلى الوارد' : `تم نقل ${messages(count)} إلى الوارد`,
+  didRemove: count => count === 1 ? 'تم الحذف' : `تم حذف ${messages(count)}`,
+  didRecall: 'تم السحب',
+  didSend: 'تم الإرسال',
+  newer: count => `${count} جديدة`,
+  loading: 'جارٍ التحميل',
+  empty: 'لا توجد رسائل بعد',
+  emptyHint: 'يظهر هنا فورًا كل ما يُرسل إليك.',
+  emptyUnread: 'كل الرسائل مقروءة',
+  emptyArchived: 'الأرشيف فارغ',
+  emptySent: 'لم تُرسل شيئًا بعد',
+  loadFailed: 'تعذّر تحميل الرسائل.',
+  recalled: 'تم سحب هذه الرسالة.',
+  untitled: 'بلا نص',
+  couldNot: {
+    archive: 'تعذّرت الأرشفة.',
+    unarchive: 'تعذّر النقل إلى الوارد.',
+    remove: 'تعذّر الحذف.',
+    markRead: 'تعذّر وضع علامة مقروء.',
+    markUnread: 'تعذّر وضع علامة غير مقروء.',
+    recall: 'تعذّر السحب.',
+    act: 'تعذّر إرسال اختيارك.',
+    send: 'تعذّر الإرسال.'
+  },
+  recallLate: 'فات وقت السحب.',
+  retry: 'إعادة المحاولة',
+  reconnecting: 'جارٍ الاتصال',
+  offline: 'غير متصل. يُحفظ ما تفعله ويُرسل لاحقًا.',
+  waiting: count => `${count} قيد الانتظار`,
+  ended: 'انتهت جلستك.',
+  notConnected: 'لم تسجّل الدخول.',
+  signIn: 'تسجيل الدخول مجددًا',
+  arrived: (from, title) => `رسالة جديدة من ${from}: ${title}`,
+  arrivedMany: count => counted(count, 'رسالة جديدة', 'رسالتان جديدتان', 'رسائل جديدة', 'رسالة جديدة'),
+  to: name => `إلى ${name}`,
+  from: name => `من ${name}`,
+  everybody: 'الجميع',
+  marks: { announcement: 'إعلان', group: 'مجموعة', producer: 'من هذا الموقع' },
+  reply: 'رد',
+  replyTo: name => `الرد على ${name}`,
+  send: 'إرسال',
+  sending: 'جارٍ الإرسال',
+  takeBack: 'سحب الرسالة',
+  conversation: name => `المحادثة مع ${name}`,
+  you: 'أنت',
+  chosen: label => `اخترت «${label}»`,
+  notify: 'إشعاري على هذا الجهاز',
+  notifyBlocked: 'الإشعارات محظورة في المتصفح.',
+  sound: 'تشغيل صوت'
+}

@@ -1,0 +1,112 @@
+/**
+ * The panel's place: beside the bell, in the top layer, moved in from the window's edges; on a phone the whole screen, modal, and closed by
+ * the browser's way back.
+ */
+import { make } from '../dom.js'
+import { placeAt } from '../model/placement.js'
+
+export interface Panel {
+  readonly element: HTMLDialogElement
+  readonly isModal: boolean
+  open (): void
+  close (): void
+  /** A link is followed from here: true where the panel's own place in the history is to be taken by it. */
+  leave (): boolean
+}
+
+const phone = '(max-width: 480px), (max-height: 420px) and (max-width: 960px)'
+/** In `history.state`, beside what the site keeps there. */
+const mark = 'gatepostInbox'
+
+export function createPanel (anchor: HTMLElement, children: readonly Node[], onClosed: () => void): Panel {
+  const element = make('dialog', { class: 'panel', id: 'panel', part: 'panel', 'aria-labelledby': 'heading', tabindex: '-1', popover: 'manual' }, ...children)
+  let isOpen = false
+  let isModal = false
+  let isPlaceDue = false
+  let listening: AbortController | undefined
+
+  const isPhone = (): boolean => matchMedia(phone).matches
+
+  function place (): void {
+    isPlaceDue = false
+    if (!isOpen || isModal) return
+    const style = getComputedStyle(element)
+    const wanted = { width: parseFloat(style.getPropertyValue('--panel-width-px')) || element.offsetWidth, height: wantedHeight() }
+    const at = placeAt(anchor.getBoundingClientRect(), wanted, { width: document.documentElement.clientWidth, height: innerHeight }, { isRtl: style.direction === 'rtl' })
+    for (const [name, value] of Object.entries({ left: at.left, top: at.top, width: at.width, height: at.maxHeight })) {
+      if (name !== 'width') element.style.setProperty(name, `${value}px`)
+      else element.style.setProperty('max-width', `${value}px`)
+    }
+    element.classList.toggle('above', at.side === 'above')
+  }
+
+  /** As the style sheet has it, before a height was set here. */
+  function wantedHeight (): number {
+    const had = element.style.getPropertyValue('height')
+    element.style.removeProperty('height')
+    const height = element.offsetHeight
+    if (had !== '') element.style.setProperty('height', had)
+    return height
+  }
+
+  function placeSoon (): void {
+    if (isPlaceDue) return
+    isPlaceDue = true
+    requestAnimationFrame(place)
+  }
+
+  function show (): void {
+    isModal = isPhone()
+    element.classList.toggle('full', isModal)
+    if (isModal) {
+      for (const name of ['left', 'top', 'height', 'max-width']) element.style.removeProperty(name)
+      element.showModal()
+      if (history.state?.[mark] !== true) history.pushState({ ...history.state, [mark]: true }, '')
+    } else {
+      element.showPopover()
+      place()
+    }
+  }
+
+  function hide (): void {
+    if (element.matches(':popover-open')) element.hidePopover()
+    if (element.open) element.close()
+  }
+
+  // A window that becomes narrow, or a phone that is turned.
+  function onResize (): void {
+    if (isOpen && isModal !== isPhone()) {
+      const active = (element.getRootNode() as ShadowRoot).activeElement
+      hide()
+      show()
+      if (active instanceof HTMLElement) active.focus({ preventScroll: true })
+    } else placeSoon()
+  }
+
+  // Escape on a modal dialog closes it by itself, which is for us to decide.
+  element.addEventListener('cancel', event => { event.preventDefault() })
+
+  return {
+    element,
+    get isModal () { return isModal },
+    open () {
+      if (isOpen) return
+      isOpen = true
+      show()
+      listening = new AbortController()
+      const { signal } = listening
+      addEventListener('resize', onResize, { signal })
+      addEventListener('scroll', placeSoon, { capture: true, passive: true, signal })
+      addEventListener('popstate', () => { if (isModal) onClosed() }, { signal })
+    },
+    close () {
+      if (!isOpen) return
+      isOpen = false
+      listening?.abort()
+      hide()
+      if (isModal && history.state?.[mark] === true) history.back()
+      isModal = false
+    },
+    leave () { return isModal && history.state?.[mark] === true }
+  }
+}
