@@ -45,11 +45,11 @@ export interface DoubleNode {
 }
 
 type Stored = { owner: string, content: Record<string, unknown>, seq: number, prev: number }
-type UserState = { read: Set<string>, archived: Set<string>, deleted: Set<string> }
+type UserState = { read: Set<string>, archived: Set<string>, deleted: Set<string>, acted: Map<string, string> }
 
 const codeStatus: Record<string, number> = {
   GP_VALIDATION: 400, GP_TOKEN_INVALID: 401, GP_TOKEN_EXPIRED: 401, GP_TICKET_EXPIRED: 401, GP_TICKET_WRONG_NODE: 401, GP_SCOPE: 403,
-  GP_NOT_FOUND: 404, GP_IDEMPOTENCY_CONFLICT: 409, GP_RATE_LIMIT: 429, GP_INTERNAL: 500
+  GP_NOT_FOUND: 404, GP_CONFLICT: 409, GP_IDEMPOTENCY_CONFLICT: 409, GP_RATE_LIMIT: 429, GP_INTERNAL: 500
 }
 
 export function userToken (user: string, { ttlSeconds = 3600, scope = 'user' } = {}): string {
@@ -83,7 +83,7 @@ export async function startWireDouble (t: Test, { nodes: nodeCount = 2, random =
   const head = (stream: string): number => streams.get(stream)?.at(-1)?.seq ?? 0
   const streamsOf = (user: string): string[] => [`u:${user}`, 'all', ...[...groups].filter(([, members]) => members.has(user)).map(([group]) => `g:${group}`)]
   const stateOf = (user: string): UserState => {
-    const state = states.get(user) ?? { read: new Set(), archived: new Set(), deleted: new Set() }
+    const state = states.get(user) ?? { read: new Set(), archived: new Set(), deleted: new Set(), acted: new Map() }
     states.set(user, state)
     return state
   }
@@ -93,7 +93,7 @@ export async function startWireDouble (t: Test, { nodes: nodeCount = 2, random =
     if (content['type'] !== 'message') return { ...content, ...place } as unknown as ChangeEntry
     const state = stateOf(user)
     const id = content['id'] as string
-    return { ...content, ...place, read: state.read.has(id), archived: state.archived.has(id) } as unknown as MessageEntry
+    return { ...content, ...place, read: state.read.has(id), archived: state.archived.has(id), acted: state.acted.get(id) ?? null } as unknown as MessageEntry
   }
 
   /** What a reader with this cursor gets of one stream. */
@@ -142,7 +142,7 @@ export async function startWireDouble (t: Test, { nodes: nodeCount = 2, random =
     const createdAt = new Date().toISOString()
     const content = (to: Target, boxes: string[]): Record<string, unknown> => ({
       type: 'message', id, from: { name: null, picture: null, ...from }, to, title: message.title ?? null, body: message.body ?? null, data: message.data ?? null,
-      category: message.category ?? 'general', createdAt, expiresAt: null, boxes, url: message.url ?? null, actions: message.actions ?? null, recalled: false, acted: null
+      category: message.category ?? 'general', createdAt, expiresAt: null, boxes, url: message.url ?? null, actions: message.actions ?? null, recalled: false
     })
     const { to } = message
     if (message.volatile === true || 'topic' in to) {
@@ -204,7 +204,7 @@ export async function startWireDouble (t: Test, { nodes: nodeCount = 2, random =
     for (const [stream, entries] of streams) {
       const stored = entries.find(({ content }) => content['id'] === id)
       if (stored === undefined) continue
-      Object.assign(stored.content, { title: null, body: null, data: null, recalled: true })
+      Object.assign(stored.content, { title: null, body: null, data: null, url: null, actions: null, recalled: true })
       append(stream, { type: 'change', ids: [id], recalled: true })
     }
     tellUnread(() => true)
@@ -354,6 +354,18 @@ export async function startWireDouble (t: Test, { nodes: nodeCount = 2, random =
       stateOf(user).deleted.add(id)
       change(user, { ids: [id], deleted: true })
       return await reply.code(204).send()
+    })
+    app.post('/messages/:id/actions/:action', async (request, reply) => {
+      const [user, id, { action }] = [userOf(request), idOf(request), request.params as { action: string }]
+      const stored = find(user, id)
+      if (!(stored?.content['actions'] as Array<{ id: string }> | null | undefined ?? []).some(offered => offered.id === action)) return await refuse(reply, 'GP_NOT_FOUND')
+      const { acted } = stateOf(user)
+      if ((acted.get(id) ?? action) !== action) return await refuse(reply, 'GP_CONFLICT')
+      if (!acted.has(id)) {
+        acted.set(id, action)
+        change(user, { ids: [id], acted: action })
+      }
+      return asSeenBy(user, stored as Stored)
     })
     app.post('/messages/:id/recall', async (request, reply) => {
       if (find(userOf(request), idOf(request)) === undefined) return await refuse(reply, 'GP_NOT_FOUND')

@@ -21,14 +21,14 @@ t.test('mailbox - pages, one message, counts', async t => {
   await t.rejects(inbox.get('no/such id'), { code: 'GP_NOT_FOUND', status: 404, retry: 'never' })
 })
 
-t.test('mailbox - read, unread, archive, remove, recall, each seen on the other device', async t => {
+t.test('mailbox - read, unread, archive, remove, act, recall, each seen on the other device', async t => {
   const server = await startWireDouble(t)
   const ann = probeInbox(t, { gate: server.gateUrl, token: userToken('ann') })
   const phone = probeInbox(t, { gate: server.gateUrl, token: userToken('ann') })
   const bob = probeInbox(t, { gate: server.gateUrl, token: userToken('bob') })
   await Promise.all([ann, phone, bob].map(async ({ inbox }) => { await inbox.whenLive() }))
   const ids: string[] = []
-  for (const body of ['a', 'b', 'c', 'd']) ids.push((await bob.inbox.send({ to: { user: 'ann' }, body })).id)
+  for (const body of ['a', 'b', 'c', 'd']) ids.push((await bob.inbox.send({ to: { user: 'ann' }, body, actions: [{ id: 'a/b', label: 'B' }, { id: 'c', label: 'C' }] })).id)
   t.equal((await ann.inbox.markRead(ids[0] ?? '')).unread, 3)
   t.equal((await ann.inbox.markRead([ids[1] ?? '', ids[2] ?? ''])).unread, 1)
   t.equal((await ann.inbox.markUnread(ids[1] ?? '')).read, false)
@@ -37,10 +37,12 @@ t.test('mailbox - read, unread, archive, remove, recall, each seen on the other 
   t.equal((await ann.inbox.archive(ids[2] ?? '', false)).archived, false)
   await ann.inbox.remove(ids[3] ?? '')
   t.equal((await ann.inbox.list()).messages.length, 3)
+  t.equal((await ann.inbox.act(ids[1] ?? '', 'a/b')).acted, 'a/b')
+  await t.rejects(ann.inbox.act(ids[1] ?? '', 'c'), { code: 'GP_CONFLICT' })
   await bob.inbox.recall(ids[0] ?? '')
-  t.match(await ann.inbox.get(ids[0] ?? ''), { recalled: true, body: null })
+  t.match(await ann.inbox.get(ids[0] ?? ''), { recalled: true, body: null, actions: null })
   t.equal((await ann.inbox.markRead({})).unread, 0)
-  await until('all changes', () => phone.entries.filter(({ type }) => type === 'change').length === 8)
+  await until('all changes', () => phone.entries.filter(({ type }) => type === 'change').length === 9)
   await until('count', () => phone.inbox.unread.unread === 0)
 })
 
