@@ -1,12 +1,13 @@
 /** `npm run bench`: every row beside its baseline, in turns; the table as Markdown on stdout, progress on stderr. */
 import { parseArgs } from 'node:util'
+import { benchAgainst, findCommit } from './against.js'
 import { runRow, type RowResult } from './interleave.js'
 import type { ProfileShare } from './profile.js'
 import type { Size } from './row.js'
 import { rows } from './rows.js'
 import { skippedLine, tableHead, tableLine } from './table.js'
 
-const help = `npm run bench -- [--row NAME]... [--runs N] [--short] [--json]
+const help = `npm run bench -- [--row NAME]... [--runs N] [--short] [--json] [--against REV]
 
   --row NAME   only this row; may be repeated. The rows:
 ${rows.map(({ name, ours, baseline }) => `                 ${name}: ${ours}\n                   beside: ${baseline}`).join('\n')}
@@ -14,6 +15,7 @@ ${rows.map(({ name, ours, baseline }) => `                 ${name}: ${ours}\n   
   --profile    where the time of our servers goes, after the last turn, on stderr
   --short      a quarter of the messages
   --json       the results as JSON, one line for each row
+  --against REV  each row beside itself at a former revision, which is built first; from 0ed607c on
 `
 
 const { values } = parseArgs({
@@ -23,6 +25,7 @@ const { values } = parseArgs({
     profile: { type: 'boolean', default: false },
     short: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
+    against: { type: 'string' },
     help: { type: 'boolean', default: false }
   }
 })
@@ -45,6 +48,16 @@ async function main (): Promise<number> {
   const size: Size = values.short ? 'short' : 'full'
   const chosen = rows.filter(({ name }) => values.row === undefined || values.row.includes(name))
   const say = (text: string): void => { process.stderr.write(`${text}\n`) }
+  if (values.against !== undefined) {
+    try {
+      findCommit(values.against)
+    } catch (error) {
+      process.stderr.write(`${(error as Error).message}\n`)
+      return 2
+    }
+    await benchAgainst(values.against, { runs, rows: chosen.map(({ name }) => name), args: values.short ? ['--short'] : [], print: line => { console.log(line) }, say })
+    return 0
+  }
   if (!values.json) console.log(tableHead())
   for (const row of chosen) {
     const missing = await row.missing?.()

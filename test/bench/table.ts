@@ -2,7 +2,7 @@ import type { RowResult, Spread } from './interleave.js'
 import type { Row } from './row.js'
 
 const shown = (value: number): string => value >= 1_000 ? Math.round(value).toLocaleString('en-US') : value.toFixed(value < 10 ? 2 : 1)
-const spread = ({ median, min, max }: Spread): string => `${shown(median)} (${shown(min)}–${shown(max)})`
+export const spread = ({ median, min, max }: Spread): string => `${shown(median)} (${shown(min)}–${shown(max)})`
 
 /** As Markdown, so that it can be read where it is printed and kept where it is documented. */
 export const tableHead = (): string => [

@@ -8,6 +8,7 @@ import { cpuSecondsOf } from '../../services/cli/bench/process-cpu.js'
 import { createProgress } from '../../services/cli/progress.js'
 import { isFaulty, renderResult, type BenchResult } from '../../services/cli/bench/report.js'
 import { readBenchSettings } from '../../shared/platform/settings/config.js'
+import { againstLine, findCommit } from '../bench/against.js'
 import { resultOf, spreadOf } from '../bench/interleave.js'
 
 const secret = 'a secret of at least 32 bytes, for tests'
@@ -113,4 +114,12 @@ t.test('comparison - medians, spread and what is reached', async t => {
     { ours: [{ cost: 1, figures: { p99Ms: ours } }], baseline: [{ cost: 2, figures: { p99Ms: baseline } }] }).isReached
   t.equal(timed(1, 2), true)
   t.equal(timed(2, 1), false, 'twice as many, but later')
+})
+
+t.test('comparison with a former revision - the costs of neighbouring turns, beside the drift of the machine', async t => {
+  const result = (ours: number, baseline: number) => resultOf({ name: 'a', unit: 'entry', reach: { kind: 'rate', atLeast: 1 } }, { ours: [{ cost: ours }], baseline: [{ cost: baseline }] })
+  const turns = [[30, 10, 20, 10], [60, 12, 30, 10], [40, 10, 40, 10]].map(([ours, baseline, formerOurs, formerBaseline]) =>
+    ({ now: result(ours!, baseline!), then: result(formerOurs!, formerBaseline!) }))
+  t.equal(againstLine(turns), '| a | entry | 40.0 (30.0–60.0) | 30.0 (20.0–40.0) | 1.50 (1.00–2.00) | 1.00 (1.00–1.20) |')
+  t.throws(() => findCommit('no such revision'), /^--against: got "no such revision"; takes a revision that git knows here$/)
 })
