@@ -127,6 +127,17 @@ t.test('app - a whole number that would be rounded is none', async t => {
   t.throws(() => parseJson('[738529527931269425'), SyntaxError)
 })
 
+t.test('app - a body costs what its length says, whatever is in it', async t => {
+  const long = 100_000
+  const bodies = { 'a string without an end': `[1234567890123456,"${'\\"'.repeat(long)}`, 'zeros within a number': `[1${'0'.repeat(long)}1]`, quotes: `[1234567890123456,${'"'.repeat(long)}` }
+  for (const [what, body] of Object.entries(bodies)) {
+    const before = process.cpuUsage()
+    try { parseJson(body) } catch { /* no JSON */ }
+    const { user } = process.cpuUsage(before)
+    t.ok(user < 500_000, `${what}: ${user / 1000} ms of CPU`)
+  }
+})
+
 t.test('app - a fault hides its detail and is logged once', async t => {
   const { app, lines } = await testApp(t)
   for (const url of ['/broken', '/internal']) {

@@ -8,9 +8,14 @@ const longInteger = /^-?\d{16,}$/
 
 /** Throws SyntaxError. */
 export function parseJson (text: string): unknown {
-  return JSON.parse(longNumber.test(text) ? text.replace(tokens, token => longInteger.test(token) && !isKept(token) ? '1e999' : token) : text)
+  const value: unknown = JSON.parse(text)
+  // Only what is JSON is searched: in it each quote has its other one, and no search for that runs to the end of the text in vain.
+  return longNumber.test(text) ? JSON.parse(text.replace(tokens, token => longInteger.test(token) && !isKept(token) ? '1e999' : token)) : value
 }
 
 /** Whether it is written again as it was read: its digits, but for zeros at the end, are those of 1.2345e+25. */
-const isKept = (integer: string): boolean => significant(integer) === significant(String(Number(integer)).replace(/e.*/, ''))
-const significant = (decimal: string): string => decimal.replace(/[-.]/g, '').replace(/0+$/, '')
+function isKept (integer: string): boolean {
+  const digits = integer.replace('-', '')
+  const written = String(Number(digits)).replace(/e.*/, '').replace('.', '').replace(/0+$/, '')
+  return digits.startsWith(written) && /^0*$/.test(digits.slice(written.length))
+}
