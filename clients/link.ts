@@ -67,7 +67,7 @@ export function openLink ({ given, cursors, topics, events, isPollingFirst, sign
       state = 'ended'
       clearTimeout(timer)
       signal.removeEventListener('abort', stop)
-      // Leaves the acknowledgements of open requests in place: they are told that the socket is gone.
+      // Leaves the acknowledgements of open requests in place: they fail because the socket is gone.
       socket.off()
       socket.disconnect()
       sayEnded(reason)

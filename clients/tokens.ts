@@ -38,7 +38,7 @@ export function createTokens (source: TokenSource): Tokens {
 
   const renewed = (): Promise<string> => {
     if (typeof source === 'string') return Promise.resolve(current ?? source)
-    // One question for all who wait for its answer.
+    // One call for all who wait for its answer.
     asking ??= ask(source)
     return asking
   }

@@ -21,7 +21,7 @@ export function faultOfStart (error: unknown): Fault | undefined {
   if (error instanceof DamagedFileError) {
     return { setting: 'GATEPOST_DATA_DIR', origin: undefined, got: error.message, takes: 'a folder whose files are whole' }
   }
-  // What an adapter finds wrong with its own setting is told in the same form.
+  // What an adapter finds wrong with its own setting is reported in the same form.
   const refused = error instanceof GatepostError && error.code === 'GP_VALIDATION' ? /^(GATEPOST_\w+): got (.*); takes (.*)$/s.exec(error.message) : null
   if (refused !== null) return { setting: refused[1] ?? '', origin: undefined, got: refused[2] ?? '', takes: refused[3] ?? '' }
   if (/^Mongo(?:Parse|InvalidArgument|MissingCredentials)Error$/.test(error.name)) {

@@ -4,7 +4,7 @@
  * | what may be lost | who notices | what is done |
  * | --- | --- | --- |
  * | a broadcast, on either side's broken link or a slow consumer | each receiver, by the number in the publisher's next heartbeat or `bye` | it asks the publisher, which names the streams; doubt `streams` |
- * | the same, and the publisher cannot tell any more, or is gone before it told | the receiver | doubt `everything` |
+ * | the same, and the publisher does not know any more, or is gone before it replied | the receiver | doubt `everything` |
  * | the last ones of a node that died or came back as another life | the receivers: silence, a new start | doubt `node` |
  * | a heartbeat, `hello` or `bye` | the next heartbeat, or silence | nothing |
  * | a request or its answer | the asker's time runs out | its caller decides; a request about losses is asked again |

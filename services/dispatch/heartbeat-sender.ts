@@ -16,7 +16,7 @@ import type { Subjects } from '../../shared/contract/subjects.js'
 export interface HeartbeatSender {
   /** GP_VALIDATION for what no other process would believe. */
   join: (node: NodeAnnouncement) => void
-  /** Nothing is told of a process that has not joined. */
+  /** A process that has not joined sends none. */
   now: () => void
   /** The same within 100 ms, however often it is asked for. */
   soon: () => void

@@ -4,7 +4,7 @@
  * goes to it again now and then, and when a link that broke is back. A node that falls silent is left as soon as
  * dispatch calls it suspect. So a node may get a request twice: only for requests that do no harm then.
  *
- * What a node refuses to do it may have done when it was asked before: a refusal stands where no earlier question is without an answer.
+ * A node may refuse what it did for an earlier request: a refusal counts only where each earlier request has its reply.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { deadlines } from '../../shared/contract/deadlines.js'
@@ -35,7 +35,7 @@ const over = new Error('the request is over')
 
 interface Waiting { readonly node: NodeId, readonly badness: number, readonly giveUp: () => void }
 
-const leftUnanswered = (cause: Error): GatepostError => new GatepostError('GP_OUTCOME_UNKNOWN', 'the node left a question without an answer; what it did is not known', { cause })
+const leftUnanswered = (cause: Error): GatepostError => new GatepostError('GP_OUTCOME_UNKNOWN', 'the node left a request without a reply; what it did is not known', { cause })
 
 export function createAskWhileWell (dispatch: AskingDispatch): AskWhileWell {
   const waiting = new Set<Waiting>()
@@ -58,26 +58,26 @@ export function createAskWhileWell (dispatch: AskingDispatch): AskWhileWell {
     const ended = new AbortController()
     let leave: () => void = () => {}
     let isWaitingForLink = false
-    let questions = 0
+    let requests = 0
     /** Those that may have arrived and had no answer, by number. */
     const open = new Set<number>()
-    const mayBeDoneBefore = (question: number): boolean => !readKinds.has(kind) && [...open].some(one => one < question)
+    const mayBeDoneBefore = (request: number): boolean => !readKinds.has(kind) && [...open].some(one => one < request)
     try {
       return await new Promise<Answered<NodeAnswer<K>>>((resolve, reject) => {
-        const refuse = (error: Error, question = Infinity): void => { reject(isSurelyNotStored(error) && mayBeDoneBefore(question) ? leftUnanswered(error) : error) }
+        const refuse = (error: Error, request = Infinity): void => { reject(isSurelyNotStored(error) && mayBeDoneBefore(request) ? leftUnanswered(error) : error) }
         const giveUp = (): void => { refuse(new GatepostError('GP_DISPATCH_UNAVAILABLE', 'the node is silent')) }
         const entry: Waiting = { node, badness: badness[state], giveUp }
         waiting.add(entry)
         const ask = (): void => {
           const timeoutMs = Math.min(leftMs(), 2 * againMs + workMs)
           const askedMs = performance.now()
-          const question = ++questions
-          open.add(question)
-          askNode(dispatch, node, kind, body, timeoutMs).then(answer => { resolve({ answer, isInDoubt: mayBeDoneBefore(question) }) }, async (error: Error) => {
-            if (!isInDoubt(error)) open.delete(question)
+          const request = ++requests
+          open.add(request)
+          askNode(dispatch, node, kind, body, timeoutMs).then(answer => { resolve({ answer, isInDoubt: mayBeDoneBefore(request) }) }, async (error: Error) => {
+            if (!isInDoubt(error)) open.delete(request)
             const isLate = performance.now() - askedMs > timeoutMs - 10
             if (isLate && leftMs() > againMs) return // asked again since
-            if (isLate || dispatch.isConnected || ended.signal.aborted || leftMs() <= againMs) { refuse(error, question); return }
+            if (isLate || dispatch.isConnected || ended.signal.aborted || leftMs() <= againMs) { refuse(error, request); return }
             // The link broke under the request: what became of it is asked when it is back.
             if (isWaitingForLink) return
             isWaitingForLink = true

@@ -18,7 +18,7 @@ import type { Log } from '../../shared/platform/log.js'
 import type { Dispatch, Member } from '../dispatch/dispatch.js'
 
 export interface FollowedRevocations extends Pick<Revocations, 'check'> {
-  /** Throws GP_NO_NODE where no node has told yet. */
+  /** Throws GP_NO_NODE where no node has answered yet. */
   page: Revocations['page']
   /** What keeps this Gate from letting anybody in; undefined where nothing does. `check` throws GP_DISPATCH_UNAVAILABLE with it. */
   readonly missing: string | undefined

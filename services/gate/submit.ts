@@ -2,7 +2,7 @@
  * System messages on their way to the nodes. Each goes to the node of its target's stream, and keeps the id that it was
  * given here over all tries. Those to one node travel together, as many as dispatch takes at once, one request after the
  * other, so that messages to one target arrive in the order of the batch; different nodes work at the same time. What a node does not
- * know the outcome of the next one is asked for, under the same ids, before anybody is told that it is not known.
+ * know the outcome of the next one is asked for, under the same ids, before the sender gets GP_OUTCOME_UNKNOWN.
  */
 import { createMessageId, type Clock } from '../../shared/contract/clock.js'
 import { deadlines } from '../../shared/contract/deadlines.js'

@@ -2,7 +2,7 @@
  * Time as this process knows it, and the logical time that ids and sequences are made of: (milliseconds since the epoch below) *
  * 4096. A logical time stays below 2^53 until 2093 and sorts the merge of several streams.
  *
- * A wall clock may be wrong by years and may jump either way. So each question has the time that suits it:
+ * A wall clock may be wrong by years and may jump either way. So each decision uses the time that suits it:
  *   now       what is shown: createdAt, ids, hiding what has expired
  *   elapsed   durations and time-outs
  *   lived     how long something in memory may be trusted

@@ -36,7 +36,7 @@ export const deadlines = {
   },
   /** Gate asks a node. */
   gate: {
-    /** The same question is put again where no answer came. */
+    /** The same request is sent again where no reply came. */
     againMs: 7.5 * secondMs,
     /** A node that says by then that the store is away speaks for the others too. */
     goOnWithinMs: 7.5 * secondMs,

@@ -55,7 +55,7 @@ export class GatepostError extends Error {
 export const outcomeUnknown = (reason: string, cause?: unknown): GatepostError =>
   new GatepostError('GP_OUTCOME_UNKNOWN', `${reason}: it may be stored or not. The same again under the same Idempotency-Key is safe; without a key it could be stored twice, so use one`, { cause })
 
-/** What a process of version 0.1 is told instead: it has no code for it, and takes one that it does not know for a fault of its own (500). */
+/** What a process of version 0.1 gets instead: it has no code for it, and takes one that it does not know for a fault of its own (500). */
 export const outcomeUnknownOfOld = (): GatepostError => new GatepostError('GP_STORE_UNAVAILABLE', 'the store did not say whether it took all of it')
 
 /** Something that may be done any number of times may be done, or in part. */

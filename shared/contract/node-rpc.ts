@@ -5,7 +5,7 @@
  * A node answers a request as a whole with a 503 (GP_DRAINING, GP_STORE_UNAVAILABLE, ...) only where it did nothing of it, and with
  * GP_OUTCOME_UNKNOWN where it may have; Gate then goes on to the next node with the same ids, as it does when no answer came.
  *
- * Gate may put a question to a node again before that one has answered it. The node does it once: `append-messages` is named by its
+ * Gate may send a request to a node again before that one has replied. The node does it once: `append-messages` is named by its
  * first id, the other writes by `question`, which Gate makes for each of its requests (those of the version before send none).
  */
 import type { ErrorCode } from './errors.js'

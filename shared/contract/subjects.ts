@@ -9,7 +9,7 @@
  * | `PREFIX.topic.NODE.exact.TOPIC`, `PREFIX.topic.NODE.prefix.TOPIC` | a message to a topic, readable from the subject alone |
  * | `PREFIX.heartbeat.NODE`, `PREFIX.bye.NODE` | an announcement |
  * | `PREFIX.hello` | nothing: everyone announces itself at once |
- * | `PREFIX.ask.NODE` | a question to that node |
+ * | `PREFIX.ask.NODE` | a request to that node |
  */
 import { createHash } from 'node:crypto'
 import { GatepostError, shown } from './errors.js'

@@ -106,7 +106,7 @@ export interface SignalOptions {
 
 const echoMs = 500
 
-/** SIGTERM and SIGINT, told apart by whether they come first. Returns what ends it. */
+/** SIGTERM and SIGINT: the first is handled apart from those after it. Returns what ends it. */
 export function listenForSignals ({ log, source, hasEcho, onFirst, onSecond }: SignalOptions): () => void {
   let first: { signal: string, atMs: number } | undefined
   const handlers = (['SIGTERM', 'SIGINT'] as const).map(signal => ({

@@ -1,12 +1,12 @@
 /**
- * Work that is asked for again while nobody knows its outcome: done once, and its outcome is told to whoever asks. Doing it twice
- * would be no double (its ids are fixed), but one of the two could be told as refused while the other one succeeds.
+ * Work that is asked for again while nobody knows its outcome: done once, and every caller gets its outcome. Doing it twice
+ * would be no double (its ids are fixed), but one of the two could be answered as refused while the other one succeeds.
  */
 import { deadlines } from '../contract/deadlines.js'
 
 export type SingleFlight<T> = (name: string, begin: () => Promise<T>) => Promise<T>
 
-/** What took longer than `slowMs` is remembered for `keepMs` after its end: the next question may be on its way. */
+/** What took longer than `slowMs` is remembered for `keepMs` after its end: the next request may be on its way. */
 export function createSingleFlight<T> ({ slowMs, keepMs = deadlines.outcomeKeptMs }: { slowMs: number, keepMs?: number }): SingleFlight<T> {
   const known = new Map<string, Promise<T>>()
   return (name, begin) => {

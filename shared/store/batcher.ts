@@ -1,47 +1,47 @@
 import { addTo } from '../platform/group-by.js'
 
-/** Collects the questions of one turn of the event loop and asks them together. */
-export interface Batcher<Q, A> {
-  ask: (questions: readonly Q[]) => Promise<A[]>
+/** Collects the requests of one turn of the event loop and sends them together. */
+export interface Batcher<Request, Reply> {
+  ask: (requests: readonly Request[]) => Promise<Reply[]>
 }
 
 /**
- * `answer` gets at most `limit` questions at once, all of one shard, and gives an answer for each, in order. Who asks
- * waits for the shards of their own questions only: one that is slow or away does not hold up the others.
+ * `serve` gets at most `limit` requests at once, all of one shard, and returns a reply for each, in order. A caller
+ * waits for the shards of its own requests only: one that is slow or away does not hold up the others.
  */
-export function createBatcher<Q, A> (limit: number, answer: (questions: readonly Q[]) => Promise<readonly A[]>, shardOf: (question: Q) => string = () => ''): Batcher<Q, A> {
-  interface Asker { questions: readonly Q[], answers: A[], open: number, resolve: (answers: A[]) => void, reject: (error: unknown) => void }
-  interface Asked { question: Q, asker: Asker, at: number }
-  let waiting: Asker[] = []
+export function createBatcher<Request, Reply> (limit: number, serve: (requests: readonly Request[]) => Promise<readonly Reply[]>, shardOf: (request: Request) => string = () => ''): Batcher<Request, Reply> {
+  interface Caller { requests: readonly Request[], replies: Reply[], open: number, resolve: (replies: Reply[]) => void, reject: (error: unknown) => void }
+  interface Waiting { request: Request, caller: Caller, at: number }
+  let waiting: Caller[] = []
 
-  async function run (part: readonly Asked[]): Promise<void> {
+  async function run (part: readonly Waiting[]): Promise<void> {
     try {
-      const answers = await answer(part.map(({ question }) => question))
-      for (const [index, { asker, at }] of part.entries()) {
-        asker.answers[at] = answers[index] as A
-        if (--asker.open === 0) asker.resolve(asker.answers)
+      const replies = await serve(part.map(({ request }) => request))
+      for (const [index, { caller, at }] of part.entries()) {
+        caller.replies[at] = replies[index] as Reply
+        if (--caller.open === 0) caller.resolve(caller.replies)
       }
     } catch (error) {
-      for (const { asker } of part) asker.reject(error)
+      for (const { caller } of part) caller.reject(error)
     }
   }
 
   function flush (): void {
-    const shards = new Map<string, Asked[]>()
-    for (const asker of waiting) {
-      for (const [at, question] of asker.questions.entries()) addTo(shards, shardOf(question), { question, asker, at })
+    const shards = new Map<string, Waiting[]>()
+    for (const caller of waiting) {
+      for (const [at, request] of caller.requests.entries()) addTo(shards, shardOf(request), { request, caller, at })
     }
     waiting = []
-    for (const asked of shards.values()) {
-      for (let from = 0; from < asked.length; from += limit) void run(asked.slice(from, from + limit))
+    for (const part of shards.values()) {
+      for (let from = 0; from < part.length; from += limit) void run(part.slice(from, from + limit))
     }
   }
 
   return {
-    ask: async questions => {
-      if (questions.length === 0) return []
+    ask: async requests => {
+      if (requests.length === 0) return []
       return await new Promise((resolve, reject) => {
-        waiting.push({ questions, answers: new Array<A>(questions.length), open: questions.length, resolve, reject })
+        waiting.push({ requests, replies: new Array<Reply>(requests.length), open: requests.length, resolve, reject })
         if (waiting.length === 1) setImmediate(flush)
       })
     }

@@ -1,7 +1,7 @@
 /**
  * Inserts with an outcome for each document.
  *
- * An insert is idempotent, because its key is unique and its document can be told from any other: after a broken
+ * An insert is idempotent, because its key is unique and its document is recognized among all others: after a broken
  * connection the same one is sent again, and a key that then exists is looked up. This settles also what the first
  * try may still do later: the key is taken, by us or by another. The driver's own `retryWrites` is off, so a
  * duplicate key at a first try always means another's document, and costs no look-up.

@@ -74,7 +74,7 @@ async function tellApart (writes: MongodbWrites, collection: CollectionName, gro
         const { was, doc } = request
         const there = found.get(doc._id)
         if (there?.w === doc.w && doc.w !== undefined) outcomes.set(request, 'done')
-        // Replaced again since: whether ours was the one before cannot be told.
+        // Replaced again since: whether ours was the one before is not known.
         else if (there !== undefined && (there.v as number) > doc.v) outcomes.set(request, 'unknown')
         // No longer so on the primary, or ours would have matched: what took its place (our first try?) has no majority yet.
         else if (!hasFailed && isDoubtful && there?.v === was) return true

@@ -1,6 +1,6 @@
 /**
  * The store's port on MongoDB: a mongos, a replica set, one server, or what speaks its protocol. Every command names
- * its keys or key ranges; questions of one turn of the loop go out together, because a command costs the driver
+ * its keys or key ranges; reads of one turn of the loop go out together, because a command costs the driver
  * more than what it carries. Writes: majority and journaled; reads: what a majority has, from the primary.
  */
 import { randomBytes } from 'node:crypto'

@@ -118,7 +118,7 @@ export interface Store {
   replace: <C extends CollectionName>(collection: C, replacements: ReadonlyArray<Replacement<Collections[C]>>) => Promise<ReplaceOutcome[]>
   /** The documents of these keys, in the order asked. */
   get: <C extends CollectionName>(collection: C, keys: readonly string[]) => Promise<Array<Collections[C] | undefined>>
-  /** Whether these keys exist: the cheapest question. */
+  /** Whether these keys exist: the cheapest read. */
   exist: (collection: CollectionName, keys: readonly string[]) => Promise<boolean[]>
   /** One range, ascending or (`reverse`) descending by key, at most `limit` documents. */
   range: <C extends CollectionName>(collection: C, range: KeyRange, options: { limit: number, reverse?: boolean }) => Promise<Array<Collections[C]>>

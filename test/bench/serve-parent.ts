@@ -1,4 +1,4 @@
-/** The child's side of a process that the comparison starts: it does what its parent asks, one answer for each question. */
+/** The child's side of a process that the comparison starts: it does what its parent asks, one reply for each request. */
 import { startProfile, stopProfile } from './profile.js'
 
 export interface Question { readonly id: number, readonly name: string, readonly body: unknown }

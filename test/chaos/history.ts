@@ -1,4 +1,4 @@
-/** What clients did and were told, and what the contract says of it. Times are those of this process, in ms. */
+/** What clients did and got, and what the contract says of it. Times are those of this process, in ms. */
 import type { Entry } from '../../clients/index.js'
 
 export interface Post {

@@ -1,6 +1,6 @@
 /**
  * A run of chaos: `npm run test:chaos -- --seed 7 --minutes 5`. A cluster of processes under load, a schedule of faults out of the
- * seed, then what clients were told beside what is stored. Prints the schedule and a verdict; ends with 1 on a fault.
+ * seed, then what clients got beside what is stored. Prints the schedule and a verdict; ends with 1 on a fault.
  */
 import { parseArgs } from 'node:util'
 import { setTimeout as pause } from 'node:timers/promises'

@@ -19,7 +19,7 @@ t.setTimeout(120_000 + writerCount * appends * 40)
 /** Short, and equal where the contents are. */
 const textOf = (value: unknown): string => createHash('sha256').update(JSON.stringify(value)).digest('hex')
 
-/** Reads on by `sync`, from where it last was, until told to stop. */
+/** Reads on by `sync`, from where it last was, until it is stopped. */
 function poll (device: RawSocket, stream: string, from: number): { entries: Entry[], faults: string[], stop: () => Promise<void> } {
   const entries: Entry[] = []
   const faults: string[] = []

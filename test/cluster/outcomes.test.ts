@@ -28,7 +28,7 @@ async function faults (site: Cluster, link: TcpProxy): Promise<void> {
   await pause(2_000)
   await site.nodeAt(site.nodes[2] ?? '').end('SIGKILL')
   await pause(3_000)
-  // What is written now is stored, and nobody is told.
+  // What is written now is stored, and nobody hears of it.
   link.mute()
   await pause(1_500)
   await link.cut()

@@ -207,7 +207,7 @@ t.test('rolling upgrade - each process replaced under load, one node taken back:
       t.fail(`${device.user}: got ${have.length} of ${want.length}`, { lost: lost.slice(0, 5), twice: have.filter((one, i) => one === have[i - 1]).slice(0, 5), foreign: have.filter(one => !want.includes(one)).slice(0, 5) })
     }
     t.same(faultsOfOrder(device.entries), [])
-    // No balancer stands before a device: it asks a process that has just begun, or a slow store, and is told to ask again.
+    // No balancer stands before a device: it asks a process that has just begun, or a slow store, and must ask again.
     t.same(device.errors.filter(({ retry }) => retry === 'never'), [], `${device.user} was told of nothing but what is tried again`)
   }
   t.same(refused, [], 'nothing was refused')

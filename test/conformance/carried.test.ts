@@ -36,7 +36,7 @@ t.test('carried - by a mail, over REST and the socket: in both streams, pushed, 
   t.same(entries.map(shownFields), [{ from, ...carried, acted: null }, { from, url: 'HTTP://example.com', actions: null, acted: null }])
 })
 
-t.test('carried - what was not given is null, in every kind of stream and in what is never stored', async t => {
+t.test('carried - what was not sent is null, in every kind of stream and in what is never stored', async t => {
   const ann = await assign(site, 'n-ann')
   const device = await openSocket(t, ann, { topics: ['n:topic'] })
   await shop.join('n-group', 'n-ann')

@@ -29,7 +29,7 @@ t.test('expiry - after its ttl a message is seen nowhere', { buffered: true }, a
   t.ok(recall.status === 404 || recall.status === 200, 'nothing to take back', { status: recall.status })
 })
 
-t.test('expiry - open sockets are told the new number', { buffered: true }, async t => {
+t.test('expiry - open sockets get the new number', { buffered: true }, async t => {
   const device = await openSocket(t, await assign(site, 'told'))
   await producer.send({ to: { user: 'told' }, title: 'short', ttl: 1 })
   await until('one unread', () => device.unreads.at(-1)?.unread === 1)
@@ -96,7 +96,7 @@ t.test('expiry - a node that first hears of a message after its end does not cou
   }
 })
 
-t.test('expiry - what is kept when no ttl is given follows the setting', { buffered: true }, async t => {
+t.test('expiry - a message without a ttl is kept as the setting says', { buffered: true }, async t => {
   const short = await startDeployment(t, { settings: { GATEPOST_RETENTION: '2s' }, nodes: 1 })
   const system = producerOf(short)
   const session = await assign(short, 'ret')

@@ -67,7 +67,7 @@ t.test('members - nodes die, join and leave; Gates agree and nothing is lost', {
     await site.nodeAt(url).end('SIGTERM')
   })
 
-  await t.test('one that is told to stop hands its sockets over and ends with exit code 0', async t => {
+  await t.test('one that gets SIGTERM hands its sockets over and ends with exit code 0', async t => {
     await until('all others up', async () => (await nodes()).filter(node => node.state === 'up').length === 3, 8000)
     await until('the Gates agree', async () => JSON.stringify([...await where(site.gates[0])]) === JSON.stringify([...await where(site.gates[1])]), 8000)
     const sessions: Session[] = await Promise.all(users.map(async user => await assign(site, user)))

@@ -29,7 +29,7 @@ t.test('mail - is answered with the sender\'s copy and reaches the receiver whol
   t.match(copy, { id: answer.body.id, stream: 'u:ada', seq: answer.body.seq, boxes: ['sent'], to: { user: 'grace' }, from: { user: 'ada' } })
 })
 
-t.test('mail - what was not given is null; the category is general', async t => {
+t.test('mail - what was not sent is null; the category is general', async t => {
   const ada = await assign(site, 'null-ada')
   const receiver = await openSocket(t, await assign(site, 'null-grace'))
   await ada.send({ to: { user: 'null-grace' }, title: 'only a title' })

@@ -18,7 +18,7 @@ async function freePort (): Promise<number> {
 
 const lines = (text: string): number => text.split('\n').filter(line => /"level":(?:40|50|"warn"|"error")/.test(line)).length
 
-t.test('start - a Gate without its NATS goes on trying, says what is missing, and ends when told', async t => {
+t.test('start - a Gate without its NATS goes on trying, says what is missing, and ends on a signal', async t => {
   const port = await freePort()
   const gate = runGatepost(['gate'], { cwd: await tempDir(t), settings: { GATEPOST_SECRET: secret, GATEPOST_NATS_URL: `nats://127.0.0.1:${await freePort()}`, GATEPOST_PORT: String(port) } })
   t.teardown(async () => { if (gate.isAlive()) await gate.end('SIGKILL') })

@@ -96,7 +96,7 @@ export function explore ({ rules, tries, hours, unknowns, maxStates, clocks = { 
   const nodeOf = (state: State, task: number): Memory => state.nodes[tries[task]!.node]!
 
   const wallOf = (state: State, { ahead }: Memory): number => state.hour + ahead
-  /** By what a memory's age is told. */
+  /** By what a memory's age is measured. */
   const ageing = (state: State, memory: Memory): number => rules.steady ? state.hour : wallOf(state, memory)
   const latest = (state: State, memory: Memory): number => rules.latest ? Math.max(wallOf(state, memory), state.hour) : wallOf(state, memory)
 

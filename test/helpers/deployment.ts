@@ -40,7 +40,7 @@ export interface DeploymentOptions {
 export interface ClusterOptions extends DeploymentOptions {
   /** A MongoDB that the test started itself. */
   mongodb?: MongodbServer
-  /** Where nodes are told that MongoDB is, when it is not where it is (a proxy). */
+  /** The address of MongoDB in the nodes' settings, where a proxy stands before it. */
   mongodbUrl?: (url: string) => string
   /** That of a site which was there before. */
   secret?: string
@@ -184,7 +184,7 @@ export async function startEmbedded (t: Test, options: DeploymentOptions = {}): 
 
 export interface Cluster extends Deployment {
   readonly nats: NatsServer
-  /** Where nodes are told that MongoDB is. */
+  /** The address of MongoDB in the nodes' settings. */
   readonly mongodbUrl: string
   /** What all its processes share. */
   readonly settings: Settings

@@ -77,7 +77,7 @@ export function startTestWatcher (t: Test, { bus, intervals = quickIntervals, pr
 /** `id:state` of every member. */
 export const statesOf = (dispatch: Dispatch): string => dispatch.members().map(({ id, state }) => `${id}:${state}`).join(' ')
 
-/** Whether a node has been told to look at this stream: by name, or with everything. */
+/** Whether this stream is in doubt at a node: by name, or with everything. */
 export function isInDoubt (node: Pick<TestNode, 'doubts'>, stream: StreamId): boolean {
   return node.doubts.some(doubt => doubt.kind === 'everything' || (doubt.kind === 'streams' && doubt.streams.includes(stream)))
 }

@@ -26,7 +26,7 @@ export interface NodesOnOneStore {
   userOf: (node: string, stem?: string) => string
   /** A group whose stream lies there. */
   groupOf: (node: string, stem?: string) => string
-  /** As if the process were killed: nobody is told. */
+  /** As if the process were killed: nobody hears of it. */
   kill: (node: string) => Promise<void>
 }
 

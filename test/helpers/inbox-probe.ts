@@ -1,4 +1,4 @@
-/** An inbox that writes down all it is told, with short pauses and its own teardown. */
+/** An inbox that writes down all it gets, with short pauses and its own teardown. */
 import type { Test } from 'tap'
 import { createInbox, type ConnectionState, type Cursors, type Entry, type GatepostError, type Inbox, type InboxOptions, type KeyValueStorage, type SendOutcome, type UnreadCount, type VolatileMessage } from '../../clients/index.js'
 

@@ -1,5 +1,5 @@
 /**
- * A process of its own on an LMDB store, told by its arguments: `hold DIR` opens and waits; `write DIR ROUND`
+ * A process of its own on an LMDB store. Its arguments: `hold DIR` opens and waits; `write DIR ROUND`
  * appends for ever and prints each seq once it is acknowledged. Prints `open` first, or `locked PID` and ends.
  */
 import { writeSync } from 'node:fs'

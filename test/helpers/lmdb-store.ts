@@ -13,7 +13,7 @@ export function tempDir (t: Test): string {
   return dir
 }
 
-/** Opens a store that is closed with the test; `sweepIntervalMs` 0 unless told otherwise. */
+/** Opens a store that is closed with the test; `sweepIntervalMs` 0 unless set. */
 export async function openTestLmdb (t: Test, options: Partial<Parameters<typeof openLmdbStore>[0]> = {}): Promise<LmdbStore & { dir: string }> {
   const dir = options.dir ?? tempDir(t)
   const store = await openLmdbStore({ sweepIntervalMs: 0, ...options, dir })

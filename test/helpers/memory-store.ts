@@ -92,7 +92,7 @@ export function createMemoryStore ({ now = Date.now, before, onLate, onStored }:
     return structuredClone(work())
   }
 
-  /** One document or chain of a write; `unclear`: what is answered where the outcome is not told. */
+  /** One document or chain of a write; `unclear`: what is answered where the outcome is unknown. */
   function withFate<T> (fate: Fate, work: () => T, refused: T, unclear: T): T {
     if (fate === 'done') return work()
     if (fate === 'refused') return refused

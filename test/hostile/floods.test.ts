@@ -188,7 +188,7 @@ t.test('floods - syncs and subscribes from who reads no answer', async t => {
     const lines = await Promise.all(Array.from({ length: 6 }, async () => await join(t, 'flooder')))
     for (const line of lines) {
       line.socket.pause()
-      // Answers of half a MiB each, more than the system's buffers hold; then 60 MB of questions.
+      // Answers of half a MiB each, more than the system's buffers hold; then 60 MB of requests.
       line.write(...Array.from({ length: 30 }, (_, i) => `42${i}["sync",{"cursors":{"u:flooder":0},"limit":1000}]`))
       const topics = JSON.stringify(Array.from({ length: 990 }, (_, i) => `${i}-${'t'.repeat(120)}🦆🦆`))
       line.write(...Array.from({ length: 200 }, (_, i) => `42${100 + i}["subscribe",{"topics":${topics},"more":"${'y'.repeat(150_000)}"}]`))

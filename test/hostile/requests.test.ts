@@ -46,7 +46,7 @@ async function attack (wire: HttpWire, route: Route, attacker: Attacker): Promis
   }
   const result = await fc.check(fc.asyncProperty(fc.array(badRequests(route, attacker), { minLength: bunch, maxLength: bunch, size: 'max' }), async bads => {
     const faults = (await Promise.all(bads.map(ask))).filter(fault => fault !== undefined)
-    // The request that is to blame is told: there is nothing to shrink.
+    // The request that is to blame is known: there is nothing to shrink.
     if (faults.length > 0) throw new Error(faults[0])
   }), { numRuns: Math.ceil(roundsWanted / bunch), seed, endOnFailure: true })
   if (result.failed) throw new Error(`${result.errorInstance instanceof Error ? result.errorInstance.message : 'failed'} (seed ${result.seed}, ${result.counterexamplePath})`)

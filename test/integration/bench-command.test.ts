@@ -33,7 +33,7 @@ t.test('bench - a Gate that runs, by its secret', async t => {
   t.match(wrong.err, /bench: Gate refused to assign a node: 401 .*GP_TOKEN_INVALID/)
 })
 
-t.test('bench - what is refused is told, and is a failure where nothing was accepted', async t => {
+t.test('bench - what is refused is reported, and is a failure where nothing was accepted', async t => {
   const deployment = await startEmbedded(t, { settings: { GATEPOST_RATE_USER: '1' } })
   const { code, result } = await bench(t, ['--gate', deployment.gate, '--rate', '100'], { GATEPOST_SECRET: deployment.secret })
   t.equal(code, 0, 'what was accepted arrived')

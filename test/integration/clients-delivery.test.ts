@@ -49,7 +49,7 @@ t.test('delivery - doubled and dropped entries arrive once, in order', async t =
   t.ok(server.seen.syncs > 0)
 })
 
-t.test('delivery - what has expired is told as gone, a new beginning is taken as one', async t => {
+t.test('delivery - what has expired arrives as gone, a new beginning is taken as one', async t => {
   const server = await startWireDouble(t)
   const { inbox, entries } = probeInbox(t, { gate: server.gateUrl, token: userToken('ann') })
   await inbox.whenLive()

@@ -125,7 +125,7 @@ t.test('doctor - a demo that is on, for this machine and for others', async t =>
   t.match(lines((await doctor(t, { GATEPOST_DEMO: 'true', GATEPOST_HOST: '0.0.0.0' })).out, 'demo'), [/^warn +demo +on, and 0\.0\.0\.0 is not for this machine alone/])
 })
 
-t.test('doctor - the address that clients are given, and the pages that may call', async t => {
+t.test('doctor - the address that clients get, and the pages that may call', async t => {
   const linesFor = async (settings: Record<string, string>): Promise<string[]> => {
     const { out } = await doctor(t, settings)
     return [...lines(out, 'address'), ...lines(out, 'origins')]
@@ -207,7 +207,7 @@ t.test('doctor - a login that NATS refuses, rights that are missing, rights that
   t.match(lines(lacking.out, 'nats rights'), [/^FAIL +nats rights +a node may not .*publish gatepost\.push\.\*\.\*.*subscribe gatepost\.volatile\.\*\.\*.*Give this login the permissions/])
   t.notMatch(lines(lacking.out, 'nats rights')[0], /gatepost\.hello/, 'what it has is not named')
   const exceeding = await doctor(t, { ...asGate, GATEPOST_NATS_URL: urlOf('node:node-password') })
-  t.match(lines(exceeding.out, 'nats rights'), [/^FAIL +nats rights +a Gate .* may not subscribe _INBOX\.gate\.\*/], "a node's login gets no answers to a Gate's questions")
+  t.match(lines(exceeding.out, 'nats rights'), [/^FAIL +nats rights +a Gate .* may not subscribe _INBOX\.gate\.\*/], "a node's login gets no replies to a Gate's requests")
   t.match(lines((await doctor(t, { ...asGate, GATEPOST_NATS_PREFIX: 'other', GATEPOST_NATS_URL: urlOf('gate:gate-password') })).out, 'nats rights'), [/^FAIL .*publish other\.hello/])
 
   const open = await doctor(t, { ...asGate, GATEPOST_NATS_URL: urlOf('gate:gate-password', '0.0.0.0') })

@@ -14,7 +14,7 @@ t.test('nodes - their fields, and one by its id', async t => {
   heavy.load = { sockets: 5, users: 4, messagesPerSecond: 1.5, eventLoopLagMs: 0.25, rssBytes: 123_456_789 }
   const gate = await site.addGate('gate')
   const token = site.token('admin')
-  await until('the load has been told', async () => (await call(gate, 'GET', `/gate/nodes/${encodeURIComponent(heavy.id)}`, { token })).body.sockets === 5)
+  await until('the load has been announced', async () => (await call(gate, 'GET', `/gate/nodes/${encodeURIComponent(heavy.id)}`, { token })).body.sockets === 5)
   const { body: { nodes } } = await call(gate, 'GET', '/gate/nodes', { token })
   t.same(nodes.map(({ id }: { id: string }) => id), ['a', 'b/c 🦉'])
   for (const node of nodes) {

@@ -44,7 +44,7 @@ t.test('assignment - two Gates, started before and after the nodes, give the sam
   t.equal(nodes.size, 3)
 })
 
-t.test('assignment - a node whose clock is off is given where there is no other; one that drains is not', async t => {
+t.test('assignment - a node whose clock is off is assigned where there is no other; one that drains is not', async t => {
   const hub = createInProcessBus()
   const [right, off, gone] = ['right', 'off', 'gone'].map(id => startTestNode(t, { id, bus: hub.connect(id), intervals: quickIntervals }))
   const gate = startTestWatcher(t, { bus: hub.connect('gate'), intervals: quickIntervals })

@@ -136,7 +136,7 @@ t.test('messages - a node that is well and takes its time is waited for', async 
   t.equal(handedTo(nodes, answer.body.id).length, 1, 'no other one did the same work')
 })
 
-t.test('messages - a link that breaks under a question: asked again when it is back, and answered as it is', async t => {
+t.test('messages - a link that breaks under a request: sent again when it is back, and answered as it is', async t => {
   const site = createMemorySite(t)
   const nodes = ['a', 'b'].map(id => site.addNode(id))
   const gate = await site.addGate('gate')
@@ -159,13 +159,13 @@ t.test('messages - a link that breaks under a question: asked again when it is b
   t.equal(handedTo(nodes, answer.body.id).length, 1, 'by the same node, which knows it already')
 })
 
-t.test('messages - a first question without an answer, and a second one refused: nobody knows what became of the first', async t => {
+t.test('messages - a first request without a reply, and a second one refused: nobody knows what became of the first', async t => {
   const site = createMemorySite(t)
   const nodes = ['a', 'b'].map(id => site.addNode(id))
   const gate = await site.addGate('gate')
   const token = site.token('producer')
   const body = { to: { user: 'ann' }, title: 'x' }
-  /** The answer to the first question is lost with the link; what is said of each later one. */
+  /** The reply to the first request is lost with the link; what is said of each later one. */
   const afterLoss = async (path: string, method: string, asked: unknown, later: () => void): Promise<{ status: number, body: any }> => {
     let isLost = false
     for (const node of nodes) {

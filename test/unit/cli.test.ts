@@ -101,7 +101,7 @@ t.test('ports - the first free one is taken, past those in use and those lost at
   await t.rejects(startOnFreePort('127.0.0.1', port, async () => { throw new Error('other') }), { message: 'other' })
 })
 
-t.test('start - what a setting is to blame for is told as its fault', async t => {
+t.test('start - what a setting is to blame for is reported as its fault', async t => {
   const inUse = createServer()
   await new Promise<void>(resolve => inUse.listen(0, '127.0.0.1', resolve))
   t.teardown(() => inUse.close())

@@ -67,7 +67,7 @@ t.test('catch-up - what was seen on the next link is not lost with the one befor
   t.strictSame(errors, [])
 })
 
-t.test('catch-up - a refusal is told and tried again; without a link there is nobody to ask', async t => {
+t.test('catch-up - a refusal is reported and tried again; without a link there is nobody to ask', async t => {
   const { link, asked } = heldLink()
   const links: unknown[] = []
   const { catchUp, errors } = start(() => links[0] as Link | undefined)

@@ -43,7 +43,7 @@ t.test('delivery - a failing callback gets the same entry again, nothing overtak
   t.strictSame(codes, Array(3).fill('GP_CALLBACK_FAILED'))
 })
 
-t.test('delivery - room is bounded, and told of when half of it is free', async t => {
+t.test('delivery - room is bounded, and waiters resume when half of it is free', async t => {
   let release = (): void => {}
   const gate = new Promise<void>(resolve => { release = resolve })
   const got: number[] = []

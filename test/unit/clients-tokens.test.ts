@@ -24,7 +24,7 @@ t.test('tokens - a device whose clock is wrong still refreshes in time, and not 
   t.equal(refreshDelayMs(token, nowMs + 3_600_000), 80_000, 'fast clock')
 })
 
-t.test('tokens - one question for all who ask at once, a refused one is asked for again', async t => {
+t.test('tokens - one call for all who ask at once, a refused token is asked for again', async t => {
   let calls = 0
   const tokens = createTokens(async () => jwt({ n: ++calls }))
   const [a, b] = await Promise.all([tokens.get(), tokens.get()])

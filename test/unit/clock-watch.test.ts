@@ -5,8 +5,8 @@ import { until } from '../helpers/until.js'
 interface Site { readonly watch: ClockWatch, readonly measured: (count: number) => Promise<unknown>, readonly lines: string[] }
 
 /**
- * A store whose question takes `waysMs` there and back, and answers by its own clock as the adapters do: the server's time, and half the
- * trip. This machine's clock is `aheadMs` ahead. No time passes but in the question.
+ * A store whose request takes `waysMs` there and back, and answers by its own clock as the adapters do: the server's time, and half the
+ * trip. This machine's clock is `aheadMs` ahead. No time passes but in the request.
  */
 function startSite (t: Test, next: () => { aheadMs: number, waysMs: readonly [number, number] } | 'no answer'): Site {
   let trueMs = 1_000_000

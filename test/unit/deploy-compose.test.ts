@@ -31,7 +31,7 @@ const listed = (name: string): readonly string[] => {
   return Array.isArray(on) ? on as readonly string[] : Object.keys(on)
 }
 
-t.test('deploy files - every YAML and JSON file can be read, without a key given twice', async t => {
+t.test('deploy files - every YAML and JSON file can be read, without a key that stands twice', async t => {
   let count = 0
   for (const name of readdirSync(deployFolder, { recursive: true, encoding: 'utf8' })) {
     const text = /\.(?:ya?ml|json)$/.test(name) ? readFileSync(join(deployFolder, name), 'utf8') : undefined

@@ -97,7 +97,7 @@ t.test('forms - an announcement of a newer one is passed over, with one line; wh
   t.notOk(node.dispatch.members().some(({ id }) => id === 'later'))
 })
 
-t.test('forms - a question of a newer one is refused, an answer of one is none', async t => {
+t.test('forms - a request of a newer one is refused, a reply of one is none', async t => {
   const hub = createInProcessBus()
   const node = startTestNode(t, { id: 'n', bus: hub.connect('n') })
   node.dispatch.answer('echo', async body => body)

@@ -18,7 +18,7 @@ function site () {
   return { store, by, texts: () => store.all<JsonDoc>('claims').map(({ text }) => JSON.parse(text) as Record<string, unknown>) }
 }
 
-t.test('claims - the same message is told by its first id, another one is a conflict', async t => {
+t.test('claims - the same message gets its first id, another one is a conflict', async t => {
   for (const isKeyed of [true, false]) {
     const { by } = site()
     const claims = by([one], isKeyed)

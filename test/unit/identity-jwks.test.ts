@@ -129,7 +129,7 @@ t.test('jwks - a rotation: the unknown key makes a fetch, within 5 s of the last
   t.equal((await check(verifier, await tokenOf(third))).sub, 'ann')
 })
 
-t.test('jwks - a new key under an old name is found, a forged token is told so in the end', async t => {
+t.test('jwks - a new key under an old name is found, a forged token is refused in the end', async t => {
   const site = await siteOf(t)
   const [before, after, forger] = [pairOf('ES256', '1'), pairOf('ES256', '1'), pairOf('ES256', '1')] as const
   await site.publish(before)

@@ -70,7 +70,7 @@ t.test('tokens - claims that are not what they should be', async t => {
   t.same(verify(hs256({ ...valid, groups: ['a', 'a', 'b'] })).groups, ['a', 'b'])
 })
 
-t.test('tokens - exp: required, and what is cached is not given after it', async t => {
+t.test('tokens - exp: required, and what is cached is not served after it', async t => {
   const { verify, clock } = verifierAt()
   for (const scope of ['user', 'producer', 'admin', 'producer user']) t.throws(() => verify(hs256({ sub: 'shop', scope })), invalid, scope)
   for (const token of [hs256({ ...valid, scope: 'producer' }), hs256(valid)]) {

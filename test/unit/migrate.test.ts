@@ -17,7 +17,7 @@ t.test('migrate pieces - every key lies in exactly one, and neighbours in the li
   }
 })
 
-t.test('migrate pieces - a failure begins no other piece, and is told when those under way have ended', async t => {
+t.test('migrate pieces - a failure begins no other piece, and is reported when those under way have ended', async t => {
   const begun: string[] = []
   let ended = 0
   await t.rejects(eachPiece(async ({ name }) => {

@@ -21,7 +21,7 @@ t.test('sharding - the next step: cut, then move, whatever is cut finer', async 
 
 interface Books extends ShardingAdmin { readonly sharded: Map<string, Chunk[]>, readonly sent: Document[] }
 
-/** Does what it is told at once; `fail` speaks first. */
+/** Does what it is asked at once; `fail` speaks first. */
 function startBooks ({ full = [], fail = () => undefined }: { full?: string[], fail?: (command: Document) => Error | undefined } = {}): Books {
   const sharded = new Map<string, Chunk[]>()
   const sent: Document[] = []

@@ -83,7 +83,7 @@ t.test('settings - a .env that cannot be read is a fault', async t => {
   t.match(faults(() => up({}, [], dir)), [/^\.env: got a file that cannot be read \(EISDIR\)/])
 })
 
-t.test('settings - all faults are told together, one line each', async t => {
+t.test('settings - all faults are reported together, one line each', async t => {
   const lines = faults(() => gate({ ...forGate, GATEPOST_PORT: '5x', GATEPOST_DEMO: 'perhaps', GATEPOST_LOG_LEVEL: 'loud\nline', GATEPOST_HOST: '' }, ['--drain', '-1']))
   t.strictSame(lines, [
     'GATEPOST_HOST: got an empty text; takes a host name or an IP address',

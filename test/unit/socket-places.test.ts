@@ -126,7 +126,7 @@ t.test('socket places - a node whose clock is off still serves, and its sockets 
   t.equal(await openMany('a', 10), 3)
 })
 
-t.test('socket places - what went just before the end is told', async t => {
+t.test('socket places - what went just before the end is sent', async t => {
   const { openMany, close, end } = startNodes(t)
   t.equal(await openMany('b', 10), 10)
   close('b', 10)

@@ -1,4 +1,4 @@
-/** When a user's sockets are told a number: with an entry, alone, and not too often. */
+/** When a user's sockets are sent a number: with an entry, alone, and not too often. */
 import t, { type Test } from 'tap'
 import type { Frame } from '../../services/notifications/realtime/transport/frame.js'
 import type { Hub } from '../../services/notifications/realtime/hub.js'
@@ -60,7 +60,7 @@ t.test('unread turns - a number goes with the next entry, and to the other socke
   t.same(alone, [[2], [1, 2]])
 })
 
-t.test('unread turns - no entry comes: it is told alone, a number that is known already not at all', async t => {
+t.test('unread turns - no entry comes: it is sent alone, a number that is known already not at all', async t => {
   const { turns, counted, join } = start(t)
   const { turn, alone: [told] } = join('ann')
   const other = join('bob')
@@ -93,7 +93,7 @@ t.test('unread turns - under a stream of entries at most five numbers a second, 
   t.ok(riding.length + alone!.length <= 5 * seconds, `in all ${riding.length + alone!.length}`)
 })
 
-t.test('unread turns - what must be read, or could not be, is told alone', async t => {
+t.test('unread turns - what must be read, or could not be, is sent alone', async t => {
   const { turns, counted, join } = start(t)
   const { turn, readers: [reader], alone: [told] } = join('ann')
   counted.now = 4

@@ -1,4 +1,4 @@
-/** Who reaches this process: what clients are told of its address, and what it lets whoever comes do. */
+/** Who reaches this process: the address that clients get, and what a stranger may do here. */
 import { isLoopback, isUnspecified } from '../../../shared/platform/settings/addresses.js'
 import type { DoctorSettings } from '../../../shared/platform/settings/settings.js'
 import { ok, warn, type Finding } from './finding.js'

@@ -5,7 +5,7 @@ import type { SuspectedGap } from '../dispatch.js'
 export interface GapBatcher {
   addStreams: (streams: readonly StreamId[]) => void
   addEverything: () => void
-  /** Something waits to be told. */
+  /** Something waits to be emitted. */
   readonly isWaiting: boolean
   close: () => void
 }

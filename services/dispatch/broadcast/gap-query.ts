@@ -22,7 +22,7 @@ const Request = Compile(Type.Object({
 
 const Answer = Compile(Type.Object({
   upTo: Type.Integer({ minimum: 0 }),
-  /** Absent: it cannot be told any more. */
+  /** Absent: it is not known any more. */
   streams: Type.Optional(Type.Array(Type.String({ minLength: 1 }))),
   hasMore: Type.Boolean()
 }))

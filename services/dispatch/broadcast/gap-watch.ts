@@ -52,7 +52,7 @@ export function createGapWatch ({ receiver, receiveCounters, ask, emit, createdA
     ask,
     onStreams: batcher.addStreams,
     onUnknown: batcher.addEverything,
-    onFailure: (publisher, error) => { log.debug({ event: 'loss-question-failed', member: publisher.node, err: error }, 'a publisher did not tell what was lost; asked again at its next heartbeat') },
+    onFailure: (publisher, error) => { log.debug({ event: 'loss-question-failed', member: publisher.node, err: error }, 'a publisher did not reply what was lost; asked again at its next heartbeat') },
     jitterMs
   })
 

@@ -1,6 +1,6 @@
 /**
  * What this node has broadcast: how many in all, and the streams of the last ones, in segments that end where a
- * heartbeat told the number. Receivers are sure of a number that some heartbeat told, so their requests fall
+ * heartbeat carried the number. Receivers are sure of a number that some heartbeat carried, so their requests fall
  * on the borders of segments, and no number needs to be kept for each stream.
  *
  * A segment is forgotten `rememberedMs` after it ended. While this node is cut off no heartbeat reaches anyone:
@@ -11,12 +11,12 @@ import type { StreamId } from '../../../shared/contract/names.js'
 export interface PublishLog {
   readonly count: number
   add: (stream: StreamId) => void
-  /** Ends the current segment: `count` is about to be told. */
+  /** Ends the current segment: `count` is about to go out with a heartbeat. */
   mark: (nowMs: number) => void
   prune: (nowMs: number) => void
   /**
    * The streams of all numbered above `after` and not above `upTo`, each once; `upTo` is a count that was marked.
-   * Undefined when that cannot be told any more.
+   * Undefined when that is not known any more.
    */
   streamsBetween: (after: number, upTo: number) => readonly StreamId[] | undefined
 }

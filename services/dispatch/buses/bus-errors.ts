@@ -3,7 +3,7 @@ import { GatepostError } from '../../../shared/contract/errors.js'
 
 export const noLink = (cause?: unknown): GatepostError => unavailable('dispatch has no link', cause)
 export const nobodyListens = (cause?: unknown): GatepostError => unavailable('nobody listens on dispatch for this', cause)
-/** The question may have arrived. */
+/** The request may have arrived. */
 export const noAnswer = (timeoutMs: number, cause?: unknown): GatepostError => unknown(`the node asked did not answer within ${Math.round(timeoutMs)} ms; what it did is not known`, cause)
 export const lostLink = (cause?: unknown): GatepostError => unknown('dispatch lost its link before the answer came; what the node asked did is not known', cause)
 

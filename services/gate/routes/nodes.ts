@@ -86,7 +86,7 @@ export function serveNodes (app: App, { access, audit, dispatch, rings }: NodesO
         summary,
         security: needsBearer,
         params: NodeParams,
-        response: { 202: { ...Ordered, description: 'The node has been told.' }, ...refusals(...adminRefusals, 'GP_NOT_FOUND', 'GP_DISPATCH_UNAVAILABLE', 'GP_OUTCOME_UNKNOWN') }
+        response: { 202: { ...Ordered, description: 'The node has taken the order.' }, ...refusals(...adminRefusals, 'GP_NOT_FOUND', 'GP_DISPATCH_UNAVAILABLE', 'GP_OUTCOME_UNKNOWN') }
       },
       handler: async (request, reply) => {
         const { id } = find(request.params.id)

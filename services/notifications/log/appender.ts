@@ -128,7 +128,7 @@ export function createAppender (options: AppenderOptions): Appender {
         onDuration?.((clock.elapsed() - since) / 1000)
       }
       // It is stored, whatever else fails: whoever asked is answered.
-      try { onAppended(stream, doc) } catch (error) { log.error({ event: 'append-not-told', stream, err: error }, 'an entry is stored, and what should have been told of it at once was not') }
+      try { onAppended(stream, doc) } catch (error) { log.error({ event: 'append-not-told', stream, err: error }, 'an entry is stored, and what should have followed at once was not') }
     },
     onUnknown: stream => {
       tails.known(stream)?.distrust()

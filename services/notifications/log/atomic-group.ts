@@ -19,7 +19,7 @@ export function begin (group: AtomicGroup | undefined): void {
   if (group?.state === 'open') group.state = 'begun'
 }
 
-/** Nothing of it is stored or under way, and its sender is told so. */
+/** Nothing of it is stored or under way, and its sender gets that answer. */
 export function refuse (group: AtomicGroup | undefined): void {
   if (group?.state === 'open') group.state = 'refused'
 }

@@ -1,6 +1,6 @@
 /**
  * The heads of streams for reading: a tail in memory (tails.ts) is a hint until it is asked for, then checked. Whether a stream has
- * grown is the cheapest question of all: does an entry lie behind its tail? The answer is valid only for a trusted tail: the
+ * grown is the cheapest read of all: does an entry lie behind its tail? The answer is valid only for a trusted tail: the
  * entry behind it may be short-lived and gone again, with more behind that. Otherwise the last entry is read.
  */
 import type { Clock } from '../../../shared/contract/clock.js'

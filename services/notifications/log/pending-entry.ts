@@ -73,7 +73,7 @@ export class PendingEntry {
   /** The document of a try that may have stored it. */
   get doubtful (): EntryDoc | undefined { return this.fate.is === 'inDoubt' ? this.fate.doc : undefined }
 
-  /** Its sender must not be told that nothing was stored: it may be, or another entry of its group is or may be. */
+  /** Its sender must not get "not stored": it may be stored, or another entry of its group is or may be. */
   get mayBeStored (): boolean { return this.fate.is === 'inDoubt' || this.group?.state === 'begun' }
 
   /** A try as this document has ended so. */

@@ -1,5 +1,5 @@
 /**
- * What this node has been given of users' budgets by the nodes that count them: portions, as leases that end after a minute. Who has used a
+ * What this node holds of users' budgets, from the nodes that count them: portions, as leases that end after a minute. Who has used a
  * portion up asks for the next.
  */
 import type { NodeId, UserId } from '../../../shared/contract/names.js'
@@ -14,7 +14,7 @@ export interface BudgetGrant { readonly granted: number, readonly waitSeconds: n
 
 export const budgetKind = 'take-budget'
 
-/** What another node has given of a user's budget. */
+/** What another node has leased of a user's budget. */
 interface Lease {
   left: number
   readonly untilMs: number
@@ -53,7 +53,7 @@ export class BudgetLeases {
     const lease = this.#leaseOf(user, purpose)
     if (lease.left >= cost) { lease.left -= cost; return 0 }
     if (lease.refusedUntilMs > this.#options.elapsed()) return lease.waitSeconds
-    // One question at a time: a hundred at once would each take a portion.
+    // One request at a time: a hundred at once would each take a portion.
     lease.asking ??= this.#refill(counter, lease, user, purpose, cost).finally(() => { lease.asking = undefined })
     return lease.asking.then(() => undefined)
   }

@@ -1,6 +1,6 @@
 /**
  * How far this node's clock is ahead of the store's, measured now and then. What is measured is off by half of the
- * time that the question took, at most: a store that is slow makes no clock wrong.
+ * time that the request took, at most: a store that is slow makes no clock wrong.
  */
 import { maxClockOffMs } from '../../../shared/contract/deadlines.js'
 import type { Log } from '../../../shared/platform/log.js'

@@ -9,7 +9,7 @@ import { createSingleFlight } from '../../../shared/platform/single-flight.js'
 import type { Appender } from '../log/appender.js'
 import type { EntryDraft } from '../log/entry.js'
 
-/** `question` names the request: the same when these entries are asked about again: their outcome is told, and a later try of the same entries is one of its own. */
+/** `question` names the request. A repeat has the same name and gets the first one's outcome; a later try of the same entries has a name of its own. */
 export interface ForwardedEntries { readonly question?: string, readonly entries: ReadonlyArray<{ readonly stream: StreamId, readonly draft: EntryDraft }> }
 
 /**

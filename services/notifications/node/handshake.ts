@@ -93,7 +93,7 @@ export function createHandshake ({ node, isDraining }: HandshakeOptions): Handsh
       const view = mailbox.views.peek(userStream(connection.user))
       if (view === undefined) return undefined
       connection.start(view, heads => { socket.emit('ready', { user: connection.user, node: node.nodeId, heads, ...unread }) })
-      realtime.users.told(connection.user, JSON.stringify(unread))
+      realtime.users.notified(connection.user, JSON.stringify(unread))
       return connection
     }
   }

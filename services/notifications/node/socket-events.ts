@@ -24,7 +24,7 @@ export function createSocketEvents ({ entrance, mailbox, posting, realtime }: No
       await entrance.budget.charge(connection.user, 'reading')
       const before = connection.state
       const answer = await connection.sync(cursors, limit)
-      if (before === 'behind' && connection.state === 'live') realtime.users.told(connection.user, undefined)
+      if (before === 'behind' && connection.state === 'live') realtime.users.notified(connection.user, undefined)
       return answer
     },
     read: async ({ user }, payload) => {

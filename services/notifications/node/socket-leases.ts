@@ -1,4 +1,4 @@
-/** What other nodes hold of the sockets of the users that this node counts: each holding ends by itself unless it is told again. */
+/** What other nodes hold of the sockets of the users that this node counts: each holding ends by itself unless it is renewed. */
 import type { Member } from '../../dispatch/dispatch.js'
 
 export interface SocketLeases {

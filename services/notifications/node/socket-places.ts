@@ -47,8 +47,8 @@ export function createSocketPlaces ({ nodeId, maxSockets, users, dispatch, owner
   const leases = createSocketLeases({ maxSockets, elapsed, memberOf: node => dispatch.members().find(({ id }) => id === node) })
   const counting = createCountingNode(socketsKind, { nodeId, dispatch, ownerOf, elapsed })
   const counterOf = counting.of
-  /** Users of whom another node was told that this one holds sockets. */
-  const told = new Set<UserId>()
+  /** Users whose counting node, another one, knows that sockets are held here. */
+  const notified = new Set<UserId>()
   const gone = new Set<UserId>()
   let soon: NodeJS.Timeout | undefined
 
@@ -58,8 +58,8 @@ export function createSocketPlaces ({ nodeId, maxSockets, users, dispatch, owner
   async function tell (counter: NodeId, of: readonly UserId[]): Promise<readonly number[] | undefined> {
     const holdings: Holdings = { held: of.map(user => [user, held(user)]) }
     for (const [user, sockets] of holdings.held) {
-      if (sockets > 0) told.add(user as UserId)
-      else told.delete(user as UserId)
+      if (sockets > 0) notified.add(user as UserId)
+      else notified.delete(user as UserId)
     }
     return (await counting.ask(counter, holdings) as Elsewhere | undefined)?.elsewhere
   }
@@ -67,7 +67,7 @@ export function createSocketPlaces ({ nodeId, maxSockets, users, dispatch, owner
   function tellAll (of: Iterable<UserId>): void {
     for (const [counter, all] of groupBy(of, counterOf)) {
       if (counter === undefined) {
-        for (const user of all) if (held(user) === 0) told.delete(user) // no node is to be told of it
+        for (const user of all) if (held(user) === 0) notified.delete(user) // no node needs to hear of it
         continue
       }
       for (let at = 0; at < all.length; at += mostAtOnce) void tell(counter, all.slice(at, at + mostAtOnce))
@@ -83,7 +83,7 @@ export function createSocketPlaces ({ nodeId, maxSockets, users, dispatch, owner
 
   const renewal = setInterval(() => {
     leases.sweep()
-    const here = new Set(told)
+    const here = new Set(notified)
     for (const { user } of users.connections()) here.add(user)
     tellAll(here)
   }, renewMs).unref()
@@ -99,7 +99,7 @@ export function createSocketPlaces ({ nodeId, maxSockets, users, dispatch, owner
       return tell(counter, [user]).then(elsewhere => { if (sockets + (elsewhere?.[0] ?? 0) > maxSockets) throw tooMany(maxSockets) })
     },
     released: user => {
-      if (!told.has(user)) return
+      if (!notified.has(user)) return
       gone.add(user)
       soon ??= setTimeout(tellGone, soonMs).unref()
     },

@@ -1,6 +1,6 @@
 /**
  * What an entry, a leave or passing time means for the users with sockets on this node: their sockets join and leave streams, and their
- * unread numbers are told again. Who is here, connections-by-user.ts knows.
+ * unread numbers are sent again. Who is here, connections-by-user.ts knows.
  */
 import type { Log } from '../../../shared/platform/log.js'
 import { allStream, groupStream, userStream, type GroupId, type StreamId, type UserId } from '../../../shared/contract/names.js'
@@ -18,8 +18,8 @@ export interface ConnectedUsers {
   add: (connection: Connection) => void
   remove: (connection: Connection) => void
   connectionsOf: (user: UserId) => readonly Connection[]
-  /** What one of the user's sockets was told, undefined where that is not known; it is told again if that is no more so. */
-  told: (user: UserId, unreadJson: string | undefined) => void
+  /** What one of the user's sockets was sent as its number, undefined where that is not known. A number that has changed since is sent again. */
+  notified: (user: UserId, unreadJson: string | undefined) => void
   /** The hub passed this entry on. */
   accept: (stream: LocalStream, doc: EntryDoc) => void
   /** Compares what the sockets of a user take part in with what the user sees; how many had to be mended. */
@@ -67,7 +67,7 @@ export function createConnectedUsers ({ hub, views, unread, now, log, lookAt }: 
   }
 
   /**
-   * Who left this group stops getting it now, though the user's own stream has not told of the leave here yet. Where it has, the sockets
+   * Who left this group stops getting it now, though the leave has not arrived here in the user's own stream yet. Where it has, the sockets
    * followed it, and those that take part again have joined again.
    */
   function acceptLeaves (stream: StreamId, mark: LogDoc): void {
@@ -86,7 +86,7 @@ export function createConnectedUsers ({ hub, views, unread, now, log, lookAt }: 
     add: connection => { here.add(connection) },
     remove: connection => { here.remove(connection) },
     connectionsOf: user => [...here.get(userStream(user))?.connections ?? []],
-    told: (user, unreadJson) => {
+    notified: (user, unreadJson) => {
       const local = here.get(userStream(user))
       if (local === undefined) return
       const number = local.notifier
@@ -107,7 +107,7 @@ export function createConnectedUsers ({ hub, views, unread, now, log, lookAt }: 
       if (local === undefined || own.state !== 'live') return 0
       const known = views.peek(own.id)
       const view = known === undefined || known.head < own.head ? await views.fresh(local.user) : known
-      // A view that has read further than the sockets were given is compared another time.
+      // A view that has read further than what the sockets were sent is compared another time.
       if (view.head !== own.head) return 0
       return [...local.connections].filter(connection => connection.place(view)).length
     },

@@ -160,7 +160,7 @@ export class Connection implements StreamReader {
     this.#node.hub.leave(stream, this)
   }
 
-  /** Makes what it takes part in what the user sees, as of the same entry of the own stream that the socket was given; true where it was not. */
+  /** Makes what it takes part in what the user sees, as of the last entry of the own stream that the socket was sent; true where something had to change. */
   place (view: UserView): boolean {
     if (this.#state === 'opening' || this.#state === 'closed') return false
     const visible = visibleStreams(view)
@@ -176,7 +176,7 @@ export class Connection implements StreamReader {
     void this.#node.retryStoreWork(async () => { await this.#catchUp(stream) }, () => this.#state === 'live' && this.#sent.get(stream) !== undefined)
   }
 
-  /** Whether this mark is of a leave that the user's own stream has not told of here yet. */
+  /** Whether this mark is of a leave that has not arrived here in the user's own stream yet. */
   #isLeave (stream: StreamId, mark: LogDoc): boolean {
     const own = this.#node.hub.get(userStream(this.user))
     const leave = leavesIn(mark).find(({ token }) => token === own?.token)
@@ -239,7 +239,7 @@ export class Connection implements StreamReader {
     if (this.#state === 'live' && this.#transport.waitingBytes() < volatileBytes) this.#transport.send(frame)
   }
 
-  /** A small frame that a later one replaces. False where too much waits; who is not live is told anew when that ends. */
+  /** A small frame that a later one replaces. False where too much waits. A socket that is not live gets a new one when it is live again. */
   deliverLatest (frame: Frame): boolean {
     return this.#state !== 'live' || this.#transport.send(frame)
   }

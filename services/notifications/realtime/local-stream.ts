@@ -69,7 +69,7 @@ export class HubStream implements LocalStream {
   batchWindow: BatchWindow | undefined
   #state: State = 'opening'
   #head = 0
-  /** The last entry that readers were given or told to be gone: entries that no reader is shown may lie between it and the head. */
+  /** The last entry that readers were sent, as it is or as gone: entries that no reader is shown may lie between it and the head. */
   #shownTo = 0
   #target = 0
   #opening: Promise<void> | undefined
@@ -113,7 +113,7 @@ export class HubStream implements LocalStream {
   /** What was heard of beyond the head does not exist. */
   forgetTarget (): void { this.#target = this.#head }
 
-  /** The next entry is for the node alone: readers are told with the one after it that something lay between. */
+  /** The next entry is for the node alone: readers hear with the one after it that something lay between. */
   passOver (doc: EntryDoc): void { this.#head = doc.seq }
 
   /** The next entry, for the live readers: as it is, or as gone where it has expired by `now`. */

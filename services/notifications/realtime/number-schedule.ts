@@ -1,13 +1,13 @@
 /**
- * When unread numbers are told: how long each waits for an entry to go with, how long it rests after that, and how much of the loop's
- * time those take that are told alone. What is told, and how, unread-notifier.ts knows.
+ * When unread numbers are sent: how long each waits for an entry to go with, how long it rests after that, and how much of the loop's
+ * time those take that are sent alone. What is sent, and how, unread-notifier.ts knows.
  */
 import type { UserNotifier } from './user-notifier.js'
 
-/** How long a number waits for an entry to go with, and how long one that was told rests. */
+/** How long a number waits for an entry to go with, and how long one that was sent rests. */
 const waitMs = 50
 const restMs = 250
-/** Numbers are told alone for so long at a time, and take this share of the loop's time at most, so that entries go first. */
+/** Numbers are sent alone for so long at a time, and take this share of the loop's time at most, so that entries go first. */
 const sliceMs = 2
 const shareOfTime = 0.1
 const tickMs = 25
@@ -17,7 +17,7 @@ const ridesPerTick = 200
 const maxReading = 64
 
 export class NumberSchedule {
-  /** Among the due ones are some that were told meanwhile. */
+  /** Among the due ones are some that were sent meanwhile. */
   readonly #due = new WaitingUsers()
   readonly #resting = new WaitingUsers()
   readonly #tellAlone: (notifier: UserNotifier) => void
@@ -104,7 +104,7 @@ class WaitingUsers {
   /** Whether the first one's waiting is over by this time. */
   isOver (at: number): boolean { return this.#queue.length > 0 && this.#queue[0]!.until <= at }
 
-  /** Serves and drops those whose waiting is over by this time, for as long as `mayServe`, told how many were served, says so. */
+  /** Serves and drops those whose waiting is over by this time, for as long as `mayServe` says so, which gets how many were served. */
   serve (at: number, serve: (notifier: UserNotifier) => void, mayServe: (served: number) => boolean): void {
     let served = 0
     while (served < this.#queue.length && this.#queue[served]!.until <= at && mayServe(served)) serve(this.#queue[served++]!)

@@ -16,7 +16,7 @@ export interface Reconciler {
   at: (streams: readonly LocalStream[]) => Promise<number>
   /** The same for streams of which something is known to be missing, or may be. */
   doubt: (streams: readonly LocalStream[]) => Promise<number>
-  /** The store has not told yet of all that is in doubt. */
+  /** The store has not answered yet for all that is in doubt. */
   readonly isInDoubt: boolean
   close: () => void
 }

@@ -1,6 +1,6 @@
 /**
  * Tells users how many messages they have not read. A number goes with the next entry to its user, in the same write; where none
- * comes soon, alone. Then it rests, so that a user is told at most four times a second, the last number always.
+ * comes soon, alone. Then it rests, so that a user gets at most four numbers a second, and always the last.
  *
  * The states of a user's number are in user-notifier.ts, the times in number-schedule.ts, the counting in unread-numbers.ts.
  */

@@ -1,4 +1,4 @@
-/** Unread numbers as of what a user's sockets were given: a view that lags behind that is not counted from. */
+/** Unread numbers as of what a user's sockets were sent: a view that lags behind that is not counted from. */
 import type { StreamId } from '../../../shared/contract/names.js'
 import type { CountedUnread, UnreadCounter } from '../mailbox/unread/unread.js'
 import type { UserView, UserViews } from '../mailbox/state/user-views.js'
@@ -21,7 +21,7 @@ export interface UnreadNumbersOptions {
 export function createUnreadNumbers ({ hub, views, unread }: UnreadNumbersOptions): UnreadNumbers {
   const headOf = (stream: StreamId): number => hub.get(stream)?.head ?? 0
 
-  /** Undefined where the view lags behind what the user's sockets were given. */
+  /** Undefined where the view lags behind what the user's sockets were sent. */
   function currentView ({ own }: UserNotifier): UserView | undefined {
     const view = views.peek(own)
     return view !== undefined && view.head < headOf(own) ? undefined : view
@@ -37,7 +37,7 @@ export function createUnreadNumbers ({ hub, views, unread }: UnreadNumbersOption
         const counted = countIn(view)
         if (!(counted instanceof Promise)) return counted
         counted.catch(() => {})
-      } catch { /* as told above: entries go out whatever their numbers do */ }
+      } catch { /* as said above: entries go out whatever their numbers do */ }
       return undefined
     },
     count: notifier => {

@@ -1,12 +1,12 @@
 /**
- * What the sockets of one user were told of the unread number, and when they may be told again. `become` alone changes its state.
+ * The unread number that the sockets of one user were sent last, and when they may be sent the next. `become` alone changes its state.
  *
  * | state | means | left by |
  * | --- | --- | --- |
  * | `idle` | no news | something may have changed the number → `due` |
  * | `due` | the number waits for an entry to go with | it went with one → `resting`; none came → `reading` |
- * | `reading` | it is counted, from the store where it must be; others do not wait for it | it was told, or failed → `resting` |
- * | `resting` | it was told a moment ago | time → `idle` |
+ * | `reading` | it is counted, from the store where it must be; others do not wait for it | it was sent, or failed → `resting` |
+ * | `resting` | it was sent a moment ago | time → `idle` |
  */
 import { userStream, type StreamId, type UserId } from '../../../shared/contract/names.js'
 import type { CountedUnread } from '../mailbox/unread/unread.js'
@@ -35,7 +35,7 @@ export class UserNotifier {
   /** The user's own stream. */
   readonly own: StreamId
   readonly readers: ReadonlySet<NumberReader>
-  /** What all its sockets were told last; undefined when that is not known of each. */
+  /** What all its sockets were sent last; undefined when that is not known of each. */
   lastUnread: string | undefined
   /** Something may have changed the number since it was counted. */
   isTouched = false
@@ -52,7 +52,7 @@ export class UserNotifier {
   }
 
   get state (): State { return this.#state }
-  /** `performance.now()` at which a due number is told alone, and a resting one has rested. */
+  /** `performance.now()` at which a due number is sent alone, and a resting one has rested. */
   get until (): number { return this.#until }
   /** Ms since 1970 at which the number changes by itself. */
   get nextExpiryMs (): number { return this.#nextExpiryMs }
@@ -66,7 +66,7 @@ export class UserNotifier {
   /** The number as a frame to send right behind an entry to this reader, if it is due; the others get it now. */
   ride (by: NumberReader): Frame | undefined { return this.#state === 'due' ? this.#ride(this, by) : undefined }
 
-  /** What was counted: as JSON text where it is news to the sockets, and counts as told from then on. */
+  /** What was counted: as JSON text where it is news to the sockets, and counts as sent from then on. */
   newsIn ({ unread, nextExpiryMs }: CountedUnread): string | undefined {
     this.#nextExpiryMs = nextExpiryMs
     const json = JSON.stringify(unread)

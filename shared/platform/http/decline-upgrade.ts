@@ -7,7 +7,7 @@ const askingHeaders = new Set(['upgrade', 'http2-settings', 'connection'])
 /**
  * Answers a request that asks for a protocol which is not spoken here as if it had not asked (RFC 9110, 7.8): Java's HttpClient
  * and `curl --http2` offer `Upgrade: h2c` with an ordinary request. Node has taken such a connection from the HTTP server by the time
- * that it is told of (`upgrade`), so the connection is given back, with the request in front of what came behind it.
+ * that it hears of (`upgrade`), so the connection is given back, with the request in front of what came behind it.
  */
 export function declineUpgrade (server: Server, { method, url, httpVersion, rawHeaders }: IncomingMessage, socket: Duplex, behind: Buffer): void {
   const lines = [`${method} ${url} HTTP/${httpVersion}`]

@@ -75,7 +75,7 @@ async function servePage (app: App, { jsonPath, uiPath }: ApiDescription): Promi
   await app.register(swaggerUi, {
     routePrefix: uiPath,
     staticCSP: pagePolicy,
-    // No question to a validator elsewhere.
+    // No request to a validator elsewhere.
     uiConfig: { url: jsonPath, docExpansion: 'list', validatorUrl: null },
     uiHooks: { onRequest: (_request, reply, done) => { void reply.header('referrer-policy', 'no-referrer'); done() } },
     logLevel: 'silent'

@@ -26,7 +26,7 @@ export interface RemoteKeysOptions {
 }
 
 export interface RemoteKeys {
-  /** `goodForMs`: until the keys that told are looked at again. Throws GP_TOKEN_INVALID, GP_OVERLOADED (cannot be told now); looks at the signature only, at no claim. */
+  /** `goodForMs`: until the keys are read again. Throws GP_TOKEN_INVALID, GP_OVERLOADED (not known now); looks at the signature only, at no claim. */
   check: (token: string) => Promise<{ payload: Payload, goodForMs: number }>
   /** Ends a fetch that is under way; idempotent. */
   close: () => void
@@ -40,7 +40,7 @@ const cooldownMs = 5_000
 const retryMs = 2_000
 /** So long after a failed try old keys are used without waiting for the next one. */
 const patienceMs = 30_000
-/** How many answers wait for a fetch at a time; what is above is told to come again. */
+/** How many answers wait for a fetch at a time; what is above is refused, to come again. */
 const maxWaiting = 1_000
 
 interface Known {

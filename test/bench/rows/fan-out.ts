@@ -23,7 +23,7 @@ function fanOut (name: string, sockets: number, messages: number, inFlight: numb
       const token = producerToken()
       const measure = async (of: Child, by: Child, url: string): Promise<Measured> => {
         const { micros, result } = await cpuDuring([of], [], async () => await by.ask<{ deliveries: number, others: number, frames: number }>('fanOut', { url, token, to: { all: true }, messages: count, inFlight }))
-        // What a reader is told beside the messages, the number of unread ones, is in the cost, too.
+        // What a reader gets beside the messages, the number of unread ones, is in the cost, too.
         return { cost: micros / result.deliveries, figures: { unreadEventsPerDelivery: result.others / result.deliveries, deliveriesPerFrame: result.deliveries / result.frames } }
       }
       return {

@@ -30,7 +30,7 @@ void t.test('in-process bus - hands the payload through without a copy', async t
   t.equal(await got, payload)
 })
 
-void t.test('lossy bus - loses what it is told to lose, for one receiver only', async t => {
+void t.test('lossy bus - loses what the test names, for one receiver only', async t => {
   const hub = createLossyBus()
   const [a, b, c] = [hub.connect('a'), hub.connect('b'), hub.connect('c')]
   const got: string[] = []

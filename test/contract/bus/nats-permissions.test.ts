@@ -107,7 +107,7 @@ void t.test('nats permissions - another secret is no member, whatever NATS lets 
   await t.rejects(other.dispatch.ask('a' as NodeId, 'dispatch.lost', { startedAt: 0, after: 0, skip: 0 }), { code: 'GP_DISPATCH_UNAVAILABLE' })
 })
 
-void t.test('nats permissions - a node of version 0.1, which does not sign, is a member; its Gate is answered, also by nodes that it told nothing', natsSkip, async t => {
+void t.test('nats permissions - a node of version 0.1, which does not sign, is a member; its Gate is answered, also by nodes that have not heard of it', natsSkip, async t => {
   const { server, a, b, gate } = await cluster(t)
   // As version 0.1 does it: JSON, and nothing behind it.
   const old = await connect({ servers: `127.0.0.1:${server.port}`, user: 'node', pass: 'node-password', inboxPrefix: '_INBOX.node' })
@@ -131,7 +131,7 @@ void t.test('nats permissions - a node of version 0.1, which does not sign, is a
   })
 })
 
-void t.test('nats permissions - a permission that is missing is named, makes the process count as cut off, and is taken up when it is given', natsSkip, async t => {
+void t.test('nats permissions - a permission that is missing is named, makes the process count as cut off, and is taken up when it is granted', natsSkip, async t => {
   const denying = config.replace('subscribe: { allow: ["gatepost.>", "_INBOX.node.>"] }', 'subscribe: { allow: ["gatepost.heartbeat.*", "_INBOX.node.>"] }')
   t.not(denying, config)
   const server = await startNatsServer(t, { config: denying })

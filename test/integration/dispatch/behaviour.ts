@@ -96,7 +96,7 @@ export function dispatchBehaviour (t: Test, name: string, intervals: Partial<Dis
     await until('all others agree on the closed one', () => all.filter(dispatch => dispatch !== c.dispatch).every(dispatch => statesOf(dispatch) === 'a:up b:up c:down'))
   })
 
-  test('members tell their load, and changes are told once, not at every heartbeat', async t => {
+  test('members announce their load, and handlers get each change once, not at every heartbeat', async t => {
     const { connect } = await createHarness(t)
     const watcher = startTestWatcher(t, { bus: await connect('w'), intervals })
     const told: string[] = []
@@ -115,7 +115,7 @@ export function dispatchBehaviour (t: Test, name: string, intervals: Partial<Dis
     t.same(told, ['a:up', 'a:draining'])
   })
 
-  test('questions are answered, errors come back with their code, nobody there is said at once', async t => {
+  test('requests get replies, errors come back with their code, an absent node fails at once', async t => {
     const { connect } = await createHarness(t)
     const [a, b] = [startTestNode(t, { id: 'a', bus: await connect('a'), intervals }), startTestNode(t, { id: 'b', bus: await connect('b'), intervals })]
     const watcher = startTestWatcher(t, { bus: await connect('w'), intervals })

@@ -1,4 +1,4 @@
-/** What is lost one by one, and who is told; over the in-process hub, which can lose what it is told to. */
+/** What is lost one by one, and who learns of it; over the in-process hub, which can lose what a test names. */
 import t, { type Test } from 'tap'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -66,7 +66,7 @@ void t.test('loss - many lost streams are named over several answers, each', asy
   t.notOk(b.doubts.some(({ kind }) => kind !== 'streams'))
 })
 
-void t.test('loss - a question that is lost is asked again', async t => {
+void t.test('loss - a request that is lost is sent again', async t => {
   const { hub, a, b } = await pair(t, { ...quickIntervals, answerMs: 100 })
   let lostQuestions = 0
   const end = losePushes(hub, 'b')
@@ -102,7 +102,7 @@ void t.test('loss - what was broadcast during a long cut of the publisher is rem
   t.notOk(b.doubts.some(({ kind }) => kind === 'everything'))
 })
 
-void t.test('loss - a node that falls silent: its streams are in doubt before the members are told', async t => {
+void t.test('loss - a node that falls silent: its streams are in doubt before the handlers of members are called', async t => {
   const { hub, b } = await pair(t)
   const order: string[] = []
   b.dispatch.onDoubt(doubt => { order.push(doubt.kind) })

@@ -85,7 +85,7 @@ if (await findNatsServer() === undefined) {
     t.same(told.filter(states => states.includes('down')), [])
   })
 
-  void t.test('nats dispatch - a slow consumer is told what it lost', async t => {
+  void t.test('nats dispatch - a slow consumer learns what it lost', async t => {
     const server = await startNatsServer(t, { config: 'write_deadline: "300ms"\nmax_pending: 1MB' })
     const link = await startTcpProxy(t, server.port)
     const bus = await connectBus(server.url, 'a')

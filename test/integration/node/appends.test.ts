@@ -18,7 +18,7 @@ import { openTestLmdb } from '../../helpers/lmdb-store.js'
 const stream = groupStream('busy')
 const log = createSilentLog()
 
-/** Reads on from its cursor until told to stop; what it was given, and what was wrong with it. */
+/** Reads on from its cursor until it is stopped; what it got, and what was wrong with it. */
 function startReader (store: Store, mayExpire = false) {
   const entries: EntryDoc[] = []
   const faults: string[] = []

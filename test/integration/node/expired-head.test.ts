@@ -6,7 +6,7 @@ import { startNodes } from '../../helpers/in-process-nodes.js'
 import { checkChain, openSocket } from '../../helpers/raw-client.js'
 import { until } from '../../helpers/until.js'
 
-t.test('nodes - a reader that comes after the last entry was purged is told so, and goes on from there', async t => {
+t.test('nodes - a reader that comes after the last entry was purged gets `gone`, and goes on from there', async t => {
   const { store, session } = await startNodes(t, ['n1'])
   const ago = createClock(() => Date.now() - 1.25 * dayMs)
   const { append } = plainAppender(store, ago)

@@ -103,7 +103,7 @@ t.test('leave and join - volatile messages of a group reach nobody who left, and
   const leftAt = count
   t.equal(await post('n1'), 503, 'refused where nobody knows who has left')
   for (let n = 0; n < 5; n++) await post('n2')
-  // Back, and told late what it has missed, by a store that is away at first.
+  // Back, and late to hear what it has missed, from a store that is away at first.
   site.stores['n1']!.isAway = true
   site.hub.reconnect('n1')
   for (let n = 0; n < 50; n++) { await post('n2'); await pause(10) }
@@ -143,7 +143,7 @@ t.test('leave and join - whichever command of the store fails, once', async t =>
     const [user, group] = [site.user(`u ${k} `), site.group(`g ${k} `)]
     await site.join(site.bob, group)
     const socket = await openSocket(t, site.session(user, 'n1'))
-    // A broadcast that is lost makes the node read what it would have been told.
+    // A broadcast that is lost makes the node read what it would have received.
     let isLost = k % 2 === 0
     const stop = site.hub.lose(({ subject, to }) => isLost && to === 'n1' && subject.includes('.push.'))
     let left = k >> 1

@@ -161,7 +161,7 @@ t.test('outcomes - a message larger than the bus takes is stored, answered, and 
   t.equal((await device.message('large', 10_000))['body'], body)
 })
 
-t.test('outcomes - a Gate of version 0.1 is told of an unknown outcome by the code and the words that it knows', async t => {
+t.test('outcomes - a Gate of version 0.1 gets an unknown outcome with the code and the words that it knows', async t => {
   const { hub, faults, mend } = await start(t)
   const subjects = createSubjects('test')
   // As version 0.1 does it: unsigned, and without a form.

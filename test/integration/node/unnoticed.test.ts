@@ -60,7 +60,7 @@ t.test('nodes - a stream that grew and nobody said so is found by the look that 
   for (const socket of sockets) t.equal(checkChain(t, socket.entries, `u:${socket.session.user}`, 0).length, 2)
 })
 
-t.test('nodes - the same message by several nodes at once, broadcast by each: every socket is told once', async t => {
+t.test('nodes - the same message by several nodes at once, broadcast by each: every socket gets it once', async t => {
   const { session, userOf } = await startNodes(t, ['n1', 'n2', 'n3'])
   const ann = userOf('n3', 'ann')
   const socket = await openSocket(t, session(ann, 'n2'))

@@ -28,7 +28,7 @@ void t.test('bus trust - refuse: nothing unsigned is believed', async t => {
   t.notOk(trust.believesRequest('unsigned', 'gate'))
 })
 
-void t.test('bus trust - accept: unsigned questions are believed for an hour after a node that does not sign was heard of', async t => {
+void t.test('bus trust - accept: unsigned requests are believed for an hour after a node that does not sign was heard of', async t => {
   const { trust, pass } = make('accept')
   t.notOk(trust.believesRequest('unsigned', 'gate'), 'no upgrade is under way')
   t.equal(trust.unsignedAgoMs(), undefined)

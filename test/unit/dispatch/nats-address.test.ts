@@ -1,7 +1,7 @@
 import t from 'tap'
 import { readNatsAddress } from '../../../services/dispatch/buses/nats-address.js'
 
-void t.test('nats address - one or several servers, with the usual port where none is given', async t => {
+void t.test('nats address - one or several servers, with the usual port where none is named', async t => {
   t.same(readNatsAddress('nats://127.0.0.1:5000'), { servers: ['127.0.0.1:5000'], isTls: false, login: undefined })
   t.same(readNatsAddress('nats://a, b:1 ,nats://[::1]:7'), { servers: ['a:4222', 'b:1', '[::1]:7'], isTls: false, login: undefined })
   t.match(readNatsAddress('tls://a:1,tls://b:2'), { servers: ['a:1', 'b:2'], isTls: true })

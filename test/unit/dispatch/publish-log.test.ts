@@ -48,7 +48,7 @@ void t.test('sent log - forgets after its time, counted from the end of the segm
   t.same(log.streamsBetween(2, 3), named('c'), 'what was not marked for long is not forgotten')
 })
 
-void t.test('sent log - an answer given before is not given again after something was forgotten', async t => {
+void t.test('sent log - an earlier reply is not repeated after something was forgotten', async t => {
   const log = createPublishLog({ rememberedMs: 1000 })
   addAll(log, 'a')
   log.mark(0)
@@ -57,7 +57,7 @@ void t.test('sent log - an answer given before is not given again after somethin
   t.equal(log.streamsBetween(0, 1), undefined)
 })
 
-void t.test('sent log - is bounded: the oldest go first, and then nothing can be told', async t => {
+void t.test('sent log - is bounded: the oldest go first, and then there is no answer', async t => {
   const log = createPublishLog({ rememberedMs: 60_000, maxStreams: 100 })
   for (let segment = 0; segment < 10; segment++) {
     for (let i = 0; i < 30; i++) log.add(userStream(`${segment}-${i}`))

@@ -18,7 +18,7 @@ void t.test('reception - equal counts leave nothing in doubt', async t => {
   t.equal(receiveCounters.compare(receive(receiveCounters, 3), 10, false), false)
 })
 
-void t.test('reception - a missing one puts all since the last equal count in doubt, until it is told', async t => {
+void t.test('reception - a missing one puts all since the last equal count in doubt, until the publisher replies', async t => {
   const receiveCounters = createReceiveCounters()
   receiveCounters.compare(receive(receiveCounters, 4), 4, false)
   const publisher = receive(receiveCounters, 2)
@@ -43,7 +43,7 @@ void t.test('reception - too many make both numbers unreliable', async t => {
   t.same(publisher.doubted, { after: 4, upTo: 5 })
 })
 
-void t.test('reception - who is met in the middle is counted from its first number, who is new from 0', async t => {
+void t.test('reception - a publisher that joined midway is counted from its first heartbeat, a new one from 0', async t => {
   const middle = createReceiveCounters()
   t.equal(middle.compare(receive(middle, 3), 1000, true), false)
   t.equal(middle.compare(receive(middle, 2), 1002, true), false)

@@ -112,7 +112,7 @@ t.test('append queue - takes no more than the budget leaves', t => {
   t.end()
 })
 
-t.test('append queue - after which time an entry is refused, and what its sender is told', async t => {
+t.test('append queue - after which time an entry is refused, and with what code', async t => {
   const rows: Array<{ why: string, tries: Array<NonNullable<ChainOutcome['stopped']>>, factor: number, code: string }> = [
     { why: 'surely not stored', tries: ['refused', 'refused'], factor: 1, code: 'GP_STORE_UNAVAILABLE' },
     { why: 'a try without an outcome', tries: ['unknown', 'unknown'], factor: 3, code: 'GP_OUTCOME_UNKNOWN' },

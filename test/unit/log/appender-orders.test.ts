@@ -239,7 +239,7 @@ t.test('appender - without the rule of freshness the same runs break the chain',
   t.match(String(broken.errorInstance), /fork|filled in|twice|answered/)
 })
 
-t.test('appender - told the time by wall clocks alone the same runs break the chain', async t => {
+t.test('appender - with wall clocks alone the same runs break the chain', async t => {
   const byWallAlone: ClockOf = (nowMs, aheadMs) => createClock(() => nowMs() + aheadMs())
   const broken = await fc.check(fc.asyncProperty(anyRun, async one => { await run(one, rules, byWallAlone) }), { numRuns: 2_000, endOnFailure: true })
   t.ok(broken.failed)

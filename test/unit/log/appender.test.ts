@@ -38,7 +38,7 @@ t.test('appender - an entry that was surely not stored is said not to be', async
   await appender.settled()
 })
 
-t.test('appender - what is given in one turn is stored in that order, in one group, whatever else conflicts', async t => {
+t.test('appender - what is appended in one turn is stored in that order, in one group, whatever else conflicts', async t => {
   const clock = createClock()
   const store = createMemoryStore({ before: async () => { await new Promise(resolve => setImmediate(resolve)); return undefined } })
   const [one, other] = [plainAppender(store, clock), plainAppender(store, clock)]

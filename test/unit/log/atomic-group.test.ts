@@ -100,7 +100,7 @@ t.test('atomic group - a copy that another node refuses is stored here where the
   t.same(atomicGroup, { state: 'begun', tries: 0 })
 })
 
-/** A node that hands bob's entries to another one, which answers as told. */
+/** A node that hands bob's entries to another one, which answers as the test says. */
 function startAsker (t: Test, fate: () => ChainOutcome['stopped'], answer: (n: number) => Promise<ForwardedAnswers['answers'][number]>) {
   const hub = createInProcessBus()
   const { clock, appender, stored } = start(fate)

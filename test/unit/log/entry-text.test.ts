@@ -22,7 +22,7 @@ function requireSame (got: object, wanted: object): void {
   if (!isDeepStrictEqual(got, wanted)) throw new Error(`got ${JSON.stringify(got)}, wanted ${JSON.stringify(wanted)}`)
 }
 
-t.test('entry text - whatever it is made of, readers get what was given, and null for the rest', async t => {
+t.test('entry text - whatever it is made of, readers get what was sent, and null for the rest', async t => {
   fc.assert(fc.property(text, fc.boolean(), profile, text, fc.option(text), fc.option(text), given(text), given(fc.array(action, { maxLength: 3 })), fc.constantFrom('inbox', 'sent', 'both'), (sender, isUser, profile, to, title, data, url, actions, boxes) => {
     const from: From = isUser ? { user: sender, ...profile } : { producer: sender, ...profile }
     const texts = messageTexts({ from, title, body: null, data, category: 'general', createdAt, expiresAtMs: undefined, url, actions })

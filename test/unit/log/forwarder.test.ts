@@ -39,7 +39,7 @@ t.test('hand-over - the node of the stream appends, the asker knows the place', 
   t.same(told, docs.map(({ seq }) => seq))
 })
 
-t.test('hand-over - the order holds where one question of several is lost', async t => {
+t.test('hand-over - the order holds where one request of several is lost', async t => {
   // Questions of a few entries each, so that the messages of one turn need many.
   const { hub, here, there, ids } = start(t, { maxPayloadBytes: 8_000 })
   there.dispatch.answer(forwardKind, async body => await there.handOver.serve(body as ForwardedEntries))
@@ -58,7 +58,7 @@ t.test('hand-over - an answer that is lost: the asker appends too, and each entr
   const { hub, here, there, ids } = start(t)
   there.dispatch.answer(forwardKind, async body => await there.handOver.serve(body as ForwardedEntries))
   const clock = createClock()
-  // The question arrives, its answer is too late: the link is cut between the two.
+  // The request arrives, its reply is too late: the link is cut between the two.
   const drafts = Array.from({ length: 20 }, () => draftMessage(clock))
   const appends = drafts.map(async draft => await here.handOver.append(annStream, draft))
   await pause(1)
@@ -130,7 +130,7 @@ t.test('hand-over - a node whose store is slow is asked again until it is done; 
   t.equal(here.appender.counts.groups, 0)
 })
 
-t.test('hand-over - an outcome that comes between two questions is told by the second', async t => {
+t.test('hand-over - an outcome that comes between two requests is the reply to the second', async t => {
   const { there, store, ids } = start(t)
   const { insertChains } = store
   store.insertChains = async (...args) => { await pause(120); return await insertChains(...args) }

@@ -121,7 +121,7 @@ t.test('hub - a gap is read until it can be, what follows is passed on in order,
   hub.close()
 })
 
-t.test('hub - who left is marked for the node alone; readers are told with the next entry that something lay between', async t => {
+t.test('hub - who left is marked for the node alone; readers hear with the next entry that something lay between', async t => {
   const { clock, append, hub, reader, frames } = startOne()
   const group = 'g:staff' as StreamId
   const local = hub.open(group, reader)

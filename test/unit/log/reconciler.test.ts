@@ -1,4 +1,4 @@
-/** Streams that may have grown unnoticed are asked after until the store has told of each. */
+/** Streams that may have grown unnoticed are looked up until the store has answered for each. */
 import t from 'tap'
 import { createClock } from '../../../shared/contract/clock.js'
 import { createSilentLog } from '../../../shared/platform/log.js'

@@ -38,7 +38,7 @@ t.test('node revocations - until the log has been read it has no seq, takes no r
   t.notOk(isIn('bob'))
 })
 
-t.test('node revocations - a Gate that knows more is told so only where the store has no more', async t => {
+t.test('node revocations - a Gate that knows more hears so only where the store has no more', async t => {
   const memory = createMemoryStore()
   const one = startNode(t, memory)
   const other = startNode(t, memory)
@@ -52,7 +52,7 @@ t.test('node revocations - a Gate that knows more is told so only where the stor
   t.match(await other.revocations.after(0, 10), { changes: [{ name: 'ann' }], more: false })
 })
 
-t.test('node revocations - a store that lacks what was read: read anew, and somebody is told to restart', async t => {
+t.test('node revocations - a store that lacks what was read: read anew, and the log says what to restart', async t => {
   const memory = createMemoryStore()
   const { revocations, isIn, errors, heard } = startNode(t, memory, { looksPerCheck: 1 })
   await revocations.looked

@@ -8,7 +8,7 @@ function started () {
   return { at, away, lives, leases: createSocketLeases({ maxSockets: 10, elapsed: () => at.ms, memberOf: node => ({ state: away.has(node) ? 'down' : 'up', startedAt: lives.get(node) ?? 1 }) }) }
 }
 
-t.test('leases - each node is told what the others hold, and what this one does', async t => {
+t.test('leases - each node hears what the others hold, and what this one does', async t => {
   const { leases } = started()
   t.equal(leases.take('ann', 'two', 3, 1), 1)
   t.equal(leases.take('ann', 'three', 2, 1), 4)

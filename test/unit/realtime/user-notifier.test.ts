@@ -21,7 +21,7 @@ t.test('user notifier - its states lead where its table says, and nowhere else',
   }
 })
 
-t.test('user notifier - a number is news once, until nobody knows what the sockets were told', async t => {
+t.test('user notifier - a number is news once, until nobody knows what the sockets were sent', async t => {
   const notifier = create()
   const counted = { unread: { unread: 1, byCategory: { general: 1 } }, nextExpiryMs: 9 }
   t.equal(notifier.newsIn(counted), '{"unread":1,"byCategory":{"general":1}}')

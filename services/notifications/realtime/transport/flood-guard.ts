@@ -10,7 +10,7 @@ import { engineOf, type EngineTransport } from './engine-connection.js'
 const maxUnreadBytes = 4 << 20
 const maxUnreadPackets = 10_000
 
-/** There is the default namespace only. Whoever asks for another is told so, by its name. */
+/** There is the default namespace only. A request for another is refused with its name. */
 const otherNamespace = /^\d(?:\d+-)?\/([^,]{1,257})/
 const maxNamespaceLength = 256
 const maxRefusedNamespaces = 10

@@ -1,6 +1,6 @@
 /**
  * The way out to one socket, bounded: what waits for a slow reader is counted in bytes, and over the bound the socket
- * is told that it is `behind` instead of being given more.
+ * gets `behind` instead of more.
  */
 import type { Socket } from 'socket.io'
 import { engineOf, type EngineConnection, type EngineTransport } from './engine-connection.js'
@@ -64,7 +64,7 @@ export class SocketWriter implements Transport {
     return true
   }
 
-  /** Resolves at once while little waits, else when the transport has written all it was given or the socket has closed. */
+  /** Resolves at once while little waits, else when the transport has written all it has or the socket has closed. */
   drained (): Promise<void> | undefined {
     // Answers to events are no frames of ours. Several may gather in Engine.IO before it has a turn to write one.
     const { writeBuffer } = this.#conn
@@ -85,7 +85,7 @@ export class SocketWriter implements Transport {
     while (this.isOpen() && !(this.#isIdle() && this.waitingBytes() === 0)) await new Promise(resolve => setTimeout(resolve, lookAgainMs))
   }
 
-  /** A WebSocket is writable again once all it was given is written; a poll takes the whole buffer with its answer. */
+  /** A WebSocket is writable again once all it had is written; a poll takes the whole buffer with its answer. */
   #isIdle (): boolean {
     const { writeBuffer, transport } = this.#conn
     return writeBuffer.length === 0 && (transport.writable || transport.name === 'polling')
