@@ -103,15 +103,20 @@ const mostBytes = (text: string | undefined): number => text === undefined ? 4 :
 const mostTargetBytes = 4_096
 /** What is no text: a number at most; braces or brackets, which hold what is counted by itself. */
 const mostOtherBytes = 26
+/** A digit and a comma. */
+const leastOtherBytes = 2
 
-/** Walks without recursion, so that no depth can exhaust the stack. Gives how many bytes of JSON it is at most. */
+/** Walks without recursion, so that no depth can exhaust the stack, and not on through what is too large. Gives how many bytes of JSON it is at most. */
 function checkData (data: unknown): number {
   let bytes = 0
+  let leastBytes = 0
   let level: unknown[] = [data]
   for (let depth = 0; level.length > 0; depth++) {
     const next: unknown[] = []
     for (const value of level) {
       bytes += typeof value === 'string' ? mostBytes(value) : mostOtherBytes
+      leastBytes += leastOtherBytes
+      if (leastBytes > maxMessageBytes) throw new GatepostError('GP_TOO_LARGE', `data: got more than ${maxMessageBytes} bytes of UTF-8; a message takes at most ${maxMessageBytes}`)
       // 1e400 is JSON, but no number that anything here could keep; nor is a whole number that would be rounded (shared/platform/http/parse-json.ts).
       if (typeof value === 'number' && !Number.isFinite(value)) throw refusal(pathOf(value, data), 'a number that double precision cannot hold', 'whole numbers up to 2^53 and others below 1.8e308; a longer one as text')
       if (typeof value !== 'object' || value === null) continue
@@ -122,6 +127,7 @@ function checkData (data: unknown): number {
       else {
         for (const [name, member] of Object.entries(value)) {
           bytes += mostBytes(name)
+          leastBytes += name.length
           next.push(member)
         }
       }

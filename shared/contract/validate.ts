@@ -19,18 +19,33 @@ export function createValidator<S extends TSchema> (schema: S): Validate<S> {
   }
 }
 
+/** The fields of an object, above which it is looked for an unknown one first. */
+const manyFields = 8
+
 /** Before each member is looked at, and each one's fault is written down: there may be a hundred thousand. */
 function refuseTooMany (schema: TSchema, value: unknown, prefix: string): void {
-  const { properties = {} } = schema as { properties?: Record<string, TSchema & { maxItems?: number, maxProperties?: number }> }
+  const { properties, additionalProperties } = schema as { properties?: Record<string, Bounded>, additionalProperties?: unknown }
+  if (properties === undefined || typeof value !== 'object' || value === null || Array.isArray(value)) return
+  // Each byte would be a field.
+  if (ArrayBuffer.isView(value)) throw refusal(prefix || 'body', 'bytes', takes(schema))
+  const fieldOf = (name: string): string => prefix === '' ? name : `${prefix}.${name}`
+  if (additionalProperties === false) {
+    const names = Object.keys(value)
+    const extra = names.length > manyFields ? names.find(name => !Object.hasOwn(properties, name)) : undefined
+    if (extra !== undefined) throw refusal(fieldOf(extra), 'an unknown field', `only ${namesOfFields(schema)}`)
+  }
   for (const [name, property] of Object.entries(properties)) {
-    if (property.maxItems === undefined && property.maxProperties === undefined) continue
     const given = valueAt(value, [name])
     if (typeof given !== 'object' || given === null) continue
-    const count = Array.isArray(given) ? given.length : Object.keys(given).length
-    const most = Array.isArray(given) ? property.maxItems : property.maxProperties
-    if (most !== undefined && count > most) throw refusal(prefix === '' ? name : `${prefix}.${name}`, `${count} of them`, takes(property))
+    const { items, maxItems, maxProperties } = property
+    const most = Array.isArray(given) ? maxItems : maxProperties
+    const count = most === undefined ? 0 : Array.isArray(given) ? given.length : Object.keys(given).length
+    if (most !== undefined && count > most) throw refusal(fieldOf(name), `${count} of them`, takes(property))
+    if (!Array.isArray(given)) refuseTooMany(property, given, fieldOf(name))
+    else if (items?.properties !== undefined && most !== undefined) given.forEach((member, i) => { refuseTooMany(items, member, `${fieldOf(name)}.${i}`) })
   }
 }
+type Bounded = TSchema & { maxItems?: number, maxProperties?: number, items?: TSchema & { properties?: object } }
 
 interface ValidationError { keyword: string, schemaPath: string, instancePath: string, params: object }
 

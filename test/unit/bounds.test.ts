@@ -52,6 +52,28 @@ t.test('bounds - an array or an object with too many members is refused before o
   t.ok(looked > 0)
 })
 
+t.test('bounds - of a hundred thousand unknown fields, at any level, only the first is looked at', async t => {
+  const many = Object.fromEntries(Array.from({ length: 100_000 }, (_, i) => [`x${i}`, 1]))
+  const message = { to: { user: 'ann' }, body: 'hello' }
+  for (const [field, value] of Object.entries({
+    x0: { ...message, ...many },
+    'to.x0': { to: { ...message.to, ...many }, body: 'hello' },
+    'sender.x0': { ...message, sender: many },
+    'actions.0.x0': { ...message, actions: [{ id: 'a', label: 'A', ...many }] }
+  })) {
+    const before = process.cpuUsage()
+    t.throws(() => parseMessage(value), { code: 'GP_VALIDATION', message: new RegExp(`^${field}: got "an unknown field"; takes only `) })
+    t.ok(process.cpuUsage(before).user < 150_000, field)
+  }
+  t.throws(() => parseMessage({ ...message, sender: Buffer.alloc(1_000) }), { code: 'GP_VALIDATION', message: /^sender: got "bytes"/ }, 'bytes are no fields')
+})
+
+t.test('bounds - what is too large to be a message is not walked through', async t => {
+  const numbers = Array.from({ length: 300_000 }, () => 1)
+  for (const data of [[...numbers, Infinity], [numbers.map(n => [n]), [[Infinity]]]]) t.throws(() => parseMessage({ to: { user: 'ann' }, data }), { code: 'GP_TOO_LARGE' })
+  t.throws(() => parseMessage({ to: { user: 'ann' }, data: [1, Infinity] }), { code: 'GP_VALIDATION', message: /^data\.1/ })
+})
+
 t.test('bounds - texts in order, whatever is added and removed', async t => {
   fc.assert(fc.property(fc.array(fc.record({ isAdded: fc.boolean(), n: fc.nat(3_000) }), { minLength: 100, maxLength: 3_000 }), fc.nat(300), (steps, prefix) => {
     const texts = createSortedTexts()

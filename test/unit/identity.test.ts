@@ -216,6 +216,8 @@ t.test('tokens - the longest life that the site allows, of users only', async t 
   const { ask } = verifierAt({ kind: 'secret', secret, rules })
   for (const scope of ['producer', 'admin']) t.ok((await ask(hs256({ ...valid, iat, exp: iat + 365 * 86_400, scope }))).scopes.has(scope as Scope))
   t.equal((await verifierAt().ask(hs256({ ...valid, iat, exp: iat + 365 * 86_400 }))).sub, 'ann', 'none by default')
+  const own = signToken({ secret, sub: 'ann', scopes: ['user'], groups: [], ttlMs: rules.maxLifeMs, rules, now: () => startMs + 123 })
+  t.equal((await ask(own)).sub, 'ann', 'one that signToken signs for as long, in the middle of a second')
 })
 
 t.test('tokens - further secrets verify, never sign', async t => {

@@ -35,7 +35,9 @@ export function serveLogin (app: App, { secret, rules, now }: LoginOptions): voi
     }
   }, async request => {
     const { user } = request.body
-    const token = signToken({ secret, sub: user, scopes: ['user'], groups: [], ttlMs: Math.min(demoTokenTtlMs, rules?.maxLifeMs ?? Infinity), rules, now })
-    return { token, user, expiresAt: new Date(now() + demoTokenTtlMs).toISOString() }
+    const atMs = Math.floor(now() / 1000) * 1000
+    const ttlMs = Math.min(demoTokenTtlMs, rules?.maxLifeMs ?? Infinity)
+    const token = signToken({ secret, sub: user, scopes: ['user'], groups: [], ttlMs, rules, now: () => atMs })
+    return { token, user, expiresAt: new Date(atMs + ttlMs).toISOString() }
   })
 }

@@ -22,14 +22,17 @@ export function signToken ({ secret, sub, scopes, groups, ttlMs, rules = noRules
   const issuedAt = now()
   const isUsers = scopes.includes('user')
   const audiences = [...isUsers ? rules.audiences.slice(0, 1) : [], ...scopes.some(scope => scope !== 'user') ? [serviceAudience] : []]
+  const iat = Math.floor(issuedAt / 1000)
+  // Rounded away from each other, the two times could be a second more apart than the site allows.
+  const latest = isUsers && rules.maxLifeMs !== undefined ? iat + Math.floor(rules.maxLifeMs / 1000) : Infinity
   return createHs256Signer(secret, isUsers ? rules.types[0] : undefined)({
     iss: isUsers ? rules.issuers[0] : undefined,
     aud: audiences.length > 1 ? audiences : audiences[0],
     sub,
     scope: scopes.join(' '),
     ...groups.length > 0 && rules.groupsClaim !== undefined && { [rules.groupsClaim]: groups },
-    iat: Math.floor(issuedAt / 1000),
-    exp: Math.ceil((issuedAt + ttlMs) / 1000)
+    iat,
+    exp: Math.min(Math.ceil((issuedAt + ttlMs) / 1000), latest)
   })
 }
 
