@@ -14,8 +14,8 @@ const fast = [
   /^test\/integration\/(dispatch\/in-process|node\/|clients-)/,
   /^test\/conformance\/(send|list|read-state|recall|groups|socket-events)\.test\.ts$/
 ]
-/** All interleavings, real waits of an identity provider, the files of deploy/: in `npm test`. */
-const slow = /\/(model|identity-jwks|deploy-.*|clients-gatepost)\.test\.ts$/
+/** All interleavings, real waits of an identity provider, outages of several nodes, the files of deploy/: in `npm test`. */
+const slow = /\/(model|identity-jwks|deploy-.*|clients-gatepost|leave-and-join|unnoticed)\.test\.ts$/
 
 const files = readdirSync(join(root, 'test'), { recursive: true })
   .map(file => `test/${file.replaceAll('\\', '/')}`)
