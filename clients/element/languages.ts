@@ -9,8 +9,6 @@ const loaders: Readonly<Record<string, () => Promise<Texts>>> = {
   zh: async () => (await import('./texts/zh.js')).zh
 }
 
-export const languages = Object.keys(loaders)
-
 /** Of a language tag, such as `de-AT`; undefined for English and for what is not shipped, such as traditional Chinese. */
 export function loaderOf (locale: string | undefined): (() => Promise<Texts>) | undefined {
   if (locale === undefined) return undefined

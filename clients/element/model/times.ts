@@ -1,5 +1,4 @@
 /** Times as a reader of a language says them. One set of formatters for each language: to make one costs a hundred times its use. */
-import { dayOf } from './view-state.js'
 
 export interface Times {
   /** In a list: "now", "5 min ago", "14:05"; of another day its time too, for the day stands above. */
@@ -62,5 +61,3 @@ const capital = (text: string, locale: string | undefined): string => {
 
 /** When what is shown of times is no longer true: at the next minute, which midnight is too. */
 export const nextTickMs = (nowMs: number): number => 60_000 - nowMs % 60_000
-
-export const isOtherDay = (aMs: number, bMs: number): boolean => dayOf(new Date(aMs)) !== dayOf(new Date(bMs))

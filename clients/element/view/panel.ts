@@ -3,7 +3,7 @@
  * the browser's way back.
  */
 import { make } from '../dom.js'
-import { placeAt } from '../model/placement.js'
+import { createPlacing } from './placing.js'
 
 export interface Panel {
   readonly element: HTMLDialogElement
@@ -22,49 +22,21 @@ export function createPanel (anchor: HTMLElement, children: readonly Node[], onC
   const element = make('dialog', { class: 'panel', id: 'panel', part: 'panel', 'aria-labelledby': 'heading', tabindex: '-1', popover: 'manual' }, ...children)
   let isOpen = false
   let isModal = false
-  let isPlaceDue = false
   let listening: AbortController | undefined
 
+  const placing = createPlacing(element, anchor, () => isOpen && !isModal)
   const isPhone = (): boolean => matchMedia(phone).matches
-
-  function place (): void {
-    isPlaceDue = false
-    if (!isOpen || isModal) return
-    const style = getComputedStyle(element)
-    const wanted = { width: parseFloat(style.getPropertyValue('--panel-width-px')) || element.offsetWidth, height: wantedHeight() }
-    const at = placeAt(anchor.getBoundingClientRect(), wanted, { width: document.documentElement.clientWidth, height: innerHeight }, { isRtl: style.direction === 'rtl' })
-    for (const [name, value] of Object.entries({ left: at.left, top: at.top, width: at.width, height: at.maxHeight })) {
-      if (name !== 'width') element.style.setProperty(name, `${value}px`)
-      else element.style.setProperty('max-width', `${value}px`)
-    }
-    element.classList.toggle('above', at.side === 'above')
-  }
-
-  /** As the style sheet has it, before a height was set here. */
-  function wantedHeight (): number {
-    const had = element.style.getPropertyValue('height')
-    element.style.removeProperty('height')
-    const height = element.offsetHeight
-    if (had !== '') element.style.setProperty('height', had)
-    return height
-  }
-
-  function placeSoon (): void {
-    if (isPlaceDue) return
-    isPlaceDue = true
-    requestAnimationFrame(place)
-  }
 
   function show (): void {
     isModal = isPhone()
     element.classList.toggle('full', isModal)
     if (isModal) {
-      for (const name of ['left', 'top', 'height', 'max-width']) element.style.removeProperty(name)
+      placing.clear()
       element.showModal()
       if (history.state?.[mark] !== true) history.pushState({ ...history.state, [mark]: true }, '')
     } else {
       element.showPopover()
-      place()
+      placing.place()
     }
   }
 
@@ -80,7 +52,7 @@ export function createPanel (anchor: HTMLElement, children: readonly Node[], onC
       hide()
       show()
       if (active instanceof HTMLElement) active.focus({ preventScroll: true })
-    } else placeSoon()
+    } else placing.placeSoon()
   }
 
   // Escape on a modal dialog closes it by itself, which is for us to decide.
@@ -96,7 +68,7 @@ export function createPanel (anchor: HTMLElement, children: readonly Node[], onC
       listening = new AbortController()
       const { signal } = listening
       addEventListener('resize', onResize, { signal })
-      addEventListener('scroll', placeSoon, { capture: true, passive: true, signal })
+      addEventListener('scroll', placing.placeSoon, { capture: true, passive: true, signal })
       addEventListener('popstate', () => { if (isModal) onClosed() }, { signal })
     },
     close () {
