@@ -43,7 +43,7 @@ export function createAssignments ({ gate, now = Date.now }: { gate: GateClient,
     const query = [...avoided.keys()].map(nodeId => `avoid=${encodeURIComponent(nodeId)}`).join('&')
     const { body, token } = await gate.call(`/gate/assign${query === '' ? '' : `?${query}`}`)
     if (!isAssignment(body)) throw unreachable('Gate', new TypeError('what answered to /gate/assign is not a Gate'))
-    return { ...body, node: { id: body.node.id, url: withoutSlash(body.node.url) }, token }
+    return { ...body, node: { ...body.node, url: withoutSlash(body.node.url) }, token }
   }
 
   const fresh = (): Promise<Given> => (asking ??= ask())
@@ -63,5 +63,5 @@ export function createAssignments ({ gate, now = Date.now }: { gate: GateClient,
 
 function isAssignment (body: unknown): body is Assignment {
   const { user, node, ticket } = (body ?? {}) as Partial<Assignment>
-  return typeof user === 'string' && typeof ticket === 'string' && typeof node?.id === 'string' && typeof node.url === 'string'
+  return typeof user === 'string' && typeof ticket === 'string' && typeof node?.id === 'string' && typeof node.url === 'string' && (node.path === undefined || typeof node.path === 'string')
 }

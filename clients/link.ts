@@ -2,6 +2,7 @@
 import { io } from 'socket.io-client'
 import type { Given } from './assignments.js'
 import { GatepostError, unreachable } from './errors.js'
+import { withoutSlash } from './http.js'
 import type { Cursors, Entry, Reassign, Ready, UnreadCount, VolatileMessage } from './protocol.js'
 
 /** Of what `auth` holds; a node that does not know it refuses the handshake. */
@@ -43,8 +44,8 @@ export interface LinkOptions {
 export function openLink ({ given, cursors, topics, events, isPollingFirst, signal, readyTimeoutMs, requestTimeoutMs }: LinkOptions): Promise<Link> {
   const url = new URL(given.node.url)
   const socket = io(url.origin, {
-    // Behind a proxy a node may live under a path; in Socket.IO's own address a path would name a namespace.
-    path: `${url.pathname.replace(/\/+$/, '')}/socket.io`,
+    // In Socket.IO's own address a path would name a namespace. A Gate of version 0.1 does not say where Socket.IO is.
+    path: given.node.path ?? `${withoutSlash(url.pathname)}/socket.io`,
     auth: { form: handshakeForm, ticket: given.ticket, ...(cursors === undefined ? {} : { cursors }), ...(topics.length === 0 ? {} : { topics }) },
     transports: isPollingFirst ? ['polling', 'websocket'] : ['websocket', 'polling'],
     tryAllTransports: true,

@@ -122,7 +122,8 @@ export interface UnreadCount {
 /** What Gate answers when it is asked for a node. */
 export interface Assignment {
   readonly user: string
-  readonly node: { readonly id: string, readonly url: string }
+  /** REST begins behind `url`; `path` is that of Socket.IO at the url's origin, `/socket.io` where it is absent. */
+  readonly node: { readonly id: string, readonly url: string, readonly path?: string }
   readonly ticket: string
   readonly expiresAt: string
 }

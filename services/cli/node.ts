@@ -11,7 +11,7 @@ export const node: Command = {
   schema: nodeSchema,
   examples: [
     { line: 'GATEPOST_SECRET=... npx gatepost node --nats-url nats://nats:4222 --mongodb-url mongodb://mongos/gatepost', does: 'a node on the first free port from 9101' },
-    { line: 'npx gatepost node --host 0.0.0.0 --port 9101 --public-url https://node1.example.com', does: 'a node behind a proxy, the rest from the environment' }
+    { line: 'npx gatepost node --host 0.0.0.0 --port 9101 --public-url https://mail.example.com/nodes/n1', does: 'a node behind a proxy, the rest from the environment' }
   ],
   run: async (argv, terminal) => await (await import('./run-node.js')).runNode(argv, terminal)
 }

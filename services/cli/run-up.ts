@@ -2,14 +2,16 @@
 import { createInProcessBus } from '../dispatch/buses/in-process-bus.js'
 import type { Bus } from '../dispatch/buses/bus.js'
 import { createNatsBus } from '../dispatch/buses/nats-bus.js'
-import { startGate } from '../gate/start.js'
+import { openGate, type OpenGate } from '../gate/start.js'
 import { startNode, type RunningNode } from '../notifications/node/start.js'
 import { createConnections, type Connections } from '../../shared/platform/http/connections.js'
+import { createMounts, type Mounts } from '../../shared/platform/http/mounts.js'
 import type { Lifecycle } from '../../shared/platform/lifecycle.js'
 import { authWarnings } from '../../shared/platform/identity/auth-warnings.js'
 import { createLog, type Log } from '../../shared/platform/log.js'
 import { createMetrics, createProcessMetrics, type ProcessMetrics } from '../../shared/platform/metrics.js'
 import { readUpSettings } from '../../shared/platform/settings/config.js'
+import { isUnspecified } from '../../shared/platform/settings/addresses.js'
 import { makeDataDir } from '../../shared/platform/settings/data-dir.js'
 import { SettingsError } from '../../shared/platform/settings/fault.js'
 import { redacted, secretsOf } from '../../shared/platform/settings/redacted.js'
@@ -21,7 +23,6 @@ import { beginMongodbStore } from '../../shared/store/mongodb-store.js'
 import { storeCheck, type Store } from '../../shared/store/store.js'
 import type { Terminal } from './command.js'
 import { omitUndefined } from './defined.js'
-import { firstNodePort, startOnFreePort } from './free-port.js'
 import { runService } from './run-service.js'
 import { faultOfStart } from './start-faults.js'
 import { untilReady } from './until-ready.js'
@@ -40,7 +41,7 @@ export async function runUp (argv: readonly string[], terminal: Terminal): Promi
     start: async lifecycle => {
       log.info({ event: 'starting', version, settings: redacted(settings) }, 'starting')
       for (const { event, text } of authWarnings(keys.auth)) log.warn({ event }, text)
-      const { url } = await startAll({ settings, keys, log, lifecycle })
+      const url = await startAll({ settings, keys, log, lifecycle })
       const admin = `${url}/gate/admin`
       const demo = settings.isDemo ? `${url}/gate/demo` : undefined
       terminal.stderr(directions({ admin, demo }))
@@ -52,48 +53,29 @@ export async function runUp (argv: readonly string[], terminal: Terminal): Promi
 interface Keys { secret: string, acceptSecrets: readonly string[], auth: AuthSettings }
 interface StartOptions { settings: UpSettings, keys: Keys, log: Log, lifecycle: Lifecycle }
 
-async function startAll ({ settings, keys, log, lifecycle }: StartOptions): Promise<{ url: string }> {
-  const { host, port, origins, nodes, natsPrefix, isDemo } = settings
+/** Gate listens first, since the nodes are below its address; it is closed last. */
+async function startAll ({ settings, keys, log, lifecycle }: StartOptions): Promise<string> {
+  const { host, publicUrl } = settings
   const processMetrics = createProcessMetrics()
   lifecycle.add({ name: 'process metrics', close: () => { processMetrics.close() } })
   const store = await openStore(settings, log)
   lifecycle.add({ name: 'store', close: async () => { await store.close() } })
-  const connections = createConnections({ log })
   const openBus = busOpener(settings, log, lifecycle)
+  const parts: Parts = { settings, keys, log, store, openBus, processMetrics, connections: createConnections({ log }), mounts: createMounts() }
 
+  const gate = await openOneGate(parts, publicUrl === undefined && isUnspecified(host))
+  lifecycle.add({ name: 'gate', close: gate.close })
   const started: RunningNode[] = []
   // All at once: each may have clients that take their time.
   const closeNodes = async (): Promise<void> => { await Promise.all(started.map(async node => { await node.close() })) }
-  let nextPort = firstNodePort
-  for (let number = 1; number <= nodes; number++) {
-    const bus = openBus('node', `node ${number}`)
-    const node = await startOn(port === 0 ? 0 : nextPort, async nodePort => {
-      nextPort = nodePort + 1
-      return await startOneNode({ settings, keys, log, number, nodePort, store, bus, processMetrics, connections })
-    }, host)
+  for (let number = 1; number <= settings.nodes; number++) {
+    const node = await startOneNode(parts, number, gate.url)
     started.push(node)
     lifecycle.add({ name: `node ${number}`, drain: node.drain, close: closeNodes })
   }
-
-  const bus = openBus('gate', 'gate')
-  const metrics = createMetrics({ processMetrics })
-  const gate = await startGate({
-    settings: { host, port, metricsPort: metricsPortOf(settings, 0), origins, ...keys, isDemo, busUnsigned: settings.busUnsigned, version, ...omitUndefined({ rateProducerPerMinute: settings.rateProducerPerMinute }) },
-    bus,
-    natsPrefix,
-    log: log.child({ part: 'gate' }),
-    metrics,
-    connections,
-    alsoNeeds: () => ({ store: storeCheck(store.status()) })
-  })
-  lifecycle.add({ name: 'gate', close: gate.close })
-  await Promise.all(started.map(async node => { await untilReady(node.probeUrl) }))
-  return gate
+  await Promise.all([gate.ready(), ...started.map(async node => { await untilReady(node.probeUrl) })])
+  return gate.url
 }
-
-/** 0 = any free port: then all of them are. */
-const startOn = async (from: number, start: (port: number) => Promise<RunningNode>, host: string): Promise<RunningNode> =>
-  from === 0 ? await start(0) : await startOnFreePort(host, from, start)
 
 /** Before anything is made in the folder. */
 function refuseFullDisk (dataDir: string): void {
@@ -126,15 +108,31 @@ function busOpener ({ natsUrl, natsCreds }: UpSettings, log: Log, lifecycle: Lif
 const metricsPortOf = ({ metricsPort }: UpSettings, number: number): number | undefined =>
   metricsPort === undefined || metricsPort === 0 ? metricsPort : metricsPort + number
 
-interface OneNode { settings: UpSettings, keys: Keys, log: Log, number: number, nodePort: number, store: Store, bus: Bus, processMetrics: ProcessMetrics, connections: Connections }
+/** What Gate and the nodes of this process share. */
+interface Parts extends Omit<StartOptions, 'lifecycle'> { store: Store, openBus: ReturnType<typeof busOpener>, processMetrics: ProcessMetrics, connections: Connections, mounts: Mounts }
 
-async function startOneNode ({ settings, keys, log, number, nodePort, store, bus, processMetrics, connections }: OneNode): Promise<RunningNode> {
-  const { host, origins, nodes, nodeId, nodeWeight, publicUrl, retentionMs, drainMs, userLimits, natsPrefix, busUnsigned } = settings
+async function openOneGate ({ settings, keys, log, store, openBus, processMetrics, connections, mounts }: Parts, isByRequest: boolean): Promise<OpenGate> {
+  const { host, port, origins, isDemo, busUnsigned, rateProducerPerMinute, natsPrefix } = settings
+  return await openGate({
+    settings: { host, port, metricsPort: metricsPortOf(settings, 0), origins, ...keys, isDemo, busUnsigned, version, ...omitUndefined({ rateProducerPerMinute }) },
+    bus: openBus('gate', 'gate'),
+    natsPrefix,
+    log: log.child({ part: 'gate' }),
+    metrics: createMetrics({ processMetrics }),
+    connections,
+    alsoNeeds: () => ({ store: storeCheck(store.status()) }),
+    ownNodes: { mounts, isByRequest }
+  })
+}
+
+async function startOneNode ({ settings, keys, log, store, openBus, processMetrics, connections, mounts }: Parts, number: number, url: string): Promise<RunningNode> {
+  const { host, port, origins, nodes, nodeId, nodeWeight, publicUrl = url, retentionMs, drainMs, userLimits, natsPrefix, busUnsigned } = settings
   const ownId = nodeId === undefined || nodes === 1 ? nodeId : `${nodeId}-${number}`
   return await startNode({
-    settings: { host, port: nodePort, metricsPort: metricsPortOf(settings, number), origins, nodeWeight, ...keys, retentionMs, drainMs, userLimits, busUnsigned, version, ...omitUndefined({ publicUrl, nodeId: ownId }) },
+    settings: { host, port, metricsPort: metricsPortOf(settings, number), origins, nodeWeight, ...keys, retentionMs, drainMs, userLimits, busUnsigned, version, ...omitUndefined({ nodeId: ownId }) },
+    mountAt: { mounts, url, publicUrl },
     store,
-    bus,
+    bus: openBus('node', `node ${number}`),
     natsPrefix,
     log: log.child({ part: 'node' }),
     metrics: createMetrics({ processMetrics }),

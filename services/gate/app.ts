@@ -23,6 +23,7 @@ import { serveGroups } from './routes/groups.js'
 import { serveLogin, type LoginOptions } from './routes/login.js'
 import { serveMessages } from './routes/messages.js'
 import { serveNodes } from './routes/nodes.js'
+import { serveOwnNodes, type OwnNodes } from './routes/own-nodes.js'
 import { serveRevocations } from './routes/revocations.js'
 import { serveUsers } from './routes/users.js'
 
@@ -45,11 +46,12 @@ export interface GateAppOptions {
   readonly connections?: Connections | undefined
   /** What else Gate waits for before it is ready, in the form of a probe's checks: what lives in the same process. */
   readonly alsoNeeds?: ProbeOptions['checks'] | undefined
+  readonly ownNodes?: OwnNodes | undefined
 }
 
 const bodyLimitBytes = 256 * 1024
 
-export async function createGateApp ({ version, origins, secret, demo, rateProducerPerMinute, tokens, revocations, dispatch, rings, clock, log, metrics, connections, ownPort, alsoNeeds = () => ({}) }: GateAppOptions): Promise<{ app: App, operations: Operations }> {
+export async function createGateApp ({ version, origins, secret, demo, rateProducerPerMinute, tokens, revocations, dispatch, rings, clock, log, metrics, connections, ownPort, alsoNeeds = () => ({}), ownNodes }: GateAppOptions): Promise<{ app: App, operations: Operations }> {
   const app = await createApp({ log, metrics, bodyLimitBytes, connections, origins })
   const operations = await prepareOperations(app, {
     api: {
@@ -81,9 +83,10 @@ export async function createGateApp ({ version, origins, secret, demo, rateProdu
   const submit = createSubmit({ dispatch, rings, clock, requestWithFailover })
   const rateLimit = rateProducerPerMinute === undefined ? undefined : createRateLimit({ perMinute: rateProducerPerMinute, elapsed: clock.elapsed })
 
-  serveAssign(app, { access, dispatch, rings, signTicket: createTicketSigner({ secret, now: clock.now }) })
+  serveAssign(app, { access, dispatch, rings, ownNodes, signTicket: createTicketSigner({ secret, now: clock.now }) })
   serveMessages(app, { access, requestWithFailover, submit, rings, rateLimit, count: status => { taken.inc({ status: String(status) }) } })
   serveNodes(app, { access, audit, dispatch, rings })
+  if (ownNodes !== undefined) serveOwnNodes(app, ownNodes)
   serveUsers(app, { access, audit, dispatch })
   serveRevocations(app, { access, audit, requestWithFailover, rings, dispatch, revocations, now: clock.now })
   serveGroups(app, { access, audit, requestWithFailover, rings })

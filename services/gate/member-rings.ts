@@ -2,9 +2,10 @@ import type { NodeId } from '../../shared/contract/names.js'
 import { createRingBuilder } from '../../shared/contract/ring.js'
 import type { Dispatch, Member, MemberState } from '../dispatch/dispatch.js'
 import type { Rings } from './assignment.js'
+import { nodeAddress, type NodeAddress } from './node-address.js'
 
 export interface MemberRings extends Rings {
-  readonly urls: ReadonlyMap<NodeId, string>
+  readonly addresses: ReadonlyMap<NodeId, NodeAddress>
 }
 
 /**
@@ -23,7 +24,7 @@ export function createMemberRings (dispatch: Pick<Dispatch, 'members'>): () => M
       suspect: builders.suspect(of('suspect')),
       clockOff: builders.clockOff(of('draining').filter(({ isClockOff }) => isClockOff)),
       draining: builders.draining(of('draining')),
-      urls: new Map(members.map(({ id, url }) => [id, url]))
+      addresses: new Map(members.map(({ id, url }) => [id, nodeAddress(url)]))
     }
   }
   return () => {

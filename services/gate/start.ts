@@ -38,6 +38,8 @@ export interface GateOptions {
   readonly clock?: Clock
   readonly intervals?: NonNullable<DispatchOptions['intervals']>
   readonly alsoNeeds?: GateAppOptions['alsoNeeds']
+  /** Nodes of this process, which are reached by Gate's port. */
+  readonly ownNodes?: GateAppOptions['ownNodes']
 }
 
 export interface Gate {
@@ -46,10 +48,15 @@ export interface Gate {
   close: () => Promise<void>
 }
 
+export interface OpenGate extends Gate {
+  /** Resolves when it knows the members, and who is revoked, or is closed; without a node there is nothing to know. */
+  readonly ready: () => Promise<void>
+}
+
 const settlePollMs = 20
 
-/** Listens at once, so that `/readyz` can say what is missing; resolves when it knows the members, and who is revoked; without a node there is nothing to know. */
-export async function startGate ({ settings, bus, natsPrefix, log, metrics: givenMetrics, connections, clock = createClock(), intervals, alsoNeeds }: GateOptions): Promise<Gate> {
+/** Listens, so that `/readyz` can say what is missing. */
+export async function openGate ({ settings, bus, natsPrefix, log, metrics: givenMetrics, connections, clock = createClock(), intervals, alsoNeeds, ownNodes }: GateOptions): Promise<OpenGate> {
   const { host, port, metricsPort, origins, secret, acceptSecrets, auth, isDemo, rateProducerPerMinute, version, busUnsigned } = settings
   const tokens = createTokenVerifier({ secret, acceptSecrets, auth, now: clock.now, elapsed: clock.elapsed, log })
   const demo = isDemo && auth.kind === 'secret' ? { secret: auth.secret, rules: auth.rules } : undefined
@@ -59,7 +66,8 @@ export async function startGate ({ settings, bus, natsPrefix, log, metrics: give
   const dispatch = createDispatch({ bus, prefix: natsPrefix, secret, acceptedSecrets: acceptSecrets, unsigned: busUnsigned, clock, log, ...intervals !== undefined && { intervals } })
   const rings = createMemberRings(dispatch)
   const revocations = followRevocations({ dispatch, log })
-  const { app, operations } = await createGateApp({ ownPort: { host, metricsPort }, version, origins: createOrigins(origins ?? ['*']), secret, demo, rateProducerPerMinute, tokens, revocations, dispatch, rings, clock, log, metrics, connections, alsoNeeds })
+  const { app, operations } = await createGateApp({ ownPort: { host, metricsPort }, version, origins: createOrigins(origins ?? ['*']), secret, demo, rateProducerPerMinute, tokens, revocations, dispatch, rings, clock, log, metrics, connections, alsoNeeds, ownNodes })
+  ownNodes?.mounts.attach(app.server)
 
   let closing: Promise<void> | undefined
   const close = async (): Promise<void> => {
@@ -70,18 +78,27 @@ export async function startGate ({ settings, bus, natsPrefix, log, metrics: give
     tokens.close()
     metrics.close()
   }
-  const gate: Gate = {
+  const gate: OpenGate = {
     url: '',
+    ready: async () => {
+      while ((!dispatch.hasConverged || revocations.missing !== undefined) && closing === undefined) await pause(settlePollMs)
+    },
     close: async () => await (closing ??= close())
   }
   try {
     const url = await listenOn(app, { host, port })
     await operations.start()
     log.info({ event: 'gate-listens', url }, 'Gate listens')
-    while ((!dispatch.hasConverged || revocations.missing !== undefined) && closing === undefined) await pause(settlePollMs)
     return { ...gate, url }
   } catch (error) {
     await gate.close()
     throw error
   }
+}
+
+/** The same, and ready. */
+export async function startGate (options: GateOptions): Promise<Gate> {
+  const gate = await openGate(options)
+  await gate.ready()
+  return gate
 }

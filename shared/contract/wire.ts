@@ -56,7 +56,11 @@ export const VolatileAnswer = Type.Object({ id: Type.String(), createdAt: Time }
 /** A user's node, and a ticket for it. */
 export const Assignment = Type.Object({
   user: Type.String(),
-  node: Type.Object({ id: Type.String(), url: Type.String() }),
+  node: Type.Object({
+    id: Type.String(),
+    url: Type.String({ description: 'its REST begins behind this; may have a path' }),
+    path: Type.Optional(Type.String({ description: "of Socket.IO, at the url's origin; absent: /socket.io" }))
+  }),
   ticket: Type.String({ description: 'Opens the socket of this node, and is the bearer token for its REST.' }),
   expiresAt: Time
 })

@@ -63,7 +63,7 @@ t.test('compose - its processes with its settings: assigned, delivered across no
   await makeCertificates(join(dir, 'tls'))
   const nats = await startNats(t, join(dir, 'tls'))
   const mongodb = await startMongodbServer(t)
-  const ports = Object.fromEntries(await Promise.all([...processNames, ...processNames.map(countsOf), 'proxy', 'proxy-operator', 'proxy-node3'].map(async name => [name, await freePort()] as const)))
+  const ports = Object.fromEntries(await Promise.all([...processNames, ...processNames.map(countsOf), 'proxy', 'proxy-operator'].map(async name => [name, await freePort()] as const)))
   const processes = new Map<string, GatepostProcess>()
   t.teardown(async () => { await Promise.all([...processes.values()].filter(one => one.isAlive()).map(async one => await one.end('SIGKILL'))) })
 
@@ -79,7 +79,7 @@ t.test('compose - its processes with its settings: assigned, delivered across no
     }
     if (command === 'node') {
       settings.GATEPOST_MONGODB_URL = mongodb?.url ?? ''
-      settings.GATEPOST_PUBLIC_URL = `http://127.0.0.1:${name === 'node3' && nginx !== undefined ? ports['proxy-node3'] ?? 0 : ports[name] ?? 0}`
+      settings.GATEPOST_PUBLIC_URL = nginx !== undefined ? `http://127.0.0.1:${ports.proxy ?? 0}/nodes/${name}` : `http://127.0.0.1:${ports[name] ?? 0}`
     }
     processes.set(name, runGatepost([command], { cwd: dir, settings }))
   }
@@ -91,7 +91,7 @@ t.test('compose - its processes with its settings: assigned, delivered across no
   let entrance = gates[0] ?? ''
   if (nginx !== undefined) {
     const addresses = Object.fromEntries([...names('gate'), ...names('node')].map(name => [`${name}:${services[name]?.environment?.GATEPOST_PORT ?? ''}`, `127.0.0.1:${ports[name] ?? 0}`]))
-    const listen = { 8080: `127.0.0.1:${ports.proxy ?? 0}`, 8081: `127.0.0.1:${ports['proxy-operator'] ?? 0}`, 9103: `127.0.0.1:${ports['proxy-node3'] ?? 0}` }
+    const listen = { 8080: `127.0.0.1:${ports.proxy ?? 0}`, 8081: `127.0.0.1:${ports['proxy-operator'] ?? 0}` }
     await writeFile(join(dir, 'nginx.conf'), nginxOn(readFileSync(`${composeFolder}nginx.conf`, 'utf8'), dir, addresses, listen))
     // Started by root its workers would be somebody else, who may not write into this test's folder.
     const directives = `daemon off;${process.getuid?.() === 0 ? ' user root;' : ''}`
@@ -102,7 +102,7 @@ t.test('compose - its processes with its settings: assigned, delivered across no
     })
     entrance = `http://127.0.0.1:${ports.proxy ?? 0}`
     await until('the proxy answers', async () => await fetch(`${entrance}/gate/assign`).then(answer => answer.status === 401, () => false))
-  } else t.comment('without nginx: clients go to a Gate and to node3 themselves')
+  } else t.comment('without nginx: clients go to a Gate and to the nodes themselves')
 
   const assign = async (gate: string, user: string): Promise<{ node: { id: string, url: string }, ticket: string }> => {
     const answer = await fetch(`${gate}/gate/assign`, { headers: { authorization: `Bearer ${token(user)}` } })
@@ -145,7 +145,7 @@ t.test('compose - its processes with its settings: assigned, delivered across no
   const status = async (url: string): Promise<number> => (await fetch(url)).status
   for (const path of ['metrics', 'livez', 'readyz', 'docs', 'openapi.json', 'gate/docs', 'gate/openapi.json']) {
     for (const name of processNames) t.equal(await status(`http://127.0.0.1:${ports[name] ?? 0}/${path}`), 404, `${name}: ${path} is not for those outside`)
-    if (nginx !== undefined) for (const proxy of ['proxy', 'proxy-node3']) t.equal(await status(`http://127.0.0.1:${ports[proxy] ?? 0}/${path}`), 404, `${proxy}: ${path}`)
+    if (nginx !== undefined) for (const under of ['', 'nodes/node1/', 'nodes/node2/']) t.equal(await status(`${entrance}/${under}${path}`), 404, `the proxy: ${under}${path}`)
   }
   for (const name of processNames) t.equal(await status(`http://127.0.0.1:${ports[countsOf(name)] ?? 0}/metrics`), 200, `${name} is counted for Prometheus`)
   if (nginx !== undefined) {

@@ -23,7 +23,7 @@ t.test('nodes - each with its health', async t => {
     t.ok(Date.now() - Date.parse(node.lastSeen) < 3000, 'seen lately')
     t.ok(node.rssBytes > 10_000_000)
     for (const field of ['sockets', 'users', 'messagesPerSecond', 'eventLoopLagMs']) t.ok(node[field] >= 0, field)
-    t.match(node.url, /^http:\/\/127\.0\.0\.1:\d+$/)
+    t.match(node.url, site.kind === 'embedded' ? new RegExp(`^${site.gate}/nodes/${node.id}$`) : /^http:\/\/127\.0\.0\.1:\d+$/)
     const one = await admin('GET', `/gate/nodes/${encodeURIComponent(node.id)}`)
     t.equal(one.status, 200)
     t.same(Object.keys(one.body).sort(), fields)

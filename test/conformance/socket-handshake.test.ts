@@ -1,6 +1,6 @@
 import t from 'tap'
 import { startDeployment } from '../helpers/deployment.js'
-import { assign, assignBoth, openSocket, producerOf, refusedSocket, request } from '../helpers/raw-client.js'
+import { assign, assignBoth, openSocket, producerOf, refusedSocket, request, socketAddress } from '../helpers/raw-client.js'
 import { nowSeconds, resign, signHs256, tampered, unsigned, claimsOf } from '../helpers/tokens.js'
 import { until } from '../helpers/until.js'
 
@@ -112,7 +112,8 @@ t.test('handshake - only the default namespace', async t => {
   const { io } = await import('socket.io-client')
   const session = await assign(site, 'ada')
   for (const namespace of ['/admin', '/x']) {
-    const socket = io(session.node.url + namespace, { auth: { ticket: session.ticket }, transports: ['websocket'], reconnection: false, forceNew: true })
+    const [address, path] = socketAddress(session.node, namespace)
+    const socket = io(address, { ...path, auth: { ticket: session.ticket }, transports: ['websocket'], reconnection: false, forceNew: true })
     t.teardown(() => { socket.close() })
     let failure: Error | undefined
     socket.on('connect_error', error => { failure = error })

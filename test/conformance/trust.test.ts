@@ -3,7 +3,7 @@ import { io } from 'socket.io-client'
 import t, { type Test } from 'tap'
 import { createInbox } from '../../clients/index.js'
 import { runGatepost, startDeployment, tempDir, type Settings } from '../helpers/deployment.js'
-import { assign, openSocket, refused, request } from '../helpers/raw-client.js'
+import { assign, openSocket, refused, request, socketAddress, type GivenNode } from '../helpers/raw-client.js'
 import { nowSeconds, signHs256, type Claims } from '../helpers/tokens.js'
 import { until } from '../helpers/until.js'
 
@@ -58,7 +58,8 @@ t.test('tokens - one of the same key for another application opens nothing', asy
   for (const change of [{ aud: 'else' }, { aud: undefined }, { iss: 'https://id.example' }, { iss: undefined }]) refused(t, await ask(change), 401, 'GP_TOKEN_INVALID', JSON.stringify(change))
   refused(t, await ask({}, { alg: 'HS256', typ: 'logout+jwt' }), 401, 'GP_TOKEN_INVALID', 'typ')
   t.equal((await ask({}, { alg: 'HS256' })).status, 200, 'none counts as JWT')
-  const socket = io(body.node.url, { auth: { ticket: body.ticket }, transports: ['websocket'], forceNew: true })
+  const [origin, path] = socketAddress(body.node)
+  const socket = io(origin, { ...path, auth: { ticket: body.ticket }, transports: ['websocket'], forceNew: true })
   t.teardown(() => { socket.close() })
   await new Promise(resolve => { socket.once('ready', resolve) })
   const refresh = async (change: Claims): Promise<any> => await socket.timeout(10_000).emitWithAck('refresh', { token: signHs256({ ...good, ...change }, site.secret) })
@@ -101,7 +102,8 @@ t.test('groups - taken out before the first login: an older token brings nobody 
 t.test('origins - pages of other sites get no answer and no socket', async t => {
   const page = 'https://www.example.com'
   const site = await startDeployment(t, { nodes: 1, settings: { GATEPOST_ORIGINS: `${page}, http://localhost:3000` } })
-  const { node: { url }, ticket } = await assign(site, 'ann')
+  const { node, ticket } = await assign(site, 'ann')
+  const { url } = node
   for (const base of [`${site.gate}/livez`, `${url}/livez`, `${url}/socket.io/?EIO=4&transport=polling`]) {
     const from = async (origin: string, init: RequestInit = {}): Promise<Response> => await fetch(base, { ...init, headers: { ...init.headers, origin } })
     t.equal((await from(page)).headers.get('access-control-allow-origin'), page, base)
@@ -113,15 +115,16 @@ t.test('origins - pages of other sites get no answer and no socket', async t => 
     t.notOk((await from('https://evil.example', preflight)).headers.get('access-control-allow-origin'))
   }
   for (const transports of [['websocket'], ['polling']]) {
-    t.ok(await opens(t, url, ticket, transports, {}), `${transports.join()}: no browser`)
-    t.ok(await opens(t, url, ticket, transports, { origin: page }), `${transports.join()}: a page of the site`)
-    t.notOk(await opens(t, url, ticket, transports, { origin: 'https://evil.example' }), `${transports.join()}: another page`)
-    t.notOk(await opens(t, url, ticket, transports, { origin: 'null' }), `${transports.join()}: a page without an origin`)
+    t.ok(await opens(t, node, ticket, transports, {}), `${transports.join()}: no browser`)
+    t.ok(await opens(t, node, ticket, transports, { origin: page }), `${transports.join()}: a page of the site`)
+    t.notOk(await opens(t, node, ticket, transports, { origin: 'https://evil.example' }), `${transports.join()}: another page`)
+    t.notOk(await opens(t, node, ticket, transports, { origin: 'null' }), `${transports.join()}: a page without an origin`)
   }
 })
 
-async function opens (t: Test, url: string, ticket: string, transports: string[], extraHeaders: Record<string, string>): Promise<boolean> {
-  const socket = io(url, { auth: { ticket }, transports, extraHeaders, reconnection: false, forceNew: true })
+async function opens (t: Test, node: GivenNode, ticket: string, transports: string[], extraHeaders: Record<string, string>): Promise<boolean> {
+  const [origin, path] = socketAddress(node)
+  const socket = io(origin, { ...path, auth: { ticket }, transports, extraHeaders, reconnection: false, forceNew: true })
   t.teardown(() => { socket.close() })
   return await new Promise(resolve => {
     socket.once('ready', () => { resolve(true) })

@@ -14,7 +14,7 @@
 import { io, type Socket } from 'socket.io-client'
 import type { Test } from 'tap'
 import type { Deployment } from './deployment.js'
-import { request } from './raw-client.js'
+import { request, socketAddress, type GivenNode } from './raw-client.js'
 import { until } from './until.js'
 
 export interface Step {
@@ -66,7 +66,7 @@ function packed (members: readonly string[], indent: string): string[] {
 }
 
 const hiddenToken = 'eyJ…'
-const varying = /^(?:[0-9a-z]{27}[0-9a-z](?:[0-9a-f]{4})?|http:\/\/127\.0\.0\.1:\d+|[\w-]{24,})$/
+const varying = /^(?:[0-9a-z]{27}[0-9a-z](?:[0-9a-f]{4})?|http:\/\/127\.0\.0\.1:\d+\/nodes\/[\w-]+|[\w-]{24,})$/
 const time = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/
 
 /** What the documents call what really came, and back. */
@@ -136,7 +136,7 @@ function firstOf (checks: ReadonlyArray<() => string | undefined>): string | und
 }
 
 interface Actor {
-  node?: { url: string }
+  node?: GivenNode
   ticket?: string
   socket?: Socket
   answers: Array<{ status: number, body: unknown }>
@@ -154,7 +154,7 @@ export class DocSession {
   readonly #actors = new Map<string, Actor>()
   /** Answers are written into the steps instead of compared with them. */
   readonly #isRecording: boolean
-  #lastNode = ''
+  #lastNode: GivenNode = { id: '', url: '' }
 
   constructor (t: Test, deployment: Deployment, { isRecording = false } = {}) {
     this.#deployment = deployment
@@ -229,14 +229,14 @@ export class DocSession {
       return ''
     }).trim()
     const token = peer === 'gate' ? this.#token(name) : actor.ticket
-    const base = peer === 'gate' ? this.#deployment.gate : actor.node?.url ?? this.#lastNode
+    const base = peer === 'gate' ? this.#deployment.gate : (actor.node ?? this.#lastNode).url
     const { status, body } = await request(base, method, path, { token, headers, ...json !== '' && { body: JSON.parse(json) as unknown } })
     actor.answers.push({ status, body: body as unknown })
     if (path.startsWith('/gate/assign') && status === 200) {
-      const given = body as { node: { url: string }, ticket: string }
+      const given = body as { node: GivenNode, ticket: string }
       actor.node = given.node
       actor.ticket = given.ticket
-      this.#lastNode = given.node.url
+      this.#lastNode = given.node
     }
   }
 
@@ -250,7 +250,8 @@ export class DocSession {
       return
     }
     // The one before stays open, and closes when its node says so: as a client does it.
-    const socket = io(actor.node?.url ?? this.#lastNode, { auth: { ...actor.ticket !== undefined && { ticket: actor.ticket }, ...payload }, transports: ['websocket'], reconnection: false, forceNew: true })
+    const [origin, path] = socketAddress(actor.node ?? this.#lastNode)
+    const socket = io(origin, { ...path, auth: { ...actor.ticket !== undefined && { ticket: actor.ticket }, ...payload }, transports: ['websocket'], reconnection: false, forceNew: true })
     const before = actor.socket
     actor.socket = socket
     socket.once('ready', () => { before?.close() })

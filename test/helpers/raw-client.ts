@@ -33,9 +33,10 @@ export async function request (base: string, method: string, path: string, optio
     headers['content-type'] ??= 'application/json'
     headers['content-length'] ??= String(Buffer.byteLength(body))
   }
-  const { hostname, port } = new URL(base)
+  const { hostname, port, pathname } = new URL(base)
+  const under = pathname.replace(/\/$/, '')
   return await new Promise((resolve, reject) => {
-    const outgoing = httpRequest({ agent, hostname, port, method, path, headers }, incoming => {
+    const outgoing = httpRequest({ agent, hostname, port, method, path: `${under}${path}`, headers }, incoming => {
       const chunks: Buffer[] = []
       incoming.on('data', (chunk: Buffer) => { chunks.push(chunk) })
       incoming.on('error', reject)
@@ -53,11 +54,14 @@ export async function request (base: string, method: string, path: string, optio
   })
 }
 
+/** As Gate gives it; `path` is of Socket.IO. */
+export interface GivenNode { id: string, url: string, path?: string }
+
 /** One user on one node: a ticket and the node's address. */
 export interface Session {
   readonly user: string
   readonly token: string
-  readonly node: { id: string, url: string }
+  readonly node: GivenNode
   readonly ticket: string
   readonly expiresAt: string
   call: (method: string, path: string, options?: RequestOptions) => Promise<Answer>
@@ -81,7 +85,7 @@ export async function assign (deployment: Pick<Deployment, 'gate' | 'userToken'>
   const query = (options.avoid ?? []).map(id => `avoid=${encodeURIComponent(id)}`).join('&')
   const answer = await request(deployment.gate, 'GET', `/gate/assign${query === '' ? '' : `?${query}`}`, { token })
   if (answer.status !== 200) throw new Error(`GET /gate/assign for ${JSON.stringify(user)}: ${answer.status} ${answer.text}`)
-  const { node, ticket, expiresAt } = answer.body as { node: { id: string, url: string }, ticket: string, expiresAt: string }
+  const { node, ticket, expiresAt } = answer.body as { node: GivenNode, ticket: string, expiresAt: string }
   return sessionOf(user, token, node, options.ticket?.(ticket) ?? ticket, expiresAt)
 }
 
@@ -98,7 +102,7 @@ export async function assignEach (deployment: Deployment, user: string): Promise
   return sessions
 }
 
-export function sessionOf (user: string, token: string, node: { id: string, url: string }, ticket: string, expiresAt: string): Session {
+export function sessionOf (user: string, token: string, node: GivenNode, ticket: string, expiresAt: string): Session {
   const call: Session['call'] = async (method, path, options = {}) => await request(node.url, method, path, { token: ticket, ...options })
   const good = async (method: string, path: string, options: RequestOptions, status: number): Promise<any> => {
     const answer = await call(method, path, options)
@@ -208,13 +212,17 @@ export interface SocketOptions {
   auth?: Record<string, unknown>
 }
 
+/** Socket.IO takes a path in its address for the name of a namespace. */
+export const socketAddress = ({ url, path = '/socket.io' }: GivenNode, namespace = '/'): [string, { path: string }] => [`${new URL(url).origin}${namespace}`, { path }]
+
 function dial (session: Session, options: SocketOptions): Socket {
   const auth = options.auth ?? {
     ticket: session.ticket,
     ...(options.cursors === undefined ? {} : { cursors: options.cursors }),
     ...(options.topics === undefined ? {} : { topics: options.topics })
   }
-  return io(session.node.url, { auth, transports: options.transports ?? ['websocket'], reconnection: false, forceNew: true, autoConnect: false })
+  const [origin, path] = socketAddress(session.node)
+  return io(origin, { ...path, auth, transports: options.transports ?? ['websocket'], reconnection: false, forceNew: true, autoConnect: false })
 }
 
 /** Opens a socket that must be accepted, and waits for `ready`. */

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process'
 import { connect, type Socket } from 'node:net'
 import type { Test } from 'tap'
-import type { Session } from './raw-client.js'
+import { socketAddress, type Session } from './raw-client.js'
 import { until } from './until.js'
 
 export function openTcp (t: Test, url: string, bytes = ''): Socket {
@@ -23,7 +23,7 @@ function textFrame (text: string): Buffer {
 
 /** Over bytes of one's own: joined and ready; from then on it reads nothing. */
 export async function openDeaf (t: Test, { node, ticket }: Session): Promise<Socket> {
-  const socket = openTcp(t, node.url, 'GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n')
+  const socket = openTcp(t, node.url, `GET ${node.path ?? '/socket.io'}/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n`)
   let received = ''
   socket.on('data', chunk => { received += chunk.toString('latin1') })
   await until('it is a WebSocket', () => received.includes('101 Switching'))
@@ -35,9 +35,10 @@ export async function openDeaf (t: Test, { node, ticket }: Session): Promise<Soc
 
 /** A process with a stock client, which stands still (SIGSTOP) once it is ready. */
 export async function openSuspended (t: Test, { node, ticket }: Session): Promise<void> {
+  const [origin, path] = socketAddress(node)
   const program = `
     const { io } = require('socket.io-client')
-    io(${JSON.stringify(node.url)}, { auth: { ticket: ${JSON.stringify(ticket)} } }).on('ready', () => { console.log('ready') })`
+    io(${JSON.stringify(origin)}, { ...${JSON.stringify(path)}, auth: { ticket: ${JSON.stringify(ticket)} } }).on('ready', () => { console.log('ready') })`
   const child = spawn(process.execPath, ['-e', program], { stdio: ['ignore', 'pipe', 'inherit'] })
   t.teardown(() => { child.kill('SIGKILL') })
   let output = ''

@@ -2,7 +2,7 @@
 import { io, type Socket } from 'socket.io-client'
 import t, { type Test } from 'tap'
 import { startDeployment } from '../helpers/deployment.js'
-import { assign, openSocket, refusedAck, request, type Session } from '../helpers/raw-client.js'
+import { assign, openSocket, refusedAck, request, socketAddress, type Session } from '../helpers/raw-client.js'
 import { until } from '../helpers/until.js'
 
 const site = await startDeployment(t, { settings: { GATEPOST_RATE_USER: '1000000' } })
@@ -13,7 +13,8 @@ interface Flushed { socket: Socket, answers: any[], reasons: string[] }
 
 /** A stock client that has gathered these payloads of an event while it was away. */
 function flush (t: Test, { node, ticket }: Session, transport: typeof transports[number], event: string, payloads: readonly object[]): Flushed {
-  const socket = io(node.url, { auth: { ticket }, transports: [transport], forceNew: true, autoConnect: false, reconnection: false })
+  const [origin, path] = socketAddress(node)
+  const socket = io(origin, { ...path, auth: { ticket }, transports: [transport], forceNew: true, autoConnect: false, reconnection: false })
   t.teardown(() => { socket.close() })
   const flushed: Flushed = { socket, answers: [], reasons: [] }
   socket.on('disconnect', reason => { flushed.reasons.push(reason) })

@@ -23,6 +23,7 @@ const site = await startEmbedded(t, { nodes: 1, settings: { GATEPOST_RATE_USER: 
 const producer = producerOf(site)
 const bystanderSession = await assign(site, 'bystander')
 const { url } = bystanderSession.node
+const under = new URL(url).pathname.replace(/\/$/, '')
 const bystander: RawSocket = await openSocket(t, bystanderSession)
 const MiB = 1 << 20
 let sent = 0
@@ -70,7 +71,7 @@ async function openRaw (t: Test): Promise<Socket> {
   const socket = connect(Number(port), hostname)
   t.teardown(() => { socket.destroy() })
   socket.on('error', () => {})
-  socket.write('GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nhost: x\r\nupgrade: websocket\r\nconnection: Upgrade\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\nsec-websocket-version: 13\r\n\r\n')
+  socket.write(`GET ${under}/socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nhost: x\r\nupgrade: websocket\r\nconnection: Upgrade\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\nsec-websocket-version: 13\r\n\r\n`)
   await new Promise(resolve => socket.once('data', resolve))
   return socket
 }
@@ -87,7 +88,7 @@ t.test('floods - connections that say nothing, at any stage', async t => {
     const { hostname, port } = new URL(url)
     for (let i = 0; i < count; i++) {
       quiet.push(connect(Number(port), hostname).on('error', () => {}).resume())
-      quiet.push(connect(Number(port), hostname, function (this: Socket) { this.write('POST /messages HTTP/1.1\r\nhost: x\r\ncontent-le') }).on('error', () => {}).resume())
+      quiet.push(connect(Number(port), hostname, function (this: Socket) { this.write(`POST ${under}/messages HTTP/1.1\r\nhost: x\r\ncontent-le`) }).on('error', () => {}).resume())
     }
     const unjoined = await Promise.all(Array.from({ length: count }, async () => await openLine(url)))
     for (let i = 0; i < count; i++) {
@@ -104,7 +105,7 @@ t.test('floods - half-open connections: the other side is gone without a word', 
   // It stays frozen until the end of the file.
   const proxy = await startTcpProxy(root, Number(new URL(url).port))
   await unharmedBy(t, 250, async () => {
-    for (let i = 0; i < 50; i++) await join(root, 'gone', `http://127.0.0.1:${proxy.port}`)
+    for (let i = 0; i < 50; i++) await join(root, 'gone', `http://127.0.0.1:${proxy.port}${under}`)
     proxy.freeze()
     const results = await producer.sendAll(Array.from({ length: 100 }, (_, i) => ({ to: { user: 'gone' }, title: `g${i}`, body: 'x'.repeat(30_000) })))
     t.ok(results.every(({ status }) => status === 201), 'they are stored for it')
@@ -238,7 +239,7 @@ t.test('floods - many pages asked for over HTTP and not read', async t => {
       socket.on('error', () => {})
       socket.pause()
       // 12 MB each.
-      socket.write(`GET /messages?limit=200 HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${session.ticket}\r\n\r\n`)
+      socket.write(`GET ${under}/messages?limit=200 HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${session.ticket}\r\n\r\n`)
       sockets.push(socket)
       await new Promise(resolve => setTimeout(resolve, 20))
     }

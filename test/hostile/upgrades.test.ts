@@ -10,7 +10,9 @@ import { parseAnswer } from './http-wire.js'
 
 const site = await startDeployment(t)
 const session = await assign(site, 'ada')
-const { hostname, port } = new URL(session.node.url)
+const { hostname, port, pathname } = new URL(session.node.url)
+/** What the node's paths begin with. */
+const under = pathname.replace(/\/$/, '')
 const run = promisify(execFile)
 
 interface Line { socket: Socket, received: () => Buffer, isEnded: () => boolean }
@@ -38,18 +40,18 @@ t.test('upgrades - a request that offers another protocol is answered as HTTP/1.
   const bearer = `Host: x\r\nAuthorization: Bearer ${session.ticket}\r\n`
   const body = JSON.stringify({ to: { user: 'ada' }, title: 'by h2c', body: 'é'.repeat(20_000) })
   const line = openTcp(t)
-  t.equal((await ask(line, `GET /messages HTTP/1.1\r\n${bearer}${h2c}\r\n`)).status, 200)
-  const posted = await ask(line, `POST /messages HTTP/1.1\r\n${bearer}${h2c}Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`)
+  t.equal((await ask(line, `GET ${under}/messages HTTP/1.1\r\n${bearer}${h2c}\r\n`)).status, 200)
+  const posted = await ask(line, `POST ${under}/messages HTTP/1.1\r\n${bearer}${h2c}Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`)
   t.equal(posted.status, 201, posted.text)
-  t.match(JSON.parse((await ask(line, `GET /messages HTTP/1.1\r\n${bearer}${h2c}\r\n`)).text), { messages: [{ title: 'by h2c', body: 'é'.repeat(20_000) }] })
-  t.equal((await ask(line, `GET /livez HTTP/1.1\r\nHost: x\r\n${h2c.replace('Upgrade,', 'close, Upgrade,')}\r\n`)).status, 200)
+  t.match(JSON.parse((await ask(line, `GET ${under}/messages HTTP/1.1\r\n${bearer}${h2c}\r\n`)).text), { messages: [{ title: 'by h2c', body: 'é'.repeat(20_000) }] })
+  t.equal((await ask(line, `GET ${under}/livez HTTP/1.1\r\nHost: x\r\n${h2c.replace('Upgrade,', 'close, Upgrade,')}\r\n`)).status, 200)
   await until('the connection is closed where that was asked', line.isEnded, 5_000)
 
   for (const [path, status] of [['/livez', 200], ['/nowhere', 404], ['/socket.io/?EIO=4&transport=polling', 200]] as const) {
-    t.equal((await ask(openTcp(t), `GET ${path} HTTP/1.1\r\nHost: x\r\n${h2c}\r\n`)).status, status, path)
+    t.equal((await ask(openTcp(t), `GET ${under}${path} HTTP/1.1\r\nHost: x\r\n${h2c}\r\n`)).status, status, path)
   }
-  t.equal((await ask(openTcp(t), `GET /livez HTTP/1.1\r\nHost: x\r\n${webSocket}\r\n`)).status, 200, 'a WebSocket where there is none')
-  t.equal((await ask(openTcp(t), `GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\n${webSocket}\r\n`)).status, 101)
+  t.equal((await ask(openTcp(t), `GET ${under}/livez HTTP/1.1\r\nHost: x\r\n${webSocket}\r\n`)).status, 200, 'a WebSocket where there is none')
+  t.equal((await ask(openTcp(t), `GET ${under}/socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\n${webSocket}\r\n`)).status, 101)
 })
 
 t.test('upgrades - curl --http2', async t => {
@@ -59,7 +61,7 @@ t.test('upgrades - curl --http2', async t => {
 
 t.test('upgrades - another revision of Engine.IO is refused before there is a WebSocket', async t => {
   for (const query of ['EIO=3&transport=websocket', 'transport=websocket', 'EIO=5&transport=websocket']) {
-    const line = openTcp(t, `GET /socket.io/?${query} HTTP/1.1\r\nHost: x\r\n${webSocket}\r\n`)
+    const line = openTcp(t, `GET ${under}/socket.io/?${query} HTTP/1.1\r\nHost: x\r\n${webSocket}\r\n`)
     await until('closed', line.isEnded)
     t.match(line.received().toString(), /^HTTP\/1\.1 400 [^]*Unsupported protocol version$/, query)
   }
@@ -67,9 +69,9 @@ t.test('upgrades - another revision of Engine.IO is refused before there is a We
 
 t.test('upgrades - whoever says nothing on a WebSocket is ended soon after the 10 s for a handshake', { timeout: 60_000 }, async t => {
   const begun = performance.now()
-  const silent = Array.from({ length: 5 }, () => openTcp(t, `GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\n${webSocket}\r\n`))
+  const silent = Array.from({ length: 5 }, () => openTcp(t, `GET ${under}/socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\n${webSocket}\r\n`))
   // Sends its FIN, too, and keeps the connection open on its side.
-  const halfClosed = openTcp(t, `GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\n${webSocket}\r\n`)
+  const halfClosed = openTcp(t, `GET ${under}/socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\n${webSocket}\r\n`)
   await until('it is a WebSocket', () => halfClosed.received().includes('101 Switching'))
   halfClosed.socket.end()
   await until('the half-closed one is ended', halfClosed.isEnded, 5_000)
@@ -81,7 +83,7 @@ t.test('upgrades - whoever says nothing on a WebSocket is ended soon after the 1
 
 t.test('upgrades - a request that does not arrive is refused soon after its 60 s', { timeout: 100_000 }, async t => {
   const begun = performance.now()
-  const lines = [openTcp(t), openTcp(t, 'GET /livez HT'), openTcp(t, 'POST /messages HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{')]
+  const lines = [openTcp(t), openTcp(t, 'GET /livez HT'), openTcp(t, `POST ${under}/messages HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{`)]
   await until('ended', () => lines.every(line => line.isEnded()), 75_000)
   const seconds = (performance.now() - begun) / 1000
   t.comment(`after ${seconds.toFixed(1)} s`)

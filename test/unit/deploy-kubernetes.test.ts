@@ -144,18 +144,22 @@ t.test('kubernetes - Gates and nodes have settings that their commands take', as
 t.test('kubernetes - every node has its own address, and it leads to its own pod', async t => {
   t.equal(pods.length, 3)
   const rules = ofKind('Ingress').flatMap(({ spec }) => spec.rules ?? [])
+  t.equal(new Set(rules.map(({ host }) => host)).size, 1, 'one host for all')
+  const paths = rules.flatMap(({ http }) => http.paths)
   for (const pod of pods) {
     const url = readNodeSettings([], { env: environmentOf(containerOf(node), pod), cwd: t.testdir() }).publicUrl ?? ''
-    const rule = rules.find(({ host }) => host === new URL(url).hostname)
-    t.strictSame(rule?.http.paths.map(({ path }) => path), ['/messages', '/socket.io'])
-    for (const { backend } of rule?.http.paths ?? []) {
+    const { hostname, pathname } = new URL(url)
+    t.equal(rules[0]?.host, hostname)
+    const own = paths.filter(({ path }) => path.startsWith(`${pathname}/`))
+    t.strictSame(own.map(({ path }) => path), [`/nodes/${pod}/messages`, `/nodes/${pod}/socket.io`])
+    for (const { backend } of own) {
       const service = named('Service', backend.service.name)
       t.strictSame(service.spec.selector, { 'statefulset.kubernetes.io/pod-name': pod })
       t.equal(service.spec.publishNotReadyAddresses, true, 'a node that drains or has no NATS keeps its clients')
       t.ok(service.spec.ports?.some(({ name, targetPort }) => name === backend.service.port.name && containerOf(node).ports?.some(port => port.name === targetPort)))
     }
   }
-  t.equal(rules.filter(({ host }) => host.startsWith('node-')).length, pods.length, 'no more hosts than nodes')
+  t.equal(paths.filter(({ path }) => path.startsWith('/nodes/')).length, 2 * pods.length, 'no more paths than nodes')
   for (const { spec } of ofKind('Ingress')) {
     for (const { host } of spec.rules ?? []) t.ok(spec.tls?.some(({ hosts }) => hosts.includes(host) || hosts.includes(`*.${host.slice(host.indexOf('.') + 1)}`)), `${host} has TLS`)
   }
@@ -191,7 +195,7 @@ t.test('kubernetes - probes ask ports that are there; an outage of NATS takes no
     t.equal(ports?.find(({ name }) => name === 'metrics')?.containerPort, Number(literals.gatepost?.GATEPOST_METRICS_PORT))
   }
   const routed = ofKind('Ingress').flatMap(({ spec }) => spec.rules ?? []).flatMap(({ http }) => http.paths.map(({ path }) => path))
-  for (const path of routed) t.match(path, /^\/(?:gate\/(?:assign|messages|groups|users|clients)|messages|socket\.io)$/, 'no dashboard, no documents, no counts')
+  for (const path of routed) t.match(path, /^\/(?:gate\/(?:assign|messages|groups|users|clients)|nodes\/node-\d\/(?:messages|socket\.io))$/, 'no dashboard, no documents, no counts')
 })
 
 t.test('kubernetes - pods are apart, bounded, and may do no more than they must', async t => {

@@ -254,7 +254,8 @@ t.test('settings - addresses are checked by protocol', async t => {
   for (const url of ['mongodb:/a', 'http://a', 'mongodb://', 'mongodb://a b']) t.equal(faults(() => node({ ...forNode, GATEPOST_MONGODB_URL: url })).length, 1, url)
 
   t.equal(node({ ...forNode, GATEPOST_PUBLIC_URL: 'https://Node1.example.com/' }).publicUrl, 'https://node1.example.com')
-  for (const url of ['ws://a', 'a.example.com', 'https://a/path', 'https://u:p@a', 'https://a?x=1']) t.equal(faults(() => node({ ...forNode, GATEPOST_PUBLIC_URL: url })).length, 1, url)
+  t.equal(node({ ...forNode, GATEPOST_PUBLIC_URL: 'https://mail.example.com/nodes/n1/' }).publicUrl, 'https://mail.example.com/nodes/n1')
+  for (const url of ['ws://a', 'a.example.com', 'https://a//b', 'https://a/b c', 'https://a/b;c', 'https://u:p@a', 'https://a?x=1', 'https://a/#x']) t.equal(faults(() => node({ ...forNode, GATEPOST_PUBLIC_URL: url })).length, 1, url)
 
   for (const host of ['0.0.0.0', '::', '::1', 'localhost', 'node-1.example.com']) t.equal(gate({ ...forGate, GATEPOST_HOST: host }).host, host)
   for (const host of ['256.1.1.1', 'a b', '-x', 'http://a', '[::1]', 'a_b']) t.equal(faults(() => gate({ ...forGate, GATEPOST_HOST: host })).length, 1, host)
@@ -263,9 +264,11 @@ t.test('settings - addresses are checked by protocol', async t => {
   for (const prefix of ['a.', '.a', 'a..b', 'a b', 'a.*', '>', '$SYS', 'x'.repeat(65)]) t.equal(faults(() => gate({ ...forGate, GATEPOST_NATS_PREFIX: prefix })).length, 1, prefix)
 })
 
-t.test('settings - one public address is for one node', async t => {
-  t.match(faults(() => up({ GATEPOST_PUBLIC_URL: 'https://a' })), [/^GATEPOST_PUBLIC_URL: got "https:\/\/a" for 2 nodes/])
-  t.equal(up({ GATEPOST_PUBLIC_URL: 'https://a' }, ['--nodes', '1']).publicUrl, 'https://a')
+t.test('settings - one public address for all nodes of a process, whose ids are steps of its path', async t => {
+  t.equal(up({ GATEPOST_PUBLIC_URL: 'https://a' }).publicUrl, 'https://a')
+  t.match(faults(() => up({ GATEPOST_PUBLIC_URL: 'https://a/nodes/n1' })), [/^GATEPOST_PUBLIC_URL: got "https:\/\/a\/nodes\/n1"; takes an http or https address without a path/])
+  t.match(faults(() => up({ GATEPOST_NODE_ID: '..' }, ['--nodes', '1'])), [/^GATEPOST_NODE_ID: got "\.\."/])
+  t.equal(up({ GATEPOST_NODE_ID: '..' }).nodeId, '..', 'a number follows')
 })
 
 t.test('settings - users\' tokens: the secret, or one of three others', async t => {

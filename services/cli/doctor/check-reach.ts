@@ -15,12 +15,14 @@ export function checkReach (settings: DoctorSettings): Finding[] {
 }
 
 /** Of the nodes: a Gate's own is known to its clients. */
-function checkAddress ({ host, publicUrl }: DoctorSettings): Finding {
+function checkAddress (settings: DoctorSettings): Finding {
+  const { host, publicUrl } = settings
   if (publicUrl !== undefined) {
     return isUnspecified(new URL(publicUrl).hostname)
       ? warn('address', `GATEPOST_PUBLIC_URL is ${publicUrl}, which leads each client to its own machine`, 'Set it to the address by which clients reach this node')
       : ok('address', `clients are given ${publicUrl}`)
   }
+  if (isUnspecified(host) && commandOf(settings) === 'up') return ok('address', 'clients are given the address that they ask Gate by')
   if (isUnspecified(host)) return warn('address', `GATEPOST_HOST is ${host} and GATEPOST_PUBLIC_URL is not set: clients are given an address that leads each of them to its own machine`, 'Set GATEPOST_PUBLIC_URL to the address by which clients reach this node')
   return ok('address', isLoopback(host) ? `clients are given ${host}: they must be on this machine` : `clients are given ${host}`)
 }

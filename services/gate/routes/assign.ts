@@ -8,13 +8,16 @@ import type { createTicketSigner } from '../../../shared/platform/identity/sign.
 import type { Dispatch } from '../../dispatch/dispatch.js'
 import { identityOf, type Access } from '../access.js'
 import { assignNode } from '../assignment.js'
+import type { NodeAddress } from '../node-address.js'
 import type { MemberRings } from '../member-rings.js'
+import { addressByRequest, type OwnNodes } from './own-nodes.js'
 import { strict } from './schemas.js'
 
 export interface AssignOptions {
   readonly access: Access
   readonly dispatch: Pick<Dispatch, 'hasConverged'>
   readonly rings: () => MemberRings
+  readonly ownNodes: OwnNodes | undefined
   readonly signTicket: ReturnType<typeof createTicketSigner>
 }
 
@@ -23,8 +26,9 @@ const Query = Type.Object({
   avoid: Type.Optional(Type.Union([Type.String(), Type.Array(Type.String())], { description: takesNodes }))
 }, strict)
 const nobody: ReadonlySet<string> = new Set()
+const nowhere: NodeAddress = { url: '' }
 
-export function serveAssign (app: App, { access, dispatch, rings, signTicket }: AssignOptions): void {
+export function serveAssign (app: App, { access, dispatch, rings, ownNodes, signTicket }: AssignOptions): void {
   app.get('/gate/assign', {
     onRequest: access('user'),
     schema: {
@@ -44,6 +48,7 @@ export function serveAssign (app: App, { access, dispatch, rings, signTicket }: 
     const id = assignNode(current, user, avoid === undefined ? nobody : new Set(typeof avoid === 'string' ? [avoid] : avoid))
     if (id === undefined) throw new GatepostError('GP_NO_NODE', 'no node is healthy')
     const { ticket, expiresAt } = signTicket({ user, node: id, groups, profile, userTokenExpiresAt, userTokenIssuedAt, userTokenAheadMs })
-    return { user, node: { id, url: current.urls.get(id) ?? '' }, ticket, expiresAt: new Date(expiresAt).toISOString() }
+    const { url, path } = addressByRequest(ownNodes, id, request.headers) ?? current.addresses.get(id) ?? nowhere
+    return { user, node: { id, url, ...path !== undefined && { path } }, ticket, expiresAt: new Date(expiresAt).toISOString() }
   })
 }

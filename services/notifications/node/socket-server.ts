@@ -25,6 +25,8 @@ export interface SocketServerOptions {
 }
 
 export interface SocketServer {
+  /** Where WebSockets are taken. */
+  readonly path: string
   /** Closes every socket. Their connections end with the HTTP server's, at the latest. */
   close: () => void
 }
@@ -67,6 +69,7 @@ export function createSocketServer ({ node, isDraining, httpServer, origins, log
   }
 
   return {
+    path: `${io.path()}/`,
     close: () => { io.engine.close() }
   }
 }

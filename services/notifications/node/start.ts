@@ -10,7 +10,7 @@ import { createClock } from '../../../shared/contract/clock.js'
 import type { Connections } from '../../../shared/platform/http/connections.js'
 import { createApp } from '../../../shared/platform/http/create-app.js'
 import { createOrigins } from '../../../shared/platform/http/origins.js'
-import { listenOn } from '../../../shared/platform/http/listen.js'
+import { openDoor, type Door, type DoorOptions } from './door.js'
 import { prepareOperations } from '../../../shared/platform/http/operations.js'
 import type { Log } from '../../../shared/platform/log.js'
 import { createMetrics, type Metrics } from '../../../shared/platform/metrics.js'
@@ -38,9 +38,11 @@ import type { AppendRules } from '../log/appender.js'
 export interface NodeOptions {
   readonly settings: {
     readonly host: string
+    /** Of no account where `mountAt` is given. */
     readonly port: number
-    /** Undefined: probes and metrics are served on `port`. */
+    /** Undefined: probes and metrics are served where the node is. */
     readonly metricsPort?: number | undefined
+    /** May have a path. Undefined: where the node listens, or is mounted. */
     readonly publicUrl?: string | undefined
     readonly nodeId?: string | undefined
     readonly nodeWeight: number
@@ -60,6 +62,8 @@ export interface NodeOptions {
   readonly bus: Bus
   readonly natsPrefix: string
   readonly log: Log
+  /** A port that it shares with others, instead of one of its own. */
+  readonly mountAt?: DoorOptions['mountAt']
   readonly metrics?: Metrics | undefined
   readonly connections?: Connections | undefined
   readonly now?: () => number
@@ -114,7 +118,7 @@ function createParts ({ id, settings, store, bus, natsPrefix, log, metrics, now,
   }
 }
 
-export async function startNode ({ metrics: given, log: parent, connections, ...options }: NodeOptions): Promise<RunningNode> {
+export async function startNode ({ metrics: given, log: parent, connections, mountAt, ...options }: NodeOptions): Promise<RunningNode> {
   const { settings, store, bus } = options
   const id = (settings.nodeId ?? `node-${randomBytes(4).toString('hex')}`) as NodeId
   const log = parent.child({ node: id })
@@ -148,10 +152,12 @@ export async function startNode ({ metrics: given, log: parent, connections, ...
   const sockets = createSocketServer({ node, isDraining, httpServer: app.server, origins, log })
   observeNode(metrics, { node, gapRepair, store, dispatch, clock, clockWatch, purgeLagMs, isDraining })
 
+  let door: Door | undefined
   async function end (): Promise<void> {
     isClosing = true
     stopTimers()
     sockets.close()
+    await door?.close()
     await app.close()
     await operations.close()
     await node.close()
@@ -162,11 +168,11 @@ export async function startNode ({ metrics: given, log: parent, connections, ...
   const close = async (): Promise<void> => { await (ended ??= end()) }
 
   try {
-    const url = await listenOn(app, settings)
+    const { url, publicUrl } = door = await openDoor({ id, app, webSocketPath: sockets.path, mountAt, ...settings })
     const probeUrl = await operations.start() ?? url
     await node.entrance.revocations.looked
     dispatch.join({
-      url: settings.publicUrl ?? url,
+      url: publicUrl,
       weight: settings.nodeWeight,
       version: settings.version,
       revocations: () => node.entrance.revocations.seq,
@@ -175,7 +181,7 @@ export async function startNode ({ metrics: given, log: parent, connections, ...
       isClockOff: () => clockWatch.isOff() && !isDraining() && isPrepared(),
       load: () => loadOf({ users, rate, metrics, store, bus })
     })
-    log.info({ event: 'node', url, publicUrl: settings.publicUrl }, 'node started')
+    log.info({ event: 'node', url, ...publicUrl !== url && { publicUrl } }, 'node started')
     return { id, url, probeUrl, drain: rebalancer.drain, close }
   } catch (error) {
     await close()

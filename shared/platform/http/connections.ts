@@ -44,7 +44,7 @@ export function createConnections ({ log, limit = mostConnections() }: { log: Lo
     watch: server => {
       const own = new Set<Socket>()
       server.on('connection', (socket: Socket) => {
-        // One that was given back to the server (decline-upgrade.ts) comes again.
+        // One that was given back to the server (upgrades.ts) comes again.
         if (own.has(socket)) return
         if (open >= limit) { refuse(socket); return }
         open++

@@ -9,12 +9,24 @@ export function isUrl (value: string, protocols: readonly string[]): boolean {
   return protocols.includes(url.protocol) && url.hostname !== ''
 }
 
-/** Nothing behind the port: Socket.IO would take a path for a namespace. */
-export function isOrigin (value: string): boolean {
+/** Nothing behind the port. */
+export const isOrigin = (value: string): boolean => isAddress(value) && new URL(value).pathname === '/'
+
+/** A path may follow, of segments that every proxy leaves as they are. */
+export function isAddress (value: string): boolean {
   if (!isUrl(value, ['http:', 'https:'])) return false
-  const { href, origin } = new URL(value)
-  return href === `${origin}/`
+  const { href, origin, pathname } = new URL(value)
+  return href === `${origin}${pathname}` && /^(?:\/[\w.~-]+)*\/?$/.test(pathname)
 }
+
+/** Without the slash that may end it. */
+export const plainAddress = (value: string): string => {
+  const { origin, pathname } = new URL(value)
+  return `${origin}${pathname.replace(/\/$/, '')}`
+}
+
+/** Whether a name can be a step of a path: of these two clients make steps up and down, however they are encoded. */
+export const isPathSegment = (name: string): boolean => name !== '.' && name !== '..'
 
 const plainHost = (host: string): string => host.replace(/^\[(.*)\]$/, '$1').replace(/\.$/, '').toLowerCase()
 

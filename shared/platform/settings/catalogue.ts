@@ -4,7 +4,7 @@ import { Type } from 'typebox'
 import { maxReceivers } from '../../contract/message.js'
 import { logLevels } from '../log.js'
 import { isName, isUserName, nameTakes, userNameTakes } from '../../contract/names.js'
-import { isHost, isOrigin, isUrl } from './addresses.js'
+import { isAddress, isHost, isOrigin, isUrl } from './addresses.js'
 import { auth, benchSecret, GATEPOST_ORIGINS, GATEPOST_SECRET_ACCEPT, requiredSecret, tokenRules, tokenSecret, upSecret } from './identity-settings.js'
 import { decimalNumber, duration, fileFormOf, infoOf, list, maxDurationMs, mayBeFile, oneOf, size, text, wholeNumber, yesOrNo } from './setting.js'
 
@@ -32,7 +32,7 @@ const GATEPOST_HOST = text({
 const port = { description: 'The port it listens on; 0 = any free port.', valueName: 'PORT', minimum: 0, maximum: 65535 }
 const gatePort = wholeNumber({ ...port, default: 8080 })
 const nodePort = Type.Optional(wholeNumber({ ...port, defaultText: 'the first free one from 9101' }))
-const upPort = wholeNumber({ ...port, description: "Gate's port; its nodes take free ones from 9101. 0 = any free port for all of them.", default: 8080 })
+const upPort = wholeNumber({ ...port, description: 'The one port of Gate and its nodes; 0 = any free port.', default: 8080 })
 
 const GATEPOST_METRICS_PORT = Type.Optional(wholeNumber({
   ...port,
@@ -40,13 +40,17 @@ const GATEPOST_METRICS_PORT = Type.Optional(wholeNumber({
   defaultText: 'none: on the port of the service'
 }))
 
-const GATEPOST_PUBLIC_URL = Type.Optional(text({
-  description: 'The address that clients are given for this node, where it is not the one it listens on (a proxy, a container). Under `up` with one node only.',
+const publicUrl = {
+  description: 'The address that clients are given, where it is not the one it listens on (a proxy, a container): of a node, with or without a path; under `up` of all, without one, and its nodes are below it at /nodes/ID.',
   valueName: 'URL',
-  defaultText: 'http://HOST:PORT',
-  takes: 'an http or https address without a path, such as https://node1.example.com',
-  accepts: isOrigin
+  defaultText: 'http://HOST:PORT'
+}
+const GATEPOST_PUBLIC_URL = Type.Optional(text({
+  ...publicUrl,
+  takes: 'an http or https address, such as https://mail.example.com/nodes/n1 or https://node1.example.com',
+  accepts: isAddress
 }))
+const upPublicUrl = Type.Optional(text({ ...publicUrl, takes: 'an http or https address without a path, such as https://mail.example.com', accepts: isOrigin }))
 const GATEPOST_NODE_ID = Type.Optional(text({
   description: "A node's name on the ring; no two nodes may have the same. Under `up` with several nodes, -1, -2 and so on is added.",
   valueName: 'ID',
@@ -146,7 +150,7 @@ export const upSchema = Type.Object({
   GATEPOST_HOST,
   GATEPOST_PORT: upPort,
   GATEPOST_METRICS_PORT,
-  GATEPOST_PUBLIC_URL,
+  GATEPOST_PUBLIC_URL: upPublicUrl,
   GATEPOST_NODE_ID,
   GATEPOST_NODE_WEIGHT,
   GATEPOST_SECRET: upSecret,

@@ -4,9 +4,11 @@
  */
 import { resolve } from 'node:path'
 import type { Static, TObject } from 'typebox'
+import { shown } from '../../contract/errors.js'
+import { nameTakes } from '../../contract/names.js'
 import { benchSchema, defaultDiskReserveBytes, doctorSchema, environmentNames, gateSchema, migrateSchema, nodeSchema, tokenSchema, upSchema } from './catalogue.js'
-import { isLoopback } from './addresses.js'
-import { gotText, SettingsError, type Fault } from './fault.js'
+import { isLoopback, isPathSegment, plainAddress } from './addresses.js'
+import { SettingsError, type Fault } from './fault.js'
 import { usablePublicKey } from './public-key.js'
 import { readSettings, type Reading } from './read.js'
 import { noRules, plainType, type AuthKey, type BenchSettings, type DoctorSettings, type GateSettings, type MigrateSettings, type NodeSettings, type TokenRules, type TokenSettings, type UpSettings, type UserLimits } from './settings.js'
@@ -43,7 +45,7 @@ export const readNodeSettings: ReadCommand<NodeSettings> = (argv, surroundings) 
     host: values.GATEPOST_HOST,
     port: values.GATEPOST_PORT,
     metricsPort: values.GATEPOST_METRICS_PORT,
-    publicUrl: originOf(values.GATEPOST_PUBLIC_URL),
+    publicUrl: publicUrlOf(values),
     nodeId: values.GATEPOST_NODE_ID,
     nodeWeight: values.GATEPOST_NODE_WEIGHT,
     origins: originsOf(values.GATEPOST_ORIGINS),
@@ -65,13 +67,13 @@ export const readNodeSettings: ReadCommand<NodeSettings> = (argv, surroundings) 
 
 export const readUpSettings: ReadCommand<UpSettings> = (argv, surroundings) => {
   const reading = readSettings(upSchema, argv, surroundings, environmentNames)
-  const { values } = complete(reading, atMostOneAuth, publicUrlOfOne)
+  const { values } = complete(reading, atMostOneAuth, idInPath)
   return frozen({
     nodes: values['--nodes'],
     host: values.GATEPOST_HOST,
     port: values.GATEPOST_PORT,
     metricsPort: values.GATEPOST_METRICS_PORT,
-    publicUrl: originOf(values.GATEPOST_PUBLIC_URL),
+    publicUrl: publicUrlOf(values),
     nodeId: values.GATEPOST_NODE_ID,
     nodeWeight: values.GATEPOST_NODE_WEIGHT,
     origins: originsOf(values.GATEPOST_ORIGINS),
@@ -152,7 +154,7 @@ export const readDoctorSettings: ReadCommand<{ settings: DoctorSettings, faults:
     host: values.GATEPOST_HOST ?? '127.0.0.1',
     port: values.GATEPOST_PORT,
     metricsPort: values.GATEPOST_METRICS_PORT,
-    publicUrl: originOf(values.GATEPOST_PUBLIC_URL),
+    publicUrl: publicUrlOf(values),
     origins: originsOf(values.GATEPOST_ORIGINS ?? ['*']),
     secret: values.GATEPOST_SECRET,
     auth: keyOf(values),
@@ -186,12 +188,11 @@ function atMostOneAuth ({ given }: Pick<Reading<TObject>, 'given'>): Fault[] {
   return set.slice(1).map(name => ({ setting: name, origin: given.get(name)?.origin, got: `a value beside ${set[0] ?? ''}`, takes: `at most one of ${keySettings.join(', ')}` }))
 }
 
-/** Clients would be sent to one address for all the nodes, and be refused by all but one. */
-function publicUrlOfOne ({ values, given }: Reading<typeof upSchema>): Fault[] {
-  const from = given.get('GATEPOST_PUBLIC_URL')
-  const nodes = values['--nodes'] ?? 1
-  if (from === undefined || nodes === 1) return []
-  return [{ setting: 'GATEPOST_PUBLIC_URL', origin: from.origin, got: `${gotText(from.text, {})} for ${nodes} nodes`, takes: 'the address of one node: use --nodes 1, or `gatepost node` for each' }]
+/** With several nodes a number follows it. */
+function idInPath ({ values, given }: Reading<typeof upSchema>): Fault[] {
+  const id = values.GATEPOST_NODE_ID
+  if (id === undefined || values['--nodes'] !== 1 || isPathSegment(id)) return []
+  return [{ setting: 'GATEPOST_NODE_ID', origin: given.get('GATEPOST_NODE_ID')?.origin, got: shown(id), takes: `${nameTakes}, and neither . nor .., since it is part of an address` }]
 }
 
 /** A Gate that runs already takes tokens of its own site only. */
@@ -274,6 +275,7 @@ function servers (natsUrl: string | undefined): string | undefined {
   return natsUrl?.split(',').map(one => one.trim()).join(',')
 }
 
+const publicUrlOf = ({ GATEPOST_PUBLIC_URL: url }: { GATEPOST_PUBLIC_URL?: string }): string | undefined => url === undefined ? undefined : plainAddress(url)
 const originOf = (url: string | undefined): string | undefined => url === undefined ? undefined : new URL(url).origin
 const toMs = (seconds: number): number => Math.round(seconds * 1000)
 

@@ -3,7 +3,7 @@ import type { IncomingMessage, Server as HttpServer, ServerResponse } from 'node
 import type { Duplex } from 'node:stream'
 import { Server } from 'socket.io'
 import { WebSocketServer, type ServerOptions } from 'ws'
-import { declineUpgrade } from '../../../../shared/platform/http/decline-upgrade.js'
+import { declineUpgrade, isWebSocketAt } from '../../../../shared/platform/http/upgrades.js'
 import type { Origins } from '../../../../shared/platform/http/origins.js'
 import { guardConnection, type ReadGuards } from './flood-guard.js'
 
@@ -56,7 +56,7 @@ function takeWebSocketsOnly (httpServer: HttpServer, path: string): void {
   const ofEngine = httpServer.listeners('upgrade') as Array<(request: IncomingMessage, socket: Duplex, head: Buffer) => void>
   httpServer.removeAllListeners('upgrade')
   httpServer.on('upgrade', (request, socket, head) => {
-    if (request.headers.upgrade?.toLowerCase() === 'websocket' && request.url?.startsWith(path) === true) for (const take of ofEngine) take(request, socket, head)
+    if (isWebSocketAt(request, request.url, path)) for (const take of ofEngine) take(request, socket, head)
     else declineUpgrade(httpServer, request, socket, head)
   })
 }

@@ -19,3 +19,7 @@ export function declineUpgrade (server: Server, { method, url, httpVersion, rawH
   socket.unshift(Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), behind]))
   server.emit('connection', socket)
 }
+
+/** Whether a request asks for a WebSocket at a path, or below it. `url`: the request's, or what of it counts. */
+export const isWebSocketAt = ({ headers }: IncomingMessage, url: string | undefined, path: string): boolean =>
+  headers.upgrade?.toLowerCase() === 'websocket' && url?.startsWith(path) === true
