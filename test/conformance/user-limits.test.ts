@@ -50,6 +50,18 @@ t.test('limits - marks and lists count, on whatever node', async t => {
   t.equal(await refusedSocket(t, sessions[1], {}), 'GP_RATE_LIMIT')
 })
 
+t.test('limits - streams in one request count, beyond as many as anybody has', async t => {
+  const streams = Object.fromEntries(Array.from({ length: 10_000 }, (_, i) => [`g:none ${i}`, 1]))
+  const reader = await assign(site, 'erik')
+  const statuses: number[] = []
+  for (let i = 0; i < 4; i++) statuses.push((await reader.call('POST', '/messages/read', { body: { upTo: streams } })).status)
+  t.same(statuses, [200, 200, 200, 429], 'REST: 20 of 60 each')
+  const device = await openSocket(t, await assign(site, 'fay'))
+  for (let i = 0; i < 4; i++) await device.ask('sync', { cursors: streams })
+  refusedAck(t, await device.ask('sync', { cursors: streams }), 'GP_RATE_LIMIT', 'sync: of 90')
+  refusedAck(t, await device.ask('read', { upTo: { ...streams, more: 'x' } }), 'GP_VALIDATION', 'no number')
+})
+
 t.test('limits - sockets of one user, however many come at once', async t => {
   const session = await assign(site, 'dora')
   const answers = await Promise.all(Array.from({ length: 12 }, () => refusedSocket(t, session, {})))

@@ -97,5 +97,7 @@ export function createUserBudget ({ nodeId, perMinute = Infinity, dispatch, owne
 
 /** Marks and topics come by the array. */
 export const priceOfMany = (count: number): number => Math.max(1, Math.ceil(count / 10))
+/** Cursors and `upTo` name streams: as many as a user has cost 1, and ten thousand that nobody has cost what it takes to look at them. */
+export const priceOfStreams = (named: object | undefined): number => Math.max(1, Math.ceil(Object.keys(named ?? {}).length / 500))
 /** A page that is filtered looks at more than it lists. */
 export const entriesPerPrice = 500

@@ -7,6 +7,7 @@ import { GatepostError } from '../../../shared/contract/errors.js'
 import { allStream, userStream } from '../../../shared/contract/names.js'
 import type { Ticket } from '../../../shared/platform/identity/ticket.js'
 import type { Unread } from '../mailbox/unread/counts.js'
+import { priceOfStreams } from '../mailbox/user-budget.js'
 import { Connection } from '../realtime/connection.js'
 import { SocketWriter } from '../realtime/transport/socket-writer.js'
 import type { NotificationsNode } from './node.js'
@@ -66,7 +67,7 @@ export function createHandshake ({ node, isDraining }: HandshakeOptions): Handsh
       }
       socket.conn.once('close', end)
       try {
-        await entrance.budget.charge(connection.user, 'reading')
+        await entrance.budget.charge(connection.user, 'reading', priceOfStreams(cursors))
         requireOpen(connection)
         // In the turn in which the connection takes its place: of many that come at once no more than there are places.
         entrance.places.require(connection.user)

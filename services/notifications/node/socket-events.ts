@@ -1,7 +1,7 @@
 /** What a node does when a client sends an event (docs/protocol.md "Events"). */
 import { GatepostError, refusal } from '../../../shared/contract/errors.js'
 import { afterWriting } from '../log/half-done.js'
-import { priceOfMany } from '../mailbox/user-budget.js'
+import { priceOfMany, priceOfStreams } from '../mailbox/user-budget.js'
 import type { Connection } from '../realtime/connection.js'
 import type { AnswerEvents } from '../realtime/transport/event-queue.js'
 import type { NotificationsNode } from './node.js'
@@ -21,7 +21,7 @@ export function createSocketEvents ({ entrance, mailbox, posting, realtime }: No
   const works: Readonly<Record<string, AnswerEvent>> = {
     sync: async (connection, payload) => {
       const { cursors, limit } = parseSync(payload)
-      await entrance.budget.charge(connection.user, 'reading')
+      await entrance.budget.charge(connection.user, 'reading', priceOfStreams(cursors))
       const before = connection.state
       const answer = await connection.sync(cursors, limit)
       if (before === 'behind' && connection.state === 'live') realtime.users.notified(connection.user, undefined)
@@ -29,7 +29,7 @@ export function createSocketEvents ({ entrance, mailbox, posting, realtime }: No
     },
     read: async ({ user }, payload) => {
       const read = parseRead(payload)
-      await entrance.budget.charge(user, 'work', priceOfMany(read.ids?.length ?? 1))
+      await entrance.budget.charge(user, 'work', read.ids === undefined ? priceOfStreams(read.upTo) : priceOfMany(read.ids.length))
       if (read.ids !== undefined) await mailbox.marks.read(user, read.ids)
       else await mailbox.marks.readTo(user, read.upTo, undefined)
       return await afterWriting(async () => await mailbox.unread.of(user))

@@ -5,6 +5,7 @@ import { UnreadAnswer } from '../../../../shared/contract/wire.js'
 import type { App } from '../../../../shared/platform/http/create-app.js'
 import { refusals } from '../../../../shared/platform/http/error-response.js'
 import { afterWriting } from '../../log/half-done.js'
+import { priceOfStreams } from '../../mailbox/user-budget.js'
 import type { NotificationsNode } from '../node.js'
 import { asJson, common, perUser, perWriter, strict } from './common.js'
 import type { TicketAccess } from './ticket-access.js'
@@ -28,7 +29,7 @@ export function serveUnread (app: App, { mailbox: { marks, unread }, entrance: {
   }, async (request, reply) => {
     const { upTo, category } = request.body
     const marked = await marks.readTo(request.user, upTo, category)
-    budget.add(request.user, 'work', Math.floor(marked / 10))
+    budget.add(request.user, 'work', Math.floor(marked / 10) + priceOfStreams(upTo) - 1)
     return asJson(reply, JSON.stringify(await afterWriting(async () => await unread.of(request.user))))
   })
 }
