@@ -19,6 +19,7 @@ import { createSubmit } from './submit.js'
 import type { MemberRings } from './member-rings.js'
 import { servePages } from './pages.js'
 import { serveAssign } from './routes/assign.js'
+import { serveDemo } from './routes/demo.js'
 import { serveGroups } from './routes/groups.js'
 import { serveLogin, type LoginOptions } from './routes/login.js'
 import { serveMessages } from './routes/messages.js'
@@ -90,7 +91,10 @@ export async function createGateApp ({ version, origins, secret, demo, rateProdu
   serveUsers(app, { access, audit, dispatch })
   serveRevocations(app, { access, audit, requestWithFailover, rings, dispatch, revocations, now: clock.now })
   serveGroups(app, { access, audit, requestWithFailover, rings })
-  if (demo !== undefined) serveLogin(app, { ...demo, now: clock.now })
+  if (demo !== undefined) {
+    serveLogin(app, { ...demo, now: clock.now })
+    serveDemo(app, { secret, dispatch, now: clock.now })
+  }
   await servePages(app, { isDemo: demo !== undefined })
   return { app, operations }
 }

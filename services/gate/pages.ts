@@ -1,4 +1,5 @@
 /** The pages: files read once at the start, served with a policy under which nothing but our own files can run. */
+import { readdirSync } from 'node:fs'
 import type { App } from '../../shared/platform/http/create-app.js'
 import { serveClients } from './client-files.js'
 import { readServed, sendServed } from './served-file.js'
@@ -11,7 +12,10 @@ const policy = (directives: Record<string, string>): string =>
 
 const adminPolicy = policy({})
 /** The demo's inbox talks to nodes, which may be anywhere. */
-const demoPolicy = policy({ 'connect-src': "'self' http: https: ws: wss:" })
+const nodesToo = { 'connect-src': "'self' http: https: ws: wss:", 'require-trusted-types-for': "'script'" }
+const demoPolicy = policy({ ...nodesToo, 'frame-src': "'self'" })
+/** A phone of the demo is a frame of its page, and of no other. */
+const phonePolicy = policy({ ...nodesToo, 'frame-ancestors': "'self'" })
 
 interface Page { readonly path: string, readonly file: URL, readonly csp?: string }
 
@@ -23,7 +27,12 @@ export async function servePages (app: App, { isDemo }: { isDemo: boolean }): Pr
     page('/gate/pages/pages.css', 'pages.css')
   ]
   if (isDemo) {
-    pages.push(page('/gate/demo', 'demo.html', demoPolicy), page('/gate/pages/demo.js', 'demo.js'))
+    const parts = readdirSync(new URL('demo/', pageFolder)).filter(name => !name.endsWith('.html'))
+    pages.push(
+      page('/gate/demo', 'demo/demo.html', demoPolicy),
+      page('/gate/demo/phone', 'demo/phone.html', phonePolicy),
+      ...parts.map(name => page(`/gate/pages/demo/${name}`, `demo/${name}`))
+    )
     app.get('/', { schema: { hide: true } }, async (_request, reply) => await reply.redirect('gate/demo'))
   }
   await serveClients(app)
@@ -37,7 +46,7 @@ async function servePage (app: App, { path, file, csp }: Page): Promise<void> {
     'cache-control': 'no-cache',
     'referrer-policy': 'no-referrer',
     'cross-origin-resource-policy': 'cross-origin',
-    ...csp !== undefined && { 'content-security-policy': csp, 'x-frame-options': 'DENY' }
+    ...csp !== undefined && { 'content-security-policy': csp, 'x-frame-options': csp === phonePolicy ? 'SAMEORIGIN' : 'DENY' }
   }
   app.get(path, { schema: { hide: true } }, async (request, reply) => await sendServed(request, reply.headers(headers), served))
 }

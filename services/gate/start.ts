@@ -60,7 +60,7 @@ export async function openGate ({ settings, bus, natsPrefix, log, metrics: given
   const { host, port, metricsPort, origins, secret, acceptSecrets, auth, isDemo, rateProducerPerMinute, version, busUnsigned } = settings
   const tokens = createTokenVerifier({ secret, acceptSecrets, auth, now: clock.now, elapsed: clock.elapsed, log })
   const demo = isDemo && auth.kind === 'secret' ? { secret: auth.secret, rules: auth.rules } : undefined
-  if (demo !== undefined) log.warn({ event: 'demo-on' }, 'GATEPOST_DEMO: on, so whoever reaches this Gate can be any user; not for a site that others reach')
+  if (demo !== undefined) log.warn({ event: 'demo-on' }, 'GATEPOST_DEMO: on, so whoever reaches this Gate can be any user, send as a backend and drain nodes; not for a site that others reach')
   else if (isDemo) log.warn({ event: 'demo-off' }, "GATEPOST_DEMO: off, since the site's own key signs its users and Gate has only the public half")
   const metrics = givenMetrics ?? createMetrics()
   const dispatch = createDispatch({ bus, prefix: natsPrefix, secret, acceptedSecrets: acceptSecrets, unsigned: busUnsigned, clock, log, ...intervals !== undefined && { intervals } })

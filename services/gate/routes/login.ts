@@ -1,12 +1,11 @@
 import { Type } from 'typebox'
-import { GatepostError, shown } from '../../../shared/contract/errors.js'
 import type { App } from '../../../shared/platform/http/create-app.js'
 import { refusals } from '../../../shared/platform/http/error-response.js'
-import { isSameOrigin } from '../../../shared/platform/http/origins.js'
 import { signToken } from '../../../shared/platform/identity/sign.js'
 import type { TokenRules } from '../../../shared/platform/settings/settings.js'
 import { UserName } from '../../../shared/contract/validate.js'
 import { Time } from '../../../shared/contract/wire.js'
+import { forOwnPages } from '../own-pages.js'
 import { strict } from './schemas.js'
 
 export interface LoginOptions {
@@ -19,14 +18,10 @@ export interface LoginOptions {
 
 const demoTokenTtlMs = 12 * 60 * 60_000
 
-/** Anybody may be anybody: registered only where demo is on. Not for pages of other sites, that a developer has open beside it. */
+/** Anybody may be anybody: registered only where the demo is on. */
 export function serveLogin (app: App, { secret, rules, now }: LoginOptions): void {
   app.post('/gate/login', {
-    onRequest: (request, _reply, done) => {
-      const { headers } = request
-      if (isSameOrigin(headers)) done()
-      else done(new GatepostError('GP_SCOPE', `origin: got ${shown(headers.origin ?? headers['sec-fetch-site'])}; takes a request of this Gate's own pages, or of no page`))
-    },
+    onRequest: forOwnPages,
     schema: {
       tags: ['demo'],
       summary: 'A token for any user name, for the demo',

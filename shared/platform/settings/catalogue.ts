@@ -111,7 +111,7 @@ const GATEPOST_DISK_RESERVE = size({
   description: 'Embedded store: with less free on the file system of its folder writing is refused (503 GP_STORE_UNAVAILABLE), and reading goes on.', valueName: 'SIZE', minimum: 0, maximum: 1024 ** 4, default: defaultDiskReserveBytes
 })
 
-const demo = { description: 'Whether `POST /gate/login` hands a token to whoever asks, and the demo page is served. Not for a site that anyone can reach.' }
+const demo = { description: 'Whether `POST /gate/login` hands a token to whoever asks, and the demo page is served, with which anyone can send as a backend and drain nodes. Not for a site that anyone can reach.' }
 const GATEPOST_DEMO = yesOrNo({ ...demo, default: false })
 const upDemo = Type.Optional(yesOrNo({ ...demo, description: `${demo.description} On by itself only where the host is a loopback address and neither GATEPOST_SECRET nor any GATEPOST_AUTH_* is set.`, defaultText: 'true for this machine alone and without a secret' }))
 

@@ -1,0 +1,9 @@
+/** A hook for what the demo gives away: not for pages of other sites, that a developer has open beside it. */
+import type { onRequestHookHandler } from 'fastify'
+import { GatepostError, shown } from '../../shared/contract/errors.js'
+import { isSameOrigin } from '../../shared/platform/http/origins.js'
+
+export const forOwnPages: onRequestHookHandler = ({ headers }, _reply, done) => {
+  if (isSameOrigin(headers)) done()
+  else done(new GatepostError('GP_SCOPE', `origin: got ${shown(headers.origin ?? headers['sec-fetch-site'])}; takes a request of this Gate's own pages, or of no page`))
+}
