@@ -99,6 +99,7 @@ export function createDispatch ({ bus, prefix, secret, acceptedSecrets, unsigned
     get hasConverged () { return hasConverged() },
     members: members.members,
     onMembers: members.onMembers,
+    onMemberEvent: members.onMemberEvent,
     onHeartbeat: members.onHeartbeat,
     onConnected (handler) { return register(connectedHandlers, handler) },
 

@@ -15,6 +15,10 @@ export interface NodeLoad {
   /** `lmdb`, `mongodb`; with ` (unreachable)` behind it where it is, ` (full)` where it takes no writes. */
   readonly store: string
   readonly dispatch: string
+  /** The same of all nodes and Gates of one process, which share its memory and its event loop; absent in version 0.1. */
+  readonly process?: string
+  /** What was answered with an error; absent in version 0.1. */
+  readonly refusalsPerSecond?: number
 }
 
 export interface Member {
@@ -33,6 +37,15 @@ export interface Member {
   /** The seq up to which it has read the log of revocations; null until it has; absent in version 0.1. */
   readonly revocations?: number | null | undefined
 }
+
+/**
+ * `appeared`: unknown or down before; `lifeEnded`: silent for too long, said bye, or was replaced by another life; `forgotten`: that life.
+ */
+export type MemberEvent =
+  | { readonly kind: 'appeared', readonly node: NodeId, readonly startedAt: number }
+  | { readonly kind: 'changed', readonly node: NodeId, readonly from: MemberState, readonly to: MemberState }
+  | { readonly kind: 'lifeEnded', readonly node: NodeId, readonly startedAt: number, readonly reason: 'silence' | 'bye' | 'replaced' }
+  | { readonly kind: 'forgotten', readonly node: NodeId, readonly startedAt: number }
 
 /** A stored or volatile entry on its way; `payload` is opaque to dispatch. */
 export interface Arrival {
@@ -90,6 +103,8 @@ export interface Dispatch {
   members: () => readonly Member[]
   /** Called when the set of members, their states, weights or urls change (not at every heartbeat). Returns what ends it. */
   onMembers: (handler: (members: readonly Member[]) => void) => () => void
+  /** Called with each single thing that becomes of another node, in order, before `onMembers` tells of it. Returns what ends it. */
+  onMemberEvent: (handler: (event: MemberEvent) => void) => () => void
   /** Called with what each heartbeat of another node tells, in its turn. Returns what ends it. */
   onHeartbeat: (handler: (member: Member) => void) => () => void
   onConnected: (handler: (isConnected: boolean) => void) => () => void

@@ -48,7 +48,7 @@ export function createHeartbeatSender ({ self, bus, subjects, signer, trust, pub
   let announcedAtMs = -Infinity
 
   function describe ({ id, startedAt }: NodeLife, node: NodeAnnouncement): Heartbeat {
-    const { sockets, users, messagesPerSecond, eventLoopLagMs, rssBytes, store, dispatch } = node.load()
+    const { sockets, users, messagesPerSecond, eventLoopLagMs, rssBytes, store, dispatch, process, refusalsPerSecond } = node.load()
     const unsignedAgoMs = trust.unsignedAgoMs()
     return {
       id,
@@ -57,7 +57,7 @@ export function createHeartbeatSender ({ self, bus, subjects, signer, trust, pub
       version: node.version,
       startedAt,
       state: node.state(),
-      load: { sockets: amount(sockets), users: amount(users), messagesPerSecond: amount(messagesPerSecond), eventLoopLagMs: amount(eventLoopLagMs), rssBytes: amount(rssBytes), store, dispatch },
+      load: { sockets: amount(sockets), users: amount(users), messagesPerSecond: amount(messagesPerSecond), eventLoopLagMs: amount(eventLoopLagMs), rssBytes: amount(rssBytes), store, dispatch, ...process !== undefined && { process }, ...refusalsPerSecond !== undefined && { refusalsPerSecond: amount(refusalsPerSecond) } },
       sent: publishLog.count,
       time: clock.tick(),
       ...node.isClockOff?.() === true && { isClockOff: true },

@@ -27,7 +27,10 @@ const Heartbeat = Type.Object({
     eventLoopLagMs: amount,
     rssBytes: amount,
     store: text(256),
-    dispatch: text(256)
+    dispatch: text(256),
+    /** These two are absent in version 0.1. */
+    process: Type.Optional(text(64)),
+    refusalsPerSecond: Type.Optional(amount)
   }),
   /** How many numbered broadcasts this life of the node has sent so far. */
   sent: whole,

@@ -10,14 +10,14 @@ import { lifeToken } from '../../shared/contract/subjects.js'
 import type { Log } from '../../shared/platform/log.js'
 import type { GapWatch } from './broadcast/gap-watch.js'
 import type { ReceiveCounters } from './broadcast/receive-counters.js'
-import type { Dispatch, Member } from './dispatch.js'
+import type { Dispatch, Member, MemberEvent } from './dispatch.js'
 import { register, tell } from './handlers.js'
 import type { HeartbeatReader } from './heartbeat-reader.js'
 import type { Heartbeat } from './heartbeat.js'
 import type { DispatchIntervals } from './intervals.js'
-import { createMembership, type MembershipEvent } from './membership.js'
+import { createMembership } from './membership.js'
 
-export interface MemberWatch extends Pick<Dispatch, 'members' | 'onMembers' | 'onHeartbeat'> {
+export interface MemberWatch extends Pick<Dispatch, 'members' | 'onMembers' | 'onMemberEvent' | 'onHeartbeat'> {
   heardHeartbeat: (subject: string, payload: Uint8Array) => void
   heardBye: (subject: string, payload: Uint8Array) => void
   /** This node's own: the bus does not return it. */
@@ -44,6 +44,7 @@ const notifyAfterMs = 20
 export function createMemberWatch ({ self, intervals, read, gapWatch, receiveCounters, clock, log }: MemberWatchOptions): MemberWatch {
   const membership = createMembership(intervals, self)
   const memberHandlers = new Set<(members: readonly Member[]) => void>()
+  const eventHandlers = new Set<(event: MemberEvent) => void>()
   const heartbeatHandlers = new Set<(member: Member) => void>()
   let notifiedRevision = 0
   let timer: NodeJS.Timeout | undefined
@@ -54,12 +55,13 @@ export function createMemberWatch ({ self, intervals, read, gapWatch, receiveCou
     tell(memberHandlers, membership.members(), log)
   }
 
-  function handle (events: readonly MembershipEvent[]): void {
+  function handle (events: readonly MemberEvent[]): void {
     for (const event of events) {
       log.info({ event: 'member', member: event.node, change: event.kind, ...(event.kind === 'changed' ? { from: event.from, to: event.to } : {}), ...(event.kind === 'lifeEnded' ? { reason: event.reason } : {}) }, `member ${event.kind}`)
       if (event.node === self) continue
       if (event.kind === 'lifeEnded' && event.reason !== 'bye') gapWatch.lifeEnded(event.node, event.startedAt)
       if (event.kind === 'forgotten') receiveCounters.forget(lifeToken(event.node, event.startedAt))
+      tell(eventHandlers, event, log)
     }
     if (membership.revision !== notifiedRevision) timer ??= setTimeout(notify, notifyAfterMs).unref()
   }
@@ -87,6 +89,7 @@ export function createMemberWatch ({ self, intervals, read, gapWatch, receiveCou
     members: () => membership.members(),
     isAlone: () => membership.isAlone(),
     onMembers: handler => register(memberHandlers, handler),
+    onMemberEvent: handler => register(eventHandlers, handler),
     onHeartbeat: handler => register(heartbeatHandlers, handler),
     close () { clearTimeout(timer) }
   }

@@ -18,20 +18,13 @@
  */
 import type { NodeId } from '../../shared/contract/names.js'
 import type { Heartbeat } from './heartbeat.js'
-import type { Member, MemberState } from './dispatch.js'
+import type { Member, MemberEvent, MemberState } from './dispatch.js'
 import type { DispatchIntervals } from './intervals.js'
-
-/** `appeared`: unknown or down before; `lifeEnded`: silent for too long, said bye, or was replaced by another life; `forgotten`: that life. */
-export type MembershipEvent =
-  | { readonly kind: 'appeared', readonly node: NodeId, readonly startedAt: number }
-  | { readonly kind: 'changed', readonly node: NodeId, readonly from: MemberState, readonly to: MemberState }
-  | { readonly kind: 'lifeEnded', readonly node: NodeId, readonly startedAt: number, readonly reason: 'silence' | 'bye' | 'replaced' }
-  | { readonly kind: 'forgotten', readonly node: NodeId, readonly startedAt: number }
 
 export interface Heard {
   /** False for a life that has been replaced or has said bye. */
   readonly isAccepted: boolean
-  readonly events: MembershipEvent[]
+  readonly events: MemberEvent[]
 }
 
 export interface Membership {
@@ -39,7 +32,7 @@ export interface Membership {
   heard: (heartbeat: Heartbeat, nowMs: number) => Heard
   saidBye: (heartbeat: Heartbeat, nowMs: number) => Heard
   /** Time goes on by so much (bounded by the caller); `isLinkProven`: the own link has been shown to work during it. */
-  advance: (elapsedMs: number, isLinkProven: boolean) => MembershipEvent[]
+  advance: (elapsedMs: number, isLinkProven: boolean) => MemberEvent[]
   /** Sorted by id; the same array until something changes. */
   members: () => readonly Member[]
   get: (node: NodeId) => Member | undefined
@@ -112,7 +105,7 @@ class MembershipTable implements Membership {
   }
 
   heard (heartbeat: Heartbeat, nowMs: number): Heard {
-    const events: MembershipEvent[] = []
+    const events: MemberEvent[] = []
     const node = heartbeat.id as NodeId
     const { startedAt } = heartbeat
     const entry = this.#entries.get(node)
@@ -134,7 +127,7 @@ class MembershipTable implements Membership {
   }
 
   saidBye (heartbeat: Heartbeat, nowMs: number): Heard {
-    const events: MembershipEvent[] = []
+    const events: MemberEvent[] = []
     const entry = this.#entries.get(heartbeat.id as NodeId)
     if (entry === undefined || entry.member.startedAt !== heartbeat.startedAt || entry.hasSaidBye) return { isAccepted: false, events }
     entry.hasSaidBye = true
@@ -144,8 +137,8 @@ class MembershipTable implements Membership {
     return { isAccepted: true, events }
   }
 
-  advance (elapsedMs: number, isLinkProven: boolean): MembershipEvent[] {
-    const events: MembershipEvent[] = []
+  advance (elapsedMs: number, isLinkProven: boolean): MemberEvent[] {
+    const events: MemberEvent[] = []
     this.#passedMs += elapsedMs
     if (isLinkProven) {
       this.#listenedMs += elapsedMs
@@ -160,20 +153,20 @@ class MembershipTable implements Membership {
     return events
   }
 
-  #judgeSilence (entry: Entry, events: MembershipEvent[]): void {
+  #judgeSilence (entry: Entry, events: MemberEvent[]): void {
     const silentMs = this.#listenedMs - entry.heardAtMs
     if (silentMs >= this.#intervals.downAfterMs) this.#end(entry, 'silence', events)
     else if (silentMs >= this.#intervals.suspectAfterMs && entry.member.state === 'up') this.#become(entry, 'suspect', events)
   }
 
-  #forgetIfOld ({ member: { id: node, startedAt }, downSinceMs }: Entry, events: MembershipEvent[]): void {
+  #forgetIfOld ({ member: { id: node, startedAt }, downSinceMs }: Entry, events: MemberEvent[]): void {
     if (this.#passedMs - downSinceMs < this.#intervals.listedMs) return
     this.#entries.delete(node)
     events.push({ kind: 'forgotten', node, startedAt })
     this.#resort()
   }
 
-  #appear (heartbeat: Heartbeat, nowMs: number, events: MembershipEvent[]): void {
+  #appear (heartbeat: Heartbeat, nowMs: number, events: MemberEvent[]): void {
     const member = toMember(heartbeat, heartbeat.state, nowMs)
     this.#entries.set(member.id, { member, heardAtMs: this.#listenedMs, downSinceMs: 0, hasSaidBye: false })
     events.push({ kind: 'appeared', node: member.id, startedAt: member.startedAt })
@@ -181,7 +174,7 @@ class MembershipTable implements Membership {
   }
 
   /** A heartbeat more of a life that is not down. */
-  #refresh (entry: Entry, heartbeat: Heartbeat, nowMs: number, events: MembershipEvent[]): void {
+  #refresh (entry: Entry, heartbeat: Heartbeat, nowMs: number, events: MemberEvent[]): void {
     const { state, url, weight } = entry.member
     entry.member = toMember(heartbeat, state, nowMs)
     entry.heardAtMs = this.#listenedMs
@@ -190,13 +183,13 @@ class MembershipTable implements Membership {
     if (url !== heartbeat.url || weight !== heartbeat.weight) this.#revision++
   }
 
-  #end (entry: Entry, reason: 'silence' | 'bye', events: MembershipEvent[]): void {
+  #end (entry: Entry, reason: 'silence' | 'bye', events: MemberEvent[]): void {
     entry.downSinceMs = this.#passedMs
     events.push({ kind: 'lifeEnded', node: entry.member.id, startedAt: entry.member.startedAt, reason })
     this.#become(entry, 'down', events)
   }
 
-  #become (entry: Entry, to: MemberState, events: MembershipEvent[]): void {
+  #become (entry: Entry, to: MemberState, events: MemberEvent[]): void {
     const { state: from, id: node } = entry.member
     if (from === to) return
     if (!arrows[from].includes(to)) throw new Error(`member ${node}: ${from} does not become ${to}`)

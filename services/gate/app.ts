@@ -18,15 +18,19 @@ import type { FollowedRevocations } from './follow-revocations.js'
 import { createSubmit } from './submit.js'
 import type { MemberRings } from './member-rings.js'
 import { servePages } from './pages.js'
+import { serveAnnouncements } from './routes/announcements.js'
 import { serveAssign } from './routes/assign.js'
 import { serveDemo } from './routes/demo.js'
 import { serveGroups } from './routes/groups.js'
+import { serveInspect } from './routes/inspect.js'
 import { serveLogin, type LoginOptions } from './routes/login.js'
 import { serveMessages } from './routes/messages.js'
 import { serveNodes } from './routes/nodes.js'
 import { serveOwnNodes, type OwnNodes } from './routes/own-nodes.js'
+import { serveOverview } from './routes/overview.js'
 import { serveRevocations } from './routes/revocations.js'
 import { serveUsers } from './routes/users.js'
+import type { Watch } from './watch/watch.js'
 
 export interface GateAppOptions {
   readonly ownPort: Pick<OperationsOptions, 'host' | 'metricsPort'>
@@ -41,6 +45,8 @@ export interface GateAppOptions {
   readonly revocations: FollowedRevocations
   readonly dispatch: Dispatch
   readonly rings: () => MemberRings
+  /** What the dashboard shows. */
+  readonly watch: Watch
   readonly clock: Clock
   readonly log: Log
   readonly metrics: Metrics
@@ -52,7 +58,7 @@ export interface GateAppOptions {
 
 const bodyLimitBytes = 256 * 1024
 
-export async function createGateApp ({ version, origins, secret, demo, rateProducerPerMinute, tokens, revocations, dispatch, rings, clock, log, metrics, connections, ownPort, alsoNeeds = () => ({}), ownNodes }: GateAppOptions): Promise<{ app: App, operations: Operations }> {
+export async function createGateApp ({ version, origins, secret, demo, rateProducerPerMinute, tokens, revocations, dispatch, rings, watch, clock, log, metrics, connections, ownPort, alsoNeeds = () => ({}), ownNodes }: GateAppOptions): Promise<{ app: App, operations: Operations }> {
   const app = await createApp({ log, metrics, bodyLimitBytes, connections, origins })
   const operations = await prepareOperations(app, {
     api: {
@@ -85,9 +91,16 @@ export async function createGateApp ({ version, origins, secret, demo, rateProdu
   const rateLimit = rateProducerPerMinute === undefined ? undefined : createRateLimit({ perMinute: rateProducerPerMinute, elapsed: clock.elapsed })
 
   serveAssign(app, { access, dispatch, rings, ownNodes, signTicket: createTicketSigner({ secret, now: clock.now }) })
-  serveMessages(app, { access, requestWithFailover, submit, rings, rateLimit, count: status => { taken.inc({ status: String(status) }) } })
+  const countMessage = (status: number): void => {
+    taken.inc({ status: String(status) })
+    if (status >= 400) metrics.countRefusal() // one of a batch: a request that is refused tells by its own status
+  }
+  serveMessages(app, { access, requestWithFailover, submit, rings, rateLimit, count: countMessage })
   serveNodes(app, { access, audit, dispatch, rings })
   if (ownNodes !== undefined) serveOwnNodes(app, ownNodes)
+  serveOverview(app, { access, dispatch, rings, watch, now: clock.now })
+  serveInspect(app, { access, dispatch, requestWithFailover, rings, revocations, now: clock.now })
+  serveAnnouncements(app, { access, audit, dispatch, requestWithFailover, submit, rings })
   serveUsers(app, { access, audit, dispatch })
   serveRevocations(app, { access, audit, requestWithFailover, rings, dispatch, revocations, now: clock.now })
   serveGroups(app, { access, audit, requestWithFailover, rings })

@@ -20,6 +20,7 @@ import type { Dispatch, Member } from '../dispatch/dispatch.js'
 export interface FollowedRevocations extends Pick<Revocations, 'check'> {
   /** Throws GP_NO_NODE where no node has answered yet. */
   page: Revocations['page']
+  beforeOf: Revocations['beforeOf']
   /** What keeps this Gate from letting anybody in; undefined where nothing does. `check` throws GP_DISPATCH_UNAVAILABLE with it. */
   readonly missing: string | undefined
   /** Resolves once all that this node knows is in force here. Rejects as `dispatch.ask` does. */
@@ -105,6 +106,7 @@ export function followRevocations ({ dispatch, log }: { dispatch: Pick<Dispatch,
       if (knowledge() === 'no node') throw new GatepostError('GP_NO_NODE', 'no node is there that knows who is revoked')
       return list.page(limit, after)
     },
+    beforeOf: (kind, name) => list.beforeOf(kind, name),
     check: (scopes, name, issuedAt) => {
       const missing = texts[knowledge()]
       if (missing !== undefined) throw new GatepostError('GP_DISPATCH_UNAVAILABLE', missing)

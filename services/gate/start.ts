@@ -12,6 +12,8 @@ import { createDispatch, type DispatchOptions } from '../dispatch/create-dispatc
 import { createGateApp, type GateAppOptions } from './app.js'
 import { followRevocations } from './follow-revocations.js'
 import { createMemberRings } from './member-rings.js'
+import { describeGate } from './watch/describe-gate.js'
+import { watchCluster } from './watch/watch.js'
 
 export interface GateOptions {
   readonly settings: {
@@ -66,13 +68,17 @@ export async function openGate ({ settings, bus, natsPrefix, log, metrics: given
   const dispatch = createDispatch({ bus, prefix: natsPrefix, secret, acceptedSecrets: acceptSecrets, unsigned: busUnsigned, clock, log, ...intervals !== undefined && { intervals } })
   const rings = createMemberRings(dispatch)
   const revocations = followRevocations({ dispatch, log })
-  const { app, operations } = await createGateApp({ ownPort: { host, metricsPort }, version, origins: createOrigins(origins ?? ['*']), secret, demo, rateProducerPerMinute, tokens, revocations, dispatch, rings, clock, log, metrics, connections, alsoNeeds, ownNodes })
+  const self = describeGate({ version, clock, metrics })
+  const watch = watchCluster({ dispatch, rings, clock, own: self.announce })
+  const { app, operations } = await createGateApp({ ownPort: { host, metricsPort }, version, origins: createOrigins(origins ?? ['*']), secret, demo, rateProducerPerMinute, tokens, revocations, dispatch, rings, watch, clock, log, metrics, connections, alsoNeeds, ownNodes })
   ownNodes?.mounts.attach(app.server)
 
   let closing: Promise<void> | undefined
   const close = async (): Promise<void> => {
     await app.close()
     await operations.close()
+    watch.close()
+    self.close()
     revocations.close()
     await dispatch.close()
     tokens.close()
@@ -87,6 +93,7 @@ export async function openGate ({ settings, bus, natsPrefix, log, metrics: given
   }
   try {
     const url = await listenOn(app, { host, port })
+    self.listensAt(url)
     await operations.start()
     log.info({ event: 'gate-listens', url }, 'Gate listens')
     return { ...gate, url }

@@ -48,6 +48,89 @@ const isDoubtOfOld = ({ code, message }: RefusedMessage): boolean => code === 'G
 
 export const isAppended = (result: MessageResult): result is AppendedMessage => 'id' in result
 
+/** What a Gate tells of itself every few seconds. */
+export interface GateAnnouncement {
+  /** Of this run. */
+  readonly id: string
+  readonly url: string
+  readonly version: string
+  /** Ms since 1970. */
+  readonly startedAt: number
+  /** As a node's heartbeat names it. */
+  readonly process: string
+  readonly requestsPerSecond: number
+  readonly refusalsPerSecond: number
+  readonly eventLoopLagMs: number
+  readonly rssBytes: number
+}
+
+/** A Gate, and how long ago it told of itself, in ms. */
+export interface SeenGate extends GateAnnouncement { readonly agoMs: number }
+
+/** One open socket of a user. */
+export interface SocketDetails {
+  readonly openedAgoMs: number
+  readonly state: 'opening' | 'live' | 'behind' | 'closed'
+  /** Not sent yet, because the client reads slowly. */
+  readonly waitingBytes: number
+  /** Whether the entry that was asked for has been passed on to it; missing where none was, or nobody can tell. */
+  readonly wasPassedOn?: boolean
+}
+
+/** A message as an operator sees it: what it is and what became of it, not what it says. Times in ms since 1970. */
+export interface MessageDetails {
+  readonly id: string
+  readonly stream: string
+  readonly seq: number
+  readonly from: string
+  readonly category: string
+  readonly createdAt: number
+  readonly boxes: ReadonlyArray<'inbox' | 'sent'>
+  readonly read: boolean
+  readonly archived: boolean
+  readonly recalled: boolean
+  readonly acted: string | null
+}
+
+export interface UserDetails {
+  /** The first of them by name, and how many there are. */
+  readonly groups: readonly string[]
+  readonly groupCount: number
+  readonly unread: number
+  readonly byCategory: Readonly<Record<string, number>>
+  /** The last ones of all boxes, newest first; those that the user deleted are not among them. */
+  readonly messages: readonly MessageDetails[]
+}
+
+/** What a user did to a message, and when (null: not, or nothing stored says when). */
+export interface ReaderTrace {
+  /** False: the user is no receiver of it, or joined its group later. */
+  readonly sees: boolean
+  readonly read: boolean
+  readonly archived: boolean
+  readonly deleted: boolean
+  readonly acted: string | null
+  readonly readAt: number | null
+  readonly archivedAt: number | null
+  readonly deletedAt: number | null
+  readonly actedAt: number | null
+}
+
+/** One message in one stream. Times in ms since 1970. */
+export interface MessageTrace {
+  readonly stream: string
+  readonly seq: number
+  readonly from: string
+  readonly category: string
+  readonly createdAt: number
+  /** By the clock of the node that appended it; a stream that was ahead of that clock shows a later time. */
+  readonly storedAt: number
+  readonly expiresAt: number
+  readonly recalledAt: number | null
+  /** Null where no user was named. */
+  readonly reader: ReaderTrace | null
+}
+
 /** One line for each kind: what is asked, what is answered. `sender` is `p:NAME`, a producer. */
 export interface NodeRequests {
   /** Stores the messages, those to one target in their order; results in the order asked. */
@@ -56,6 +139,14 @@ export interface NodeRequests {
   recall: [{ sender: string, id: string, to: Target, question?: string }, { id: string }]
   /** This node's own open sockets of a user. */
   presence: [{ user: string }, { sockets: number }]
+  /** The same with more of each; `seq`, an entry of `stream`: whether it was passed on. Unknown in version 0.1, as are the three below. */
+  'user-sockets': [{ user: string, stream?: string, seq?: number }, { sockets: readonly SocketDetails[] }]
+  /** From the store. */
+  'user-details': [{ user: string, messages: number }, UserDetails]
+  /** From the store: in the stream of `user`, of `group`, of all. GP_NOT_FOUND. */
+  'trace-message': [{ id: string, user?: string, group?: string }, MessageTrace]
+  /** Takes note of a Gate; every Gate that this node has heard of lately. */
+  'announce-gate': [GateAnnouncement, { gates: readonly SeenGate[] }]
   /** Closes them; how many there were. */
   disconnect: [{ user: string }, { sockets: number }]
   /** Durable when answered; idempotent. */
@@ -75,7 +166,7 @@ export interface NodeRequests {
 
 export type NodeRequestKind = keyof NodeRequests
 /** What changes nothing: its outcome is never unknown. */
-export const readKinds: ReadonlySet<NodeRequestKind> = new Set<NodeRequestKind>(['presence', 'list-members', 'revocations-after'])
+export const readKinds: ReadonlySet<NodeRequestKind> = new Set<NodeRequestKind>(['presence', 'user-sockets', 'user-details', 'trace-message', 'announce-gate', 'list-members', 'revocations-after'])
 export type NodeRequest<K extends NodeRequestKind> = NodeRequests[K][0]
 export type NodeAnswer<K extends NodeRequestKind> = NodeRequests[K][1]
 

@@ -27,6 +27,8 @@ export interface Revocations {
   apply: (change: RevocationChange) => void
   /** GP_TOKEN_REVOKED where one of these scopes is revoked for what was issued at that time (ms since 1970). Without a time it counts as issued before everything. */
   check: (scopes: Iterable<Scope>, name: string, issuedAt: number | undefined) => void
+  /** The time in force, in ms since 1970; null where there is none. */
+  beforeOf: (kind: Scope, name: string) => number | null
   isRevoked: (kind: Scope, name: string, issuedAt: number | undefined) => boolean
   /** In force, sorted by kind and name, those after `after`; `next` is the `after` of the following page, null where there is none. */
   page: (limit: number, after: string | undefined) => { revocations: Revocation[], next: string | null }
@@ -47,6 +49,7 @@ export function createRevocations (): Revocations {
   }
 
   return {
+    beforeOf: (kind, name) => latest.get(keyOf(kind, name))?.before ?? null,
     get seq () { return last },
     apply: change => {
       if (change.seq <= last) return

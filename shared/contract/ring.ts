@@ -28,6 +28,8 @@ export interface Ring {
   order: (name: string, count: number) => NodeId[]
   /** Each member's part of the ring; all of them make 1. */
   shares: () => Map<NodeId, number>
+  /** The owners of so many places at equal distances, from the ring's beginning on: a picture of it. Empty where there is no member. */
+  sample: (count: number) => NodeId[]
 }
 
 /** The name under which a stream lies on the ring: a user's own lies where the user's sockets are. */
@@ -159,6 +161,16 @@ function ringOf (owners: readonly NodeId[], { positions, ownerAt }: Placement): 
       // A point owns what lies between the one before it and itself; the first also what follows the last.
       for (let i = 0; i < total; i++) arcs[ownerAt[i]!]! += positions[i]! - (i === 0 ? positions[total - 1]! - range : positions[i - 1]!)
       return new Map(owners.map((id, i) => [id, arcs[i]! / range]))
+    },
+    sample (count) {
+      const found: NodeId[] = []
+      if (total === 0) return found
+      let at = 0
+      for (let place = 0; place < count; place++) {
+        while (at < total && positions[at]! < (place + 0.5) / count * range) at++
+        found.push(owners[ownerAt[at % total]!]!)
+      }
+      return found
     }
   }
 }

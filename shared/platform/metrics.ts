@@ -32,6 +32,11 @@ export interface Metrics {
   /** `bounds` in seconds, ascending; the name ends in `_seconds`. */
   times: (name: string, help: string, bounds: readonly number[]) => Pick<Histogram, 'observe'>
   observeRequest: (request: AnsweredRequest) => void
+  /** Something was answered with an error otherwise than by the status of a request. */
+  countRefusal: () => void
+  /** Since the start: requests that were answered, and what was refused. */
+  readonly requests: () => number
+  readonly refusals: () => number
   /** The page for Prometheus: this instance's metrics and the process's. */
   text: () => Promise<string>
   readonly contentType: string
@@ -85,30 +90,35 @@ export function createProcessMetrics (): ProcessMetrics {
 export function createMetrics ({ processMetrics }: { processMetrics?: ProcessMetrics | undefined } = {}): Metrics {
   const registry = new Registry()
   const ofProcess = processMetrics ?? createProcessMetrics()
-  const requests = createRequestTimes({
+  const requestTimes = createRequestTimes({
     name: prefix + 'http_request_seconds',
     help: 'Time from the request line to the last byte of the answer.',
     bounds: requestBounds
   })
-  const times: Array<Pick<Histogram, 'text'>> = [requests]
+  const times: Array<Pick<Histogram, 'text'>> = [requestTimes]
+  let requestCount = 0
+  let refusals = 0
+
+  const total: Metrics['total'] = (name, help, read) => {
+    const counter = new Counter({
+      name: prefix + name,
+      help,
+      registers: [registry],
+      collect () {
+        counter.reset()
+        counter.inc(read())
+      }
+    })
+    return counter
+  }
+  total('refusals_total', 'What was answered with an error since the start: requests, messages of a batch, events and handshakes of sockets.', () => refusals)
 
   return {
     registry,
     get eventLoopLagMs () { return ofProcess.eventLoopLagMs },
     rssBytes: ofProcess.rssBytes,
     counter: (name, help, labels = []) => new Counter({ name: prefix + name, help, labelNames: labels, registers: [registry] }),
-    total (name, help, read) {
-      const counter = new Counter({
-        name: prefix + name,
-        help,
-        registers: [registry],
-        collect () {
-          counter.reset()
-          counter.inc(read())
-        }
-      })
-      return counter
-    },
+    total,
     gauge (name, help, read) {
       const gauge = new Gauge({ name: prefix + name, help, registers: [registry], collect () { gauge.set(read()) } })
       return gauge
@@ -118,7 +128,14 @@ export function createMetrics ({ processMetrics }: { processMetrics?: ProcessMet
       times.push(one)
       return one
     },
-    observeRequest: requests.observe,
+    observeRequest: request => {
+      requestCount++
+      if (request.status >= 400) refusals++
+      requestTimes.observe(request)
+    },
+    countRefusal: () => { refusals++ },
+    requests: () => requestCount,
+    refusals: () => refusals,
     text: async () => [await registry.metrics(), ...times.map(one => one.text()), await ofProcess.registry.metrics()].join('\n'),
     contentType: registry.contentType,
     close () {

@@ -7,6 +7,7 @@ import { createRevocations } from '../../shared/contract/revocations.js'
 import { createSilentLog } from '../../shared/platform/log.js'
 import type { NodeId } from '../../shared/contract/names.js'
 import { startGate, type Gate, type GateOptions } from '../../services/gate/start.js'
+import { createSeenGates } from '../../services/notifications/node/seen-gates.js'
 import { quickIntervals, startTestNode, type TestNode } from './dispatch-nodes.js'
 import { signHs256 } from './tokens.js'
 import { until } from './until.js'
@@ -65,6 +66,7 @@ export function createMemorySite (t: Test, { maxPayloadBytes }: { maxPayloadByte
     return { status: 201, id: handed.id, createdAt: createdAt(handed.id), duplicate: false }
   }
 
+  const seenGates = createSeenGates()
   const handlersOf = (node: MemoryNode): NodeRequestHandlers => {
     const handlers: NodeRequestHandlers = {
       'append-messages': async ({ sender, messages }) => {
@@ -79,6 +81,15 @@ export function createMemorySite (t: Test, { maxPayloadBytes }: { maxPayloadByte
         return { id }
       },
       presence: async ({ user }) => ({ sockets: node.sockets.get(user) ?? 0 }),
+      'user-sockets': async ({ user, seq }) => ({ sockets: Array.from({ length: node.sockets.get(user) ?? 0 }, () => ({ openedAgoMs: 1_000, state: 'live' as const, waitingBytes: 0, ...seq !== undefined && { wasPassedOn: true } })) }),
+      'user-details': async ({ user }) => ({ groups: [...members].filter(([, users]) => users.has(user)).map(([group]) => group), groupCount: 0, unread: 0, byCategory: {}, messages: [] }),
+      'trace-message': async ({ id, user = '' }) => {
+        const message = stored.find(message => message.id === id)
+        if (message === undefined) throw new GatepostError('GP_NOT_FOUND', 'id: no such message')
+        const at = parseMessageId(id)!.time
+        return { stream: `u:${user}`, seq: at + 1, from: message.sender, category: 'general', createdAt: toMs(at), storedAt: toMs(at), expiresAt: toMs(at) + 1_000, recalledAt: null, reader: null }
+      },
+      'announce-gate': async gate => ({ gates: seenGates.announce(gate) }),
       disconnect: async ({ user }) => {
         const sockets = node.sockets.get(user) ?? 0
         node.sockets.delete(user)

@@ -1,4 +1,4 @@
-import { Type, type Static } from 'typebox'
+import { Type } from 'typebox'
 import type { Audit } from '../../../shared/platform/audit.js'
 import { askNode } from '../../../shared/contract/node-rpc.js'
 import { GatepostError, shown } from '../../../shared/contract/errors.js'
@@ -9,7 +9,7 @@ import type { Dispatch, Member } from '../../dispatch/dispatch.js'
 import type { Access } from '../access.js'
 import { audited } from '../audited.js'
 import type { Rings } from '../assignment.js'
-import { Time } from '../../../shared/contract/wire.js'
+import { adminRefusals, NodeView, viewOfNode } from './node-view.js'
 
 export interface NodesOptions {
   readonly access: Access
@@ -18,36 +18,10 @@ export interface NodesOptions {
   readonly rings: () => Rings
 }
 
-const State = Type.Union([Type.Literal('up'), Type.Literal('suspect'), Type.Literal('draining'), Type.Literal('down')])
-const NodeView = Type.Object({
-  id: Type.String(),
-  url: Type.String(),
-  state: State,
-  weight: Type.Number(),
-  version: Type.String(),
-  startedAt: Time,
-  lastSeen: Time,
-  sockets: Type.Integer(),
-  users: Type.Integer(),
-  messagesPerSecond: Type.Number(),
-  eventLoopLagMs: Type.Number(),
-  rssBytes: Type.Integer(),
-  store: Type.String(),
-  dispatch: Type.String(),
-  ringShare: Type.Number({ description: 'Its part of the ring, 0 to 1; 0 for one that is not up.' })
-})
 const NodeParams = Type.Object({ id: Type.String() })
 const Ordered = Type.Object({ id: Type.String() })
-const adminRefusals = ['GP_TOKEN_MISSING', 'GP_TOKEN_INVALID', 'GP_TOKEN_EXPIRED', 'GP_TOKEN_REVOKED', 'GP_SCOPE'] as const
 
 export function serveNodes (app: App, { access, audit, dispatch, rings }: NodesOptions): void {
-  const view = ({ load, startedAt, lastSeen, ...member }: Member, shares: ReadonlyMap<string, number>): Static<typeof NodeView> => ({
-    ...member,
-    ...load,
-    startedAt: new Date(startedAt).toISOString(),
-    lastSeen: new Date(lastSeen).toISOString(),
-    ringShare: shares.get(member.id) ?? 0
-  })
   const find = (id: string): Member => {
     const member = dispatch.members().find(member => member.id === id)
     if (member === undefined) throw new GatepostError('GP_NOT_FOUND', `node: got ${shown(id)}; takes the id of a node that was here in the last 10 minutes`)
@@ -64,13 +38,13 @@ export function serveNodes (app: App, { access, audit, dispatch, rings }: NodesO
     }
   }, async () => {
     const shares = rings().up.shares()
-    return { nodes: dispatch.members().map(member => view(member, shares)) }
+    return { nodes: dispatch.members().map(member => viewOfNode(member, shares)) }
   })
 
   app.get('/gate/nodes/:id', {
     onRequest: access('admin'),
     schema: { tags: ['nodes'], summary: 'One node', security: needsBearer, params: NodeParams, response: { 200: NodeView, ...refusals(...adminRefusals, 'GP_NOT_FOUND') } }
-  }, async request => view(find(request.params.id), rings().up.shares()))
+  }, async request => viewOfNode(find(request.params.id), rings().up.shares()))
 
   for (const [method, kind, summary] of [
     ['POST', 'drain', 'Take a node off the ring and hand its sockets over'],

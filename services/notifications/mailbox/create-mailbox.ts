@@ -14,6 +14,7 @@ import { createPost, type Post, type PostOptions } from './commands/post.js'
 import { createRecordChange } from './commands/record-change.js'
 import { createRecall, type Recall } from './commands/recall.js'
 import { createInboxPages, type InboxPages } from './queries/inbox-pages.js'
+import { createInspect, type Inspect } from './queries/inspect.js'
 import type { UserViews } from './state/user-views.js'
 import type { UnreadCounter } from './unread/unread.js'
 
@@ -26,6 +27,8 @@ export interface Mailbox {
   readonly act: Act
   readonly groups: Groups
   readonly recall: Recall
+  /** For operators. */
+  readonly inspect: Inspect
 }
 
 export interface MailboxOptions extends Pick<PostOptions, 'append' | 'refusalOf' | 'sendVolatile' | 'sendToTopic'> {
@@ -50,10 +53,12 @@ export interface MailboxOptions extends Pick<PostOptions, 'append' | 'refusalOf'
 export function createMailbox ({ store, clock, expiryNow, heads, views, unread, audit, retentionMs, auth, secrets, hasNoFormer, isOwn, append, refusalOf, sendVolatile, sendToTopic }: MailboxOptions): Mailbox {
   const finder = createMessageFinder({ store })
   const record = createRecordChange({ clock, views, append, retentionMs })
+  const pages = createInboxPages({ store, heads, views, now: clock.now })
   return {
     views,
     unread,
-    pages: createInboxPages({ store, heads, views, now: clock.now }),
+    pages,
+    inspect: createInspect({ store, finder, views, unread, pages }),
     post: createPost({
       clock,
       views,

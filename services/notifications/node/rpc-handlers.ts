@@ -13,6 +13,8 @@ import { forwardKind, type ForwardedEntries } from './forwarder.js'
 import type { GapRepair } from './gap-repair.js'
 import type { NotificationsNode } from './node.js'
 import type { Rebalancer } from './rebalancer.js'
+import { createSeenGates } from './seen-gates.js'
+import { describeSockets } from './describe-sockets.js'
 import { socketsKind, type Holdings } from './socket-places.js'
 import { createSingleFlight } from '../../../shared/platform/single-flight.js'
 
@@ -45,6 +47,8 @@ function createNodeRequests ({ node, rebalancer, log }: Answering): NodeRequestH
   const doneOnce = createSingleFlight<unknown>({ slowMs })
   const once = async (question: string | undefined, work: () => Promise<unknown>): Promise<void> => { await (question === undefined ? work() : doneOnce(question, work)) }
 
+  const seenGates = createSeenGates()
+
   return {
     'append-messages': async ({ sender, messages }, _from, isOld) => await singleFlight(messages[0]?.id ?? '', async () => {
       const posted = node.posting.all(sender as Sender, messages.map(({ id, message, idempotencyKey }) => ({ id, draft: message, idempotencyKey })))
@@ -62,6 +66,10 @@ function createNodeRequests ({ node, rebalancer, log }: Answering): NodeRequestH
       return { id }
     },
     presence: async ({ user }) => ({ sockets: node.realtime.users.connectionsOf(user as UserId).filter(({ state }) => state !== 'opening').length }),
+    'user-sockets': async body => ({ sockets: describeSockets(node.realtime, body) }),
+    'user-details': async ({ user, messages }) => await node.mailbox.inspect.user(user as UserId, messages),
+    'trace-message': async ({ id, user, group }) => await node.mailbox.inspect.message(id, user as UserId | undefined, group as GroupId | undefined),
+    'announce-gate': async gate => ({ gates: seenGates.announce(gate) }),
     disconnect: async ({ user }) => {
       const connections = node.realtime.users.connectionsOf(user as UserId)
       for (const connection of connections) connection.end()

@@ -22,6 +22,8 @@ export interface SocketServerOptions {
   /** Pages that may open sockets. */
   readonly origins: Origins
   readonly log: Log
+  /** An event or a handshake is answered with an error. */
+  readonly onRefusal: () => void
 }
 
 export interface SocketServer {
@@ -31,7 +33,7 @@ export interface SocketServer {
   close: () => void
 }
 
-export function createSocketServer ({ node, isDraining, httpServer, origins, log }: SocketServerOptions): SocketServer {
+export function createSocketServer ({ node, isDraining, httpServer, origins, log, onRefusal }: SocketServerOptions): SocketServer {
   const readGuards = createReadGuards()
   const io = openEngine(httpServer, origins, readGuards)
   const handshake = createHandshake({ node, isDraining })
@@ -58,6 +60,7 @@ export function createSocketServer ({ node, isDraining, httpServer, origins, log
   })
 
   function errorAnswer (error: unknown): { code: string, message: string } {
+    onRefusal()
     if (error instanceof GatepostError && error.code !== 'GP_INTERNAL') return { code: error.code, message: error.message }
     log.error({ err: error }, 'an event could not be answered')
     return { code: 'GP_INTERNAL', message: 'the node could not do this; its log says why' }

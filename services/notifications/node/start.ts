@@ -14,6 +14,8 @@ import { openDoor, type Door, type DoorOptions } from './door.js'
 import { prepareOperations } from '../../../shared/platform/http/operations.js'
 import type { Log } from '../../../shared/platform/log.js'
 import { createMetrics, type Metrics } from '../../../shared/platform/metrics.js'
+import { processId } from '../../../shared/platform/process-id.js'
+import { createRateMeter, type RateMeter } from '../../../shared/platform/rate-meter.js'
 import type { NodeId } from '../../../shared/contract/names.js'
 import type { AuthSettings, UserLimits } from '../../../shared/platform/settings/settings.js'
 import { storeCheck, type Store } from '../../../shared/store/store.js'
@@ -29,7 +31,6 @@ import { createAppendObserver, observeNode } from './metrics.js'
 import { createOwnRing } from './own-ring.js'
 import { createRebalancer } from './rebalancer.js'
 import { createPurgeLag, purgeCheck } from './purge-lag.js'
-import { createRateMeter, type RateMeter } from './rate-meter.js'
 import { serveMessages } from './routes/messages.js'
 import type { NodeLoad } from '../../dispatch/dispatch.js'
 import type { ConnectedUsers } from '../realtime/connected-users.js'
@@ -103,13 +104,15 @@ function createParts ({ id, settings, store, bus, natsPrefix, log, metrics, now,
   const rebalancer = createRebalancer({ nodeId: id, dispatch, ring, users, clock, log, drainMs: settings.drainMs })
   const gapRepair = createGapRepair({ nodeId: id, dispatch, hub, reconciler, users, retryStoreWork, ring, outageLog, log, roundMs: lookRoundMs })
   const rate = createRateMeter(node.posting.count)
+  const refusalRate = createRateMeter(metrics.refusals)
   const stopEndingSockets = endSocketsWithTokens(users, expiryTime(store, clock))
   answerRequests(dispatch, { node, rebalancer, gapRepair, log })
   return {
-    clock, clockWatch, purgeLagMs: createPurgeLag(store, clock), dispatch, node, users, rebalancer, gapRepair, rate,
+    clock, clockWatch, purgeLagMs: createPurgeLag(store, clock), dispatch, node, users, rebalancer, gapRepair, rate, refusalRate,
     stopTimers: () => {
       stopEndingSockets()
       rate.close()
+      refusalRate.close()
       clockWatch.close()
       gapRepair.close()
       rebalancer.close()
@@ -123,7 +126,7 @@ export async function startNode ({ metrics: given, log: parent, connections, mou
   const id = (settings.nodeId ?? `node-${randomBytes(4).toString('hex')}`) as NodeId
   const log = parent.child({ node: id })
   const metrics = given ?? createMetrics()
-  const { clock, clockWatch, purgeLagMs, dispatch, node, users, rebalancer, gapRepair, rate, stopTimers } = createParts({ ...options, id, log, metrics })
+  const { clock, clockWatch, purgeLagMs, dispatch, node, users, rebalancer, gapRepair, rate, refusalRate, stopTimers } = createParts({ ...options, id, log, metrics })
 
   let isClosing = false
   const isDraining = (): boolean => rebalancer.state === 'draining' || isClosing
@@ -149,7 +152,7 @@ export async function startNode ({ metrics: given, log: parent, connections, mou
     })
   })
   serveMessages(app, node)
-  const sockets = createSocketServer({ node, isDraining, httpServer: app.server, origins, log })
+  const sockets = createSocketServer({ node, isDraining, httpServer: app.server, origins, log, onRefusal: metrics.countRefusal })
   observeNode(metrics, { node, gapRepair, store, dispatch, clock, clockWatch, purgeLagMs, isDraining })
 
   let door: Door | undefined
@@ -179,7 +182,7 @@ export async function startNode ({ metrics: given, log: parent, connections, mou
       // A node whose clock is wrong takes no new users either, nor does one that has yet to read who is revoked.
       state: () => isDraining() || clockWatch.isOff() || !isPrepared() ? 'draining' : 'up',
       isClockOff: () => clockWatch.isOff() && !isDraining() && isPrepared(),
-      load: () => loadOf({ users, rate, metrics, store, bus })
+      load: () => loadOf({ users, rate, refusalRate, metrics, store, bus })
     })
     log.info({ event: 'node', url, ...publicUrl !== url && { publicUrl } }, 'node started')
     return { id, url, probeUrl, drain: rebalancer.drain, close }
@@ -207,8 +210,10 @@ function endSocketsWithTokens (users: ConnectedUsers, expiryNow: () => number): 
   return () => { clearInterval(sweep) }
 }
 
+interface LoadSources { readonly users: ConnectedUsers, readonly rate: RateMeter, readonly refusalRate: RateMeter, readonly metrics: Metrics, readonly store: Store, readonly bus: Bus }
+
 /** What its heartbeats say of its load. */
-function loadOf ({ users, rate, metrics, store, bus }: { users: ConnectedUsers, rate: RateMeter, metrics: Metrics, store: Store, bus: Bus }): NodeLoad {
+function loadOf ({ users, rate, refusalRate, metrics, store, bus }: LoadSources): NodeLoad {
   const { kind, reachable, refusesWrites } = store.status()
   return {
     sockets: users.connectionCount,
@@ -217,6 +222,8 @@ function loadOf ({ users, rate, metrics, store, bus }: { users: ConnectedUsers, 
     eventLoopLagMs: Math.round(metrics.eventLoopLagMs * 100) / 100,
     rssBytes: metrics.rssBytes(),
     store: kind + (reachable ? refusesWrites === undefined ? '' : ' (full)' : ' (unreachable)'),
-    dispatch: bus.kind + (bus.isConnected ? '' : ' (no link)')
+    dispatch: bus.kind + (bus.isConnected ? '' : ' (no link)'),
+    process: processId,
+    refusalsPerSecond: refusalRate.perSecond()
   }
 }

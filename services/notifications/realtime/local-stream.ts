@@ -34,6 +34,8 @@ export interface LocalStream {
   /** Makes a reader live that has been sent everything up to `head`; call without a pause after looking at `head`. */
   readonly goLive: (reader: StreamReader) => void
   readonly leaveLive: (reader: StreamReader) => void
+  /** Whether it has been passed all up to `head`, but for what waits for its frame. */
+  readonly isLive: (reader: StreamReader) => boolean
 }
 
 type State = LocalStream['state']
@@ -139,4 +141,5 @@ export class HubStream implements LocalStream {
   }
 
   leaveLive (reader: StreamReader): void { this.live.delete(reader) }
+  isLive (reader: StreamReader): boolean { return this.live.has(reader) }
 }

@@ -2,8 +2,9 @@ import t from 'tap'
 import type { NodeId } from '../../../shared/contract/names.js'
 import type { Heartbeat } from '../../../services/dispatch/heartbeat.js'
 import { defaultIntervals } from '../../../services/dispatch/intervals.js'
+import type { MemberEvent } from '../../../services/dispatch/dispatch.js'
 import { createMemberWatch } from '../../../services/dispatch/member-watch.js'
-import { createMembership, type Membership, type MembershipEvent } from '../../../services/dispatch/membership.js'
+import { createMembership, type Membership } from '../../../services/dispatch/membership.js'
 import { createSilentLog } from '../../../shared/platform/log.js'
 import { idleLoad } from '../../helpers/dispatch-nodes.js'
 import { until } from '../../helpers/until.js'
@@ -12,7 +13,7 @@ const stepMs = 250
 
 interface World {
   readonly membership: Membership
-  readonly events: MembershipEvent[]
+  readonly events: MemberEvent[]
   states: () => string
   beat: (id: string, changes?: Partial<Heartbeat>) => boolean
   bye: (id: string, changes?: Partial<Heartbeat>) => boolean
@@ -22,10 +23,10 @@ interface World {
 
 function createWorld (self?: string): World {
   const membership = createMembership(defaultIntervals, self as NodeId | undefined)
-  const events: MembershipEvent[] = []
+  const events: MemberEvent[] = []
   let nowMs = 1_000_000
   const announcement = (id: string, changes: Partial<Heartbeat>): Heartbeat => ({ id, url: `http://${id}`, weight: 1, version: '1', startedAt: 5, state: 'up', load: idleLoad, sent: 0, time: 0, ...changes })
-  const take = (result: { isAccepted: boolean, events: MembershipEvent[] }): boolean => {
+  const take = (result: { isAccepted: boolean, events: MemberEvent[] }): boolean => {
     events.push(...result.events)
     return result.isAccepted
   }
