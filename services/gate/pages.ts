@@ -1,10 +1,12 @@
 /** The pages: files read once at the start, served with a policy under which nothing but our own files can run. */
-import { readdirSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import type { App } from '../../shared/platform/http/create-app.js'
 import { serveClients } from './client-files.js'
 import { readServed, sendServed } from './served-file.js'
 
 const pageFolder = new URL('./pages/', import.meta.url)
+/** What is bundled lies beside the pages where they are built; seen from their sources it is over there. */
+const bundleFolder = [pageFolder, new URL('../../dist/services/gate/pages/', import.meta.url)].find(folder => existsSync(new URL('admin.js', folder))) ?? pageFolder
 
 const policy = (directives: Record<string, string>): string =>
   Object.entries({ 'default-src': "'none'", 'script-src': "'self'", 'style-src': "'self'", 'img-src': "'self' data:", 'connect-src': "'self'", 'base-uri': "'none'", 'form-action': "'none'", 'frame-ancestors': "'none'", ...directives })
@@ -23,7 +25,8 @@ export async function servePages (app: App, { isDemo }: { isDemo: boolean }): Pr
   const page = (path: string, name: string, csp?: string): Page => ({ path, file: new URL(name, pageFolder), ...csp !== undefined && { csp } })
   const pages = [
     page('/gate/admin', 'admin.html', adminPolicy),
-    page('/gate/pages/admin.js', 'admin.js'),
+    page('/gate/pages/admin.css', 'admin.css'),
+    { path: '/gate/pages/admin.js', file: new URL('admin.js', bundleFolder) },
     page('/gate/pages/pages.css', 'pages.css')
   ]
   if (isDemo) {

@@ -156,7 +156,7 @@ t.test('pages - the dashboard runs its own files only', async t => {
   t.notMatch(csp, /unsafe|https?:/)
   t.notMatch(page.body, /<script(?![^>]* src=)|<style|\sstyle=|\son[a-z]+=/, 'nothing inline')
   const files = [...(page.body as string).matchAll(/(?:src|href)="(?!data:)([^"]+)"/g)].map(([, file]) => file ?? '')
-  t.same(files, ['pages/pages.css', 'pages/admin.js'])
+  t.same(files, ['pages/admin.css', 'pages/admin.js'])
   for (const file of files) {
     const { status, headers } = await call(gate, 'GET', `/gate/${file}`)
     t.equal(status, 200, file)
@@ -197,8 +197,8 @@ t.test('documents - every route with its security, its answers and refusals', as
   t.equal(document.info.version, '1.2.3')
   const routes = Object.entries(document.paths as Record<string, Record<string, any>>).flatMap(([path, methods]) => Object.entries(methods).map(([method, route]) => ({ name: `${method.toUpperCase()} ${path}`, route })))
   t.same(routes.map(({ name }) => name).sort(), [
-    'DELETE /gate/groups/{group}/members/{user}', 'DELETE /gate/nodes/{id}/drain', 'DELETE /gate/revocations/{kind}/{name}', 'GET /gate/assign', 'GET /gate/groups/{group}/members', 'GET /gate/nodes', 'GET /gate/nodes/{id}', 'GET /gate/revocations',
-    'GET /gate/users/{user}/presence', 'GET /livez', 'GET /metrics', 'GET /readyz', 'POST /gate/login', 'POST /gate/messages', 'POST /gate/messages/{id}/recall', 'POST /gate/nodes/{id}/drain',
+    'DELETE /gate/groups/{group}/members/{user}', 'DELETE /gate/nodes/{id}/drain', 'DELETE /gate/revocations/{kind}/{name}', 'GET /gate/assign', 'GET /gate/groups/{group}/members', 'GET /gate/history', 'GET /gate/messages/{id}/trace', 'GET /gate/nodes', 'GET /gate/nodes/{id}', 'GET /gate/overview', 'GET /gate/receivers', 'GET /gate/revocations', 'GET /gate/ring', 'GET /gate/users/{user}',
+    'GET /gate/users/{user}/presence', 'GET /livez', 'GET /metrics', 'GET /readyz', 'POST /gate/announcements', 'POST /gate/login', 'POST /gate/messages', 'POST /gate/messages/{id}/recall', 'POST /gate/nodes/{id}/drain',
     'POST /gate/users/{user}/disconnect', 'PUT /gate/groups/{group}/members/{user}', 'PUT /gate/revocations/{kind}/{name}'
   ])
   for (const { name, route } of routes) {
