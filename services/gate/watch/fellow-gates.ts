@@ -1,7 +1,7 @@
 /**
  * The other Gates. Every few seconds each Gate tells the same node of itself (the one that the ring gives for a fixed name), and the answer
  * names all that did so lately. NATS lets a Gate publish nothing else, and a heartbeat of each Gate to all would tell nodes
- * what they have no use for (docs/adr/0026-gates-meet-at-a-node.md). A node of version 0.1 knows no such question: the next one is asked.
+ * what they have no use for (docs/adr/0027-gates-meet-at-a-node.md). A node of version 0.1 knows no such question: the next one is asked.
  */
 import { GatepostError } from '../../../shared/contract/errors.js'
 import { askNode, type GateAnnouncement, type SeenGate } from '../../../shared/contract/node-rpc.js'

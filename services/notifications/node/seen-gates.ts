@@ -1,4 +1,4 @@
-/** The Gates that told this node of themselves lately: Gates may publish nothing, so they meet at a node (docs/adr/0026-gates-meet-at-a-node.md). */
+/** The Gates that told this node of themselves lately: Gates may publish nothing, so they meet at a node (docs/adr/0027-gates-meet-at-a-node.md). */
 import { performance } from 'node:perf_hooks'
 import type { GateAnnouncement, SeenGate } from '../../../shared/contract/node-rpc.js'
 
