@@ -1,8 +1,10 @@
 /** Taking a node off the ring, and putting it back. The last one that takes users is guarded: after it nobody can sign in. */
+import type { Overview } from '../../routes/overview.js'
 import { ask } from './ask.js'
 import { confirm } from './dialog.js'
 import { count, plural } from './format.js'
-import type { Node } from './nodes-table.js'
+
+export type Node = Overview['nodes'][number]
 
 /** Rejects where Gate refused; resolves too where it was not confirmed. */
 export async function drainOrPutBack (node: Node, all: readonly Node[]): Promise<void> {

@@ -1,10 +1,7 @@
 /** The nodes: how each is, and its drain. */
-import type { Overview } from '../../routes/overview.js'
 import { el, keyed, part, setText } from './dom.js'
-import { drainOrPutBack } from './drain.js'
+import { drainOrPutBack, type Node } from './drain.js'
 import { bytes, count, duration, milliseconds, perSecond, share, time } from './format.js'
-
-export type Node = Overview['nodes'][number]
 
 const columns = ['Node', 'State', 'Ring', 'Sockets', 'Users', 'Messages', 'Refused', 'Loop lag', 'Memory', 'Store', 'Version', 'Up for', 'Heard', 'Drain'] as const
 /** Timers later than this are felt. */
