@@ -26,8 +26,7 @@ export async function servePages (app: App, { isDemo }: { isDemo: boolean }): Pr
   const pages = [
     page('/gate/admin', 'admin.html', adminPolicy),
     page('/gate/pages/admin.css', 'admin.css'),
-    { path: '/gate/pages/admin.js', file: new URL('admin.js', bundleFolder) },
-    page('/gate/pages/pages.css', 'pages.css')
+    { path: '/gate/pages/admin.js', file: new URL('admin.js', bundleFolder) }
   ]
   if (isDemo) {
     const parts = readdirSync(new URL('demo/', pageFolder)).filter(name => !name.endsWith('.html'))
