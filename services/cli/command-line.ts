@@ -8,11 +8,12 @@ import { version } from './version.js'
 
 export async function runCommandLine (commands: readonly Command[], argv: readonly string[], terminal: Terminal): Promise<number> {
   const [word, ...rest] = argv
-  if (word === '--help' || word === '-h') {
+  if (word === 'help' && rest.length === 1 && rest[0]?.startsWith('-') === false) return await runCommandLine(commands, [...rest, '--help'], terminal)
+  if (word === undefined || word === 'help' || word === '--help' || word === '-h') {
     terminal.stdout(renderOverview(commands))
     return 0
   }
-  if (word === '--version' || word === '-v') {
+  if (word === 'version' || word === '--version' || word === '-v') {
     terminal.stdout(`${version}\n`)
     return 0
   }
@@ -34,8 +35,8 @@ export async function runCommandLine (commands: readonly Command[], argv: readon
   }
 }
 
-function refusal (word: string | undefined, commands: readonly Command[]): string {
+function refusal (word: string, commands: readonly Command[]): string {
   const names = commands.map(({ name }) => name)
-  const meant = word === undefined ? undefined : nearest(word, names)
+  const meant = nearest(word, names)
   return `command: got ${shown(word)}; takes ${names.join(', ')}${meant === undefined ? '' : ` (${meant}?)`}; see gatepost --help`
 }

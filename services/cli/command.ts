@@ -6,6 +6,8 @@ export interface Terminal {
   readonly surroundings: Surroundings
   readonly stdout: (text: string) => void
   readonly stderr: (text: string) => void
+  /** Somebody reads stdout and stderr as they come. */
+  readonly isTerminal?: boolean
 }
 
 export interface Command extends CommandReference {

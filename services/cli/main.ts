@@ -8,5 +8,6 @@ process.stdout.on('error', error => { if ((error as NodeJS.ErrnoException).code 
 process.exit(await runCommandLine(commands, process.argv.slice(2), {
   surroundings: surroundingsOfProcess(),
   stdout: text => { process.stdout.write(text) },
-  stderr: text => { process.stderr.write(text) }
+  stderr: text => { process.stderr.write(text) },
+  isTerminal: process.stdout.isTTY && process.stderr.isTTY
 }))

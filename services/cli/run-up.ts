@@ -2,11 +2,13 @@
 import { createInProcessBus } from '../dispatch/buses/in-process-bus.js'
 import type { Bus } from '../dispatch/buses/bus.js'
 import { createNatsBus } from '../dispatch/buses/nats-bus.js'
+import { adminLink } from './operator/run-admin-link.js'
 import { openGate, type OpenGate } from '../gate/start.js'
 import { startNode, type RunningNode } from '../notifications/node/start.js'
 import { createConnections, type Connections } from '../../shared/platform/http/connections.js'
 import { createMounts, type Mounts } from '../../shared/platform/http/mounts.js'
 import type { Lifecycle } from '../../shared/platform/lifecycle.js'
+import { signToken } from '../../shared/platform/identity/sign.js'
 import { authWarnings } from '../../shared/platform/identity/auth-warnings.js'
 import { createLog, type Log } from '../../shared/platform/log.js'
 import { createMetrics, createProcessMetrics, type ProcessMetrics } from '../../shared/platform/metrics.js'
@@ -33,7 +35,8 @@ export async function runUp (argv: readonly string[], terminal: Terminal): Promi
   if (settings.mongodbUrl === undefined) refuseFullDisk(settings.dataDir)
   const secret = settings.secret ?? keepSecret(settings.dataDir)
   const keys = { secret, acceptSecrets: settings.acceptSecrets, auth: { ...settings.auth ?? { kind: 'secret', secret } as const, rules: settings.rules } }
-  const log = createLog({ level: settings.logLevel, secrets: secretsOf(keys) })
+  const isTerminal = terminal.isTerminal === true
+  const log = createLog({ level: settings.logLevel ?? (isTerminal ? 'warn' : 'info'), secrets: secretsOf(keys) })
   return await runService({
     log,
     drainMs: settings.drainMs,
@@ -44,7 +47,7 @@ export async function runUp (argv: readonly string[], terminal: Terminal): Promi
       const url = await startAll({ settings, keys, log, lifecycle })
       const admin = `${url}/gate/admin`
       const demo = settings.isDemo ? `${url}/gate/demo` : undefined
-      terminal.stderr(directions({ admin, demo }))
+      terminal.stderr(directions({ url, admin: isTerminal ? adminLink(url, signToken({ secret, sub: 'operator', scopes: ['admin'], groups: [], ttlMs: adminLinkMs })) : admin, isTerminal, demo, settings }))
       return { url, admin, ...omitUndefined({ demo }) }
     }
   })
@@ -140,12 +143,27 @@ async function startOneNode ({ settings, keys, log, store, openBus, processMetri
   })
 }
 
-function directions ({ admin, demo }: { admin: string, demo: string | undefined }): string {
+const adminLinkMs = 15 * 60_000
+
+interface Directions { url: string, admin: string, isTerminal: boolean, demo: string | undefined, settings: UpSettings }
+
+/** One page. The link that signs in is for a terminal only: elsewhere it would stay in somebody's log. */
+function directions ({ url, admin, isTerminal, demo, settings: { publicUrl, mongodbUrl, dataDir } }: Directions): string {
   return [
     '',
+    ...isTerminal ? [`  Gatepost ${version} runs at ${url}${publicUrl === undefined ? '' : `, for clients ${publicUrl}`}`, ''] : [],
     ...demo === undefined ? [] : [`  demo inbox   ${demo}`],
     `  admin page   ${admin}`,
-    '               its token: npx gatepost token --sub me --scope admin',
+    `               ${isTerminal ? 'it signs in for 15 minutes; the next link' : 'a link that signs in'}: npx gatepost admin-link`,
+    ...isTerminal
+      ? [
+          ...mongodbUrl === undefined ? [`  data         ${dataDir}`] : [],
+          '  commands     npx gatepost',
+          '  read on      README.md, docs/README.md',
+          '',
+          '  Warnings follow, if any; GATEPOST_LOG_LEVEL=info shows more. Ctrl+C stops.'
+        ]
+      : [],
     '', ''
   ].join('\n')
 }

@@ -1,10 +1,4 @@
-import { signToken } from '../../shared/platform/identity/sign.js'
 import { tokenSchema } from '../../shared/platform/settings/catalogue.js'
-import { readTokenSettings } from '../../shared/platform/settings/config.js'
-import { formatDuration } from '../../shared/platform/settings/duration.js'
-import { SettingsError } from '../../shared/platform/settings/fault.js'
-import { readKeptSecret } from '../../shared/platform/settings/secret-file.js'
-import { secretTakes } from '../../shared/platform/settings/secret-quality.js'
 import type { Command } from './command.js'
 
 export const token: Command = {
@@ -20,16 +14,5 @@ export const token: Command = {
     { line: 'npx gatepost token --sub shop --scope producer --ttl 365d', does: 'a token for a backend, for a year' },
     { line: 'npx gatepost token --sub ann --groups staff,berlin', does: 'a token for a user, who is then in two groups' }
   ],
-  run: async (argv, { surroundings, stdout }) => {
-    const { secret: given, dataDir, sub, scopes, groups, ttlMs, rules } = readTokenSettings(argv, surroundings)
-    const secret = given ?? readKeptSecret(dataDir)
-    if (secret === undefined) {
-      throw new SettingsError([{ setting: 'GATEPOST_SECRET', origin: undefined, got: `nothing, and \`gatepost up\` has kept none in ${dataDir}`, takes: secretTakes }])
-    }
-    if (scopes.includes('user') && ttlMs > (rules.maxLifeMs ?? Infinity)) {
-      throw new SettingsError([{ setting: '--ttl', origin: undefined, got: formatDuration(ttlMs), takes: `at most ${formatDuration(rules.maxLifeMs!)} for a user (GATEPOST_AUTH_MAX_LIFE)` }])
-    }
-    stdout(signToken({ secret, sub, scopes, groups, ttlMs, rules }) + '\n')
-    return 0
-  }
+  run: async (argv, terminal) => await (await import('./run-token.js')).runToken(argv, terminal)
 }

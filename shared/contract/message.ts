@@ -5,6 +5,7 @@
 import { Type, type Static } from 'typebox'
 import { Actions, requireUniqueIds, type Action } from './action.js'
 import { GatepostError, refusal } from './errors.js'
+import { maxReceivers } from './limits.js'
 import { SenderProfile, toProfile, type Profile } from './profile.js'
 import { Link } from './shown-text.js'
 import { createValidator, Name, UserName } from './validate.js'
@@ -12,7 +13,6 @@ import { createValidator, Name, UserName } from './validate.js'
 export const maxMessageBytes = 64 * 1024
 export const maxDataLevels = 64
 export const maxTtlSeconds = 315_360_000
-export const maxReceivers = 1_000
 
 const strict = { additionalProperties: false } as const
 

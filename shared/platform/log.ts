@@ -4,11 +4,10 @@
  */
 import { pino, type Logger } from 'pino'
 import { isColorSupported, prettyFactory } from 'pino-pretty'
+import type { LogLevel } from './log-levels.js'
 import { openPipe } from './log-pipe.js'
 
 export type Log = Logger
-export type LogLevel = 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent'
-export const logLevels: readonly LogLevel[] = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']
 
 export interface LogOptions {
   level: LogLevel

@@ -32,6 +32,12 @@ const documented: Record<string, string[]> = {
   node: ['HOST', 'PORT', 'PUBLIC_URL', 'NODE_ID', 'NODE_WEIGHT', 'SECRET', 'NATS_URL', 'MONGODB_URL', 'RETENTION', 'DRAIN', 'RATE_USER', 'LOG_LEVEL'],
   token: ['SECRET'],
   bench: [],
+  send: ['SECRET'],
+  nodes: ['SECRET', 'HOST', 'PORT'],
+  drain: ['SECRET'],
+  user: ['SECRET'],
+  tail: ['SECRET'],
+  'admin-link': ['SECRET', 'DATA_DIR'],
   doctor: []
 }
 

@@ -20,12 +20,14 @@ async function run (argv: string[], { env = {}, cwd = '/nonexistent' }: { env?: 
 
 t.test('command line - help and version go to stdout, exit code 0', async t => {
   t.match(await run(['--help']), { code: 0, out: /Usage: gatepost COMMAND[^]*GATEPOST_LOG_LEVEL/, err: '' })
-  t.match(await run(['--version']), { code: 0, out: /^\d+\.\d+\.\d+\n$/, err: '' })
+  for (const words of [[], ['help']]) t.match(await run(words), { code: 0, out: /^gatepost: [^]*Usage: gatepost COMMAND/, err: '' })
+  for (const word of ['--version', '-v', 'version']) t.match(await run([word]), { code: 0, out: /^\d+\.\d+\.\d+\n$/, err: '' })
+  t.match(await run(['help', 'token']), { code: 0, out: /^gatepost token: /, err: '' })
+  t.match(await run(['help', 'tokn']), { code: 2, out: '', err: /^command: got "tokn"; takes .* \(token\?\)/ })
   for (const { name } of commands) t.match(await run([name, '--port', 'abc', '--help']), { code: 0, out: new RegExp(`^gatepost ${name}: `), err: '' })
 })
 
 t.test('command line - what is no command is refused by name, exit code 2', async t => {
-  t.match(await run([]), { code: 2, out: '', err: /^command: got nothing; takes up, gate/ })
   t.match(await run(['gaet']), { code: 2, out: '', err: /^command: got "gaet"; takes .* \(gate\?\)/ })
   t.match(await run(['__proto__']), { code: 2, err: /__proto__/ })
   t.match(await run(['node']), { code: 2, out: '', err: /^GATEPOST_SECRET: got nothing[^\n]*\nGATEPOST_NATS_URL: [^\n]*\nGATEPOST_MONGODB_URL: [^\n]*\n$/ })

@@ -56,7 +56,7 @@ t.test('settings - up needs nothing: the defaults of the contract', async t => {
     drainMs: 10_000,
     userLimits: { perMinute: 600, maxReceivers: 50, maxTtlMs: 30 * 86_400_000, maxSockets: 50 },
     rateProducerPerMinute: undefined,
-    logLevel: 'info'
+    logLevel: undefined
   })
 })
 

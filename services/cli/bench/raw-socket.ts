@@ -13,7 +13,7 @@ export interface RawSocket {
 }
 
 export interface RawSocketOptions {
-  /** http or https, without a path. */
+  /** Of the node: http or https, with its path where it has one. */
   readonly url: string
   readonly auth: object
   /** The name of an event, and the JSON text of its arguments: everything behind the name and its comma, up to the last bracket. */

@@ -1,8 +1,8 @@
 /** Every setting that the environment may hold, and the settings and flags that each command takes. */
 import { accessSync, constants } from 'node:fs'
 import { Type } from 'typebox'
-import { maxReceivers } from '../../contract/message.js'
-import { logLevels } from '../log.js'
+import { maxReceivers } from '../../contract/limits.js'
+import { logLevels } from '../log-levels.js'
 import { isName, isUserName, nameTakes, userNameTakes } from '../../contract/names.js'
 import { isAddress, isHost, isOrigin, isUrl } from './addresses.js'
 import { auth, benchSecret, GATEPOST_ORIGINS, GATEPOST_SECRET_ACCEPT, requiredSecret, tokenRules, tokenSecret, upSecret } from './identity-settings.js'
@@ -26,11 +26,11 @@ function isReadableFile (path: string): boolean {
   }
 }
 
-const GATEPOST_HOST = text({
+export const GATEPOST_HOST = text({
   description: 'The address it listens on.', valueName: 'HOST', default: '127.0.0.1', takes: 'a host name or an IP address', accepts: isHost
 })
 const port = { description: 'The port it listens on; 0 = any free port.', valueName: 'PORT', minimum: 0, maximum: 65535 }
-const gatePort = wholeNumber({ ...port, default: 8080 })
+export const gatePort = wholeNumber({ ...port, default: 8080 })
 const nodePort = Type.Optional(wholeNumber({ ...port, defaultText: 'the first free one from 9101' }))
 const upPort = wholeNumber({ ...port, description: 'The one port of Gate and its nodes; 0 = any free port.', default: 8080 })
 
@@ -97,7 +97,7 @@ const mongodbUrl = {
 }
 const requiredMongodbUrl = text({ ...mongodbUrl, defaultText: 'none; required' })
 const upMongodbUrl = Type.Optional(text({ ...mongodbUrl, defaultText: 'none: the embedded store' }))
-const GATEPOST_DATA_DIR = text({
+export const GATEPOST_DATA_DIR = text({
   description: 'The folder of the embedded store, and of the secret that `up` makes. One process at a time may use it.',
   valueName: 'FOLDER',
   default: './data',
@@ -141,9 +141,9 @@ const GATEPOST_SOCKETS_PER_USER = wholeNumber({
 })
 /** What one user may do to a node. */
 const userLimits = { GATEPOST_MAX_RECEIVERS, GATEPOST_MAX_TTL, GATEPOST_RATE_USER, GATEPOST_SOCKETS_PER_USER }
-const GATEPOST_LOG_LEVEL = oneOf(logLevels, {
-  description: 'The least that is logged: JSON lines on stdout, pretty on a terminal.', valueName: 'LEVEL', default: 'info'
-})
+const logLevel = { description: 'The least that is logged: JSON lines on stdout, pretty on a terminal.', valueName: 'LEVEL' }
+const GATEPOST_LOG_LEVEL = oneOf(logLevels, { ...logLevel, default: 'info' })
+const upLogLevel = Type.Optional(oneOf(logLevels, { ...logLevel, defaultText: 'info; on a terminal warn' }))
 
 export const upSchema = Type.Object({
   '--nodes': wholeNumber({ description: 'How many Notifications nodes run beside the Gate.', valueName: 'N', minimum: 1, maximum: 64, default: 2 }),
@@ -169,7 +169,7 @@ export const upSchema = Type.Object({
   GATEPOST_DRAIN,
   ...userLimits,
   GATEPOST_RATE_PRODUCER,
-  GATEPOST_LOG_LEVEL
+  GATEPOST_LOG_LEVEL: upLogLevel
 })
 
 export const gateSchema = Type.Object({

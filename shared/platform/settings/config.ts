@@ -175,7 +175,7 @@ export const readDoctorSettings: ReadCommand<{ settings: DoctorSettings, faults:
 /** A rule over several settings: the faults that it finds. */
 type Rule<S extends TObject> = (reading: Reading<S>) => Fault[]
 
-function complete<S extends TObject> (reading: Reading<S>, ...rules: Array<Rule<S>>): { values: Static<S> } {
+export function complete<S extends TObject> (reading: Reading<S>, ...rules: Array<Rule<S>>): { values: Static<S> } {
   const faults = [...reading.faults, ...rules.flatMap(rule => rule(reading))]
   if (faults.length > 0) throw new SettingsError(faults)
   return { values: reading.values as Static<S> }
@@ -249,7 +249,7 @@ interface RuleValues {
   GATEPOST_AUTH_GROUPS?: 'add' | 'replace'
 }
 
-function rulesOf (values: RuleValues): TokenRules {
+export function rulesOf (values: RuleValues): TokenRules {
   const claim = values.GATEPOST_AUTH_GROUPS_CLAIM ?? noRules.groupsClaim
   return {
     audiences: values.GATEPOST_AUTH_AUDIENCE ?? [],
@@ -279,7 +279,7 @@ const publicUrlOf = ({ GATEPOST_PUBLIC_URL: url }: { GATEPOST_PUBLIC_URL?: strin
 const originOf = (url: string | undefined): string | undefined => url === undefined ? undefined : new URL(url).origin
 const toMs = (seconds: number): number => Math.round(seconds * 1000)
 
-function frozen<T extends object> (value: T): T {
+export function frozen<T extends object> (value: T): T {
   for (const part of Object.values(value)) if (typeof part === 'object' && part !== null) frozen(part as object)
   return Object.freeze(value)
 }

@@ -33,7 +33,7 @@ export function renderOverview (commands: readonly CommandReference[]): string {
     'Settings by command:',
     ...commands.flatMap(command => ['', `${command.name}: ${command.summary}`, ...settingLines(command.schema)]),
     '',
-    'gatepost COMMAND --help explains each; gatepost --version prints the version.',
+    'gatepost COMMAND --help (or gatepost help COMMAND) explains each; gatepost version prints the version.',
     ''
   ].join('\n')
 }

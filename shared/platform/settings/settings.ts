@@ -1,5 +1,5 @@
 /** The settings as the services take them: parsed, checked, frozen, units in names. */
-import type { LogLevel } from '../log.js'
+import type { LogLevel } from '../log-levels.js'
 
 /** What the site signs its users' tokens with; without a setting of its own, GATEPOST_SECRET as HS256 key. */
 export type AuthKey =
@@ -114,7 +114,8 @@ export interface UpSettings extends ListenSettings, Pick<SecretSettings, 'accept
   readonly drainMs: number
   readonly userLimits: UserLimits
   readonly rateProducerPerMinute: number | undefined
-  readonly logLevel: LogLevel
+  /** Undefined: as much as whoever reads it wants, `info` or on a terminal `warn`. */
+  readonly logLevel: LogLevel | undefined
 }
 
 export type TokenScope = 'user' | 'producer' | 'admin'
