@@ -16,15 +16,16 @@ export interface ListedNode {
   readonly ringShare: number
 }
 
+const head = ['node', 'state', 'share', 'users', 'sockets', 'messages/s', 'lag ms', 'memory MB', 'version', 'address']
+const rowOf = ({ id, state, ringShare, users, sockets, messagesPerSecond, eventLoopLagMs, rssBytes, version, url }: ListedNode): Array<string | number> =>
+  [id, state, `${(ringShare * 100).toFixed(1)} %`, users, sockets, messagesPerSecond.toFixed(1), eventLoopLagMs.toFixed(1), Math.round(rssBytes / 1e6), version, url]
+
 export async function runNodes (argv: readonly string[], terminal: Terminal): Promise<number> {
   const settings = readNodesSettings(argv, terminal.surroundings)
   const token = tokenFor(settings, { sub: 'operator', scope: 'admin' })
   return await operate('nodes', terminal, async () => {
     const { nodes } = await askGate(settings, token, { path: '/gate/nodes' }) as { nodes: readonly ListedNode[] }
-    terminal.stdout(settings.isJson ? nodes.map(jsonLine).join('') : table(
-      ['node', 'state', 'share', 'users', 'sockets', 'messages/s', 'lag ms', 'memory MB', 'version', 'address'],
-      nodes.map(({ id, state, ringShare, users, sockets, messagesPerSecond, eventLoopLagMs, rssBytes, version, url }) =>
-        [id, state, `${(ringShare * 100).toFixed(1)} %`, users, sockets, messagesPerSecond.toFixed(1), eventLoopLagMs.toFixed(1), Math.round(rssBytes / 1e6), version, url])
-    ))
+    if (settings.isJson) terminal.stdout(nodes.map(jsonLine).join(''))
+    else terminal.stdout(table(head, nodes.map(rowOf)))
   })
 }
