@@ -115,9 +115,9 @@ const metricsPortOf = ({ metricsPort }: UpSettings, number: number): number | un
 interface Parts extends Omit<StartOptions, 'lifecycle'> { store: Store, openBus: ReturnType<typeof busOpener>, processMetrics: ProcessMetrics, connections: Connections, mounts: Mounts }
 
 async function openOneGate ({ settings, keys, log, store, openBus, processMetrics, connections, mounts }: Parts, isByRequest: boolean): Promise<OpenGate> {
-  const { host, port, origins, isDemo, busUnsigned, rateProducerPerMinute, natsPrefix } = settings
+  const { host, port, origins, isDemo, publicUrl, busUnsigned, rateProducerPerMinute, natsPrefix } = settings
   return await openGate({
-    settings: { host, port, metricsPort: metricsPortOf(settings, 0), origins, ...keys, isDemo, busUnsigned, version, ...omitUndefined({ rateProducerPerMinute }) },
+    settings: { host, port, metricsPort: metricsPortOf(settings, 0), origins, ...keys, isDemo, publicUrl, busUnsigned, version, ...omitUndefined({ rateProducerPerMinute }) },
     bus: openBus('gate', 'gate'),
     natsPrefix,
     log: log.child({ part: 'gate' }),

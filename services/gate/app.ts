@@ -39,7 +39,7 @@ export interface GateAppOptions {
   /** Signs tickets. */
   readonly secret: string
   /** Signs the demo's users; undefined = no demo. */
-  readonly demo: Pick<LoginOptions, 'secret' | 'rules'> | undefined
+  readonly demo: Omit<LoginOptions, 'now'> | undefined
   readonly rateProducerPerMinute: number | undefined
   readonly tokens: Pick<TokenVerifier, 'verify'>
   readonly revocations: FollowedRevocations
@@ -106,7 +106,7 @@ export async function createGateApp ({ version, origins, secret, demo, rateProdu
   serveGroups(app, { access, audit, requestWithFailover, rings })
   if (demo !== undefined) {
     serveLogin(app, { ...demo, now: clock.now })
-    serveDemo(app, { secret, dispatch, now: clock.now })
+    serveDemo(app, { secret, dispatch, now: clock.now, forOwnPages: demo.forOwnPages })
   }
   await servePages(app, { isDemo: demo !== undefined })
   return { app, operations }

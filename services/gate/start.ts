@@ -12,6 +12,7 @@ import { createDispatch, type DispatchOptions } from '../dispatch/create-dispatc
 import { createGateApp, type GateAppOptions } from './app.js'
 import { followRevocations } from './follow-revocations.js'
 import { createMemberRings } from './member-rings.js'
+import { createForOwnPages } from './own-pages.js'
 import { describeGate } from './watch/describe-gate.js'
 import { watchCluster } from './watch/watch.js'
 
@@ -28,6 +29,8 @@ export interface GateOptions {
     readonly busUnsigned?: DispatchOptions['unsigned']
     readonly auth: AuthSettings
     readonly isDemo: boolean
+    /** Under which address browsers reach it, where that is set. */
+    readonly publicUrl?: string | undefined
     readonly rateProducerPerMinute?: number
     readonly version: string
   }
@@ -61,7 +64,7 @@ const settlePollMs = 20
 export async function openGate ({ settings, bus, natsPrefix, log, metrics: givenMetrics, connections, clock = createClock(), intervals, alsoNeeds, ownNodes }: GateOptions): Promise<OpenGate> {
   const { host, port, metricsPort, origins, secret, acceptSecrets, auth, isDemo, rateProducerPerMinute, version, busUnsigned } = settings
   const tokens = createTokenVerifier({ secret, acceptSecrets, auth, now: clock.now, elapsed: clock.elapsed, log })
-  const demo = isDemo && auth.kind === 'secret' ? { secret: auth.secret, rules: auth.rules } : undefined
+  const demo = isDemo && auth.kind === 'secret' ? { secret: auth.secret, rules: auth.rules, forOwnPages: createForOwnPages(host, settings.publicUrl) } : undefined
   if (demo !== undefined) log.warn({ event: 'demo-on' }, 'GATEPOST_DEMO: on, so whoever reaches this Gate can be any user, send as a backend and drain nodes; not for a site that others reach')
   else if (isDemo) log.warn({ event: 'demo-off' }, "GATEPOST_DEMO: off, since the site's own key signs its users and Gate has only the public half")
   const metrics = givenMetrics ?? createMetrics()

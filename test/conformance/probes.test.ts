@@ -62,6 +62,20 @@ t.test('demo login - hands out a user token where it is on', async t => {
   const own = demo.gate
   for (const headers of [{ origin: own }, { 'sec-fetch-site': 'same-origin', origin: own }, { 'sec-fetch-site': 'none' }]) t.equal(await loginFrom(headers as never), 200, JSON.stringify(headers))
   for (const headers of [{ origin: 'https://evil.example' }, { origin: 'null' }, { origin: `${own}0` }, { 'sec-fetch-site': 'cross-site' }, { 'sec-fetch-site': 'same-site', origin: own }]) t.equal(await loginFrom(headers as never), 403, JSON.stringify(headers))
+  const { port } = new URL(demo.gate)
+  for (const host of [`localhost:${port}`, `[::1]:${port}`, `app.localhost:${port}`]) t.equal((await request(demo.gate, 'POST', '/gate/login', { body: { user: 'ada' }, headers: { host } })).status, 200, host)
+  // A name that stands for this machine in somebody else's DNS: a page of it is of the same origin to a browser.
+  for (const host of [`evil.example:${port}`, 'localhost.evil.example', '203.0.113.7']) {
+    const foreign = await request(demo.gate, 'POST', '/gate/login', { body: { user: 'ada' }, headers: { host, origin: `http://${host}`, 'sec-fetch-site': 'same-origin' } })
+    refused(t, foreign, 403, 'GP_SCOPE', host)
+    t.match(foreign.body.message, /^host: got .*GATEPOST_PUBLIC_URL/)
+  }
+})
+
+t.test('demo login - the name of GATEPOST_PUBLIC_URL is its own', async t => {
+  const demo = await startDeployment(t, { settings: { GATEPOST_DEMO: 'true', GATEPOST_PUBLIC_URL: 'https://mail.example.com' }, nodes: 1 })
+  t.equal((await request(demo.gate, 'POST', '/gate/login', { body: { user: 'ada' }, headers: { host: 'mail.example.com' } })).status, 200)
+  t.equal((await request(demo.gate, 'POST', '/gate/login', { body: { user: 'ada' }, headers: { host: 'example.com' } })).status, 403)
 })
 
 t.test('probes - with GATEPOST_METRICS_PORT they, the metrics and the documents are on a port of their own, and no page of another origin reads them', async t => {

@@ -8,20 +8,19 @@ import { askNode } from '../../../shared/contract/node-rpc.js'
 import type { App } from '../../../shared/platform/http/create-app.js'
 import { signToken } from '../../../shared/platform/identity/sign.js'
 import type { Dispatch } from '../../dispatch/dispatch.js'
-import { forOwnPages } from '../own-pages.js'
+import type { LoginOptions } from './login.js'
 
-export interface DemoOptions {
+export interface DemoOptions extends Pick<LoginOptions, 'now' | 'forOwnPages'> {
   /** Signs producers' tokens. */
   readonly secret: string
   readonly dispatch: Pick<Dispatch, 'members' | 'ask'>
-  readonly now: () => number
 }
 
 export const demoProducer = 'demo-shop'
 const producerTokenTtlMs = 60 * 60_000
 const NodeParams = Type.Object({ id: Type.String() })
 
-export function serveDemo (app: App, { secret, dispatch, now }: DemoOptions): void {
+export function serveDemo (app: App, { secret, dispatch, now, forOwnPages }: DemoOptions): void {
   const common = { onRequest: forOwnPages }
 
   // As text, so that a line of shell can use it.

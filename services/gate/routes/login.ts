@@ -1,3 +1,4 @@
+import type { onRequestHookHandler } from 'fastify'
 import { Type } from 'typebox'
 import type { App } from '../../../shared/platform/http/create-app.js'
 import { refusals } from '../../../shared/platform/http/error-response.js'
@@ -5,7 +6,6 @@ import { signToken } from '../../../shared/platform/identity/sign.js'
 import type { TokenRules } from '../../../shared/platform/settings/settings.js'
 import { UserName } from '../../../shared/contract/validate.js'
 import { Time } from '../../../shared/contract/wire.js'
-import { forOwnPages } from '../own-pages.js'
 import { strict } from './schemas.js'
 
 export interface LoginOptions {
@@ -14,12 +14,14 @@ export interface LoginOptions {
   /** What users' tokens must carry. */
   readonly rules: TokenRules | undefined
   readonly now: () => number
+  /** See own-pages.ts. */
+  readonly forOwnPages: onRequestHookHandler
 }
 
 const demoTokenTtlMs = 12 * 60 * 60_000
 
 /** Anybody may be anybody: registered only where the demo is on. */
-export function serveLogin (app: App, { secret, rules, now }: LoginOptions): void {
+export function serveLogin (app: App, { secret, rules, now, forOwnPages }: LoginOptions): void {
   app.post('/gate/login', {
     onRequest: forOwnPages,
     schema: {
