@@ -16,7 +16,7 @@ export interface DemoOptions extends Pick<LoginOptions, 'now' | 'forOwnPages'> {
   readonly dispatch: Pick<Dispatch, 'members' | 'ask'>
 }
 
-export const demoProducer = 'demo-shop'
+const demoProducer = 'demo-shop'
 const producerTokenTtlMs = 60 * 60_000
 const NodeParams = Type.Object({ id: Type.String() })
 

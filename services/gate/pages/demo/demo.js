@@ -20,7 +20,7 @@ const phones = ['phone-1', 'phone-2'].map((id, at) => createPhoneView({
   section: find(id),
   user: names[at],
   other: () => names[1 - at],
-  stateOf: id => board.nodes?.stateOf(id),
+  canDrain: id => board.nodes?.canDrain(id) === true,
   onDrain: id => { board.nodes.order(id, false) },
   onFacts: () => { board.nodes?.draw() },
   onUser: name => {

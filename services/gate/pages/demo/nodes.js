@@ -32,6 +32,9 @@ export function createNodes ({ list, outcome, usersOn, onChange }) {
     looking = setTimeout(look, refreshEveryMs)
   }
 
+  /** The last one stays: nobody could come in any more. */
+  const canDrain = id => nodes.some(node => node.id === id && node.state === 'up') && nodes.some(node => node.id !== id && node.state === 'up')
+
   function draw () {
     const items = nodes.map(node => {
       const had = list.querySelector(`[data-id="${window.CSS.escape(node.id)}"]`)
@@ -45,7 +48,7 @@ export function createNodes ({ list, outcome, usersOn, onChange }) {
       people.textContent = users.length === 0 ? '' : `${users.join(' and ')} ${users.length === 1 ? 'is' : 'are'} here`
       button.textContent = isBack ? 'Put back' : 'Drain'
       button.ariaLabel = `${button.textContent} node ${node.id}`
-      button.disabled = node.state === 'down'
+      button.disabled = isBack ? false : !canDrain(node.id)
       button.onclick = () => { order(node.id, isBack) }
       return item
     })
@@ -53,5 +56,5 @@ export function createNodes ({ list, outcome, usersOn, onChange }) {
   }
 
   look()
-  return { order, draw, stateOf: id => nodes.find(node => node.id === id)?.state }
+  return { order, draw, canDrain }
 }

@@ -15,8 +15,8 @@ const row = (name, value) => {
   return [dt, dd]
 }
 
-/** `onUser(name)`, `onDrain(node)`, `onFacts()`; `other()` and `stateOf(node)` say what its buttons are called. */
-export function createPhoneView ({ section, user, other, stateOf, onUser, onDrain, onFacts }) {
+/** `onUser(name)`, `onDrain(node)`, `onFacts()`; `other()` is whom it writes to, `canDrain(node)` whether its node may go. */
+export function createPhoneView ({ section, user, other, canDrain, onUser, onDrain, onFacts }) {
   section.replaceChildren(document.getElementById('phone').content.cloneNode(true))
   const find = selector => section.querySelector(selector)
   const [who, frame, compose, waiting, ephemeral, networkSwitch, drain, facts, log, signal] = ['.who', 'iframe', '.compose', '.waiting', '.ephemeral', '[name=network]', '[name=drain]', '.facts', '.log', '.signal'].map(find)
@@ -55,8 +55,7 @@ export function createPhoneView ({ section, user, other, stateOf, onUser, onDrai
       ...row('Came live', `${received}, ${twice === 0 ? 'none' : twice} twice`)
     )
     waiting.textContent = queued === 0 ? '' : `${queued} ${queued === 1 ? 'message waits' : 'messages wait'} for the network`
-    const isDraining = node !== undefined && stateOf(node) === 'draining'
-    drain.disabled = node === undefined || state !== 'live' || isDraining
+    drain.disabled = state !== 'live' || !canDrain(node)
     drain.ariaLabel = `Drain the node of ${user}'s phone${node === undefined ? '' : `, ${node}`}`
     compose.elements.text.placeholder = `Write to ${other()}`
     compose.elements.text.ariaLabel = `${user} writes to ${other()}`
