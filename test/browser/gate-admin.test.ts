@@ -155,7 +155,7 @@ for (const width of [320, 1024]) {
     await signIn(opened)
     for (const link of ['Cluster', 'User', 'Message', 'Announce']) {
       await page.getByRole('link', { name: link, exact: true }).click()
-      await page.locator('main > *').waitFor()
+      await page.getByRole('heading', { name: link, level: 1 }).waitFor()
       t.ok(await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth), link)
     }
     await page.getByRole('link', { name: 'Cluster', exact: true }).click()

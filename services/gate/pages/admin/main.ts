@@ -100,7 +100,7 @@ function open (): void {
     if (link.textContent === title) link.setAttribute('aria-current', 'page')
     else link.removeAttribute('aria-current')
   }
-  main.replaceChildren(view.element)
+  main.replaceChildren(el('h1', { class: 'unseen' }, title), view.element)
   if (view.load === undefined) setText(summary, '')
   void refresh()
 }

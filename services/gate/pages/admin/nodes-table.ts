@@ -63,7 +63,9 @@ function update (row: Element, node: Node, now: number): void {
     return cell
   }
   const ifKnown = (text: string): string => isKnown ? text : notKnown
-  setText(part(row, 'address'), `${node.url}${node.weight === 1 ? '' : `, weight ${count(node.weight)}`}`)
+  const address = part(row, 'address')
+  setText(address, `${hostOf(node.url)}${node.weight === 1 ? '' : `, weight ${count(node.weight)}`}`)
+  address.title = node.url
   showState(row, node)
   const meter = part(row, 'meter') as HTMLMeterElement
   meter.value = node.ringShare
@@ -85,6 +87,9 @@ function update (row: Element, node: Node, now: number): void {
   button.setAttribute('aria-label', `${verb} ${node.id}`)
   button.hidden = !isKnown || node.isClockOff
 }
+
+/** Nodes of one process differ in the path alone, which is their id. */
+const hostOf = (url: string): string => URL.canParse(url) ? new URL(url).host : url
 
 function showState (row: Element, node: Node): void {
   const { state, drain, sockets, isClockOff } = node

@@ -105,7 +105,7 @@ function messagesTable (user: string, messages: readonly Message[]): HTMLElement
   return table(['Time', 'From', 'To', 'Category', 'State', 'Where'], messages.map(message => [
     time(message.createdAt), sender(message.from), message.boxes.includes('inbox') ? streamName(message.stream) : 'sent by the user', message.category,
     el('span', { class: 'states' }, ...statesOf(message).map(state => el('span', { class: 'pill' }, state))),
-    el('a', { href: address('message', { id: message.id, user }), 'aria-label': `Where is message ${message.id}` }, 'Where is it?')
+    el('a', { href: address('message', { id: message.id, user }), 'aria-label': `Where is it? Message ${message.id}` }, 'Where is it?')
   ]))
 }
 
