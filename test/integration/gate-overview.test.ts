@@ -3,6 +3,7 @@ import t from 'tap'
 import { io } from 'socket.io-client'
 import { startEmbedded, type Deployment } from '../helpers/deployment.js'
 import { call, createMemorySite } from '../helpers/memory-nodes.js'
+import { socketAddress, type GivenNode } from '../helpers/raw-client.js'
 import { until } from '../helpers/until.js'
 
 t.test('overview - nodes of one process count its memory once; a drain is followed to its end', async t => {
@@ -109,8 +110,9 @@ async function openSite (t: Parameters<typeof startEmbedded>[0]): Promise<Site> 
 
 t.test('a user and a message - what the store and the open sockets say, and nothing of what is in it', async t => {
   const { deployment, get, post } = await openSite(t)
-  const assigned = await (await fetch(`${deployment.gate}/gate/assign`, { headers: { authorization: `Bearer ${deployment.userToken('ann', { groups: ['staff'] })}` } })).json() as { node: { id: string, url: string }, ticket: string }
-  const socket = io(assigned.node.url, { auth: { ticket: assigned.ticket }, transports: ['websocket'] })
+  const assigned = await (await fetch(`${deployment.gate}/gate/assign`, { headers: { authorization: `Bearer ${deployment.userToken('ann', { groups: ['staff'] })}` } })).json() as { node: GivenNode, ticket: string }
+  const [origin, path] = socketAddress(assigned.node)
+  const socket = io(origin, { ...path, auth: { ticket: assigned.ticket }, transports: ['websocket'] })
   t.teardown(() => { socket.close() })
   await new Promise(resolve => { socket.once('ready', resolve) })
   const id = await post({ to: { user: 'ann' }, title: 'secret title', body: 'secret body', category: 'orders' })
