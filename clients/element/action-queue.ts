@@ -58,7 +58,7 @@ export function createActionQueue (store: Store): ActionQueue {
           timer = setTimeout(() => { void drain() }, patienceMs)
           break
         }
-        store.dispatch({ type: 'wish', ids: task.ids.filter(id => store.state.wishes.get(id) === task.wish), wish: undefined })
+        store.dispatch({ type: 'unwish', ids: task.ids, wish: task.wish })
         task.onRefused(error)
       }
       queue.shift()

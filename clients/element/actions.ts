@@ -52,7 +52,7 @@ export function createActions ({ store, inbox, onError }: ActionsOptions): Actio
   }
 
   const task = taskMaker(toaster, onError)
-  const show = ({ ids, wish }: Task, isWished = true): void => { store.dispatch({ type: 'wish', ids, wish: isWished ? wish : undefined }) }
+  const show = ({ ids, wish }: Task, isWished = true): void => { store.dispatch({ type: isWished ? 'wish' : 'unwish', ids, wish }) }
   const begin = (made: Task): void => {
     show(made)
     queue.add(made)
@@ -164,7 +164,7 @@ async function act (store: Store, inbox: ActionInbox, { id }: Message, action: s
   } catch (error) {
     // Another device was faster: what it chose is shown.
     if (asGatepostError(error).code !== 'GP_CONFLICT') throw error
-    store.dispatch({ type: 'wish', ids: [id], wish: undefined })
+    store.dispatch({ type: 'unwish', ids: [id], wish: task.wish })
     task.wish = { change: {} }
     return [await inbox.get(id)]
   }

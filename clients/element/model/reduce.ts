@@ -22,7 +22,7 @@ export type Event =
   | { readonly type: 'select', readonly message: Message }
   | { readonly type: 'thread', readonly thread: Thread | undefined }
   | { readonly type: 'pick', readonly ids: ReadonlySet<string> | undefined }
-  | { readonly type: 'wish', readonly ids: readonly string[], readonly wish: Wish | undefined }
+  | { readonly type: 'wish' | 'unwish', readonly ids: readonly string[], readonly wish: Wish }
   | { readonly type: 'done', readonly ids: readonly string[], readonly wish: Wish }
   | { readonly type: 'waiting', readonly count: number }
   | { readonly type: 'toast', readonly toast: Toast | undefined }
@@ -49,7 +49,8 @@ export function reduce (state: State, event: Event): State {
     case 'select': return { ...state, selected: event.message, thread: undefined, toast: undefined }
     case 'thread': return { ...state, thread: event.thread }
     case 'pick': return { ...state, picked: event.ids }
-    case 'wish': return { ...state, wishes: wish(state.wishes, event.ids, event.wish) }
+    case 'wish': return { ...state, wishes: withWish(state.wishes, event.ids, event.wish) }
+    case 'unwish': return { ...state, wishes: withoutWish(state.wishes, event.ids, event.wish) }
     case 'done': return done(state, event.ids, event.wish)
     case 'waiting': return { ...state, waiting: event.count }
     case 'toast': return { ...state, toast: event.toast }
@@ -94,12 +95,18 @@ function withFound ({ list, tab }: State, found: readonly Message[]): readonly M
   return merge(list.messages, sorted(fitting))
 }
 
-/** The latest wish about a message counts. */
-function wish (wishes: Wishes, ids: readonly string[], wished: Wish | undefined): Wishes {
+function withWish (wishes: Wishes, ids: readonly string[], wish: Wish): Wishes {
+  const next = new Map(wishes)
+  for (const id of ids) next.set(id, [...next.get(id) ?? [], wish])
+  return next
+}
+
+function withoutWish (wishes: Wishes, ids: readonly string[], wish: Wish): Wishes {
   const next = new Map(wishes)
   for (const id of ids) {
-    if (wished === undefined) next.delete(id)
-    else next.set(id, wished)
+    const left = next.get(id)?.filter(other => other !== wish) ?? []
+    if (left.length === 0) next.delete(id)
+    else next.set(id, left)
   }
   return next
 }
@@ -109,7 +116,7 @@ function done (state: State, ids: readonly string[], came: Wish): State {
   const given = new Set(ids)
   const { list, tab, selected } = state
   const { change } = came
-  const wishes = wish(state.wishes, ids.filter(id => state.wishes.get(id) === came), undefined)
+  const wishes = withoutWish(state.wishes, ids, came)
   const messages = list.messages
     .filter(({ id }) => change.deleted !== true || !given.has(id))
     .map(message => given.has(message.id) ? changedBy(message, change) : message)

@@ -24,7 +24,8 @@ export interface List {
 
 /** What was asked for and is not answered yet: shown as if it were so, whatever a page says. */
 export interface Wish { readonly change: Change }
-export type Wishes = ReadonlyMap<string, Wish>
+/** Of a message, in the order in which they were wished. */
+export type Wishes = ReadonlyMap<string, readonly Wish[]>
 
 /** Both directions of one's mail with a user, oldest first. */
 export interface Thread {

@@ -1,6 +1,6 @@
 /** What of the state is shown: messages with the wishes in them, under the days on which they came. */
 import type { Message } from '../../protocol.js'
-import { changedBy } from './change.js'
+import { changedBy, type Change } from './change.js'
 import type { State } from './state.js'
 import { belongsIn, isUnread } from './tab.js'
 
@@ -11,13 +11,17 @@ export type Item =
 /** Such as 2026-11-30, in the reader's time. */
 export const dayOf = (date: Date): string => `${date.getFullYear()}-${date.getMonth() + 1}-${date.getDate()}`
 
+/** All that is wished of a message: the later one counts. */
+export const wishedOf = (wishes: State['wishes'], id: string): Change | undefined =>
+  wishes.get(id)?.reduce<Change>((all, { change }) => ({ ...all, ...change }), {})
+
 export function visibleMessages ({ list, wishes, tab }: Pick<State, 'list' | 'wishes' | 'tab'>): readonly Message[] {
   if (wishes.size === 0) return list.messages
   return list.messages.flatMap(message => {
-    const wish = wishes.get(message.id)
-    if (wish === undefined) return message
-    const wished = changedBy(message, wish.change)
-    return wish.change.deleted === true || !belongsIn(tab, wished) ? [] : wished
+    const wished = wishedOf(wishes, message.id)
+    if (wished === undefined) return message
+    const changed = changedBy(message, wished)
+    return wished.deleted === true || !belongsIn(tab, changed) ? [] : changed
   })
 }
 
@@ -38,7 +42,7 @@ export function itemsOf (messages: readonly Message[]): Item[] {
 export function unreadShown ({ unread, connection, wishes, list }: State): number {
   if (connection === 'live' || wishes.size === 0) return unread.unread
   const less = list.messages.filter(message => {
-    const change = wishes.get(message.id)?.change
+    const change = wishedOf(wishes, message.id)
     return change !== undefined && isUnread(message) && (change.read === true || change.archived === true || change.deleted === true)
   })
   return Math.max(0, unread.unread - less.length)
