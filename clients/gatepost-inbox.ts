@@ -280,5 +280,6 @@ if (globalThis.customElements !== undefined && customElements.get('gatepost-inbo
 
 declare global {
   interface HTMLElementTagNameMap { 'gatepost-inbox': GatepostInbox }
-  interface HTMLElementEventMap extends GatepostInboxEvents {}
+  /** They bubble, so that the document hears them too. */
+  interface GlobalEventHandlersEventMap extends GatepostInboxEvents {}
 }

@@ -19,7 +19,7 @@ export function createHead (context: Context, menu: Menu, hasMessages: () => boo
   const more = button('options', texts.more, () => { menu.open(items(), more) }, icon('more'))
   more.setAttribute('aria-haspopup', 'menu')
   const closing = button('close', texts.close, () => { wanted.close() }, icon('close'))
-  const element = make('header', { class: 'head', part: 'header' },
+  const element = make('div', { class: 'head', part: 'header' },
     back, make('h2', { id: 'heading' }, texts.title), make('slot', { name: 'header' }), tools.element, allRead, more, closing)
 
   function items (): MenuItem[] {

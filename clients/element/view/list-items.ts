@@ -24,9 +24,11 @@ export function createListItems (list: HTMLElement, context: Context, rowWanted:
       known.update(state)
       return known.item
     }
-    known?.item.remove()
     const row = createRow(state, context, rowWanted)
     rows.set(key, row)
+    const focused = (list.getRootNode() as ShadowRoot).activeElement
+    known?.item.replaceWith(row.item)
+    if (focused !== null && known?.item.contains(focused) === true) row.main.focus({ preventScroll: true })
     return row.item
   }
 
@@ -52,6 +54,8 @@ export function createListItems (list: HTMLElement, context: Context, rowWanted:
       let next: ChildNode | null = list.firstChild
       for (const item of items) {
         const li = item.kind === 'day' ? dayFor(item, state) : rowFor(item, state, count, item.key === current)
+        // The row that stood there was made anew.
+        if (next !== null && next.parentNode !== list) next = li
         // Moved only where it is not in place already: moving an element takes its focus away.
         if (next === li) next = next.nextSibling
         else list.insertBefore(li, next)
