@@ -57,9 +57,11 @@ export interface GateAppOptions {
 }
 
 const bodyLimitBytes = 256 * 1024
+/** Who forgets to ask for an assignment sends a user's requests to Gate. */
+const elsewhere = (path: string): string | undefined => /^\/(?:messages|socket\.io)(?:\/|$)/.test(path) ? "it is a node's, at the `node.url` that GET /gate/assign answers" : undefined
 
 export async function createGateApp ({ version, origins, secret, demo, rateProducerPerMinute, tokens, revocations, dispatch, rings, watch, clock, log, metrics, connections, ownPort, alsoNeeds = () => ({}), ownNodes }: GateAppOptions): Promise<{ app: App, operations: Operations }> {
-  const app = await createApp({ log, metrics, bodyLimitBytes, connections, origins })
+  const app = await createApp({ log, metrics, bodyLimitBytes, connections, origins, elsewhere })
   const operations = await prepareOperations(app, {
     api: {
       title: 'Gatepost Gate',

@@ -1,6 +1,6 @@
 import { IdempotencyKey, parseMessage } from '../../shared/contract/message.js'
 import type { RefusedMessage } from '../../shared/contract/node-rpc.js'
-import { GatepostError, refusal } from '../../shared/contract/errors.js'
+import { GatepostError, refusalInWords } from '../../shared/contract/errors.js'
 import { createValidator } from '../../shared/contract/validate.js'
 import type { Draft } from './submit.js'
 
@@ -11,7 +11,7 @@ export const readKey = (value: unknown, field: string): string | undefined => va
 
 /** Each item's draft, or why it is none. Throws GP_VALIDATION where there are none or too many. */
 export function readBatch (items: readonly unknown[]): Array<Draft | RefusedMessage> {
-  if (items.length === 0 || items.length > maxBatchMessages) throw refusal('body', `${items.length} messages`, `1 to ${maxBatchMessages} messages`)
+  if (items.length === 0 || items.length > maxBatchMessages) throw refusalInWords('body', `${items.length} messages`, `1 to ${maxBatchMessages} messages`)
   return items.map(item => {
     try {
       if (typeof item !== 'object' || item === null || Array.isArray(item)) return { message: parseMessage(item), idempotencyKey: undefined }

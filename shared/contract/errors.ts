@@ -70,21 +70,34 @@ export const isSurelyNotStored = (error: unknown): boolean => error instanceof G
 /** A later version may have more of them. */
 export const isErrorCode = (code: unknown): code is ErrorCode => typeof code === 'string' && Object.hasOwn(errorCatalogue, code)
 
-/** A one-line, bounded rendering of a value that somebody sent, for the text of an error. */
+/** A one-line, bounded rendering of a value that somebody sent, for the text of an error. A text that does not fit is told with its length. */
 export function shown (value: unknown): string {
   if (value === undefined) return 'nothing'
   let text: string
   try { text = typeof value === 'bigint' ? `${value}n` : JSON.stringify(value) ?? typeof value } catch { text = typeof value }
-  return oneLine(text)
+  return typeof value === 'string' && text.length > maxShown ? `${oneLine(text)} (${countCodePoints(value)} characters)` : oneLine(text)
+}
+
+const maxShown = 80
+
+function countCodePoints (text: string): number {
+  let count = 0
+  for (let at = 0; at < text.length; at += text.codePointAt(at)! > 0xffff ? 2 : 1) count++
+  return count
 }
 
 /** Text that somebody sent, cut to 80 characters; control characters never reach a log line or a header by way of an error. */
 export function oneLine (text: string): string {
-  const cut = text.length > 80 ? `${text.slice(0, 77)}...` : text
+  const cut = text.length > maxShown ? `${text.slice(0, maxShown - 3)}...` : text
   return cut.toWellFormed().replace(/[\p{Cc}\p{Zl}\p{Zp}]/gu, ' ')
 }
 
 /** `field: got X; takes Y`: the form of every refusal that names a field; an unknown one has whatever name was sent. */
 export function refusal (field: string, got: unknown, takes: string): GatepostError {
-  return new GatepostError('GP_VALIDATION', `${oneLine(field)}: got ${shown(got)}; takes ${takes}`)
+  return refusalInWords(field, shown(got), takes)
+}
+
+/** The same where no value is to blame but what can be said of it in words: its size, its kind. */
+export function refusalInWords (field: string, what: string, takes: string): GatepostError {
+  return new GatepostError('GP_VALIDATION', `${oneLine(field)}: got ${what}; takes ${takes}`)
 }

@@ -4,7 +4,7 @@
  */
 import { Type, type Static } from 'typebox'
 import { Actions, requireUniqueIds, type Action } from './action.js'
-import { GatepostError, refusal } from './errors.js'
+import { GatepostError, refusal, refusalInWords } from './errors.js'
 import { maxReceivers } from './limits.js'
 import { SenderProfile, toProfile, type Profile } from './profile.js'
 import { Link } from './shown-text.js'
@@ -118,11 +118,11 @@ function checkData (data: unknown): number {
       leastBytes += leastOtherBytes
       if (leastBytes > maxMessageBytes) throw new GatepostError('GP_TOO_LARGE', `data: got more than ${maxMessageBytes} bytes of UTF-8; a message takes at most ${maxMessageBytes}`)
       // 1e400 is JSON, but no number that anything here could keep; nor is a whole number that would be rounded (shared/platform/http/parse-json.ts).
-      if (typeof value === 'number' && !Number.isFinite(value)) throw refusal(pathOf(value, data), 'a number that double precision cannot hold', 'whole numbers up to 2^53 and others below 1.8e308; a longer one as text')
+      if (typeof value === 'number' && !Number.isFinite(value)) throw refusalInWords(pathOf(value, data), 'a number that double precision cannot hold', 'whole numbers up to 2^53 and others below 1.8e308; a longer one as text')
       if (typeof value !== 'object' || value === null) continue
-      if (depth >= maxDataLevels) throw refusal('data', `more than ${maxDataLevels} levels`, 'any JSON, at most 64 levels deep')
+      if (depth >= maxDataLevels) throw refusalInWords('data', `more than ${maxDataLevels} levels`, 'any JSON, at most 64 levels deep')
       // Socket.IO hands binary attachments over as buffers.
-      if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) throw refusal('data', 'binary', 'any JSON, at most 64 levels deep')
+      if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) throw refusalInWords('data', 'binary', 'any JSON, at most 64 levels deep')
       if (Array.isArray(value)) for (const member of value) next.push(member)
       else {
         for (const [name, member] of Object.entries(value)) {

@@ -4,7 +4,7 @@
  */
 import { Type, type Static, type TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
-import { refusal } from './errors.js'
+import { refusal, refusalInWords } from './errors.js'
 import { isName, isUserName, nameTakes, userNameTakes } from './names.js'
 
 export type Validate<S extends TSchema> = (value: unknown, field?: string) => Static<S>
@@ -27,12 +27,12 @@ function refuseTooMany (schema: TSchema, value: unknown, prefix: string): void {
   const { properties, additionalProperties } = schema as { properties?: Record<string, Bounded>, additionalProperties?: unknown }
   if (properties === undefined || typeof value !== 'object' || value === null || Array.isArray(value)) return
   // Each byte would be a field.
-  if (ArrayBuffer.isView(value)) throw refusal(prefix || 'body', 'bytes', takes(schema))
+  if (ArrayBuffer.isView(value)) throw refusalInWords(prefix || 'body', 'bytes', takes(schema))
   const fieldOf = (name: string): string => prefix === '' ? name : `${prefix}.${name}`
   if (additionalProperties === false) {
     const names = Object.keys(value)
     const extra = names.length > manyFields ? names.find(name => !Object.hasOwn(properties, name)) : undefined
-    if (extra !== undefined) throw refusal(fieldOf(extra), 'an unknown field', `only ${namesOfFields(schema)}`)
+    if (extra !== undefined) throw refusalInWords(fieldOf(extra), 'an unknown field', `only ${namesOfFields(schema)}`)
   }
   for (const [name, property] of Object.entries(properties)) {
     const given = valueAt(value, [name])
@@ -40,7 +40,7 @@ function refuseTooMany (schema: TSchema, value: unknown, prefix: string): void {
     const { items, maxItems, maxProperties } = property
     const most = Array.isArray(given) ? maxItems : maxProperties
     const count = most === undefined ? 0 : Array.isArray(given) ? given.length : Object.keys(given).length
-    if (most !== undefined && count > most) throw refusal(fieldOf(name), `${count} of them`, takes(property))
+    if (most !== undefined && count > most) throw refusalInWords(fieldOf(name), `${count} of them`, takes(property))
     if (!Array.isArray(given)) refuseTooMany(property, given, fieldOf(name))
     else if (items?.properties !== undefined && most !== undefined) given.forEach((member, i) => { refuseTooMany(items, member, `${fieldOf(name)}.${i}`) })
   }
@@ -58,7 +58,7 @@ function explain (schema: TSchema, errors: readonly ValidationError[], value: un
   const params = first.params as { additionalProperties?: string[], requiredProperties?: string[] }
   const fieldName = (tail: string[]): string => [...(prefix === '' ? [] : [prefix]), ...tail].join('.') || 'body'
   const extra = params.additionalProperties?.[0]
-  if (extra !== undefined) return refusal(fieldName([...path, extra]), 'an unknown field', `only ${namesOfFields(schemaAt(schema, first.schemaPath))}`)
+  if (extra !== undefined) return refusalInWords(fieldName([...path, extra]), 'an unknown field', `only ${namesOfFields(schemaAt(schema, first.schemaPath))}`)
   const missing = params.requiredProperties?.[0]
   if (missing !== undefined) {
     const owner = schemaAt(schema, first.schemaPath) as { properties?: Record<string, TSchema> }

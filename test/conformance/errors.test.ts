@@ -15,15 +15,24 @@ t.test('errors - unknown routes, wrong methods, wrong media types keep their sta
       for (const bearer of [token, undefined]) refused(t, await request(base, 'GET', path, { token: bearer }), 404, 'GP_NOT_FOUND', `GET ${path}`)
     }
   }
-  for (const [method, path] of [['PUT', '/gate/messages'], ['PATCH', '/gate/assign'], ['DELETE', '/gate/nodes']] as const) {
-    const answer = await producer.call(method, path)
-    refused(t, answer, answer.status === 405 ? 405 : 404, ['GP_NOT_FOUND', 'GP_VALIDATION'], `${method} ${path}`)
+  for (const [call, method, path, allow] of [[producer.call, 'PUT', '/gate/messages', 'POST'], [producer.call, 'GET', '/gate/messages', 'POST'], [producer.call, 'PATCH', '/gate/assign', 'GET, HEAD'], [producer.call, 'DELETE', '/gate/nodes', 'GET, HEAD'], [session.call, 'PUT', '/messages/x', 'DELETE, GET, HEAD, PATCH']] as const) {
+    const answer = await call(method, path)
+    refused(t, answer, 405, 'GP_VALIDATION', `${method} ${path}`)
+    t.equal(answer.headers.get('allow'), allow)
+    t.match(answer.text, `takes ${allow}`)
   }
+  const astray = await producer.call('POST', '/messages', { body: {} })
+  refused(t, astray, 404, 'GP_NOT_FOUND', "a node's route at Gate")
+  t.match(astray.text, /it is a node's/)
+  const back = await session.call('GET', '/gate/assign')
+  refused(t, back, 404, 'GP_NOT_FOUND', "Gate's route at a node")
+  t.match(back.text, /it is Gate's/)
   const message = JSON.stringify({ to: { user: 'grace' }, title: 'x' })
   for (const type of ['text/plain', 'application/xml', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x', 'nonsense']) {
     for (const send of [session.call, producer.call]) {
       const answer = await send('POST', send === producer.call ? '/gate/messages' : '/messages', { raw: message, headers: { 'content-type': type } })
-      refused(t, answer, answer.status === 400 ? 400 : 415, ['GP_VALIDATION', 'GP_NOT_FOUND'], type)
+      refused(t, answer, 415, 'GP_VALIDATION', type)
+      t.match(answer.text, 'takes application/json')
     }
   }
   t.equal((await session.call('POST', '/messages', { raw: message, headers: { 'content-type': 'application/json; charset=utf-8' } })).status, 201, 'JSON with a charset')

@@ -21,11 +21,11 @@ const Thing = Type.Object({ count: Type.Integer({ description: 'a whole number' 
 /** Requests that are never answered. */
 const waiting: IncomingMessage[] = []
 
-async function testApp (test: Test, { missing = {} }: { missing?: Record<string, true | string> } = {}): Promise<{ app: App, lines: string[] }> {
+async function testApp (test: Test, { missing = {}, elsewhere }: { missing?: Record<string, true | string>, elsewhere?: (path: string) => string | undefined } = {}): Promise<{ app: App, lines: string[] }> {
   const lines: string[] = []
   const log = createLog({ level: 'info', isPretty: false, destination: { write: line => { lines.push(line) } } })
   const metrics = createMetrics()
-  const app = await createApp({ log, metrics, bodyLimitBytes: 1000 })
+  const app = await createApp({ log, metrics, bodyLimitBytes: 1000, elsewhere })
   await prepareOperations(app, { api: { title: 'Test', version: '1', description: 'a test', jsonPath: '/openapi.json', uiPath: '/docs', bearer: 'a token' }, checks: () => missing, metrics, log, host: '127.0.0.1', metricsPort: undefined })
   app.post('/things', { schema: { body: Thing, response: { 200: Thing, ...refusals('GP_SCOPE') }, security: needsBearer } }, async request => request.body)
   app.post('/data', async request => ({ keys: Object.keys(request.body as object), polluted: ({} as { x?: unknown }).x ?? null }))
@@ -68,7 +68,7 @@ t.test('app - malformed requests keep their status and carry a code', async t =>
     [415, 'GP_VALIDATION', { method: 'POST', url: '/things', headers: { 'content-type': 'text/plain' }, payload: '5' }],
     [415, 'GP_VALIDATION', { method: 'POST', url: '/things', headers: { 'content-type': 'application/xml' }, payload: '<a/>' }],
     [404, 'GP_NOT_FOUND', { method: 'GET', url: '/nowhere' }],
-    [404, 'GP_NOT_FOUND', { method: 'DELETE', url: '/things' }],
+    [405, 'GP_VALIDATION', { method: 'DELETE', url: '/things' }],
     [400, 'GP_VALIDATION', { method: 'GET', url: '/named/%zz' }],
     [400, 'GP_VALIDATION', { method: 'GET', url: '/named/%00' }],
     [400, 'GP_VALIDATION', { method: 'GET', url: `/named/${'a'.repeat(129)}` }],
@@ -81,8 +81,25 @@ t.test('app - malformed requests keep their status and carry a code', async t =>
     t.match(answer.json(), { statusCode: status, code, error: String, message: String }, what)
     t.equal(answer.headers['x-content-type-options'], 'nosniff', what)
   }
+  const told = async (request: InjectOptions): Promise<string> => (await app.inject(request)).json().message
+  t.equal(await told({ method: 'POST', url: '/things', headers: { 'content-type': 'text/plain' }, payload: '5' }), 'content-type: got "text/plain"; takes application/json')
+  t.equal(await told({ method: 'POST', url: '/things', headers: { 'content-type': 'nonsense' }, payload: '5' }), 'content-type: got "nonsense"; takes application/json')
+  t.equal(await told({ method: 'POST', url: '/things', headers: { 'content-type': '' }, payload: '5' }), 'content-type: got ""; takes application/json')
+  t.equal(await told({ method: 'POST', url: '/things', payload: { count: 1, more: 1 } }), 'more: got an unknown field; takes only count, note')
   const tooLarge = await app.inject({ method: 'POST', url: '/things', payload: { count: 1, note: 'x'.repeat(1000) } })
   t.match(tooLarge.json().message, /at most 1000$/)
+})
+
+t.test('app - a method that the path does not have is told which it has, a path that is none whose it is', async t => {
+  const { app } = await testApp(t, { elsewhere: path => path === '/messages' ? 'it is a node\'s' : undefined })
+  for (const [method, url, allow] of [['DELETE', '/things', 'POST'], ['POST', '/named/x', 'GET, HEAD'], ['GET', '/data?a=b', 'POST'], ['PATCH', '/livez', 'GET, HEAD']] as const) {
+    const answer = await app.inject({ method, url })
+    t.match(answer, { statusCode: 405, headers: { allow } }, url)
+    t.same(answer.json(), { statusCode: 405, code: 'GP_VALIDATION', error: 'Method Not Allowed', message: `method: got "${method}"; takes ${allow} at ${url.split('?')[0] ?? ''}` })
+  }
+  for (const url of ['/named/', '/named', '/named/x/y', '/things/', '/:name', '/']) t.equal((await app.inject({ method: 'PUT', url })).statusCode, 404, url)
+  t.match((await app.inject({ method: 'POST', url: '/messages?x=1' })).json(), { statusCode: 404, code: 'GP_NOT_FOUND', message: 'no route POST /messages: it is a node\'s' })
+  t.equal((await app.inject({ method: 'OPTIONS', url: '/things' })).statusCode, 204, 'a preflight')
 })
 
 t.test('app - the longest names pass, whatever their script', async t => {

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { Type } from 'typebox'
 import { Message, parseMessage, parseTarget, Target, IdempotencyKey } from '../../../shared/contract/message.js'
 import type { MessageResult, RefusedMessage } from '../../../shared/contract/node-rpc.js'
-import { GatepostError, refusal } from '../../../shared/contract/errors.js'
+import { GatepostError, refusal, refusalInWords } from '../../../shared/contract/errors.js'
 import type { App } from '../../../shared/platform/http/create-app.js'
 import { needsBearer } from '../../../shared/platform/http/document-api.js'
 import { refusals } from '../../../shared/platform/http/error-response.js'
@@ -72,7 +72,7 @@ export function serveMessages (app: App, { access, requestWithFailover, submit, 
     const body: unknown = request.body
     const header = request.headers['idempotency-key']
     if (Array.isArray(body)) {
-      if (header !== undefined) throw refusal('idempotency-key', 'a header', 'an idempotencyKey in each message of a batch')
+      if (header !== undefined) throw refusalInWords('idempotency-key', 'a header', 'an idempotencyKey in each message of a batch')
       const items = readBatch(body)
       const drafts = items.filter(isDraft)
       charge(producer, drafts.length)

@@ -1,5 +1,5 @@
 /** What a node does when a client sends an event (docs/protocol.md "Events"). */
-import { GatepostError, refusal } from '../../../shared/contract/errors.js'
+import { GatepostError, refusalInWords } from '../../../shared/contract/errors.js'
 import { afterWriting } from '../log/half-done.js'
 import { priceOfMany, priceOfStreams } from '../mailbox/user-budget.js'
 import type { Connection } from '../realtime/connection.js'
@@ -38,7 +38,7 @@ export function createSocketEvents ({ entrance, mailbox, posting, realtime }: No
       const topics = parseTopics(payload)
       await entrance.budget.charge(connection.user, 'reading', priceOfMany(topics.length))
       const added = new Set([...connection.topics, ...topics])
-      if (added.size > maxTopics) throw refusal('topics', `${added.size} in all`, `at most ${maxTopics} for a socket`)
+      if (added.size > maxTopics) throw refusalInWords('topics', `${added.size} in all`, `at most ${maxTopics} for a socket`)
       realtime.topics.add(connection, topics)
       return { topics: [...connection.topics] }
     },

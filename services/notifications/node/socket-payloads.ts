@@ -1,6 +1,6 @@
 /** What comes in by a socket, checked: the handshake's `auth`, and the payload of each event. */
 import { Type } from 'typebox'
-import { GatepostError, refusal } from '../../../shared/contract/errors.js'
+import { GatepostError, refusal, refusalInWords } from '../../../shared/contract/errors.js'
 import { currentForm, isKnownForm } from '../../../shared/contract/form.js'
 import { IdempotencyKey, parseMessage } from '../../../shared/contract/message.js'
 import { parseStream } from '../../../shared/contract/names.js'
@@ -68,7 +68,7 @@ export function parseSync (payload: unknown): { cursors: Cursors, limit: number 
 export function parseRead (payload: unknown): { ids: readonly string[] } | { ids: undefined, upTo: Cursors | undefined } {
   const { ids, upTo } = validateRead(payload === undefined ? {} : payload)
   if (ids === undefined) return { ids, upTo: checkCursors(upTo, 'upTo') }
-  if (upTo !== undefined) throw refusal('ids, upTo', 'both', 'one of them')
+  if (upTo !== undefined) throw refusalInWords('ids, upTo', 'both', 'one of them')
   return { ids }
 }
 
@@ -85,7 +85,7 @@ export function parseSend (payload: unknown): Outgoing {
 /** To a schema bytes are an object, and none of them one without members. */
 export function refuseBytes (payload: unknown): void {
   for (const [field, value] of [['payload', payload], ...Object.entries(Object(payload) as object)]) {
-    if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) throw refusal(field as string, 'bytes', 'JSON')
+    if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) throw refusalInWords(field as string, 'bytes', 'JSON')
   }
 }
 
@@ -93,7 +93,7 @@ export function refuseBytes (payload: unknown): void {
 function checkCursors<C extends Cursors | undefined> (cursors: C, field: string): C {
   if (cursors === undefined) return cursors
   const streams = Object.keys(cursors)
-  if (streams.length > maxCursors) throw refusal(field, `${streams.length} streams`, `at most ${maxCursors}`)
+  if (streams.length > maxCursors) throw refusalInWords(field, `${streams.length} streams`, `at most ${maxCursors}`)
   for (const stream of streams) if (parseStream(stream) === undefined) throw refusal(field, stream, 'u:NAME, g:NAME or all as its keys')
   return cursors
 }

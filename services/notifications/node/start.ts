@@ -84,6 +84,7 @@ export interface RunningNode {
 }
 
 const bodyLimitBytes = 1 << 20
+const elsewhere = (path: string): string | undefined => path.startsWith('/gate/') ? "it is Gate's" : undefined
 const sweepTokensMs = 500
 
 type PartsOptions = Pick<NodeOptions, 'settings' | 'store' | 'bus' | 'natsPrefix' | 'now' | 'rules' | 'intervals' | 'lookRoundMs'> & { readonly id: NodeId, readonly log: Log, readonly metrics: Metrics }
@@ -134,7 +135,7 @@ export async function startNode ({ metrics: given, log: parent, connections, mou
 
   // What clients and operators ask it.
   const origins = createOrigins(settings.origins ?? ['*'])
-  const app = await createApp({ log, metrics, bodyLimitBytes, connections, origins })
+  const app = await createApp({ log, metrics, bodyLimitBytes, connections, origins, elsewhere })
   const operations = await prepareOperations(app, {
     api: { ...api, version: settings.version },
     host: settings.host,

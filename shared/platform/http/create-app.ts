@@ -20,14 +20,15 @@ import fastify, { errorCodes, type FastifyBaseLogger, type FastifyInstance, type
 import { isUtf8 } from 'node:buffer'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { TSchema } from 'typebox'
-import { GatepostError, oneLine, shown } from '../../contract/errors.js'
+import { GatepostError, shown } from '../../contract/errors.js'
 import type { Log } from '../log.js'
 import type { Metrics } from '../metrics.js'
 import { createValidator } from '../../contract/validate.js'
 import { createConnections, type Connections } from './connections.js'
 import { discardBody } from './discard-body.js'
+import { noRoute, watchRoutes } from './no-route.js'
 import { parseJson } from './parse-json.js'
-import { answerBrokenRequest, SchemaRefusal, toErrorResponse } from './error-response.js'
+import { answerBrokenRequest, RefusedRequest, SchemaRefusal, toErrorResponse } from './error-response.js'
 import { createOrigins, type Origins } from './origins.js'
 
 export type App = FastifyInstance<RawServerDefault, IncomingMessage, ServerResponse, FastifyBaseLogger, TypeBoxTypeProvider>
@@ -41,6 +42,8 @@ export interface AppOptions {
   readonly connections?: Connections | undefined
   /** Pages that may read answers; all where it is missing. */
   readonly origins?: Origins | undefined
+  /** Says of a path that is none here whose it is, for the text of the refusal. */
+  readonly elsewhere?: ((path: string) => string | undefined) | undefined
 }
 
 /** A token of 16 KiB and a name of 128 four-byte characters, percent-encoded, fit with room to spare. */
@@ -70,7 +73,7 @@ function headersFor ({ areAll, allowed }: Origins): (origin: string | undefined)
   }
 }
 
-export async function createApp ({ log, metrics, bodyLimitBytes, connections = createConnections({ log }), origins = createOrigins(['*']) }: AppOptions): Promise<App> {
+export async function createApp ({ log, metrics, bodyLimitBytes, connections = createConnections({ log }), origins = createOrigins(['*']), elsewhere }: AppOptions): Promise<App> {
   const headersOf = headersFor(origins)
   const app = fastify({
     logger: false,
@@ -102,7 +105,13 @@ export async function createApp ({ log, metrics, bodyLimitBytes, connections = c
     if (reply.getHeader('connection') === 'close' && await discardBody(request.raw)) void reply.removeHeader('connection')
     return refuse(error, reply, log)
   })
-  app.setNotFoundHandler((request, reply) => refuse(new GatepostError('GP_NOT_FOUND', `no route ${request.method} ${pathOf(request.url)}`), reply, log))
+  const routes = watchRoutes(app)
+  app.setNotFoundHandler((request, reply) => {
+    const path = request.url.split('?', 1)[0] ?? ''
+    const allowed = routes.methodsOf(path)
+    if (allowed.length > 0) void reply.header('allow', allowed.join(', '))
+    return refuse(noRoute({ method: request.method, path, allowed, where: elsewhere?.(path) }), reply, log)
+  })
   parseJsonOnly(app)
 
   app.addHook('onRequest', (request, reply, done) => {
@@ -170,13 +179,16 @@ function parseJsonOnly (app: App): void {
 }
 
 function refuse (error: unknown, reply: FastifyReply, log: Log): FastifyReply {
-  const isTooLarge = (error as { code?: unknown } | null)?.code === 'FST_ERR_CTP_BODY_TOO_LARGE'
-  const { statusCode, headers, body, fault } = toErrorResponse(isTooLarge ? tooLarge(reply.request.routeOptions.bodyLimit) : error)
+  const { statusCode, headers, body, fault } = toErrorResponse(inHouseStyle(error, reply.request))
   if (fault !== undefined) log.error({ event: 'request-failed', err: fault, method: reply.request.method, route: reply.request.routeOptions.url })
   return reply.code(statusCode).headers(headers).send(body)
 }
 
-const tooLarge = (limitBytes: number | undefined): GatepostError =>
-  new GatepostError('GP_TOO_LARGE', `body: got more than ${limitBytes} bytes; takes at most ${limitBytes}`)
-
-const pathOf = (url: string): string => oneLine(url.split('?', 1)[0] ?? '')
+/** What Fastify refuses before a route does names neither the field nor what it takes. */
+function inHouseStyle (error: unknown, { headers, routeOptions: { bodyLimit } }: FastifyRequest): unknown {
+  switch ((error as { code?: unknown } | null)?.code) {
+    case 'FST_ERR_CTP_BODY_TOO_LARGE': return new GatepostError('GP_TOO_LARGE', `body: got more than ${bodyLimit} bytes; takes at most ${bodyLimit}`)
+    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE': return new RefusedRequest(415, 'content-type', headers['content-type'], 'application/json')
+    default: return error
+  }
+}

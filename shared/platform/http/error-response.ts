@@ -2,7 +2,7 @@
 import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import { Type, type Static } from 'typebox'
-import { errorCatalogue, GatepostError, type ErrorCode } from '../../contract/errors.js'
+import { errorCatalogue, GatepostError, refusal, type ErrorCode } from '../../contract/errors.js'
 
 export const ErrorBody = Type.Object({
   statusCode: Type.Integer(),
@@ -24,6 +24,11 @@ export interface ErrorResponse {
 export class SchemaRefusal extends Error {
   statusCode = 400
   constructor (cause: unknown) { super('refused by a schema', { cause }) }
+}
+
+/** A refusal by the web server itself, with a 4xx that is no code's own: a method, a media type. */
+export class RefusedRequest extends Error {
+  constructor (readonly statusCode: number, field: string, got: unknown, takes: string) { super(refusal(field, got, takes).message) }
 }
 
 export function toErrorResponse (thrown: unknown): ErrorResponse {

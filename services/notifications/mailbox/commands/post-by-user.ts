@@ -1,6 +1,6 @@
 /** What a user may send beside what anybody may: to so many receivers, for so long, so much a minute. */
 import type { MessageDraft } from '../../../../shared/contract/message.js'
-import { refusal, type GatepostError } from '../../../../shared/contract/errors.js'
+import { refusal, type GatepostError, refusalInWords } from '../../../../shared/contract/errors.js'
 import type { UserId } from '../../../../shared/contract/names.js'
 import type { UserLimits } from '../../../../shared/platform/settings/settings.js'
 import type { UserBudget } from '../user-budget.js'
@@ -36,7 +36,7 @@ export function createPostByUser ({ postAll, budget, limits }: PostByUserOptions
 function refusalOf ({ to, ttlSeconds, sender }: MessageDraft, { maxReceivers, maxTtlMs }: UserLimits): GatepostError | undefined {
   if (sender !== undefined) return refusal('sender', sender, 'nothing from a user, whose name and picture are in the token')
   const receivers = receiverCount(to)
-  if (receivers > maxReceivers) return refusal('to.users', `${receivers} receivers`, `at most ${maxReceivers} (GATEPOST_MAX_RECEIVERS)`)
+  if (receivers > maxReceivers) return refusalInWords('to.users', `${receivers} receivers`, `at most ${maxReceivers} (GATEPOST_MAX_RECEIVERS)`)
   const maxTtlSeconds = Math.floor(maxTtlMs / 1000)
   if (ttlSeconds !== undefined && ttlSeconds > maxTtlSeconds) return refusal('ttl', ttlSeconds, `whole seconds, 1 to ${maxTtlSeconds} (GATEPOST_MAX_TTL)`)
   return undefined
