@@ -12,7 +12,7 @@ const noDots = /^(?!\.{1,2}$)/
 const isActionId = (value: unknown): value is string => isName(value) && noDots.test(value)
 
 export const ActionId = TextThat('an action: 1 to 128 Unicode characters, none of them a control character, other than "." and ".."', isActionId, { pattern: noDots.source })
-export const Action = Type.Object({ id: ActionId, label: Label, url: Type.Optional(Link) }, { additionalProperties: false, description: '{id, label, url?}' })
+export const Action = Type.Object({ id: ActionId, label: Label, url: Type.Optional(Link) }, { additionalProperties: false, title: 'Action', description: '{id, label, url?}' })
 export type Action = Static<typeof Action>
 export const Actions = Type.Array(Action, { maxItems: maxActions, description: 'an array of at most 3 of {id, label, url?}, each id once' })
 

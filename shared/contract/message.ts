@@ -26,7 +26,7 @@ export const ToTopic = Type.Object({
 export const ToAll = Type.Object({ all: Type.Literal(true, { description: 'true' }) }, strict)
 
 const targetTakes = 'exactly one of {user}, {users}, {group}, {topic, match?}, {all: true}'
-export const Target = Type.Union([ToUser, ToUsers, ToGroup, ToTopic, ToAll], { description: targetTakes })
+export const Target = Type.Union([ToUser, ToUsers, ToGroup, ToTopic, ToAll], { title: 'Target', description: targetTakes })
 export type Target = Static<typeof Target>
 
 export const Message = Type.Object({
@@ -40,7 +40,7 @@ export const Message = Type.Object({
   url: Type.Optional(Link),
   actions: Type.Optional(Actions),
   sender: Type.Optional(SenderProfile)
-}, { ...strict, description: 'a message: {to, title?, body?, data?, category?, ttl?, volatile?, url?, actions?}, and of producers sender?' })
+}, { ...strict, title: 'Message', description: 'a message: {to, title?, body?, data?, category?, ttl?, volatile?, url?, actions?}, and of producers sender?' })
 export type Message = Static<typeof Message>
 
 /** A message that passed every check, with its defaults in place. */
@@ -149,3 +149,7 @@ function pathOf (number: number, data: unknown): string {
 
 /** The idempotency key of a request: the header, an item of a batch, or a field of `send`. */
 export const IdempotencyKey = Type.String({ minLength: 1, maxLength: 256, description: '1 to 256 characters' })
+/** The header of a route that takes one, as the OpenAPI documents name it. */
+export const IdempotencyHeaders = Type.Object({
+  'Idempotency-Key': Type.Optional(Type.String({ ...IdempotencyKey, description: 'The same key again stores nothing twice, for 24 hours: 1 to 256 characters', examples: ['order-1042-shipped'] }))
+})

@@ -34,14 +34,14 @@ export const MessageEntry = Type.Object({
   url: Nullable(Type.String({ description: 'an http(s) address, or a path of the site' })),
   actions: Nullable(Actions),
   acted: Nullable(Type.String({ description: 'the id of the action that this user chose' }))
-}, { description: 'A message as its reader is shown it.' })
+}, { title: 'MessageEntry', description: 'A message as its reader is shown it.' })
 
 export const Page = Type.Object({
   messages: Type.Array(MessageEntry),
   next: Nullable(Type.String({ description: 'the `before` of the following page' }))
-})
+}, { title: 'MessagePage' })
 
-export const UnreadAnswer = Type.Object({ unread: Type.Integer(), byCategory: Type.Record(Type.String(), Type.Integer()) })
+export const UnreadAnswer = Type.Object({ unread: Type.Integer(), byCategory: Type.Record(Type.String(), Type.Integer()) }, { title: 'Unread' })
 
 export const PostedAnswer = Type.Object({
   id: Type.String(),
@@ -49,9 +49,9 @@ export const PostedAnswer = Type.Object({
   seq: Type.Optional(Type.Integer()),
   createdAt: Time,
   duplicate: Type.Boolean()
-})
+}, { title: 'Posted' })
 
-export const VolatileAnswer = Type.Object({ id: Type.String(), createdAt: Time })
+export const VolatileAnswer = Type.Object({ id: Type.String(), createdAt: Time }, { title: 'HandedOn' })
 
 /** A user's node, and a ticket for it. */
 export const Assignment = Type.Object({
@@ -63,4 +63,4 @@ export const Assignment = Type.Object({
   }),
   ticket: Type.String({ description: 'Opens the socket of this node, and is the bearer token for its REST.' }),
   expiresAt: Time
-})
+}, { title: 'Assignment' })

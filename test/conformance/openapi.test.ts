@@ -1,3 +1,4 @@
+import { Validator } from '@seriousme/openapi-schema-validator'
 import t, { type Test } from 'tap'
 import { Compile } from 'typebox/schema'
 import { startDeployment } from '../helpers/deployment.js'
@@ -8,13 +9,14 @@ const producer = producerOf(site)
 const session = await assign(site, 'ada')
 
 interface Operation {
+  operationId?: string
   summary?: string
   security?: unknown[]
   parameters?: Array<{ name: string, in: string, required?: boolean }>
-  requestBody?: { content: Record<string, { schema: object }> }
+  requestBody?: { content: Record<string, { schema: object, example?: unknown, examples?: Record<string, { value: unknown }> }> }
   responses: Record<string, { description: string, content?: Record<string, { schema: object }> }>
 }
-interface Document { openapi: string, paths: Record<string, Record<string, Operation>>, components?: Record<string, unknown> }
+interface Document { openapi: string, info: { description: string }, servers: Array<{ url: string, variables?: Record<string, { default: string }> }>, paths: Record<string, Record<string, Operation>>, components?: Record<string, unknown> }
 
 const gateDocument = (await request(site.gate, 'GET', '/gate/openapi.json')).body as Document
 const nodeDocument = (await request(session.node.url, 'GET', '/openapi.json')).body as Document
@@ -183,4 +185,67 @@ t.test('documents - a documented request body accepts what is accepted', t => {
   t.ok(Compile(schema(nodeDocument, '/messages')).Check({ to: { user: 'ada' }, title: 'x' }))
   t.notOk(Compile(schema(nodeDocument, '/messages')).Check({ to: { user: 'ada' }, title: 5 }))
   t.end()
+})
+
+const operations = (document: Document): Array<[string, Operation]> => Object.entries(document.paths).flatMap(([path, item]) => Object.entries(item).map(([method, operation]): [string, Operation] => [`${method.toUpperCase()} ${path}`, operation]))
+
+t.test('documents - are valid OpenAPI 3.1, and what a generated client needs is in them', async t => {
+  for (const [name, document] of [['Gate', gateDocument], ['a node', nodeDocument]] as const) {
+    const validator = new Validator()
+    const { valid, errors } = await validator.validate({ ...document })
+    t.ok(valid, name, { errors })
+    t.equal(validator.version, '3.1')
+    const ids = operations(document).map(([route, { operationId }]) => { t.match(operationId, /^[a-z][A-Za-z]+$/, `${route} has an operationId`); return operationId })
+    t.equal(new Set(ids).size, ids.length, 'each once')
+    for (const [route, { responses }] of operations(document)) {
+      for (const status of ['429', '503']) if (responses[status] !== undefined && route !== 'GET /readyz') t.hasProps((responses[status] as { headers?: object }).headers ?? {}, ['Retry-After'], `${route} ${status}`)
+    }
+  }
+  for (const [document, route] of [[gateDocument, 'POST /gate/messages'], [nodeDocument, 'POST /messages']] as const) {
+    const [, { parameters } = {}] = operations(document).find(([name]) => name === route) ?? []
+    t.match(parameters, [{ in: 'header', name: 'Idempotency-Key', required: false }], route)
+  }
+})
+
+t.test('documents - say whom to ask, and lead to each other', async t => {
+  t.match(gateDocument.servers, [{ url: '/' }], 'Gate: where its document is')
+  const [server] = nodeDocument.servers
+  t.match(server, { url: '{address}', variables: { address: { default: session.node.url } } })
+  const { body: { nodes } } = await request(site.gate, 'GET', '/gate/nodes', { token: site.adminToken() })
+  const links = [...gateDocument.info.description.matchAll(/\[([^\]]+)\]\(([^)]+)\)/g)].map(([, id, page]) => ({ id, page }))
+  t.same(links, (nodes as Array<{ id: string, url: string }>).map(({ id, url }) => ({ id, page: `${url}/docs` })))
+  for (const { page = '' } of links) t.equal((await fetch(page)).status, 200, page)
+  t.match(nodeDocument.info.description, '/gate/openapi.json')
+})
+
+t.test('documents - an example of a message is taken and stored as it stands', async t => {
+  const examplesOf = (document: Document, route: string): unknown[] => {
+    const [, operation] = operations(document).find(([name]) => name === route) ?? []
+    return Object.values(operation?.requestBody?.content ?? {}).flatMap(({ example, examples = {} }) => [...example === undefined ? [] : [example], ...Object.values(examples).map(({ value }) => value)])
+  }
+  for (const document of [gateDocument, nodeDocument]) {
+    for (const [route, operation] of operations(document)) {
+      const [media] = Object.values(operation.requestBody?.content ?? {})
+      if (media === undefined) continue
+      const examples = examplesOf(document, route)
+      t.ok(examples.length > 0, `${route} has an example`)
+      for (const example of examples) t.ok(Compile(inlined(document, media.schema) as object).Check(example), `${route} takes ${JSON.stringify(example)}`)
+    }
+  }
+  const stored = async (user: string, id: string): Promise<void> => { t.equal((await (await assign(site, user)).call('GET', `/messages/${id}`)).body.expiresAt > new Date(Date.now() + 3_600_000).toISOString(), true, `${user} has it, for more than an hour`) }
+  for (const example of examplesOf(gateDocument, 'POST /gate/messages')) {
+    const { status, body } = await producer.call('POST', '/gate/messages', { body: example })
+    t.equal(status, Array.isArray(example) ? 207 : 201)
+    for (const [i, message] of (Array.isArray(example) ? example : [example]).entries()) {
+      const { id, status: each = 201 } = Array.isArray(example) ? body.results[i] : body
+      t.equal(each, 201)
+      await stored(message.to.user ?? message.to.users?.[0] ?? 'ann', id)
+    }
+  }
+  const ann = await assign(site, 'ann')
+  for (const example of examplesOf(nodeDocument, 'POST /messages')) {
+    const { status, body } = await ann.call('POST', '/messages', { body: example })
+    t.equal(status, 201)
+    await stored('bob', body.id)
+  }
 })

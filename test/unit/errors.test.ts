@@ -1,7 +1,7 @@
 import t from 'tap'
 import { oneLine, refusal, refusalInWords, shown } from '../../shared/contract/errors.js'
 
-t.test('errors - what was sent is shown in one line of at most 80 characters and its length, none of them a control character', async t => {
+t.test('errors - what was sent is shown in one line of at most 80 characters, none of them a control character', async t => {
   const values: unknown[] = [
     'a\nb', '\u0000', '\u0085', '\u2028', '\r\nset-cookie: a=b', 'x'.repeat(1_000_000), '🦆'.repeat(100), `${'x'.repeat(75)}🦆🦆🦆`, '\ud800', { 'a\nb': '\u0007' }, [['\n'.repeat(500)]], undefined, null, 5n, NaN, Symbol('a\nb'), () => {},
     Array.from({ length: 10_000 }, (_, i) => i), Object.assign(Object.create(null), { a: 1 })

@@ -33,6 +33,7 @@ export function serveAssign (app: App, { access, dispatch, rings, ownNodes, sign
     onRequest: access('user'),
     schema: {
       tags: ['users'],
+      operationId: 'assignNode',
       summary: "The user's node, and a ticket for it",
       description: '`avoid` names a node that was just found unreachable: the next one on the ring is given.',
       security: needsBearer,

@@ -39,7 +39,7 @@ export function serveGroups (app: App, { access, audit, requestWithFailover, rin
   app.put('/gate/groups/:group/members/:user', {
     onRequest: access('producer', 'admin'),
     ...audited(audit, 'group.join', memberOf),
-    schema: { ...common, summary: 'Make a user a member', params: MemberParams, response: { 200: Type.Object({ group: Type.String(), user: Type.String() }), ...refused } }
+    schema: { ...common, operationId: 'addMember', summary: 'Make a user a member', params: MemberParams, response: { 200: Type.Object({ group: Type.String(), user: Type.String() }), ...refused } }
   }, async request => {
     const { group, user } = request.params
     await requestWithFailover(nodesOfUser(user), 'join-group', { group, user, question: randomUUID() })
@@ -49,7 +49,7 @@ export function serveGroups (app: App, { access, audit, requestWithFailover, rin
   app.delete('/gate/groups/:group/members/:user', {
     onRequest: access('producer', 'admin'),
     ...audited(audit, 'group.leave', memberOf),
-    schema: { ...common, summary: 'Take a user out', params: MemberParams, response: { 204: Type.Null({ description: 'Is no member.' }), ...refused } }
+    schema: { ...common, operationId: 'removeMember', summary: 'Take a user out', params: MemberParams, response: { 204: Type.Null({ description: 'Is no member.' }), ...refused } }
   }, async (request, reply) => {
     const { group, user } = request.params
     await requestWithFailover(nodesOfUser(user), 'leave-group', { group, user, question: randomUUID() })
@@ -60,6 +60,7 @@ export function serveGroups (app: App, { access, audit, requestWithFailover, rin
     onRequest: access('producer', 'admin'),
     schema: {
       ...common,
+      operationId: 'listMembers',
       summary: 'The members, page by page',
       params: GroupParams,
       querystring: Page,

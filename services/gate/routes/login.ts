@@ -26,8 +26,9 @@ export function serveLogin (app: App, { secret, rules, now, forOwnPages }: Login
     onRequest: forOwnPages,
     schema: {
       tags: ['demo'],
+      operationId: 'logInToDemo',
       summary: 'A token for any user name, for the demo',
-      body: Type.Object({ user: UserName() }, strict),
+      body: Type.Object({ user: UserName() }, { ...strict, examples: [{ user: 'ann' }] }),
       response: { 200: Type.Object({ token: Type.String(), user: Type.String(), expiresAt: Time }), ...refusals('GP_SCOPE') }
     }
   }, async request => {

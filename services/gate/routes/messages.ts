@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { Type } from 'typebox'
-import { Message, parseMessage, parseTarget, Target, IdempotencyKey } from '../../../shared/contract/message.js'
+import { Message, parseMessage, parseTarget, Target, IdempotencyHeaders, IdempotencyKey } from '../../../shared/contract/message.js'
 import type { MessageResult, RefusedMessage } from '../../../shared/contract/node-rpc.js'
 import { GatepostError, refusal, refusalInWords } from '../../../shared/contract/errors.js'
 import type { App } from '../../../shared/platform/http/create-app.js'
@@ -31,10 +31,16 @@ export interface MessagesOptions {
 const maxBatchBytes = 8 * 1024 * 1024
 const takesBody = `a message, or an array of 1 to ${maxBatchMessages} messages`
 
+const order = { to: { user: 'ann' }, title: 'Your order is on its way', body: 'It arrives tomorrow.', category: 'orders', url: '/orders/1042', data: { order: 1042 } }
+const examples = {
+  message: { summary: 'To one user', value: order },
+  announcement: { summary: 'To everybody, for a day', value: { to: { all: true }, title: 'Closed on Monday', ttl: 86_400 } },
+  batch: { summary: 'Several at once', value: [{ ...order, idempotencyKey: 'order-1042-shipped' }, { to: { users: ['bob', 'cid'] }, title: 'Your parcel is here', idempotencyKey: 'parcel-77' }] }
+}
 const Item = Type.Object({ ...Message.properties, idempotencyKey: Type.Optional(IdempotencyKey) }, strict)
-const Body = Type.Union([Message, Type.Array(Item, { minItems: 1, maxItems: maxBatchMessages })], { description: takesBody })
-const Stored = Type.Object({ id: Type.String(), createdAt: Time, duplicate: Type.Boolean() })
-const HandedOn = Type.Object({ id: Type.String(), createdAt: Time })
+const Body = Type.Union([Message, Type.Array(Item, { minItems: 1, maxItems: maxBatchMessages })], { description: takesBody, 'x-examples': examples })
+const Stored = Type.Object({ id: Type.String(), createdAt: Time, duplicate: Type.Boolean() }, { title: 'Stored' })
+const HandedOn = Type.Object({ id: Type.String(), createdAt: Time }, { title: 'HandedOn' })
 const Results = Type.Object({
   results: Type.Array(Type.Object({
     status: Type.Integer(),
@@ -44,7 +50,7 @@ const Results = Type.Object({
     code: Type.Optional(Type.String()),
     message: Type.Optional(Type.String())
   }), { description: 'In order; {status, id, createdAt, duplicate}, or {status, code, message}.' })
-})
+}, { title: 'Results' })
 
 export function serveMessages (app: App, { access, requestWithFailover, submit, rings, rateLimit, count }: MessagesOptions): void {
   app.post('/gate/messages', {
@@ -54,9 +60,11 @@ export function serveMessages (app: App, { access, requestWithFailover, submit, 
     validatorCompiler: () => () => true,
     schema: {
       tags: ['messages'],
+      operationId: 'sendMessage',
       summary: 'Take a system message, or a batch of them',
-      description: 'Answers once it is stored. A single message may have an `Idempotency-Key` header (1 to 256 characters), each message of a batch an `idempotencyKey`.',
+      description: 'Answers once it is stored. A single message may have the header `Idempotency-Key`, each message of a batch an `idempotencyKey`.',
       security: needsBearer,
+      headers: IdempotencyHeaders,
       body: Body,
       response: {
         200: { ...Stored, description: 'The same key and message as before: the first one.' },
@@ -95,11 +103,12 @@ export function serveMessages (app: App, { access, requestWithFailover, submit, 
     preValidation: async ({ body }) => { if (Object.hasOwn(Object(body) as object, 'to')) parseTarget((body as { to: unknown }).to) },
     schema: {
       tags: ['messages'],
+      operationId: 'recallMessage',
       summary: 'Take a message of its own back',
       description: '`to` as it was sent. At any time; the content is erased for everyone.',
       security: needsBearer,
       params: Type.Object({ id: Type.String() }),
-      body: Type.Object({ to: Target }, strict),
+      body: Type.Object({ to: Target }, { ...strict, examples: [{ to: order.to }] }),
       response: {
         200: Type.Object({ id: Type.String(), recalled: Type.Literal(true) }),
         ...refusals('GP_TOKEN_MISSING', 'GP_TOKEN_INVALID', 'GP_TOKEN_EXPIRED', 'GP_TOKEN_REVOKED', 'GP_SCOPE', 'GP_NOT_SENDER', 'GP_NOT_FOUND', 'GP_NO_NODE', 'GP_OVERLOADED', 'GP_STORE_UNAVAILABLE', 'GP_DISPATCH_UNAVAILABLE', 'GP_OUTCOME_UNKNOWN')

@@ -32,6 +32,7 @@ export function serveNodes (app: App, { access, audit, dispatch, rings }: NodesO
     onRequest: access('admin'),
     schema: {
       tags: ['nodes'],
+      operationId: 'listNodes',
       summary: 'All nodes and how they are',
       security: needsBearer,
       response: { 200: Type.Object({ nodes: Type.Array(NodeView) }), ...refusals(...adminRefusals) }
@@ -43,12 +44,12 @@ export function serveNodes (app: App, { access, audit, dispatch, rings }: NodesO
 
   app.get('/gate/nodes/:id', {
     onRequest: access('admin'),
-    schema: { tags: ['nodes'], summary: 'One node', security: needsBearer, params: NodeParams, response: { 200: NodeView, ...refusals(...adminRefusals, 'GP_NOT_FOUND') } }
+    schema: { tags: ['nodes'], operationId: 'getNode', summary: 'One node', security: needsBearer, params: NodeParams, response: { 200: NodeView, ...refusals(...adminRefusals, 'GP_NOT_FOUND') } }
   }, async request => viewOfNode(find(request.params.id), rings().up.shares()))
 
-  for (const [method, kind, summary] of [
-    ['POST', 'drain', 'Take a node off the ring and hand its sockets over'],
-    ['DELETE', 'undrain', 'Put a drained node that still runs back on the ring']
+  for (const [method, kind, operationId, summary] of [
+    ['POST', 'drain', 'drainNode', 'Take a node off the ring and hand its sockets over'],
+    ['DELETE', 'undrain', 'undrainNode', 'Put a drained node that still runs back on the ring']
   ] as const) {
     app.route({
       method,
@@ -57,6 +58,7 @@ export function serveNodes (app: App, { access, audit, dispatch, rings }: NodesO
       ...audited<{ id: string }>(audit, `node.${kind}`, ({ id }) => id),
       schema: {
         tags: ['nodes'],
+        operationId,
         summary,
         security: needsBearer,
         params: NodeParams,

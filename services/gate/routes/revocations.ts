@@ -33,7 +33,7 @@ const Kind = Type.Union([Type.Literal('user'), Type.Literal('producer'), Type.Li
 const Params = Type.Object({ kind: Kind, name: UserName('the name of a user, a producer or an admin') })
 const Body = Type.Object({
   before: Type.Optional(Type.String({ format: 'date-time', description: 'a time in ISO 8601: what was issued before it is refused; now where none is given' }))
-}, { ...strict, description: '{before?}' })
+}, { ...strict, description: '{before?}', examples: [{}] })
 const View = Type.Object({ kind: Type.String(), name: Type.String(), before: Time })
 const Page = Type.Object({
   limit: PageLimit,
@@ -74,6 +74,7 @@ export function serveRevocations (app: App, { access, audit, requestWithFailover
     preValidation: async request => { if (request.body === undefined) request.body = {} },
     schema: {
       ...common,
+      operationId: 'setRevocation',
       summary: 'Refuse what was issued to somebody before a time, and close the sockets opened with it',
       params: Params,
       body: Body,
@@ -91,7 +92,7 @@ export function serveRevocations (app: App, { access, audit, requestWithFailover
   app.delete('/gate/revocations/:kind/:name', {
     onRequest: access('admin'),
     ...audited(audit, 'revocation.lift', revokedOf),
-    schema: { ...common, summary: 'Lift a revocation', params: Params, response: { 204: Type.Null({ description: 'None is in force.' }), ...refusals(...written) } }
+    schema: { ...common, operationId: 'liftRevocation', summary: 'Lift a revocation', params: Params, response: { 204: Type.Null({ description: 'None is in force.' }), ...refusals(...written) } }
   }, async (request, reply) => {
     const { kind, name } = request.params
     await record(kind, name, null)
@@ -102,6 +103,7 @@ export function serveRevocations (app: App, { access, audit, requestWithFailover
     onRequest: access('admin'),
     schema: {
       ...common,
+      operationId: 'listRevocations',
       summary: 'Those in force, page by page',
       querystring: Page,
       response: { 200: Type.Object({ revocations: Type.Array(View), next: Type.Union([Type.String(), Type.Null()], { description: '`after` of the next page; null where there is none.' }) }), ...refusals(...read, 'GP_NO_NODE', 'GP_DISPATCH_UNAVAILABLE') }

@@ -32,7 +32,7 @@ export function serveUsers (app: App, { access, audit, dispatch }: UsersOptions)
 
   app.get('/gate/users/:user/presence', {
     onRequest: access('producer', 'admin'),
-    schema: { ...common, summary: 'The open sockets of a user, now, over all nodes', response: { 200: Presence, ...refused } }
+    schema: { ...common, operationId: 'getPresence', summary: 'The open sockets of a user, now, over all nodes', response: { 200: Presence, ...refused } }
   }, async request => {
     checkLink()
     const { user } = request.params
@@ -44,7 +44,7 @@ export function serveUsers (app: App, { access, audit, dispatch }: UsersOptions)
   app.post('/gate/users/:user/disconnect', {
     onRequest: access('producer', 'admin'),
     ...audited<{ user: string }>(audit, 'user.disconnect', ({ user }) => user),
-    schema: { ...common, summary: 'Close all sockets of a user everywhere', response: { 200: Type.Object({ sockets: Type.Integer({ description: 'How many were closed.' }) }), ...refused } }
+    schema: { ...common, operationId: 'disconnectUser', summary: 'Close all sockets of a user everywhere', response: { 200: Type.Object({ sockets: Type.Integer({ description: 'How many were closed.' }) }), ...refused } }
   }, async request => {
     checkLink()
     const answers = await askNodes(dispatch, 'disconnect', request.params)

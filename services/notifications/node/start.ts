@@ -135,9 +135,10 @@ export async function startNode ({ metrics: given, log: parent, connections, mou
 
   // What clients and operators ask it.
   const origins = createOrigins(settings.origins ?? ['*'])
+  let door: Door | undefined
   const app = await createApp({ log, metrics, bodyLimitBytes, connections, origins, elsewhere })
   const operations = await prepareOperations(app, {
-    api: { ...api, version: settings.version },
+    api: { ...api, version: settings.version, server: { description: 'The node that `GET /gate/assign` answers: each user has one.', url: () => door?.publicUrl } },
     host: settings.host,
     metricsPort: settings.metricsPort,
     metrics,
@@ -156,7 +157,6 @@ export async function startNode ({ metrics: given, log: parent, connections, mou
   const sockets = createSocketServer({ node, isDraining, httpServer: app.server, origins, log, onRefusal: metrics.countRefusal })
   observeNode(metrics, { node, gapRepair, store, dispatch, clock, clockWatch, purgeLagMs, isDraining })
 
-  let door: Door | undefined
   async function end (): Promise<void> {
     isClosing = true
     stopTimers()
@@ -195,7 +195,7 @@ export async function startNode ({ metrics: given, log: parent, connections, mou
 
 const api = {
   title: 'Gatepost node',
-  description: 'Mail of the user whose ticket is sent. Ask Gate for the node and the ticket: GET /gate/assign.',
+  description: "Mail of the user whose ticket is sent. Ask Gate for the node and the ticket: `GET /gate/assign`, in Gate's own document (`/gate/openapi.json` and the page `/gate/docs` there).",
   jsonPath: '/openapi.json',
   uiPath: '/docs',
   bearer: 'The ticket that Gate gave with the assignment.'

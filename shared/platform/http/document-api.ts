@@ -12,6 +12,10 @@ export interface ApiDescription {
   readonly uiPath: string
   /** What the bearer token is, for the one security scheme `bearer`. */
   readonly bearer: string
+  /** Whom its requests go to. `url` is asked for each time; undefined: to where the document is. */
+  readonly server: { readonly description: string, readonly url: () => string | undefined }
+  /** Pages of other services' documents, by name; asked each time. */
+  readonly related?: (() => ReadonlyMap<string, string>) | undefined
 }
 
 /** Call it before the first route: a plugin sees only the routes that come after it. */
@@ -23,6 +27,19 @@ export async function documentRoutes (app: App, { title, version, description, b
       components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: bearer } } }
     }
   })
+}
+
+/** The document as it is now: whom it is for and what it leads to change while the service runs. */
+export function documentOf (app: App, { description, server, related }: Pick<ApiDescription, 'description' | 'server' | 'related'>): object {
+  const document = app.swagger()
+  const url = server.url()
+  const links = [...related?.() ?? []].map(([name, page]) => `[${name}](${page})`).join(', ')
+  return {
+    ...document,
+    info: { ...document.info, description: links === '' ? description : `${description} Now up: ${links}.` },
+    // An address of its own is a variable: another one of its kind takes its place.
+    servers: [url === undefined ? { url: '/', description: server.description } : { url: '{address}', description: server.description, variables: { address: { default: url } } }]
+  }
 }
 
 /** A route's `security` where it takes a token. */

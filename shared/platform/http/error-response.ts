@@ -9,7 +9,7 @@ export const ErrorBody = Type.Object({
   code: Type.String({ description: 'A code that never changes; the text may.' }),
   error: Type.String({ description: "The status's own name." }),
   message: Type.String({ description: 'The field, what it got and what it takes.' })
-})
+}, { title: 'Error' })
 export type ErrorBody = Static<typeof ErrorBody>
 
 export interface ErrorResponse {
@@ -65,6 +65,8 @@ function response (statusCode: number, code: ErrorCode, message: string, retryAf
   return { statusCode, headers, body: { statusCode, code, error: STATUS_CODES[statusCode] ?? 'Error', message }, fault }
 }
 
+const RetryAfter = { 'Retry-After': { type: 'integer', minimum: 1, description: 'Seconds to wait before the same is sent again.' } }
+
 /**
  * Response schemas of a route's refusals, for its OpenAPI entry: `refusals('GP_SCOPE', 'GP_NO_NODE')`. Codes of one
  * status share an entry. GP_VALIDATION and GP_INTERNAL need not be named.
@@ -75,7 +77,7 @@ export function refusals (...codes: ErrorCode[]): Record<number, typeof ErrorBod
     const { status } = errorCatalogue[code]
     byStatus.set(status, [...byStatus.get(status) ?? [], code])
   }
-  return Object.fromEntries([...byStatus].map(([status, of]) => [status, { ...ErrorBody, description: of.join(', ') }]))
+  return Object.fromEntries([...byStatus].map(([status, of]) => [status, { ...ErrorBody, 'x-response-description': of.join(', '), ...(status === 429 || status === 503) && { headers: RetryAfter } }]))
 }
 
 /** For bytes that are no HTTP request: there is no request to route, only a socket. */

@@ -9,7 +9,7 @@ import type { Log } from '../log.js'
 import type { Metrics } from '../metrics.js'
 import type { Connections } from './connections.js'
 import { createApp, type App } from './create-app.js'
-import { documentRoutes, type ApiDescription } from './document-api.js'
+import { documentOf, documentRoutes, type ApiDescription } from './document-api.js'
 import { listenOn } from './listen.js'
 import { createOrigins } from './origins.js'
 import { serveProbes, type ProbeOptions } from './probes.js'
@@ -39,7 +39,7 @@ export async function prepareOperations (app: App, { api, checks, metrics, log, 
   await documentRoutes(app, api)
   if (metricsPort === undefined) {
     await servePage(app, api)
-    app.get(api.jsonPath, { schema: { hide: true } }, async () => app.swagger())
+    app.get(api.jsonPath, { schema: { hide: true } }, async () => documentOf(app, api))
     serveProbes(app, { metrics, checks })
     return { start: async () => undefined, close: async () => {} }
   }
@@ -47,11 +47,11 @@ export async function prepareOperations (app: App, { api, checks, metrics, log, 
   return {
     start: async () => {
       await app.ready()
-      const document = app.swagger()
       own = await createApp({ log, metrics, bodyLimitBytes, connections, origins: createOrigins([]) })
-      await own.register(swagger, { mode: 'static', specification: { document: document as never } })
+      await own.register(swagger, { mode: 'static', specification: { document: app.swagger() as never } })
       await servePage(own, api)
-      own.get(api.jsonPath, { schema: { hide: true } }, async () => document)
+      const server = { ...api.server, url: () => api.server.url() ?? app.listeningOrigin }
+      own.get(api.jsonPath, { schema: { hide: true } }, async () => documentOf(app, { ...api, server }))
       serveProbes(own, { metrics, checks })
       const url = await listenOn(own, { host, port: metricsPort }).catch(error => { throw refusedPort(metricsPort, error) })
       log.info({ event: 'operations-listen', url }, 'probes, metrics and the OpenAPI document have a port of their own')

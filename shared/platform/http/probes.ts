@@ -19,11 +19,11 @@ const Readiness = Type.Object({
 
 export function serveProbes (app: App, { metrics, checks }: ProbeOptions): void {
   app.get('/livez', {
-    schema: { tags: ['operations'], summary: 'Is the process alive?', response: { 200: Type.Object({ status: Type.Literal('alive') }) } }
+    schema: { tags: ['operations'], operationId: 'getLiveness', summary: 'Is the process alive?', response: { 200: Type.Object({ status: Type.Literal('alive') }) } }
   }, async () => ({ status: 'alive' as const }))
 
   app.get('/readyz', {
-    schema: { tags: ['operations'], summary: 'Can it serve, and if not, what is missing?', response: { 200: Readiness, 503: Readiness } }
+    schema: { tags: ['operations'], operationId: 'getReadiness', summary: 'Can it serve, and if not, what is missing?', response: { 200: Readiness, 503: Readiness } }
   }, async (_request, reply) => {
     const found = Object.entries(await checks())
     const isReady = found.every(([, check]) => typeof check !== 'string')
@@ -36,7 +36,7 @@ export function serveProbes (app: App, { metrics, checks }: ProbeOptions): void 
   })
 
   app.get('/metrics', {
-    schema: { tags: ['operations'], summary: 'Metrics for Prometheus', produces: ['text/plain'] }
+    schema: { tags: ['operations'], operationId: 'getMetrics', summary: 'Metrics for Prometheus', produces: ['text/plain'] }
   }, async (_request, reply) => {
     void reply.header('content-type', metrics.contentType)
     return await metrics.text()

@@ -14,17 +14,17 @@ const Choice = Type.Object({ ...Id.properties, action: ActionId }, strict)
 const Marks = Type.Object({
   read: Type.Optional(Type.Boolean({ description: 'true or false' })),
   archived: Type.Optional(Type.Boolean({ description: 'true or false' }))
-}, { ...strict, description: '{read?, archived?}, at least one of them' })
+}, { ...strict, description: '{read?, archived?}, at least one of them', examples: [{ read: true }] })
 
 export function serveMessage (app: App, { marks, act, recall }: Pick<Mailbox, 'marks' | 'act' | 'recall'>, { works, reads }: TicketAccess): void {
   app.get('/messages/:id', {
     ...reads,
-    schema: { ...common, summary: 'One message', params: Id, response: { 200: MessageEntry, ...refusals(...perUser, 'GP_NOT_FOUND') } }
+    schema: { ...common, operationId: 'getMessage', summary: 'One message', params: Id, response: { 200: MessageEntry, ...refusals(...perUser, 'GP_NOT_FOUND') } }
   }, async (request, reply) => asJson(reply, await marks.show(request.user, request.params.id)))
 
   app.patch('/messages/:id', {
     ...works,
-    schema: { ...common, summary: 'Marks one message read or unread, archived or not', params: Id, body: Marks, response: { 200: MessageEntry, ...refusals(...perWriter, 'GP_NOT_FOUND') } }
+    schema: { ...common, operationId: 'markMessage', summary: 'Marks one message read or unread, archived or not', params: Id, body: Marks, response: { 200: MessageEntry, ...refusals(...perWriter, 'GP_NOT_FOUND') } }
   }, async (request, reply) => {
     const { read, archived } = request.body
     if (read === undefined && archived === undefined) throw refusal('read, archived', undefined, 'at least one of them')
@@ -33,7 +33,7 @@ export function serveMessage (app: App, { marks, act, recall }: Pick<Mailbox, 'm
 
   app.delete('/messages/:id', {
     ...works,
-    schema: { ...common, summary: 'Removes one message for this user', params: Id, response: { 204: Type.Null(), ...refusals(...perWriter, 'GP_NOT_FOUND') } }
+    schema: { ...common, operationId: 'deleteMessage', summary: 'Removes one message for this user', params: Id, response: { 204: Type.Null(), ...refusals(...perWriter, 'GP_NOT_FOUND') } }
   }, async (request, reply) => {
     await marks.remove(request.user, request.params.id)
     return await reply.code(204).send(null)
@@ -45,15 +45,16 @@ export function serveMessage (app: App, { marks, act, recall }: Pick<Mailbox, 'm
     preValidation: async request => { if (request.body === undefined) request.body = {} },
     schema: {
       ...common,
+      operationId: 'chooseAction',
       summary: 'The receiver chooses an action of the message, once',
       params: Choice,
-      body: Type.Object({}, { ...strict, description: '{}' }),
+      body: Type.Object({}, { ...strict, description: '{}', examples: [{}] }),
       response: { 200: MessageEntry, ...refusals(...perWriter, 'GP_NOT_FOUND', 'GP_CONFLICT') }
     }
   }, async (request, reply) => asJson(reply, await act(request.user, request.params.id, request.params.action)))
 
   app.post('/messages/:id/recall', {
     ...works,
-    schema: { ...common, summary: 'Takes one\'s own message back, within 2 minutes', params: Id, response: { 200: MessageEntry, ...refusals(...perWriter, 'GP_NOT_FOUND', 'GP_NOT_SENDER', 'GP_RECALL_EXPIRED') } }
+    schema: { ...common, operationId: 'recallMail', summary: 'Takes one\'s own message back, within 2 minutes', params: Id, response: { 200: MessageEntry, ...refusals(...perWriter, 'GP_NOT_FOUND', 'GP_NOT_SENDER', 'GP_RECALL_EXPIRED') } }
   }, async (request, reply) => asJson(reply, await recall.byUser(request.user, request.params.id)))
 }

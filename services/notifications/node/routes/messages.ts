@@ -1,7 +1,7 @@
 /** The mail of the user whose ticket is sent (docs/protocol.md "Mail"): sending it, and lists of it. */
 import type { FastifyReply } from 'fastify'
 import { Type } from 'typebox'
-import { IdempotencyKey, Message, parseMessage } from '../../../../shared/contract/message.js'
+import { IdempotencyHeaders, IdempotencyKey, Message, parseMessage } from '../../../../shared/contract/message.js'
 import { createValidator, Name, UserName } from '../../../../shared/contract/validate.js'
 import { Page, PostedAnswer, VolatileAnswer } from '../../../../shared/contract/wire.js'
 import type { App } from '../../../../shared/platform/http/create-app.js'
@@ -37,9 +37,10 @@ export function serveMessages (app: App, node: NotificationsNode): void {
     validatorCompiler: () => () => true,
     schema: {
       ...common,
+      operationId: 'sendMail',
       summary: 'Sends mail to users or to a group of one\'s own',
-      headers: Type.Object({ 'idempotency-key': Type.Optional(IdempotencyKey) }),
-      body: Message,
+      headers: IdempotencyHeaders,
+      body: { ...Message, examples: [{ to: { user: 'bob' }, title: 'Lunch?', body: 'At noon, the usual place.' }] },
       response: { 201: PostedAnswer, 200: PostedAnswer, 202: VolatileAnswer, ...refusals(...perWriter, 'GP_SCOPE', 'GP_NOT_MEMBER', 'GP_IDEMPOTENCY_CONFLICT', 'GP_TOO_LARGE', 'GP_DISPATCH_UNAVAILABLE') }
     }
   }, (request, reply) => {
@@ -53,7 +54,7 @@ export function serveMessages (app: App, node: NotificationsNode): void {
 
   app.get('/messages', {
     ...access.reads,
-    schema: { ...common, summary: 'Newest first, over all that the user may see', querystring: PageParameters, response: { 200: Page, ...refusals(...perUser) } }
+    schema: { ...common, operationId: 'listMessages', summary: 'Newest first, over all that the user may see', querystring: PageParameters, response: { 200: Page, ...refusals(...perUser) } }
   }, async (request, reply) => {
     const { limit, before, box, unread, category, with: other } = request.query
     return asJson(reply, await node.mailbox.pages.page(request.user, {

@@ -13,19 +13,19 @@ import type { TicketAccess } from './ticket-access.js'
 const ReadTo = Type.Object({
   upTo: Type.Optional(Type.Record(Type.String(), Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'a seq: a whole number below 2^53, 0 or more' }), { description: '{stream: seq}' })),
   category: Type.Optional(Name('a category'))
-}, { ...strict, description: '{upTo?, category?}' })
+}, { ...strict, description: '{upTo?, category?}', examples: [{}] })
 
 export function serveUnread (app: App, { mailbox: { marks, unread }, entrance: { budget } }: Pick<NotificationsNode, 'mailbox' | 'entrance'>, { works, reads }: TicketAccess): void {
   app.get('/messages/unread', {
     ...reads,
-    schema: { ...common, summary: 'Unread messages, exact, in all and by category', response: { 200: UnreadAnswer, ...refusals(...perUser) } }
+    schema: { ...common, operationId: 'countUnread', summary: 'Unread messages, exact, in all and by category', response: { 200: UnreadAnswer, ...refusals(...perUser) } }
   }, async (request, reply) => asJson(reply, JSON.stringify(await unread.of(request.user))))
 
   app.post('/messages/read', {
     ...works,
     // No body at all is everything, as `{}` is.
     preValidation: async request => { if (request.body === undefined) request.body = {} },
-    schema: { ...common, summary: 'Marks everything read up to now, or up to these seqs, or in one category', body: ReadTo, response: { 200: UnreadAnswer, ...refusals(...perWriter) } }
+    schema: { ...common, operationId: 'markAllRead', summary: 'Marks everything read up to now, or up to these seqs, or in one category', body: ReadTo, response: { 200: UnreadAnswer, ...refusals(...perWriter) } }
   }, async (request, reply) => {
     const { upTo, category } = request.body
     const marked = await marks.readTo(request.user, upTo, category)
