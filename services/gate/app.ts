@@ -66,12 +66,12 @@ export async function createGateApp ({ version, origins, secret, demo, rateProdu
     api: {
       title: 'Gatepost Gate',
       version,
-      description: 'Assigns users to nodes, takes system messages, shows how the nodes are. What a user does (mail, lists, read marks) has a document of its own on each node: `/openapi.json` and the page `/docs` at the `node.url` that `GET /gate/assign` answers.',
+      description: 'Assigns users to nodes, takes system messages, shows how the nodes are. What a user does (mail, lists, read marks) has a document of its own on each node: `/openapi.json` and the page `/docs/` at the `node.url` that `GET /gate/assign` answers.',
       jsonPath: '/gate/openapi.json',
       uiPath: '/gate/docs',
       bearer: 'The token of a user, a producer or an admin.',
       server: { description: 'This Gate.', url: () => undefined },
-      related: () => new Map(ownPort.metricsPort === undefined ? dispatch.members().filter(({ state }) => state === 'up').slice(0, 10).map(({ id, url }) => [id, `${url}/docs`]) : [])
+      related: () => new Map(ownPort.metricsPort === undefined ? dispatch.members().filter(({ state }) => state === 'up').slice(0, 10).map(({ id, url }) => [id, `${url}/docs/`]) : [])
     },
     ...ownPort,
     metrics,

@@ -213,8 +213,15 @@ t.test('documents - say whom to ask, and lead to each other', async t => {
   t.match(server, { url: '{address}', variables: { address: { default: session.node.url } } })
   const { body: { nodes } } = await request(site.gate, 'GET', '/gate/nodes', { token: site.adminToken() })
   const links = [...gateDocument.info.description.matchAll(/\[([^\]]+)\]\(([^)]+)\)/g)].map(([, id, page]) => ({ id, page }))
-  t.same(links, (nodes as Array<{ id: string, url: string }>).map(({ id, url }) => ({ id, page: `${url}/docs` })))
-  for (const { page = '' } of links) t.equal((await fetch(page)).status, 200, page)
+  t.same(links, (nodes as Array<{ id: string, url: string }>).map(({ id, url }) => ({ id, page: `${url}/docs/` })))
+  for (const { page = '' } of links) {
+    const html = await (await fetch(page)).text()
+    const assets = [...html.matchAll(/(?:href|src)="([^"]+)"/g)].map(([, path = '']) => new URL(path, page).href)
+    t.ok(assets.length > 3)
+    for (const asset of assets) t.equal((await fetch(asset)).status, 200, asset)
+    const { servers } = await (await fetch(new URL('json', page))).json() as Document
+    t.equal(servers[0]?.variables?.['address']?.default, page.replace('/docs/', ''), 'the page sends its requests to this node')
+  }
   t.match(nodeDocument.info.description, '/gate/openapi.json')
 })
 

@@ -38,8 +38,7 @@ const bodyLimitBytes = 1024
 export async function prepareOperations (app: App, { api, checks, metrics, log, connections, host, metricsPort }: OperationsOptions): Promise<Operations> {
   await documentRoutes(app, api)
   if (metricsPort === undefined) {
-    await servePage(app, api)
-    app.get(api.jsonPath, { schema: { hide: true } }, async () => documentOf(app, api))
+    await serveDocument(app, api, () => documentOf(app, api))
     serveProbes(app, { metrics, checks })
     return { start: async () => undefined, close: async () => {} }
   }
@@ -49,9 +48,8 @@ export async function prepareOperations (app: App, { api, checks, metrics, log, 
       await app.ready()
       own = await createApp({ log, metrics, bodyLimitBytes, connections, origins: createOrigins([]) })
       await own.register(swagger, { mode: 'static', specification: { document: app.swagger() as never } })
-      await servePage(own, api)
       const server = { ...api.server, url: () => api.server.url() ?? app.listeningOrigin }
-      own.get(api.jsonPath, { schema: { hide: true } }, async () => documentOf(app, { ...api, server }))
+      await serveDocument(own, api, () => documentOf(app, { ...api, server }))
       serveProbes(own, { metrics, checks })
       const url = await listenOn(own, { host, port: metricsPort }).catch(error => { throw refusedPort(metricsPort, error) })
       log.info({ event: 'operations-listen', url }, 'probes, metrics and the OpenAPI document have a port of their own')
@@ -71,12 +69,15 @@ function refusedPort (port: number, error: unknown): unknown {
 /** The plugin's own would turn http into https, on hosts that have none. The page brings styles, no scripts, in its elements. */
 const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-async function servePage (app: App, { jsonPath, uiPath }: ApiDescription): Promise<void> {
+async function serveDocument (app: App, { jsonPath, uiPath }: ApiDescription, document: () => object): Promise<void> {
+  app.get(jsonPath, { schema: { hide: true } }, async () => document())
   await app.register(swaggerUi, {
     routePrefix: uiPath,
     staticCSP: pagePolicy,
     // No request to a validator elsewhere.
-    uiConfig: { url: jsonPath, docExpansion: 'list', validatorUrl: null },
+    uiConfig: { docExpansion: 'list', validatorUrl: null },
+    transformSpecification: document,
+    transformSpecificationClone: false,
     uiHooks: { onRequest: (_request, reply, done) => { void reply.header('referrer-policy', 'no-referrer'); done() } },
     logLevel: 'silent'
   })
