@@ -1,6 +1,6 @@
 /** What is answered where no route is: which methods the path has, or whose it is. */
+import type { FastifyInstance } from 'fastify'
 import { GatepostError, oneLine } from '../../contract/errors.js'
-import type { App } from './create-app.js'
 import { RefusedRequest } from './error-response.js'
 
 export interface Routes {
@@ -9,7 +9,7 @@ export interface Routes {
 }
 
 /** Call it before the first route. */
-export function watchRoutes (app: App): Routes {
+export function watchRoutes (app: Pick<FastifyInstance, 'addHook'>): Routes {
   /** By the path as the route writes it: `/things/:id`. */
   const routes = new Map<string, { readonly pattern: readonly string[], readonly methods: Set<string> }>()
   app.addHook('onRoute', ({ url, method }) => {
