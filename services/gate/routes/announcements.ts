@@ -1,7 +1,7 @@
 /** What an admin sends from the dashboard, and to how many: to all, to a group, or to one user. */
 import { Type } from 'typebox'
 import type { Audit } from '../../../shared/platform/audit.js'
-import { IdempotencyKey, Message, parseMessage, ToAll, ToGroup, ToUser } from '../../../shared/contract/message.js'
+import { IdempotencyHeaders, Message, parseMessage, ToAll, ToGroup, ToUser } from '../../../shared/contract/message.js'
 import { groupStream } from '../../../shared/contract/names.js'
 import { ringName } from '../../../shared/contract/ring.js'
 import { leadStreamOf } from '../../../shared/contract/target.js'
@@ -30,7 +30,7 @@ export interface AnnouncementsOptions {
 
 const Target = Type.Union([ToAll, ToGroup, ToUser], { description: 'exactly one of {all: true}, {group}, {user}' })
 const { title, body, category, ttl, url, sender } = Message.properties
-const Announcement = Type.Object({ to: Target, title, body, category, ttl, url, sender }, { ...strict, description: 'an announcement: {to, title?, body?, category?, ttl?, url?, sender?}' })
+const Announcement = Type.Object({ to: Target, title, body, category, ttl, url, sender }, { ...strict, description: 'an announcement: {to, title?, body?, category?, ttl?, url?, sender?}', examples: [{ to: { all: true }, title: 'Closed on Monday', ttl: 86_400 }] })
 const Stored = Type.Object({ id: Type.String(), createdAt: Time, duplicate: Type.Boolean() })
 
 const Receivers = Type.Object({
@@ -49,9 +49,10 @@ export function serveAnnouncements (app: App, { access, audit, dispatch, request
     onRequest: access('admin'),
     schema: {
       ...common,
+      operationId: 'sendAnnouncement',
       summary: 'Send an announcement as an admin',
       description: 'Its sender is a producer of the admin\'s name. Answers once it is stored; with an `Idempotency-Key` a second try stores nothing more.',
-      headers: Type.Object({ 'idempotency-key': Type.Optional(IdempotencyKey) }),
+      headers: IdempotencyHeaders,
       body: Announcement,
       response: {
         200: { ...Stored, description: 'The same key and message as before: the first one.' },
@@ -71,6 +72,7 @@ export function serveAnnouncements (app: App, { access, audit, dispatch, request
     onRequest: access('admin'),
     schema: {
       ...common,
+      operationId: 'countReceivers',
       summary: 'How many an announcement to all, or to a group, reaches',
       querystring: Type.Object({ group: Type.Optional(Name('a group')) }, strict),
       response: { 200: Receivers, ...refusals(...readCodes) }

@@ -94,7 +94,7 @@ export function serveInspect (app: App, { access, dispatch, requestWithFailover,
 
   app.get('/gate/users/:user', {
     onRequest: access('admin'),
-    schema: { ...common, tags: ['users'], summary: 'A user: sockets, groups, unread, and what became of the last messages', params: UserParams, response: { 200: UserAnswer, ...refusals(...userCodes) } }
+    schema: { ...common, tags: ['users'], operationId: 'inspectUser', summary: 'A user: sockets, groups, unread, and what became of the last messages', params: UserParams, response: { 200: UserAnswer, ...refusals(...userCodes) } }
   }, async request => {
     const { user } = request.params
     const current = rings()
@@ -117,6 +117,7 @@ export function serveInspect (app: App, { access, dispatch, requestWithFailover,
     schema: {
       ...common,
       tags: ['messages'],
+      operationId: 'traceMessage',
       summary: 'Where a message is, and what became of it, without what it says',
       description: 'An id says when the message was accepted, and whether it went to all, to a group or to users. Name the receiver (or the sender) for one to a user, the group or one of its members for one to a group.',
       params: Type.Object({ id: Type.String() }),

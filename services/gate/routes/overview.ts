@@ -86,7 +86,7 @@ export function serveOverview (app: App, { access, dispatch, rings, watch, now }
 
   app.get('/gate/overview', {
     onRequest: access('admin'),
-    schema: { ...common, summary: 'The nodes, the Gates and what happened, as this Gate knows them', response: { 200: Overview, ...refusals(...adminRefusals) } }
+    schema: { ...common, operationId: 'getOverview', summary: 'The nodes, the Gates and what happened, as this Gate knows them', response: { 200: Overview, ...refusals(...adminRefusals) } }
   }, async () => {
     const shares = rings().up.shares()
     const nodes = dispatch.members().map(member => viewOfWatched(member, shares, watch))
@@ -106,6 +106,7 @@ export function serveOverview (app: App, { access, dispatch, rings, watch, now }
     onRequest: access('admin'),
     schema: {
       ...common,
+      operationId: 'getHistory',
       summary: 'The last 15 minutes, in steps, as this Gate heard them',
       querystring: Type.Object({ node: Type.Optional(Type.String({ description: 'the id of a node, for lines of its own' })) }, strict),
       response: { 200: HistoryAnswer, ...refusals(...adminRefusals, 'GP_NOT_FOUND') }
@@ -120,7 +121,7 @@ export function serveOverview (app: App, { access, dispatch, rings, watch, now }
 
   app.get('/gate/ring', {
     onRequest: access('admin'),
-    schema: { ...common, summary: 'The ring of the nodes that are up: shares, and a picture of who owns what', response: { 200: RingPicture, ...refusals(...adminRefusals) } }
+    schema: { ...common, operationId: 'getRing', summary: 'The ring of the nodes that are up: shares, and a picture of who owns what', response: { 200: RingPicture, ...refusals(...adminRefusals) } }
   }, async () => {
     const { up } = rings()
     const nodes = [...up.shares()].map(([id, share]) => ({ id, share }))
