@@ -54,8 +54,9 @@ async function attack (wire: HttpWire, route: Route, attacker: Attacker): Promis
 
 function atGate ({ site, mallory: [session], othersIds, othersCursors, ownId }: HostileSite): Attacker {
   const tokens = { user: site.userToken('mallory'), producer: site.producerToken(), admin: site.adminToken() }
-  const scopeOf = ({ path }: Route): keyof typeof tokens => path === '/gate/assign' ? 'user' : /^\/gate\/(?:nodes|revocations)/.test(path) ? 'admin' : 'producer'
-  const wrongFor = (route: Route): string[] => Object.entries(tokens).filter(([scope]) => scope !== scopeOf(route) && !(scope === 'admin' && /^\/gate\/(?:users|groups)/.test(route.path))).map(([, token]) => token)
+  const ofAdmins = /^\/gate\/(?:nodes|revocations|overview|history|ring|announcements|receivers|users\/\{user\}$|messages\/\{id\}\/trace)/
+  const scopeOf = ({ path }: Route): keyof typeof tokens => path === '/gate/assign' ? 'user' : ofAdmins.test(path) ? 'admin' : 'producer'
+  const wrongFor = (route: Route): string[] => Object.entries(tokens).filter(([scope]) => scope !== scopeOf(route) && !(scope === 'admin' && scopeOf(route) === 'producer' && /^\/gate\/(?:users|groups)/.test(route.path))).map(([, token]) => token)
   return {
     tokenFor: route => tokens[scopeOf(route)],
     badTokensFor: route => [...wrongFor(route), session.ticket, ...forgedTokens(tokens[scopeOf(route)], site.secret)],

@@ -1,7 +1,7 @@
 /** What an admin sends from the dashboard, and to how many: to all, to a group, or to one user. */
 import { Type } from 'typebox'
 import type { Audit } from '../../../shared/platform/audit.js'
-import { IdempotencyHeaders, Message, parseMessage, ToAll, ToGroup, ToUser } from '../../../shared/contract/message.js'
+import { IdempotencyHeaders, Message, parseMessage, parseTarget, ToAll, ToGroup, ToUser } from '../../../shared/contract/message.js'
 import { groupStream } from '../../../shared/contract/names.js'
 import { ringName } from '../../../shared/contract/ring.js'
 import { leadStreamOf } from '../../../shared/contract/target.js'
@@ -47,6 +47,8 @@ export function serveAnnouncements (app: App, { access, audit, dispatch, request
 
   app.post('/gate/announcements', {
     onRequest: access('admin'),
+    // First, because it names the member of `to` and not the union.
+    preValidation: async ({ body }) => { if (Object.hasOwn(Object(body) as object, 'to')) parseTarget((body as { to: unknown }).to) },
     schema: {
       ...common,
       operationId: 'sendAnnouncement',
