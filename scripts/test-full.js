@@ -9,4 +9,5 @@ const has = program => spawnSync(program, ['-version'], { stdio: 'ignore' }).sta
 if (has('java') && has('mvn')) {
   if (spawnSync('sh', [join(scripts, 'install-keycloak.sh')], { stdio: 'inherit' }).status !== 0) console.log('Keycloak could not be fetched; its tests are left out')
 }
+if (spawnSync('sh', [join(scripts, 'install-device-clients.sh')], { stdio: 'inherit' }).status !== 0) console.log('The Socket.IO client for Python could not be fetched; its test is left out')
 process.exitCode = spawnSync(process.execPath, [join(scripts, 'test.js'), ...process.argv.slice(2)], { stdio: 'inherit' }).status ?? 1
