@@ -194,7 +194,7 @@ export function badRequests (route: Route, attacker: Attacker): fc.Arbitrary<Bad
   const otherMethods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'TRACE', 'PROPFIND', 'PURGE', 'LOCK', 'SEARCH', 'M-SEARCH', 'SUBSCRIBE', 'MKCOL', 'LINK'].filter(method => !route.methods.includes(method))
   way(1, fc.tuple(draft, fc.constantFrom(...otherMethods)).map(([good, method]) => ({ reason: `method ${method}`, request: { ...send(good), method, path: route.path.replaceAll(/\{\w+\}/g, 'nobody') }, statuses: [404, 405, 400, 415] })))
   way(1, fc.tuple(draft, fc.constantFrom('/..', '/%2e%2e/', '//', '/%00', '/%', '/%zz', '/%ff', '/.env', '/\u00ff', '/\u0085', '/%0d%0aset-cookie:a=b', '/../../etc/passwd', '/\\..\\..', '/__proto__', '/x'.repeat(500)))
-    .map(([good, tail]) => ({ reason: `path ${tail.slice(0, 20)}`, request: { ...send(good), path: route.path.replaceAll(/\{\w+\}/g, 'none') + tail }, statuses: [404, 400, ...(route.method === 'GET' || route.parameters.length > 0 ? [401, 403] : [])] })))
+    .map(([good, tail]) => ({ reason: `path ${tail.slice(0, 20)}`, request: { ...send(good), path: route.path.replaceAll(/\{\w+\}/g, 'none') + tail }, statuses: [404, 405, 400, ...(route.method === 'GET' || route.parameters.length > 0 ? [401, 403] : [])] })))
   way(0.3, fc.tuple(draft, brokenHttp).map(([good, [how, more]]) => ({ reason: `HTTP: ${how}`, request: { ...send(good), headers: [...good.headers, ...more], isLast: true }, statuses: [400, 0, 415, 431] })))
   if (route.method === 'GET' && inQuery.length === 0) {
     // Nothing is wrong with what is not looked at; nothing may come of it either.

@@ -36,13 +36,14 @@ const noAnswer = (status: 0 | -1): WireAnswer => ({ status, headers: new Map(), 
 export function toBytes ({ method, path, headers, body }: WireRequest): Buffer {
   const names = new Set(headers.map(([name]) => name.toLowerCase()))
   const length = body === undefined || names.has('content-length') || names.has('transfer-encoding') ? [] : [['content-length', String(body.length)] as const]
-  const host = names.has('host') ? [] : [['host', 'gatepost.test'] as const]
+  const host = names.has('host') ? [] : [['host', 'localhost'] as const]
   const lines = [...host, ...headers, ...length].map(([name, value]) => `${name}: ${value}\r\n`).join('')
   return Buffer.concat([Buffer.from(`${method} ${path} HTTP/1.1\r\n${lines}\r\n`, 'latin1'), body ?? Buffer.alloc(0)])
 }
 
 export function createHttpWire (base: string, maxLines = 24): HttpWire {
-  const { hostname, port } = new URL(base)
+  const { hostname, port, pathname } = new URL(base)
+  const under = pathname.replace(/\/$/, '')
   const queue: Waiting[] = []
   const idle: Line[] = []
   const lines = new Set<Line>()
@@ -103,7 +104,7 @@ export function createHttpWire (base: string, maxLines = 24): HttpWire {
 
   return {
     ask: async request => await new Promise(resolve => {
-      queue.push({ bytes: toBytes(request), isHead: request.method === 'HEAD', isLast: request.isLast === true, resolve })
+      queue.push({ bytes: toBytes({ ...request, path: under + request.path }), isHead: request.method === 'HEAD', isLast: request.isLast === true, resolve })
       next()
     }),
     close: () => { for (const line of lines) line.socket.destroy() }
