@@ -10,7 +10,7 @@ import { until } from '../helpers/until.js'
 const missing = await findNatsServer() === undefined ? natsMissing : await findMongodb() === undefined ? mongodbMissing : false
 const withinMs = 2_000
 const revoked = { status: 401, body: { code: 'GP_TOKEN_REVOKED' } }
-t.setTimeout(120_000)
+t.setTimeout(240_000)
 
 const producerAt = async (gate: string, token: string) => await request(gate, 'POST', '/gate/messages', { token, body: { to: { user: 'bob' }, title: 'x' } })
 const adminAt = async (gate: string, token: string) => await request(gate, 'GET', '/gate/nodes', { token })

@@ -91,7 +91,7 @@ t.test('tail - shows what comes, over a drain too, each once', async t => {
   const text = begin(['tail', ...at, '--sub', 'dora'])
   await until('it is connected', () => text.stderr().includes('tail: dora at '))
   await producer.send({ to: { user: 'dora' }, title: 'steers \u001b[2J a terminal', body: 'never' })
-  const line = await until('a line', () => text.stdout())
+  const line = await until('a line', () => text.stdout().endsWith('\n') ? text.stdout() : undefined)
   t.match(line, /message {2}u:dora {2}\d+ {2}\S+ {2}shop {2}steers {2}\[2J a terminal: never\n$/)
   t.equal(await text.end(), 0)
 })

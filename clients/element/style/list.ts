@@ -3,7 +3,7 @@ export const listStyle = `
 .list { position: relative; list-style: none; margin: 0; padding: 0; overflow: clip; }
 .list > li { position: absolute; top: 0; inset-inline: 0; }
 .day { padding: 12px 16px 4px; font-size: .86em; font-weight: 600; line-height: 18px; color: var(--soft); }
-.item { --row: var(--bg); border-bottom: 1px solid var(--line); background: var(--row); overflow: clip; touch-action: pan-y; }
+.item { --row: var(--bg); border-top: 1px solid var(--line); background: var(--row); overflow: clip; touch-action: pan-y; }
 .item.unread { --row: color-mix(in srgb, var(--accent) 5%, var(--bg)); }
 .item:hover { --row: var(--hover); }
 .item.picked { --row: color-mix(in srgb, var(--accent) 12%, var(--bg)); }

@@ -26,7 +26,7 @@ export function mark (kind: Mark, texts: Texts, detail?: string): HTMLElement {
   const label = texts.marks[kind]
   const element = make('span', { class: `mark ${kind}`, part: 'mark', title: detail === undefined ? label : `${label}: ${detail}` })
   if (kind === 'producer') element.append(make('span', { class: 'spoken' }, label), icon(kind))
-  else if (detail === undefined) element.append(icon(kind), label)
+  else if (detail === undefined) element.append(icon(kind), make('bdi', {}, label))
   else element.append(make('span', { class: 'spoken' }, label), icon(kind), make('bdi', {}, detail))
   return element
 }

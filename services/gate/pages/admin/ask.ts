@@ -19,11 +19,14 @@ export interface Question { readonly method?: string, readonly body?: unknown, r
 
 /** The answer's body. Rejects with a Refusal. */
 export async function ask<A> (path: string, { method = 'GET', body, headers = {} }: Question = {}): Promise<A> {
+  const signedInWith = token()
+  // Signed out while a page was asking one thing after the other.
+  if (signedInWith === null) throw new Refusal('GP_TOKEN_MISSING', 401, 'You are signed out.')
   let answer: Response
   try {
     answer = await fetch(path, {
       method,
-      headers: { authorization: `Bearer ${token() ?? ''}`, ...body !== undefined && { 'content-type': 'application/json' }, ...headers },
+      headers: { authorization: `Bearer ${signedInWith}`, ...body !== undefined && { 'content-type': 'application/json' }, ...headers },
       ...body !== undefined && { body: JSON.stringify(body) },
       signal: AbortSignal.timeout(timeoutMs)
     })

@@ -47,6 +47,7 @@ function signOut (text: string): void {
 }
 
 function report (failed: unknown): void {
+  if (token() === null) return
   if (isSignedOut(failed)) { signOut(explain(failed)); return }
   showProblem(explain(failed))
 }
