@@ -4,6 +4,7 @@ import t from 'tap'
 import { findProgram } from '../helpers/compose-file.js'
 import { bin, runGatepost, startDeployment, tempDir, type GatepostProcess, type Settings } from '../helpers/deployment.js'
 import { assign, openSocket, producerOf, refusedSocket, request } from '../helpers/raw-client.js'
+import { runCommand, type CommandResult } from '../helpers/run-command.js'
 import { claimsOf } from '../helpers/tokens.js'
 import { until } from '../helpers/until.js'
 
@@ -16,10 +17,8 @@ function begin (args: readonly string[], settings: Settings = {}): GatepostProce
   command.ready.catch(() => {})
   return command
 }
-async function run (args: readonly string[], settings?: Settings): Promise<{ code: unknown, out: string, err: string }> {
-  const command = begin(args, settings)
-  return { code: await command.exited, out: command.stdout(), err: command.stderr() }
-}
+const run = async (args: readonly string[], settings?: Settings): Promise<CommandResult> =>
+  await runCommand(args, { cwd: elsewhere, settings: { GATEPOST_SECRET: site.secret, ...settings } })
 const at = ['--gate', site.gate]
 
 t.test('send - to a user, to all, volatile, and not twice under one key', async t => {

@@ -15,13 +15,14 @@ import { runGatepost, tempDir } from '../helpers/deployment.js'
 import { mongodbMissing, startMongodbServer } from '../helpers/mongodb-server.js'
 import { silentLog } from '../helpers/mongodb-store.js'
 import { findNatsServer, natsMissing, startNatsServer } from '../helpers/nats-server.js'
+import { runCommand } from '../helpers/run-command.js'
 
 const secret = 'a secret for tests, long enough for all'
 
 async function doctor (t: Test, settings: Record<string, string>, cwd?: string): Promise<{ code: unknown, out: string, ms: number }> {
   const begun = performance.now()
-  const command = runGatepost(['doctor'], { cwd: cwd ?? await tempDir(t), settings: { GATEPOST_SECRET: secret, GATEPOST_PORT: '0', ...settings } })
-  return { code: await command.exited, out: command.stdout(), ms: performance.now() - begun }
+  const { code, out } = await runCommand(['doctor'], { cwd: cwd ?? await tempDir(t), settings: { GATEPOST_SECRET: secret, GATEPOST_PORT: '0', ...settings } })
+  return { code, out, ms: performance.now() - begun }
 }
 const lines = (out: string, check: string): string[] => out.split('\n').filter(line => line.slice(6).startsWith(check))
 
