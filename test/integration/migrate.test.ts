@@ -48,10 +48,13 @@ async function use (t: Test, site: Site): Promise<void> {
   await until('the short one has expired', async () => !(await bob.list()).some(({ title }) => title === 'gone in a second'))
 }
 
+/** A message as the version before shows it: without what that one does not know. */
+const asBefore = ({ url, actions, acted, from: { name, picture, ...from }, ...known }: Entry): object => ({ ...known, from })
+
 /** All that each user can see. */
 const everything = async (site: Site): Promise<object[]> => await Promise.all(users.map(async user => {
   const session = await assign(site, user)
-  const [inbox, sent, archived, members] = await Promise.all([...['inbox', 'sent', 'archived'].map(async box => await session.list(`box=${box}`)), producerOf(site).call('GET', '/gate/groups/team/members').then(({ body }) => body as object)])
+  const [inbox, sent, archived, members] = await Promise.all([...['inbox', 'sent', 'archived'].map(async box => (await session.list(`box=${box}`)).map(asBefore)), producerOf(site).call('GET', '/gate/groups/team/members').then(({ body }) => body as object)])
   return { inbox, sent, archived, members, unread: await session.get('/messages/unread') }
 }))
 

@@ -62,10 +62,10 @@ t.test('bounds - of a hundred thousand unknown fields, at any level, only the fi
     'actions.0.x0': { ...message, actions: [{ id: 'a', label: 'A', ...many }] }
   })) {
     const before = process.cpuUsage()
-    t.throws(() => parseMessage(value), { code: 'GP_VALIDATION', message: new RegExp(`^${field}: got "an unknown field"; takes only `) })
+    t.throws(() => parseMessage(value), { code: 'GP_VALIDATION', message: new RegExp(`^${field}: got (?:"an unknown field"|an unknown field); takes only `) })
     t.ok(process.cpuUsage(before).user < 150_000, field)
   }
-  t.throws(() => parseMessage({ ...message, sender: Buffer.alloc(1_000) }), { code: 'GP_VALIDATION', message: /^sender: got "bytes"/ }, 'bytes are no fields')
+  t.throws(() => parseMessage({ ...message, sender: Buffer.alloc(1_000) }), { code: 'GP_VALIDATION', message: /^sender: got bytes; takes/ }, 'bytes are no fields')
 })
 
 t.test('bounds - what is too large to be a message is not walked through', async t => {
