@@ -1,4 +1,4 @@
-// `npm run test:fast`: what gives most of the safety in under two minutes on two cores: every unit, both in-process adapters under their
+// `npm run test:fast`: what gives most of the safety in the least time: every unit, both in-process adapters under their
 // contract suites, and the way of a message from a post to a client's cursor. `npm test` is the rest: real servers, crowds, outages, browsers.
 import { spawnSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
