@@ -34,7 +34,7 @@ const builds = {
       // React's own 'use client' too.
       onwarn: ({ code, message }) => { if (code !== 'MODULE_LEVEL_DIRECTIVE' && code !== 'CIRCULAR_DEPENDENCY') warnings.push(message) }
     })
-    await made.write({ file: `${outdir}/main.js`, format: 'es' })
+    await made.write({ dir: outdir, entryFileNames: 'main.js', format: 'es' })
     if (warnings.length > 0) throw new Error(warnings.join('\n'))
   },
   async esbuild () {
