@@ -15,11 +15,8 @@ const versionLength = 12
 
 export async function serveClients (app: App): Promise<void> {
   const folder = folders.find(folder => existsSync(fileURLToPath(folder)))
-  const files = new Map<string, ServedFile>()
-  if (folder !== undefined) {
-    const names = readdirSync(fileURLToPath(folder)).sort()
-    for (const [at, file] of (await Promise.all(names.map(async name => await readServed(new URL(name, folder))))).entries()) files.set(names[at] as string, file)
-  }
+  const names = folder === undefined ? [] : readdirSync(fileURLToPath(folder)).sort()
+  const files = new Map<string, ServedFile>(await Promise.all(names.map(async name => [name, await readServed(new URL(name, folder))] as const)))
   const version = createHash('sha256').update([...files].map(([name, { etag }]) => `${name} ${etag}`).join('\n')).digest('base64url').slice(0, versionLength)
   // Sites load the clients from here, also pages that are isolated from other origins.
   const open = { 'cross-origin-resource-policy': 'cross-origin', 'referrer-policy': 'no-referrer' }

@@ -1,3 +1,5 @@
+import { pathOf } from '../../shared/platform/settings/addresses.js'
+
 /** Where a node is for its clients. */
 export interface NodeAddress {
   /** Its REST begins behind it. */
@@ -8,6 +10,6 @@ export interface NodeAddress {
 
 /** `url`: as the node announces it, of whatever version it is. A Socket.IO client takes a path in an address for the name of a namespace. */
 export function nodeAddress (url: string): NodeAddress {
-  const path = URL.canParse(url) ? new URL(url).pathname.replace(/\/+$/, '') : ''
+  const path = URL.canParse(url) ? pathOf(url) : ''
   return path === '' ? { url } : { url, path: `${path}/socket.io` }
 }

@@ -15,16 +15,15 @@ export async function runDrain (argv: readonly string[], terminal: Terminal): Pr
   const ask = async (method: 'GET' | 'POST' | 'DELETE', of: string): Promise<unknown> => await askGate(settings, tokenFor(settings, { sub: 'operator', scope: 'admin' }), { method, path: of })
   const progress = createProgress({ write: terminal.stderr, isTerminal: process.stderr.isTTY, now: () => performance.now() })
   return await operate('drain', terminal, async () => {
+    await ask(isUndo ? 'DELETE' : 'POST', `${path}/drain`)
+    let now = await ask('GET', path) as ListedNode
     try {
-      await ask(isUndo ? 'DELETE' : 'POST', `${path}/drain`)
-      let now = await ask('GET', path) as ListedNode
       while (isWaiting && !(isUndo ? now.state === 'up' : now.state !== 'up' && now.sockets === 0)) {
         progress.show(`${node}: ${now.state}, ${now.sockets} sockets`)
         await pause(askEveryMs)
         now = await ask('GET', path) as ListedNode
       }
-      progress.end()
-      terminal.stdout(isJson ? jsonLine(now) : `${node} ${isUndo ? 'is put back' : isWaiting ? 'is drained' : 'drains'}: ${now.state}, ${now.sockets} sockets\n`)
     } finally { progress.end() }
+    terminal.stdout(isJson ? jsonLine(now) : `${node} ${isUndo ? 'is put back' : isWaiting ? 'is drained' : 'drains'}: ${now.state}, ${now.sockets} sockets\n`)
   })
 }

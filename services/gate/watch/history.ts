@@ -4,6 +4,7 @@
  *
  * Heartbeats come each second; a step lasts five. A step keeps the last figure, of the event loop the worst.
  */
+import { groupBy } from '../../../shared/platform/group-by.js'
 import { createSeries, type Series } from './series.js'
 
 export const stepMs = 5_000
@@ -69,7 +70,7 @@ export function createHistory (size = steps): History {
       endsAt = nowMs
       total.add(all.length === 0 ? undefined : sumOf(all))
       addTo(members, fields, new Map(all.map(told => [told.id, told])), size)
-      const byProcess = groupByProcess(all)
+      const byProcess = groupBy(all, processOf)
       addTo(processes, processFields, new Map([...byProcess].map(([process, told]) => [process, worstOf(told)])), size)
       for (const [process, told] of byProcess) if (processes.has(process)) inProcess.set(process, new Set(told.map(({ id }) => id)))
       for (const process of inProcess.keys()) if (!processes.has(process)) inProcess.delete(process)
@@ -102,16 +103,6 @@ const worstOf = (told: readonly Told[]): ProcessFigures =>
 
 /** One that says nothing of its process shares it with nobody, as far as is known. */
 export const processOf = ({ id, process }: Pick<Told, 'id' | 'process'>): string => process ?? `of ${id}`
-
-function groupByProcess (all: readonly Told[]): Map<string, Told[]> {
-  const groups = new Map<string, Told[]>()
-  for (const told of all) {
-    const group = groups.get(processOf(told))
-    if (group === undefined) groups.set(processOf(told), [told])
-    else group.push(told)
-  }
-  return groups
-}
 
 /** A step of each line. Lines that nothing was heard of in all steps end; new ones begin while there is room. */
 function addTo<F extends string> (lines: Map<string, Series<F>>, fields: readonly F[], figures: ReadonlyMap<string, Readonly<Record<F, number>>>, size: number): void {

@@ -33,10 +33,10 @@ export function watchCluster ({ dispatch, rings, clock, own }: WatchOptions): Wa
   /** It begins without a link, and nothing was lost with that. */
   let wasLost = false
 
-  const heard = ({ id, state, load, ...member }: Member): void => {
-    const { messagesPerSecond, sockets, eventLoopLagMs, rssBytes, process, refusalsPerSecond = 0 } = load
+  const heard = (member: Member): void => {
+    const { id, load: { messagesPerSecond, sockets, eventLoopLagMs, rssBytes, process, refusalsPerSecond = 0 } } = member
     history.heard({ id, process, messagesPerSecond, sockets, refusalsPerSecond, eventLoopLagMs, rssBytes })
-    if (drains.heard({ id, state, load, ...member }, clock.now())) happenings.add('drained', id)
+    if (drains.heard(member, clock.now())) happenings.add('drained', id)
   }
   function step (): void {
     for (const { id, process, eventLoopLagMs, rssBytes, refusalsPerSecond } of gates.list()) {

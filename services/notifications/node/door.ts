@@ -2,6 +2,7 @@
 import type { NodeId } from '../../../shared/contract/names.js'
 import type { App } from '../../../shared/platform/http/create-app.js'
 import { listenOn } from '../../../shared/platform/http/listen.js'
+import { pathOf } from '../../../shared/platform/settings/addresses.js'
 import { acceptUnder, type Mounts } from '../../../shared/platform/http/mounts.js'
 
 export interface DoorOptions {
@@ -35,5 +36,3 @@ export async function openDoor ({ id, app, webSocketPath, host, port, publicUrl,
   const { path, close } = mountAt.mounts.mount(id, app.server, webSocketPath)
   return { url: `${mountAt.url}${path}`, publicUrl: `${mountAt.publicUrl}${path}`, close }
 }
-
-const pathOf = (url: string): string => new URL(url).pathname.replace(/\/+$/, '')

@@ -42,3 +42,6 @@ export function isLoopback (host: string): boolean {
   const v4 = /^::ffff:([\d.]+)$/.exec(name)?.[1] ?? name
   return name === '::1' || (isIPv4(v4) && v4.startsWith('127.')) || name === 'localhost' || name.endsWith('.localhost')
 }
+
+/** The path of an address, without a slash at its end: empty where there is none. Throws for what is no address. */
+export const pathOf = (url: string): string => new URL(url).pathname.replace(/\/+$/, '')

@@ -8,7 +8,8 @@ import { duration, list, maxDurationMs, text, yesOrNo } from './setting.js'
 
 const gate = Type.Optional(text({ description: 'The Gate to ask.', valueName: 'URL', defaultText: 'http://GATEPOST_HOST:GATEPOST_PORT', takes: 'an http or https address, such as https://mail.example.com', accepts: isAddress }))
 const json = yesOrNo({ description: 'Prints the answer as JSON, a line each, instead of text.', default: false })
-const operator = { GATEPOST_HOST, GATEPOST_PORT: gatePort, GATEPOST_SECRET: tokenSecret, GATEPOST_DATA_DIR }
+/** What all of them take. */
+const operator = { '--gate': gate, '--json': json, GATEPOST_HOST, GATEPOST_PORT: gatePort, GATEPOST_SECRET: tokenSecret, GATEPOST_DATA_DIR }
 const user = (description: string) => text({ description, valueName: 'NAME', defaultText: 'none; required', takes: userNameTakes, accepts: isUserName })
 
 /** `user:ann`, `group:staff`, `topic:ehr:api` or `all`. */
@@ -31,19 +32,15 @@ export const sendSchema = Type.Object({
   '--volatile': yesOrNo({ description: 'For open sockets only; nothing is stored.', default: false }),
   '--key': Type.Optional(text({ description: 'The idempotency key: sent again under it, it is not stored again.', valueName: 'TEXT', defaultText: 'none', takes: 'a text of 1 to 256 characters', accepts: value => value.length <= 256 })),
   '--from': text({ description: 'The producer that it is from.', valueName: 'NAME', default: 'operator', takes: userNameTakes, accepts: isUserName }),
-  '--gate': gate,
-  '--json': json,
   ...operator
 })
 
-export const nodesSchema = Type.Object({ '--gate': gate, '--json': json, ...operator })
+export const nodesSchema = Type.Object(operator)
 
 export const drainSchema = Type.Object({
   '--node': text({ description: 'The node, as `gatepost nodes` lists it.', valueName: 'ID', defaultText: 'none; required', takes: nameTakes, accepts: isName }),
   '--undo': yesOrNo({ description: 'Puts a drained node back on the ring.', default: false }),
   '--wait': yesOrNo({ description: 'Ends when the node has no sockets left, or is up again.', default: false }),
-  '--gate': gate,
-  '--json': json,
   ...operator
 })
 
@@ -51,8 +48,6 @@ export const userSchema = Type.Object({
   '--sub': user('The user.'),
   '--disconnect': yesOrNo({ description: "Closes all of the user's sockets.", default: false }),
   '--revoke': yesOrNo({ description: 'Refuses every token that the user has now, and closes the sockets.', default: false }),
-  '--gate': gate,
-  '--json': json,
   ...operator
 })
 
@@ -60,8 +55,6 @@ export const tailSchema = Type.Object({
   '--sub': user('The user whose entries are shown.'),
   '--groups': Type.Optional(list(Type.Refine(Type.String(), isName), { description: 'Groups that the token names. It makes the user a member of them.', valueName: 'GROUPS', defaultText: 'none', maxItems: 1000, takes: 'names of groups, comma separated' })),
   '--topics': Type.Optional(list(Type.Refine(Type.String(), isName), { description: 'Topics that are subscribed to.', valueName: 'TOPICS', defaultText: 'none', maxItems: 100, takes: 'names of topics, comma separated' })),
-  '--gate': gate,
-  '--json': json,
   ...operator,
   ...tokenRules
 })
@@ -69,7 +62,5 @@ export const tailSchema = Type.Object({
 export const adminLinkSchema = Type.Object({
   '--sub': text({ description: 'Whose name the audit log shows.', valueName: 'NAME', default: 'operator', takes: userNameTakes, accepts: isUserName }),
   '--ttl': duration({ description: 'How long it signs in.', valueName: 'DURATION', minimum: 60_000, maximum: 86_400_000, default: 15 * 60_000 }),
-  '--gate': gate,
-  '--json': json,
   ...operator
 })
