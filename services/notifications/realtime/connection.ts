@@ -133,7 +133,6 @@ export class Connection implements StreamReader {
     const cursors = this.#cursors
     this.#cursors = undefined
     this.#view = view
-    this.#node.hub.flush()
     const visible = visibleStreams(view).map(({ stream, after }) => ({ stream, after, head: this.open(stream).head }))
     sendFirst(Object.fromEntries(visible.map(({ stream, head }) => [stream, head])))
     this.#state = 'live'

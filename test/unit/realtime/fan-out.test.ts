@@ -118,6 +118,22 @@ t.test('fan-out - a large frame leaves at once, the rest when it closes, nothing
   t.equal(frames.length, 2)
 })
 
+t.test('fan-out - who goes live is sent nothing of what was pending: it stands behind that already', async t => {
+  const fanOut = createFanOut()
+  const { stream, frames, push } = streamOf(fanOut, 1)
+  const late: number[][] = []
+  const newcomer = { deliver: ({ packet }: { packet: string }) => { late.push(seqsOf(packet)) } }
+  stream.readers.add(newcomer)
+  const before = push()
+  stream.goLive(newcomer)
+  t.same(frames, [[before]], 'who was live has it')
+  const after = push()
+  fanOut.flush(stream)
+  t.same(frames, [[before], [after]])
+  t.same(late, [[after]])
+  fanOut.close()
+})
+
 t.test('local stream - its states lead where its table says, and nowhere else', async t => {
   const make = (): HubStream => new HubStream('g:staff' as StreamId, { readHead: async () => {}, flush: () => {} })
   const stream = make()
