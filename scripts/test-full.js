@@ -1,4 +1,5 @@
-// `npm run test:full`: `npm test`, and before it what a machine can have that has Java and Maven. What cannot be had is left out, by name.
+// `npm run test:full`: `npm test` in its long form, and before it what a machine can have that has Java and Maven. What cannot be had
+// is left out, by name.
 import { spawnSync } from 'node:child_process'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -10,4 +11,4 @@ if (has('java') && has('mvn')) {
   if (spawnSync('sh', [join(scripts, 'install-keycloak.sh')], { stdio: 'inherit' }).status !== 0) console.log('Keycloak could not be fetched; its tests are left out')
 }
 if (spawnSync('sh', [join(scripts, 'install-device-clients.sh')], { stdio: 'inherit' }).status !== 0) console.log('The Socket.IO client for Python could not be fetched; its test is left out')
-process.exitCode = spawnSync(process.execPath, [join(scripts, 'test.js'), ...process.argv.slice(2)], { stdio: 'inherit' }).status ?? 1
+process.exitCode = spawnSync(process.execPath, [join(scripts, 'test.js'), ...process.argv.slice(2)], { stdio: 'inherit', env: { ...process.env, GATEPOST_TEST_FULL: '1' } }).status ?? 1

@@ -38,6 +38,9 @@ export interface Member {
   readonly revocations?: number | null | undefined
 }
 
+/** By its last heartbeat it cannot reach the store; others may. */
+export const isStoreAway = ({ load }: Pick<Member, 'load'>): boolean => load.store.endsWith(' (unreachable)')
+
 /**
  * `appeared`: unknown or down before; `lifeEnded`: silent for too long, said bye, or was replaced by another life; `forgotten`: that life.
  */

@@ -9,6 +9,8 @@ export interface Rings {
   readonly clockOff: Ring
   /** Those with a clock that is off too. */
   readonly draining: Ring
+  /** Members that cannot reach the store. They keep their users, whose sockets would all move at an outage of the whole store. */
+  readonly storeless: ReadonlySet<NodeId>
 }
 
 /**
@@ -23,7 +25,12 @@ export function assignNode ({ up, suspect, clockOff }: Pick<Rings, 'up' | 'suspe
   return assign(avoid) ?? (avoid.size > 0 ? assign() : undefined)
 }
 
-/** Nodes to hand something to, the best first: the one that the ring gives for the name, those after it, then those less well. */
-export function nodesInTurn ({ up, suspect, draining }: Rings, name: string, count: number): NodeId[] {
-  return [up, suspect, draining].flatMap(ring => ring.order(name, count)).slice(0, count)
+/**
+ * Nodes to hand something to, the best first: the one that the ring gives for the name, those after it, then those less well; at last
+ * those that cannot reach the store.
+ */
+export function nodesInTurn ({ up, suspect, draining, storeless }: Rings, name: string, count: number): NodeId[] {
+  const nodes = [up, suspect, draining].flatMap(ring => ring.order(name, count + storeless.size))
+  if (storeless.size === 0) return nodes.slice(0, count)
+  return [...nodes.filter(node => !storeless.has(node)), ...nodes.filter(node => storeless.has(node))].slice(0, count)
 }

@@ -1,6 +1,6 @@
 import type { NodeId } from '../../shared/contract/names.js'
 import { createRingBuilder } from '../../shared/contract/ring.js'
-import type { Dispatch, Member, MemberState } from '../dispatch/dispatch.js'
+import { isStoreAway, type Dispatch, type Member, type MemberState } from '../dispatch/dispatch.js'
 import type { Rings } from './assignment.js'
 import { nodeAddress, type NodeAddress } from './node-address.js'
 
@@ -24,6 +24,7 @@ export function createMemberRings (dispatch: Pick<Dispatch, 'members'>): () => M
       suspect: builders.suspect(of('suspect')),
       clockOff: builders.clockOff(of('draining').filter(({ isClockOff }) => isClockOff)),
       draining: builders.draining(of('draining')),
+      storeless: new Set(members.filter(isStoreAway).map(({ id }) => id)),
       addresses: new Map(members.map(({ id, url }) => [id, nodeAddress(url)]))
     }
   }
@@ -39,6 +40,6 @@ export function createMemberRings (dispatch: Pick<Dispatch, 'members'>): () => M
 function isSameFor (members: readonly Member[], before: readonly Member[]): boolean {
   return members === before || (members.length === before.length && members.every((member, at) => {
     const was = before[at]
-    return was === member || (was !== undefined && was.id === member.id && was.state === member.state && was.isClockOff === member.isClockOff && was.weight === member.weight && was.url === member.url)
+    return was === member || (was !== undefined && was.id === member.id && was.state === member.state && was.isClockOff === member.isClockOff && was.weight === member.weight && was.url === member.url && was.load.store === member.load.store)
   }))
 }

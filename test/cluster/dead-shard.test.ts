@@ -10,7 +10,7 @@ import { findNatsServer, natsMissing } from '../helpers/nats-server.js'
 import { assign, producerOf } from '../helpers/raw-client.js'
 import { until } from '../helpers/until.js'
 
-t.setTimeout(180_000)
+t.setTimeout(400_000)
 const skip = await findNatsServer() === undefined && natsMissing
 const isOnFirst = (stream: string): boolean => ownerPrefix(stream) < '8000'
 const usersWhere = (isFit: (stream: string) => boolean): string[] => Array.from({ length: 100 }, (_, i) => `user ${i}`).filter(user => isFit(`u:${user}`)).slice(0, 6)
@@ -18,7 +18,7 @@ const usersWhere = (isFit: (stream: string) => boolean): string[] => Array.from(
 t.test('shards - one of two is away', { skip }, async t => {
   const mongos = await startMongosDouble(t, { version: '8.0', stepMs: 50 })
   const begunMs = performance.now()
-  const site = await startCluster(t, { mongodb: { url: mongos.url, port: Number(new URL(mongos.url).port), name: 'mongos double', version: '8.0', isFake: true, cannotShow: [] } })
+  const site = await startCluster(t, { gates: 1, mongodb: { url: mongos.url, port: Number(new URL(mongos.url).port), name: 'mongos double', version: '8.0', isFake: true, cannotShow: [] } })
   t.comment(`three nodes are up after ${Math.round(performance.now() - begunMs)} ms`)
   for (const name of ['entries', 'state', 'claims']) t.same(mongos.placesOf(name), [['', 'shard-a'], ['8000', 'shard-b']], `${name} is sharded`)
 

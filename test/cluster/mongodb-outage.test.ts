@@ -6,6 +6,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
 import { startCluster } from '../helpers/deployment.js'
+import { isFull } from '../helpers/full.js'
 import { mongodbMissing, startMongodbServer } from '../helpers/mongodb-server.js'
 import { findNatsServer, natsMissing } from '../helpers/nats-server.js'
 import { assignEach, checkChain, openSocket, producerOf, type Answer } from '../helpers/raw-client.js'
@@ -15,10 +16,12 @@ import { until } from '../helpers/until.js'
  * Shorter and longer than an append is tried that surely is not stored; all shorter than one is tried that may be stored (half a
  * minute): after that nobody can tell.
  */
-const outagesMs = [2000, 12_000, ...process.env['GATEPOST_TEST_OUTAGE'] === undefined ? [] : [20_000]]
+const outagesMs = [2000, 12_000, ...process.env['GATEPOST_TEST_OUTAGE'] === undefined && !isFull ? [] : [20_000]]
 const mongodb = await findNatsServer() === undefined ? undefined : await startMongodbServer(t, { isKept: true })
 const skip = mongodb === undefined ? `${natsMissing}; ${mongodbMissing}` : mongodb.outage === undefined ? 'cannot end a given server' : false
-t.setTimeout(180_000 + outagesMs.reduce((a, b) => a + b, 0) * 2)
+const writerPauseMs = isFull ? 20 : 80
+const loadBefore = isFull ? 200 : 60
+t.setTimeout(400_000 + outagesMs.reduce((a, b) => a + b, 0) * 2)
 
 interface Wish { readonly title: string, readonly streams: readonly string[], outcome: 'open' | 'stored' | 'refused' | 'unknown' | 'broken', id?: string, answer?: string, tookMs?: number }
 
@@ -39,7 +42,7 @@ t.test('MongoDB away - under load: each message refused or stored, never both, n
     wishes.push(wish)
     const begun = performance.now()
     Object.assign(wish, await send(wish.title), { tookMs: performance.now() - begun })
-    await pause(20)
+    await pause(writerPauseMs)
   }
   const byAnswer = ({ status, body, text, headers }: Answer): { outcome: Wish['outcome'], id?: string, answer?: string } =>
     status === 201 ? { outcome: 'stored', id: body.id } : status === 504 && body.code === 'GP_OUTCOME_UNKNOWN' ? { outcome: 'unknown' } : { outcome: status === 503 && headers.get('retry-after') !== null ? 'refused' : 'broken', answer: `${status} ${text}` }
@@ -75,7 +78,7 @@ t.test('MongoDB away - under load: each message refused or stored, never both, n
   const count = (outcome: Wish['outcome']): number => wishes.filter(wish => wish.outcome === outcome).length
   for (const outageMs of outagesMs) {
     const before = count('stored')
-    await until('load', () => count('stored') > before + 200)
+    await until('load', () => count('stored') > before + loadBefore)
     const [stored, refused] = [count('stored'), count('refused')]
     await mongodb.outage.begin()
     await pause(outageMs)
@@ -117,7 +120,7 @@ t.test('MongoDB away - under load: each message refused or stored, never both, n
   for (const [i, device] of devices.entries()) {
     for (const [stream, from] of Object.entries(starts[i] ?? {})) {
       const want = wishes.filter(wish => wish.outcome === 'stored' && wish.streams.includes(stream))
-      await until(`all of ${stream} at ${device.session.user}`, () => { const got = new Set(device.entries.map(entry => entry['id'])); return want.every(({ id }) => got.has(id)) }, 20_000, 100)
+      await until(`all of ${stream} at ${device.session.user}`, () => { const got = new Set(device.entries.map(entry => entry['id'])); return want.every(({ id }) => got.has(id)) }, 60_000, 100)
       checkChain(t, device.entries, stream, from, `live at ${device.session.user}: ${stream}`)
     }
     t.equal(device.closed(), undefined, 'stayed open')

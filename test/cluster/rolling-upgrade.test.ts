@@ -1,6 +1,6 @@
 /**
  * A cluster of the version before, replaced process by process under load, and one node taken back again: nothing that was
- * accepted is lost or doubled, and nothing is refused but by a process that is just ending, whose clients go to another.
+ * accepted is lost or doubled, and nothing is refused but by a process that is just ending or beginning, whose clients ask again.
  * GATEPOST_TEST_UPGRADE=60 keeps the load up for at least so many seconds between two steps.
  */
 import { setTimeout as pause } from 'node:timers/promises'
@@ -10,6 +10,7 @@ import { paced } from '../../services/cli/bench/pace.js'
 import { bin, runGatepost, tempDir, tokensOf, type GatepostProcess } from '../helpers/deployment.js'
 import { findFormerBuild, formerMissing } from '../helpers/former-build.js'
 import { faultsOfOrder, probeInbox, type Probe } from '../helpers/inbox-probe.js'
+import { isFull } from '../helpers/full.js'
 import { findMongodb, freePort, mongodbMissing, startMongodbServer } from '../helpers/mongodb-server.js'
 import { findNatsServer, natsMissing, startNatsServer } from '../helpers/nats-server.js'
 import { assign, request, type Answer, type Session } from '../helpers/raw-client.js'
@@ -17,8 +18,10 @@ import { until } from '../helpers/until.js'
 
 const former = await findFormerBuild()
 const missing = former === undefined ? formerMissing : await findNatsServer() === undefined ? natsMissing : await findMongodb() === undefined ? mongodbMissing : false
-const stepSeconds = Number(process.env['GATEPOST_TEST_UPGRADE'] ?? 2)
-const messagesPerSecond = 200
+const stepSeconds = Number(process.env['GATEPOST_TEST_UPGRADE'] ?? (isFull ? 2 : 0))
+const messagesPerSecond = isFull ? 200 : 40
+const acceptedPerStep = messagesPerSecond / 2
+const userCount = isFull ? 18 : 9
 /** A machine that is too slow for the rate gets what it can take. */
 const maxUnanswered = 100
 t.setTimeout(600_000 + 12_000 * stepSeconds)
@@ -56,12 +59,12 @@ t.test('rolling upgrade - each process replaced under load, one node taken back:
     const url = `http://127.0.0.1:${await freePort()}`
     return { name, url, running: run(former as string, name, url), isReady: true }
   }
-  const nodes = await Promise.all(['node1', 'node2', 'node3'].map(place))
+  const nodes = await Promise.all(['node1', 'node2', ...isFull ? ['node3'] : []].map(place))
   const gates = await Promise.all(['gate1', 'gate2'].map(place))
   await Promise.all([...nodes, ...gates].map(async ({ running }) => await running.ready))
   const gateUrls = gates.map(({ url }) => url)
   for (const gate of gateUrls) {
-    await until('three nodes are up', async () => {
+    await until('the nodes are up', async () => {
       const { body } = await request(gate, 'GET', '/gate/nodes', { token: tokens.adminToken() })
       return (body.nodes as Array<{ state: string }>).filter(({ state }) => state === 'up').length === nodes.length
     })
@@ -69,7 +72,7 @@ t.test('rolling upgrade - each process replaced under load, one node taken back:
 
   // ---- who writes and who reads
 
-  const users = Array.from({ length: 18 }, (_, i) => `user ${i}`)
+  const users = Array.from({ length: userCount }, (_, i) => `user ${i}`)
   const groups = ['red', 'green']
   const groupOf = (i: number): string => groups[i % groups.length] as string
   const producerToken = tokens.producerToken()
@@ -86,7 +89,11 @@ t.test('rolling upgrade - each process replaced under load, one node taken back:
   const refused: string[] = []
   let reconnects = 0
 
-  /** Tries until there is an answer: `ask` throws where nobody answers, or somebody who is ending. */
+  /**
+   * Tries under the same key until there is an answer: `ask` throws where nobody answers, or a process that is ending breaks the link.
+   * One that has just begun refuses what comes before it has reached its store (503): a balancer goes by /readyz, this client does not.
+   * Such a refusal speaks for that one request: the one before, whose link broke, may have stored it.
+   */
   async function insist (title: string, ask: () => Promise<Answer>): Promise<void> {
     for (;;) {
       let answer: Answer
@@ -95,7 +102,7 @@ t.test('rolling upgrade - each process replaced under load, one node taken back:
         await pause(50)
         continue
       }
-      if (answer.body?.code === 'GP_DRAINING') {
+      if (answer.status === 504 || (answer.status === 503 && answer.headers.get('retry-after') !== null)) {
         reconnects++
         await pause(50)
         continue
@@ -134,7 +141,7 @@ t.test('rolling upgrade - each process replaced under load, one node taken back:
         sessions.set(from, session)
         try {
           const answer = await session.call('POST', '/messages', { body: { to: { user: to }, title }, headers: { 'idempotency-key': title } })
-          if (answer.body?.code === 'GP_DRAINING') sessions.delete(from)
+          if (answer.status === 503) sessions.delete(from)
           return answer
         } catch (error) {
           sessions.delete(from)
@@ -166,7 +173,7 @@ t.test('rolling upgrade - each process replaced under load, one node taken back:
   async function load (what: string): Promise<void> {
     const before = accepted.length
     await pause(1000 * stepSeconds)
-    await until(`messages are accepted: ${what}`, () => accepted.length > before + 100)
+    await until(`messages are accepted: ${what}`, () => accepted.length > before + acceptedPerStep, 60_000)
     t.comment(`${((performance.now() - begunMs) / 1000).toFixed(1)} s: ${what}; ${accepted.length} messages accepted`)
   }
 
@@ -175,7 +182,7 @@ t.test('rolling upgrade - each process replaced under load, one node taken back:
     t.equal(await place.running.end(), 0, `${place.name} ends well`)
     place.running = run(program, place.name, place.url)
     await place.running.ready
-    await until(`${place.name} is ready`, async () => (await request(place.url, 'GET', '/readyz')).status === 200)
+    await until(`${place.name} is ready`, async () => (await request(place.url, 'GET', '/readyz')).status === 200, 60_000)
     place.isReady = true
     await load(`${place.name} is ${what}`)
   }
@@ -187,7 +194,7 @@ t.test('rolling upgrade - each process replaced under load, one node taken back:
   for (const gate of others) await replace(gate, bin, 'new')
   // Any release may be taken back.
   await replace(nodes[0] as Place, former as string, 'old again')
-  await replace(first, former as string, 'old again')
+  if (isFull) await replace(first, former as string, 'old again')
   isOver = true
   await writing
   const seconds = (performance.now() - begunMs) / 1000

@@ -38,6 +38,8 @@ export interface DeploymentOptions {
 }
 
 export interface ClusterOptions extends DeploymentOptions {
+  /** Two by default. */
+  gates?: number
   /** A MongoDB that the test started itself. */
   mongodb?: MongodbServer
   /** The address of MongoDB in the nodes' settings, where a proxy stands before it. */
@@ -196,7 +198,7 @@ export interface Cluster extends Deployment {
   addNode: (settings?: Settings) => Promise<string>
 }
 
-/** Two Gates and three nodes, each a process, on a real NATS server and a MongoDB (or what speaks its protocol). */
+/** Two Gates and three nodes by default, each a process, on a real NATS server and a MongoDB (or what speaks its protocol). */
 export async function startCluster (t: Test, options: ClusterOptions = {}): Promise<Cluster> {
   const { startNatsServer } = await import('./nats-server.js')
   const { startMongodbServer } = await import('./mongodb-server.js')
@@ -257,9 +259,9 @@ export async function startCluster (t: Test, options: ClusterOptions = {}): Prom
     start: async () => {
       running = []
       const starting = Array.from({ length: nodeCount }, async () => await addNode())
-      const twoGates = [run('gate', {}), run('gate', {})]
+      const startingGates = Array.from({ length: options.gates ?? 2 }, () => run('gate', {}))
       nodes = await Promise.all(starting)
-      gates = await Promise.all(twoGates.map(async gate => await gate.ready))
+      gates = await Promise.all(startingGates.map(async gate => await gate.ready))
       await everyNodeUp(deployment)
     },
     stop: async () => await Promise.all(running.map(async one => await one.end('SIGTERM'))),
@@ -279,6 +281,6 @@ async function everyNodeUp (deployment: Deployment): Promise<void> {
       if (!answer.ok) return false
       const { nodes } = await answer.json() as { nodes: Array<{ state: string }> }
       return nodes.filter(node => node.state === 'up').length === deployment.nodeCount
-    }, 15_000, 50)
+    }, 60_000, 50)
   }
 }

@@ -15,6 +15,7 @@ export function createFaultyStore (store: Store): FaultyStore {
     ...store,
     isAway: false,
     fails: () => false,
+    status: () => ({ ...store.status(), ...faulty.isAway && { reachable: false } }),
     insertChains: async (collection, chains) => isFailing() ? chains.map(() => ({ stored: 0, stopped: 'refused' })) : await store.insertChains(collection, chains),
     replace: async (collection, replacements) => isFailing() ? replacements.map(() => 'refused') : await store.replace(collection, replacements),
     get: async (collection, keys) => { check(); return await store.get(collection, keys) },

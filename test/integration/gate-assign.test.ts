@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import t from 'tap'
-import { assignNode } from '../../services/gate/assignment.js'
+import { assignNode, nodesInTurn } from '../../services/gate/assignment.js'
 import { createMemberRings } from '../../services/gate/member-rings.js'
 import { createInProcessBus } from '../../services/dispatch/buses/in-process-bus.js'
 import type { Dispatch } from '../../services/dispatch/dispatch.js'
@@ -61,6 +61,25 @@ t.test('assignment - a node whose clock is off is assigned where there is no oth
   Object.assign(off!, { announced: 'up', isClockOff: false })
   await until('one is right again', () => statesOf(gate) === 'gone:draining off:up right:draining')
   t.same(given(), new Set(['off']))
+})
+
+t.test('requests of Gate - a node that has lost the store is asked last, and keeps its users', async t => {
+  const hub = createInProcessBus()
+  const nodes = ['a', 'b', 'c', 'd'].map(id => startTestNode(t, { id, bus: hub.connect(id), intervals: quickIntervals }))
+  const gate = startTestWatcher(t, { bus: hub.connect('gate'), intervals: quickIntervals })
+  const rings = createMemberRings(gate)
+  const stateOfStores = (): string => gate.members().map(({ load }) => load.store).join()
+  await until('heard', () => statesOf(gate) === 'a:up b:up c:up d:up')
+  const orders = (): string[][] => usersOf(50).map(user => nodesInTurn(rings(), user, 3))
+  const before = orders()
+  nodes[1]!.load = { store: 'mongodb (unreachable)' }
+  await until('heard of its store', () => stateOfStores().includes('unreachable'))
+  t.same(orders().filter(order => order.includes('b')), [], 'not among those that are asked where there are enough others')
+  for (const [i, order] of orders().entries()) t.same(order.slice(0, 2), before[i]!.filter(node => node !== 'b').slice(0, 2), 'the others in their order')
+  t.same(usersOf(50).map(user => assignNode(rings(), user, new Set())), before.map(([first]) => first))
+  for (const node of nodes) node.load = { store: 'mongodb (unreachable)' }
+  await until('all have lost it', () => stateOfStores().split('unreachable').length === 5)
+  t.same(orders(), before, 'as if nothing were known: perhaps it is back before the next heartbeat')
 })
 
 t.test('assignment - 100,000 users alike, whatever the order in which Gates and nodes come, go and come back', async t => {

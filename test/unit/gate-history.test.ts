@@ -1,5 +1,6 @@
 /** What a Gate remembers for its dashboard: figures in steps, what happened, drains, other Gates. */
 import t from 'tap'
+import type { Rings } from '../../services/gate/assignment.js'
 import { createDrains } from '../../services/gate/watch/drains.js'
 import { createFellowGates } from '../../services/gate/watch/fellow-gates.js'
 import { createHappenings } from '../../services/gate/watch/happenings.js'
@@ -113,7 +114,7 @@ t.test('fellow Gates - they meet at a node; one that knows no such question is p
   const seen = createSeenGates(() => now)
   const ring = createRing([{ id: 'old' as NodeId, weight: 1 }, { id: 'new' as NodeId, weight: 1 }])
   const none = createRing([])
-  const rings = (): { up: typeof ring, suspect: typeof ring, clockOff: typeof ring, draining: typeof ring } => ({ up: ring, suspect: none, clockOff: none, draining: none })
+  const rings = (): Rings => ({ up: ring, suspect: none, clockOff: none, draining: none, storeless: new Set() })
   const dispatch = {
     ask: async (node: NodeId, _kind: string, body: unknown) => {
       if (node === 'old') throw new GatepostError('GP_DISPATCH_UNAVAILABLE', 'does not answer announce-gate')

@@ -16,7 +16,7 @@ t.test('submit - what is much work is waited for longer, and never without end',
     waits.push(workMs)
     return { answer: { results: messages.map(() => ({ status: 400, code: 'GP_VALIDATION', message: 'x' })) }, others: [], isInDoubt: false }
   }) as unknown as RequestWithFailover
-  const submit = createSubmit({ dispatch: { isConnected: true, maxPayloadBytes: 1 << 24 }, rings: () => ({ up: ringOf(['a']), suspect: none, clockOff: none, draining: none }), clock, requestWithFailover })
+  const submit = createSubmit({ dispatch: { isConnected: true, maxPayloadBytes: 1 << 24 }, rings: () => ({ up: ringOf(['a']), suspect: none, clockOff: none, draining: none, storeless: new Set() }), clock, requestWithFailover })
   const users = Array.from({ length: 1_000 }, (_, i) => `user ${i}`)
   const draft = { message: parseMessage({ to: { users }, title: 'x' }), idempotencyKey: undefined }
   await t.rejects(submit.one('p:shop', draft))

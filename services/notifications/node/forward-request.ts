@@ -27,6 +27,7 @@ export interface WaitingEntry {
 export interface ForwardRequestOptions {
   readonly dispatch: Pick<Dispatch, 'ask' | 'isResponsive'>
   readonly appender: Pick<Appender, 'append'>
+  readonly canStore: () => boolean
   readonly onStored: (stream: StreamId, doc: EntryDoc) => void
   readonly log: Log
   readonly timeoutMs: number
@@ -36,7 +37,7 @@ export interface ForwardRequestOptions {
 /** Resolves when each entry has been answered. Never rejects. */
 export type ForwardRequest = (owner: NodeId, group: readonly WaitingEntry[]) => Promise<void>
 
-export function createForwardRequest ({ dispatch, appender, onStored, log, timeoutMs, counts }: ForwardRequestOptions): ForwardRequest {
+export function createForwardRequest ({ dispatch, appender, canStore, onStored, log, timeoutMs, counts }: ForwardRequestOptions): ForwardRequest {
   const life = randomUUID()
   let requests = 0
 
@@ -49,9 +50,9 @@ export function createForwardRequest ({ dispatch, appender, onStored, log, timeo
       const doc = placeEntry(draft, answer.key, answer.seq, answer.purgeAt)
       onStored(stream, doc)
       resolve({ doc })
-    } else if (atomicGroup.state === 'begun' || atomicGroup.tries > 0 || answer?.code === 'GP_VALIDATION') {
+    } else if (atomicGroup.state === 'begun' || atomicGroup.tries > 0 || answer?.code === 'GP_VALIDATION' || (answer?.isStoreAway === true && canStore())) {
       // It or others of the same message are stored, or may be: what that node could not do is done here. So is what an older
-      // node refuses, which goes by its own clock.
+      // node refuses, which goes by its own clock, and what a node refuses that has lost the store alone.
       here.push(appendHere(waiting))
     } else {
       refuse(atomicGroup)

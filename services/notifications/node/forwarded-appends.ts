@@ -14,20 +14,23 @@ export interface ForwardedEntries { readonly question?: string, readonly entries
 
 /**
  * For each entry its place, or why it was refused, or null: still being tried. One that may be stored has `isInDoubt` and the code
- * GP_STORE_UNAVAILABLE: nodes of the version before have none of its own for it.
+ * GP_STORE_UNAVAILABLE: nodes of the version before have none of its own for it. `isStoreAway`: this node reaches the store nowhere, which
+ * another may; absent in the version before.
  */
 export interface ForwardedAnswers { readonly answers: ReadonlyArray<ForwardedAnswer | null> }
-export type ForwardedAnswer = { readonly key: string, readonly seq: number, readonly purgeAt: number | null } | { readonly code: GatepostError['code'], readonly message: string, readonly isInDoubt: boolean }
+export type ForwardedAnswer = { readonly key: string, readonly seq: number, readonly purgeAt: number | null } | { readonly code: GatepostError['code'], readonly message: string, readonly isInDoubt: boolean, readonly isStoreAway?: boolean }
 
 export const mayBeStored = (answer: ForwardedAnswer | undefined): boolean => answer === undefined || !('code' in answer) || answer.isInDoubt
 
 export interface ForwardedAppendsOptions {
   readonly appender: Pick<Appender, 'append'>
+  /** Whether this node reaches the store, as far as it knows. */
+  readonly canStore: () => boolean
   /** How long the asking node waits for an answer. */
   readonly timeoutMs: number
 }
 
-export function createForwardedAppends ({ appender, timeoutMs }: ForwardedAppendsOptions): (body: ForwardedEntries) => Promise<ForwardedAnswers> {
+export function createForwardedAppends ({ appender, canStore, timeoutMs }: ForwardedAppendsOptions): (body: ForwardedEntries) => Promise<ForwardedAnswers> {
   const holdMs = timeoutMs * deadlines.handOver.holdMs / deadlines.handOver.askMs
   const singleFlight = createSingleFlight<ForwardedAnswer>({ slowMs: holdMs / 2 })
 
@@ -38,7 +41,7 @@ export function createForwardedAppends ({ appender, timeoutMs }: ForwardedAppend
     } catch (error) {
       if (!(error instanceof GatepostError)) throw error
       const { code, message } = error
-      return isInDoubt(error) ? { code: 'GP_STORE_UNAVAILABLE', message, isInDoubt: true } : { code, message, isInDoubt: false }
+      return isInDoubt(error) ? { code: 'GP_STORE_UNAVAILABLE', message, isInDoubt: true } : { code, message, isInDoubt: false, ...!canStore() && { isStoreAway: true } }
     }
   }
 

@@ -6,6 +6,7 @@
  *   so order holds.
  * - An owner whose store is slow replies in time that it is still at it, and is asked again (forward-request.ts).
  * - An owner that does not reply is passed over: this node appends, under the same ids. Each entry lands once, whoever was first.
+ * - An owner that has lost the store may be alone with that: where this node reaches it, it appends.
  * - While NATS hangs no owner is asked, since each request would cost its whole time-out.
  */
 import type { Log } from '../../../shared/platform/log.js'
@@ -36,6 +37,8 @@ export interface ForwarderOptions {
   readonly appender: Appender
   /** The ring's node for a stream. */
   readonly ownerOf: (stream: StreamId) => NodeId | undefined
+  /** Whether this node reaches the store, as far as it knows. Asked only where an append was refused. */
+  readonly canStore?: (() => boolean) | undefined
   /** Where the stream lies in the store: those of one place go together, so that nobody waits for another's. */
   readonly shardOf?: ((stream: StreamId) => string) | undefined
   /** An entry that another node stored for this one. */
@@ -46,11 +49,11 @@ export interface ForwarderOptions {
 
 const maxEntries = 1_000
 
-export function createForwarder ({ nodeId, dispatch, appender, ownerOf, shardOf = () => '', onStored, log, timeoutMs = deadlines.handOver.askMs }: ForwarderOptions): Forwarder {
+export function createForwarder ({ nodeId, dispatch, appender, ownerOf, canStore = () => true, shardOf = () => '', onStored, log, timeoutMs = deadlines.handOver.askMs }: ForwarderOptions): Forwarder {
   /** By node and place. Gone when empty. */
   const queues = new Map<string, WaitingEntry[]>()
   const counts = { handed: 0, fallbacks: 0 }
-  const request = createForwardRequest({ dispatch, appender, onStored, log, timeoutMs, counts })
+  const request = createForwardRequest({ dispatch, appender, canStore, onStored, log, timeoutMs, counts })
   // JSON of a draft is longer than its text by escapes, at worst 6 characters for one.
   const maxChars = dispatch.maxPayloadBytes / 4
 
@@ -83,6 +86,6 @@ export function createForwarder ({ nodeId, dispatch, appender, ownerOf, shardOf 
         setImmediate(() => { void serveQueue(name, owner, begun) })
       })
     },
-    serve: createForwardedAppends({ appender, timeoutMs })
+    serve: createForwardedAppends({ appender, canStore, timeoutMs })
   }
 }

@@ -4,7 +4,7 @@
  * → realtime/connection.ts, and by pushes.ts over dispatch to the other nodes, where it goes through commit.ts again.
  */
 import type { Clock } from '../../../shared/contract/clock.js'
-import type { NodeId, UserId } from '../../../shared/contract/names.js'
+import type { NodeId, StreamId, UserId } from '../../../shared/contract/names.js'
 import { createAudit } from '../../../shared/platform/audit.js'
 import type { AuthSettings, UserLimits } from '../../../shared/platform/settings/settings.js'
 import type { Store } from '../../../shared/store/store.js'
@@ -35,7 +35,9 @@ export interface NotificationsNode {
   readonly close: () => Promise<void>
 }
 
-export interface NotificationsNodeOptions extends Pick<StreamsOptions, 'nodeId' | 'store' | 'dispatch' | 'clock' | 'log' | 'ownerOf' | 'beforeStoring' | 'rules' | 'observeAppend'> {
+export interface NotificationsNodeOptions extends Pick<StreamsOptions, 'nodeId' | 'store' | 'dispatch' | 'clock' | 'log' | 'appenderOf' | 'beforeStoring' | 'rules' | 'observeAppend'> {
+  /** The ring's node for a stream. */
+  readonly ownerOf: (stream: StreamId) => NodeId | undefined
   readonly secret: string
   readonly acceptSecrets?: readonly string[] | undefined
   readonly auth: AuthSettings

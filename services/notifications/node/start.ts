@@ -99,7 +99,7 @@ function createParts ({ id, settings, store, bus, natsPrefix, log, metrics, now,
   const ring = createOwnRing(dispatch)
   const outageLog = createOutageLog({ nodeId: id, dispatch, store, clock, log })
   const node = createNode({
-    nodeId: id, store, dispatch, clock, log, secret, acceptSecrets, auth, hasNoFormer: settings.busUnsigned === 'refuse', retentionMs, userLimits, eventLoopLagMs: () => metrics.eventLoopLagMs, observeAppend: createAppendObserver(metrics), ownerOf: ring.ownerOf, beforeStoring: outageLog.beforeStoring, rules
+    nodeId: id, store, dispatch, clock, log, secret, acceptSecrets, auth, hasNoFormer: settings.busUnsigned === 'refuse', retentionMs, userLimits, eventLoopLagMs: () => metrics.eventLoopLagMs, observeAppend: createAppendObserver(metrics), ownerOf: ring.ownerOf, appenderOf: ring.appenderOf, beforeStoring: outageLog.beforeStoring, rules
   })
   const { users, hub, reconciler, retryStoreWork } = node.realtime
   const rebalancer = createRebalancer({ nodeId: id, dispatch, ring, users, clock, log, drainMs: settings.drainMs })

@@ -8,7 +8,7 @@ import { deadlines } from '../../../shared/contract/deadlines.js'
 import type { NodeId, StreamId } from '../../../shared/contract/names.js'
 import type { Log } from '../../../shared/platform/log.js'
 import { ownerRange } from '../../../shared/store/keys.js'
-import type { Store } from '../../../shared/store/store.js'
+import { storeCheck, type Store } from '../../../shared/store/store.js'
 import type { Dispatch } from '../../dispatch/dispatch.js'
 import { createAppender, type Appender, type AppendRules } from '../log/appender.js'
 import type { Heads } from '../log/heads.js'
@@ -39,15 +39,15 @@ export interface StreamsOptions {
   readonly views: UserViews
   readonly unread: UnreadCounter
   readonly realtime: Pick<Realtime, 'hub' | 'reconciler' | 'topics'>
-  /** The ring's node for a stream. */
-  readonly ownerOf: (stream: StreamId) => NodeId | undefined
+  /** The node that appends to a stream; undefined: this one. */
+  readonly appenderOf: (stream: StreamId) => NodeId | undefined
   /** Awaited before streams are appended to; see node/outage-log.ts. */
   readonly beforeStoring: (streams: readonly StreamId[]) => Promise<void> | undefined
   readonly rules?: AppendRules | undefined
   readonly observeAppend?: ((seconds: number) => void) | undefined
 }
 
-export function createStreams ({ nodeId, store, dispatch, clock, log, tails, heads, views, unread, realtime, ownerOf, beforeStoring, rules, observeAppend }: StreamsOptions): Streams {
+export function createStreams ({ nodeId, store, dispatch, clock, log, tails, heads, views, unread, realtime, appenderOf, beforeStoring, rules, observeAppend }: StreamsOptions): Streams {
   const { hub, reconciler, topics } = realtime
   const commit = createCommit({ heads, hub, views, unread })
   const pushes = createPushes({ dispatch, hub, reconciler, topics, log })
@@ -72,7 +72,7 @@ export function createStreams ({ nodeId, store, dispatch, clock, log, tails, hea
     }
   })
   const shardOf = (stream: StreamId): string => store.shardOf?.('entries', ownerRange(stream).from) ?? ''
-  const forwarder = createForwarder({ nodeId, dispatch, appender, ownerOf, shardOf, onStored: commit, log })
+  const forwarder = createForwarder({ nodeId, dispatch, appender, ownerOf: appenderOf, canStore: () => storeCheck(store.status()) === true, shardOf, onStored: commit, log })
   const stopListening = pushes.listen(commit)
   return {
     appender, forwarder, pushes,

@@ -73,7 +73,7 @@ serveParent({
     dispatch.onArrival(() => { arrived++; return false }, () => {})
     node = createNode({
       nodeId: nodeId as NodeId, store, dispatch, clock, log, secret, auth: { kind: 'secret', secret }, retentionMs: 30 * 86_400_000, userLimits: { perMinute: undefined, maxReceivers: 50, maxTtlMs: 30 * 86_400_000, maxSockets: 50 },
-      eventLoopLagMs: () => 0, ownerOf: () => undefined, beforeStoring: () => undefined
+      eventLoopLagMs: () => 0, ownerOf: () => undefined, appenderOf: () => undefined, beforeStoring: () => undefined
     })
     createSocketServer({ node, isDraining: () => false, origins: createOrigins(['*']), httpServer, log, onRefusal: () => {} })
     while (!dispatch.hasConverged) await pause(20)

@@ -101,6 +101,20 @@ t.test('hand-over - a refusal of the other node is the answer', async t => {
   t.same(ids(), [])
 })
 
+t.test('hand-over - what a node refuses that has lost the store alone is appended here; not where this one has lost it too', async t => {
+  const { here, there, ids } = start(t)
+  const refusal = { code: 'GP_STORE_UNAVAILABLE', message: 'the store did not take it; nothing was stored', isInDoubt: false, isStoreAway: true }
+  there.dispatch.answer(forwardKind, async body => ({ answers: (body as ForwardedEntries).entries.map(() => refusal) }))
+  const clock = createClock()
+  const [draft, other] = [draftMessage(clock), draftMessage(clock)]
+  let canStore = true
+  const handOver = createForwarder({ nodeId: 'n1' as NodeId, dispatch: here.dispatch, appender: here.appender, ownerOf: () => 'n2' as NodeId, canStore: () => canStore, onStored: () => {}, log: createSilentLog() })
+  await handOver.append(annStream, draft)
+  canStore = false
+  await t.rejects(handOver.append(annStream, other), { code: 'GP_STORE_UNAVAILABLE' })
+  t.same(ids(), [draft.id])
+})
+
 t.test('hand-over - what an older node refuses by its clock is appended here', async t => {
   const { here, there, ids } = start(t)
   const refusal = { code: 'GP_VALIDATION', message: 'id: its time is more than 10 s ahead of this node\'s clock', isInDoubt: false }

@@ -72,7 +72,7 @@ export function createIdempotencyRecords ({ store, clock, secrets, isKeyed }: Id
       for (let tries = 0; tries < maxTries; tries++) {
         const [outcome] = await store.replace('claims', [{ was, doc: docOf((was ?? -1) + 1) }])
         if (outcome === 'done') return { id, duplicate: false }
-        if (outcome === 'refused') throw new GatepostError('GP_STORE_UNAVAILABLE', `${store.refusal?.() ?? 'the store is not reachable'}; nothing was stored`)
+        if (outcome === 'refused') throw new GatepostError('GP_STORE_UNAVAILABLE', `${store.refusal?.() ?? 'the store did not take it'}; nothing was stored by this request`)
         const [stored] = await store.get('claims', [docKey])
         if (stored === undefined) { was = undefined; continue } // purged, or not readable yet
         const first = JSON.parse(stored.text) as Claim
