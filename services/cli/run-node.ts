@@ -10,7 +10,6 @@ import type { Terminal } from './command.js'
 import { omitUndefined } from './defined.js'
 import { firstNodePort, startOnFreePort } from './free-port.js'
 import { runService } from './run-service.js'
-import { untilReady } from './until-ready.js'
 import { version } from './version.js'
 
 export async function runNode (argv: readonly string[], terminal: Terminal): Promise<number> {
@@ -41,7 +40,7 @@ export async function runNode (argv: readonly string[], terminal: Terminal): Pro
       })
       const node = port === undefined ? await startOnFreePort(host, firstNodePort, start) : await start(port)
       lifecycle.add({ name: 'node', drain: node.drain, close: node.close })
-      await untilReady(node.probeUrl)
+      await node.ready()
       return { url: node.url, node: node.id }
     }
   })

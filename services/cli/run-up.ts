@@ -1,9 +1,7 @@
 /** One process with everything: a Gate, its nodes, and between them NATS or the process itself. */
-import { createInProcessBus } from '../dispatch/buses/in-process-bus.js'
 import type { Bus } from '../dispatch/buses/bus.js'
-import { createNatsBus } from '../dispatch/buses/nats-bus.js'
 import { adminLink } from './operator/run-admin-link.js'
-import { openGate, type OpenGate } from '../gate/start.js'
+import { openGate, type OpenGate, type OwnNodes } from '../gate/start.js'
 import { startNode, type RunningNode } from '../notifications/node/start.js'
 import { createConnections, type Connections } from '../../shared/platform/http/connections.js'
 import { createMounts, type Mounts } from '../../shared/platform/http/mounts.js'
@@ -20,14 +18,11 @@ import { redacted, secretsOf } from '../../shared/platform/settings/redacted.js'
 import { keepSecret } from '../../shared/platform/settings/secret-file.js'
 import type { AuthSettings, UpSettings } from '../../shared/platform/settings/settings.js'
 import { checkRoomToOpen } from '../../shared/store/disk-room.js'
-import { openLmdbStore } from '../../shared/store/lmdb-store.js'
-import { beginMongodbStore } from '../../shared/store/mongodb-store.js'
 import { storeCheck, type Store } from '../../shared/store/store.js'
 import type { Terminal } from './command.js'
 import { omitUndefined } from './defined.js'
 import { runService } from './run-service.js'
 import { faultOfStart } from './start-faults.js'
-import { untilReady } from './until-ready.js'
 import { version } from './version.js'
 
 export async function runUp (argv: readonly string[], terminal: Terminal): Promise<number> {
@@ -63,12 +58,12 @@ async function startAll ({ settings, keys, log, lifecycle }: StartOptions): Prom
   lifecycle.add({ name: 'process metrics', close: () => { processMetrics.close() } })
   const store = await openStore(settings, log)
   lifecycle.add({ name: 'store', close: async () => { await store.close() } })
-  const openBus = busOpener(settings, log, lifecycle)
+  const openBus = await busOpener(settings, log, lifecycle)
   const parts: Parts = { settings, keys, log, store, openBus, processMetrics, connections: createConnections({ log }), mounts: createMounts() }
 
-  const gate = await openOneGate(parts, publicUrl === undefined && isUnspecified(host))
-  lifecycle.add({ name: 'gate', close: gate.close })
   const started: RunningNode[] = []
+  const gate = await openOneGate(parts, { isByRequest: publicUrl === undefined && isUnspecified(host), areThere: () => started.length === settings.nodes })
+  lifecycle.add({ name: 'gate', close: gate.close })
   // All at once: each may have clients that take their time.
   const closeNodes = async (): Promise<void> => { await Promise.all(started.map(async node => { await node.close() })) }
   for (let number = 1; number <= settings.nodes; number++) {
@@ -76,7 +71,7 @@ async function startAll ({ settings, keys, log, lifecycle }: StartOptions): Prom
     started.push(node)
     lifecycle.add({ name: `node ${number}`, drain: node.drain, close: closeNodes })
   }
-  await Promise.all([gate.ready(), ...started.map(async node => { await untilReady(node.probeUrl) })])
+  await Promise.all([gate.ready(), ...started.map(async node => { await node.ready() })])
   return gate.url
 }
 
@@ -88,22 +83,36 @@ function refuseFullDisk (dataDir: string): void {
   }
 }
 
+/** Either adapter is loaded where it is used only: a driver costs a tenth of a second. */
 async function openStore ({ mongodbUrl, natsUrl, dataDir, diskReserveBytes }: UpSettings, log: Log): Promise<Store> {
-  if (mongodbUrl !== undefined) return beginMongodbStore({ url: mongodbUrl, log }).store
+  if (mongodbUrl !== undefined) return (await import('../../shared/store/mongodb-store.js')).beginMongodbStore({ url: mongodbUrl, log }).store
   if (natsUrl !== undefined) {
     log.warn({ event: 'store-not-shared' }, 'GATEPOST_NATS_URL is set and GATEPOST_MONGODB_URL is not: nodes of other processes on this NATS do not see what this one stores')
   }
   makeDataDir(dataDir)
+  const { openLmdbStore } = await import('../../shared/store/lmdb-store.js')
   return await openLmdbStore({ dir: dataDir, reserveBytes: diskReserveBytes, log })
 }
 
+type OpenBus = (role: 'gate' | 'node', name: string) => Bus
+
 /** A bus for each participant: what one publishes must not come back to itself, but reach the others in this process. */
-function busOpener ({ natsUrl, natsCreds }: UpSettings, log: Log, lifecycle: Lifecycle): (role: 'gate' | 'node', name: string) => Bus {
-  const hub = natsUrl === undefined ? createInProcessBus() : undefined
+async function busOpener ({ natsUrl, natsCreds }: UpSettings, log: Log, lifecycle: Lifecycle): Promise<OpenBus> {
+  const open = natsUrl === undefined ? await inProcess() : await overNats(natsUrl)
   return (role, name) => {
-    const bus = hub?.connect(name) ?? createNatsBus({ url: natsUrl ?? '', name: `gatepost ${name}`, role, log, ...omitUndefined({ creds: natsCreds }) })
+    const bus = open(role, name)
     lifecycle.add({ name: `bus of ${name}`, close: async () => { await bus.close() } })
     return bus
+  }
+
+  async function inProcess (): Promise<OpenBus> {
+    const { createInProcessBus } = await import('../dispatch/buses/in-process-bus.js')
+    const hub = createInProcessBus()
+    return (_role, name) => hub.connect(name)
+  }
+  async function overNats (url: string): Promise<OpenBus> {
+    const { createNatsBus } = await import('../dispatch/buses/nats-bus.js')
+    return (role, name) => createNatsBus({ url, name: `gatepost ${name}`, role, log, ...omitUndefined({ creds: natsCreds }) })
   }
 }
 
@@ -112,9 +121,9 @@ const metricsPortOf = ({ metricsPort }: UpSettings, number: number): number | un
   metricsPort === undefined || metricsPort === 0 ? metricsPort : metricsPort + number
 
 /** What Gate and the nodes of this process share. */
-interface Parts extends Omit<StartOptions, 'lifecycle'> { store: Store, openBus: ReturnType<typeof busOpener>, processMetrics: ProcessMetrics, connections: Connections, mounts: Mounts }
+interface Parts extends Omit<StartOptions, 'lifecycle'> { store: Store, openBus: OpenBus, processMetrics: ProcessMetrics, connections: Connections, mounts: Mounts }
 
-async function openOneGate ({ settings, keys, log, store, openBus, processMetrics, connections, mounts }: Parts, isByRequest: boolean): Promise<OpenGate> {
+async function openOneGate ({ settings, keys, log, store, openBus, processMetrics, connections, mounts }: Parts, { isByRequest, areThere }: Pick<OwnNodes, 'isByRequest' | 'areThere'>): Promise<OpenGate> {
   const { host, port, origins, isDemo, publicUrl, busUnsigned, rateProducerPerMinute, natsPrefix } = settings
   return await openGate({
     settings: { host, port, metricsPort: metricsPortOf(settings, 0), origins, ...keys, isDemo, publicUrl, busUnsigned, version, ...omitUndefined({ rateProducerPerMinute }) },
@@ -124,7 +133,7 @@ async function openOneGate ({ settings, keys, log, store, openBus, processMetric
     metrics: createMetrics({ processMetrics }),
     connections,
     alsoNeeds: () => ({ store: storeCheck(store.status()) }),
-    ownNodes: { mounts, isByRequest }
+    ownNodes: { mounts, isByRequest, areThere }
   })
 }
 

@@ -145,8 +145,17 @@ interface ListenOptions {
   readonly onConnected: (isConnected: boolean) => void
 }
 
+/** Within one process nothing is lost and all goes through one queue: `hello` before the first, the announcements that answer it before the second. */
+async function twoRoundTrips (bus: Bus): Promise<void> {
+  await bus.roundTrip()
+  await bus.roundTrip()
+}
+
 /** Hears the others, and keeps time. Returns what ends it. */
 function listen ({ bus, subjects, heartbeatMs, listening, members, heartbeatSender, receiver, receiveCounters, publishLog, onConnected }: ListenOptions): () => void {
+  const isOneProcess = bus.kind === 'in-process'
+  let wasCut = false
+
   function step (): void {
     const { nowMs, elapsedMs, isLinkProven } = listening.step()
     if (isLinkProven) {
@@ -157,6 +166,7 @@ function listen ({ bus, subjects, heartbeatMs, listening, members, heartbeatSend
   }
 
   function statusChanged (isConnected: boolean): void {
+    wasCut = true
     listening.linkChanged()
     if (isConnected) heartbeatSender.linked()
     onConnected(isConnected)
@@ -165,10 +175,12 @@ function listen ({ bus, subjects, heartbeatMs, listening, members, heartbeatSend
   const subscriptions = [
     bus.subscribe(subjects.allHeartbeats, members.heardHeartbeat),
     bus.subscribe(subjects.allByes, members.heardBye),
-    bus.subscribe(subjects.hello, heartbeatSender.soon),
+    bus.subscribe(subjects.hello, isOneProcess ? heartbeatSender.now : heartbeatSender.soon),
     bus.onStatus(statusChanged)
   ]
   if (bus.isConnected) heartbeatSender.linked()
+  // Who was cut off meanwhile is left to time, as over a network.
+  if (isOneProcess) void twoRoundTrips(bus).then(() => { if (!wasCut) listening.heardEverybody() }, () => {})
   const timers = [
     setInterval(heartbeatSender.now, heartbeatMs).unref(),
     setInterval(step, heartbeatMs / 4).unref(),

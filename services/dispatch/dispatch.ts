@@ -100,7 +100,7 @@ export interface Dispatch {
   /** All that others have broadcast until a moment ago has come, as far as can be known: answered for a whole round of heartbeats, and nothing in doubt. */
   readonly isWhole: boolean
   readonly maxPayloadBytes: number
-  /** True after one whole round of heartbeats: the member list can be believed. */
+  /** The member list can be believed: after one whole round of heartbeats; within one process, once everybody has answered. */
   readonly hasConverged: boolean
   /** Every member known, the down ones for 10 minutes; sorted by id. */
   members: () => readonly Member[]

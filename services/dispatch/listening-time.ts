@@ -40,6 +40,9 @@ export class ListeningTime {
     return { nowMs, elapsedMs, isLinkProven: this.#isLinkProven }
   }
 
+  /** Everybody who is there has answered, and nothing that they send can be lost: no time would tell more. */
+  heardEverybody (): void { this.#totalMs = this.#provenMs = Infinity }
+
   /** The link was broken, or is back. */
   linkChanged (): void { this.#provenMs = 0 }
 }

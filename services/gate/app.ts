@@ -62,7 +62,7 @@ const elsewhere = (path: string): string | undefined => /^\/(?:messages|socket\.
 
 export async function createGateApp ({ version, origins, secret, demo, rateProducerPerMinute, tokens, revocations, dispatch, rings, watch, clock, log, metrics, connections, ownPort, alsoNeeds = () => ({}), ownNodes }: GateAppOptions): Promise<{ app: App, operations: Operations }> {
   const app = await createApp({ log, metrics, bodyLimitBytes, connections, origins, elsewhere })
-  const operations = await prepareOperations(app, {
+  const operations = prepareOperations(app, {
     api: {
       title: 'Gatepost Gate',
       version,
@@ -79,7 +79,7 @@ export async function createGateApp ({ version, origins, secret, demo, rateProdu
     connections,
     checks: async () => ({
       dispatch: dispatch.isConnected || 'not connected',
-      members: dispatch.hasConverged || 'has not heard a whole round of heartbeats yet',
+      members: !dispatch.hasConverged ? 'has not heard a whole round of heartbeats yet' : (ownNodes?.areThere() ?? true) || 'its nodes have not all started yet',
       revocations: revocations.missing ?? true,
       ...await alsoNeeds()
     })

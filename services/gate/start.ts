@@ -16,6 +16,8 @@ import { createForOwnPages } from './own-pages.js'
 import { describeGate } from './watch/describe-gate.js'
 import { watchCluster } from './watch/watch.js'
 
+export type { OwnNodes } from './routes/own-nodes.js'
+
 export interface GateOptions {
   readonly settings: {
     readonly host: string

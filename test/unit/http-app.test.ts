@@ -26,7 +26,7 @@ async function testApp (test: Test, { missing = {}, elsewhere }: { missing?: Rec
   const log = createLog({ level: 'info', isPretty: false, destination: { write: line => { lines.push(line) } } })
   const metrics = createMetrics()
   const app = await createApp({ log, metrics, bodyLimitBytes: 1000, elsewhere })
-  await prepareOperations(app, { api: { title: 'Test', version: '1', description: 'a test', jsonPath: '/openapi.json', uiPath: '/docs', bearer: 'a token', server: { description: 'here', url: () => undefined } }, checks: () => missing, metrics, log, host: '127.0.0.1', metricsPort: undefined })
+  prepareOperations(app, { api: { title: 'Test', version: '1', description: 'a test', jsonPath: '/openapi.json', uiPath: '/docs', bearer: 'a token', server: { description: 'here', url: () => undefined } }, checks: () => missing, metrics, log, host: '127.0.0.1', metricsPort: undefined })
   app.post('/things', { schema: { body: Thing, response: { 200: Thing, ...refusals('GP_SCOPE') }, security: needsBearer } }, async request => request.body)
   app.post('/data', async request => ({ keys: Object.keys(request.body as object), polluted: ({} as { x?: unknown }).x ?? null }))
   app.post('/empty', async request => ({ body: request.body ?? null }))

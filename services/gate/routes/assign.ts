@@ -44,7 +44,7 @@ export function serveAssign (app: App, { access, dispatch, rings, ownNodes, sign
     const { sub: user, groups, profile, expiresAt: userTokenExpiresAt, issuedAt: userTokenIssuedAt, aheadMs: userTokenAheadMs } = identityOf(request)
     const { avoid } = request.query
     // Who knows half of the members would give half of the users another node than the other Gates do.
-    if (!dispatch.hasConverged) throw new GatepostError('GP_NO_NODE', 'this Gate has not heard of all nodes yet')
+    if (!dispatch.hasConverged || ownNodes?.areThere() === false) throw new GatepostError('GP_NO_NODE', 'this Gate has not heard of all nodes yet')
     const current = rings()
     const id = assignNode(current, user, avoid === undefined ? nobody : new Set(typeof avoid === 'string' ? [avoid] : avoid))
     if (id === undefined) throw new GatepostError('GP_NO_NODE', 'no node is healthy')

@@ -10,6 +10,8 @@ export interface OwnNodes {
   readonly mounts: Mounts
   /** Gate listens on all addresses of the machine, and nobody said by which one clients come: by the one they asked by. */
   readonly isByRequest: boolean
+  /** All of them have started: users are given to none before, since the rings would be others then. */
+  readonly areThere: () => boolean
 }
 
 /** Undefined where it is as announced. Whoever sends wrong headers is the only one to get the answer. */

@@ -6,12 +6,14 @@
  * Everything is made before it listens, since clients may come at once; it joins the members once its address is known.
  */
 import { randomBytes } from 'node:crypto'
+import { setTimeout as pause } from 'node:timers/promises'
 import { createClock } from '../../../shared/contract/clock.js'
 import type { Connections } from '../../../shared/platform/http/connections.js'
 import { createApp } from '../../../shared/platform/http/create-app.js'
 import { createOrigins } from '../../../shared/platform/http/origins.js'
 import { openDoor, type Door, type DoorOptions } from './door.js'
 import { prepareOperations } from '../../../shared/platform/http/operations.js'
+import { isReady, type Check } from '../../../shared/platform/http/probes.js'
 import type { Log } from '../../../shared/platform/log.js'
 import { createMetrics, type Metrics } from '../../../shared/platform/metrics.js'
 import { processId } from '../../../shared/platform/process-id.js'
@@ -77,8 +79,8 @@ export interface NodeOptions {
 export interface RunningNode {
   readonly id: NodeId
   readonly url: string
-  /** Where its probes are. */
-  readonly probeUrl: string
+  /** Resolves once nothing is missing, as `/readyz` says; it may be waiting for its backends until then. */
+  readonly ready: () => Promise<void>
   readonly drain: () => Promise<void>
   readonly close: () => Promise<void>
 }
@@ -86,6 +88,7 @@ export interface RunningNode {
 const bodyLimitBytes = 1 << 20
 const elsewhere = (path: string): string | undefined => path.startsWith('/gate/') ? "it is Gate's" : undefined
 const sweepTokensMs = 500
+const readyPollMs = 20
 
 type PartsOptions = Pick<NodeOptions, 'settings' | 'store' | 'bus' | 'natsPrefix' | 'now' | 'rules' | 'intervals' | 'lookRoundMs'> & { readonly id: NodeId, readonly log: Log, readonly metrics: Metrics }
 
@@ -133,25 +136,27 @@ export async function startNode ({ metrics: given, log: parent, connections, mou
   const isDraining = (): boolean => rebalancer.state === 'draining' || isClosing
   const isPrepared = (): boolean => node.entrance.revocations.seq !== null
 
+  const checks = (): Record<string, Check> => ({
+    store: storeCheck(store.status()),
+    dispatch: dispatch.isConnected || 'no link',
+    members: dispatch.hasConverged || 'waiting for a round of heartbeats',
+    revocations: isPrepared() || 'not read yet',
+    clock: clockWatch.isOff() ? `${Math.round(clockWatch.offsetMs() / 1000)} s off the store's` : purgeCheck(purgeLagMs()),
+    serving: rebalancer.state === 'draining' ? 'draining' : isClosing ? 'closing' : true
+  })
+
   // What clients and operators ask it.
   const origins = createOrigins(settings.origins ?? ['*'])
   let door: Door | undefined
   const app = await createApp({ log, metrics, bodyLimitBytes, connections, origins, elsewhere })
-  const operations = await prepareOperations(app, {
+  const operations = prepareOperations(app, {
     api: { ...api, version: settings.version, server: { description: 'The node that `GET /gate/assign` answers: each user has one.', url: () => door?.publicUrl } },
     host: settings.host,
     metricsPort: settings.metricsPort,
     metrics,
     log,
     connections,
-    checks: () => ({
-      store: storeCheck(store.status()),
-      dispatch: dispatch.isConnected || 'no link',
-      members: dispatch.hasConverged || 'waiting for a round of heartbeats',
-      revocations: isPrepared() || 'not read yet',
-      clock: clockWatch.isOff() ? `${Math.round(clockWatch.offsetMs() / 1000)} s off the store's` : purgeCheck(purgeLagMs()),
-      serving: rebalancer.state === 'draining' ? 'draining' : isClosing ? 'closing' : true
-    })
+    checks
   })
   serveMessages(app, node)
   const sockets = createSocketServer({ node, isDraining, httpServer: app.server, origins, log, onRefusal: metrics.countRefusal })
@@ -173,7 +178,7 @@ export async function startNode ({ metrics: given, log: parent, connections, mou
 
   try {
     const { url, publicUrl } = door = await openDoor({ id, app, webSocketPath: sockets.path, mountAt, ...settings })
-    const probeUrl = await operations.start() ?? url
+    await operations.start()
     await node.entrance.revocations.looked
     dispatch.join({
       url: publicUrl,
@@ -186,7 +191,8 @@ export async function startNode ({ metrics: given, log: parent, connections, mou
       load: () => loadOf({ users, rate, refusalRate, metrics, store, bus })
     })
     log.info({ event: 'node', url, ...publicUrl !== url && { publicUrl } }, 'node started')
-    return { id, url, probeUrl, drain: rebalancer.drain, close }
+    const ready = async (): Promise<void> => { while (!isReady(checks()) && !isClosing) await pause(readyPollMs) }
+    return { id, url, ready, drain: rebalancer.drain, close }
   } catch (error) {
     await close()
     throw error

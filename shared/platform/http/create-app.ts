@@ -2,8 +2,7 @@
  * The Fastify application that Gate and the nodes start from: their routes differ, their manners do not.
  *
  *     const app = await createApp({ log, metrics, bodyLimitBytes })
- *     await documentApi(app, { title, version, jsonPath: '/openapi.json', uiPath: '/docs' })   // before any route
- *     serveProbes(app, { metrics, checks: () => ({ dispatch: dispatch.isConnected || 'not connected' }) })
+ *     const operations = prepareOperations(app, { api, metrics, checks: () => ({ dispatch: dispatch.isConnected || 'not connected' }), ... })   // before any route
  *     app.get('/things/:id', { schema: { params, response: { 200: Thing, ...refusals('GP_NOT_FOUND') } }, onRequest: authenticate }, handler)
  *     const url = await listenOn(app, { host, port })
  *     ...
@@ -16,14 +15,15 @@
  */
 import cors from '@fastify/cors'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import fastify, { errorCodes, type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest, type FastifySchemaCompiler, type RawServerDefault } from 'fastify'
+import fastify, { errorCodes, type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest, type RawServerDefault } from 'fastify'
+import serializerOf from 'fast-json-stringify'
 import { isUtf8 } from 'node:buffer'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { TSchema } from 'typebox'
 import { GatepostError, shown } from '../../contract/errors.js'
 import type { Log } from '../log.js'
 import type { Metrics } from '../metrics.js'
-import { createValidator } from '../../contract/validate.js'
+import { createValidator, type Validate } from '../../contract/validate.js'
 import { createConnections, type Connections } from './connections.js'
 import { discardBody } from './discard-body.js'
 import { noRoute, watchRoutes } from './no-route.js'
@@ -84,6 +84,7 @@ export async function createApp ({ log, metrics, bodyLimitBytes, connections = c
     keepAliveTimeout: 0,
     http: { maxHeaderSize: maxHeaderBytes, connectionsCheckingInterval: timeoutCheckMs },
     routerOptions: { maxParamLength: maxHeaderBytes },
+    schemaController: { compilersFactory: { buildValidator: () => compileValidator as never, buildSerializer: () => compileSerializer as never } }, // typed for Fastify's own only
     // What still arrives on open connections while the service closes is served, with `connection: close`.
     return503OnClosing: false,
     frameworkErrors: (error, request, reply) => {
@@ -99,7 +100,6 @@ export async function createApp ({ log, metrics, bodyLimitBytes, connections = c
     watched.endAfter(closeWithinMs)
     done()
   })
-  app.setValidatorCompiler(compileValidator as FastifySchemaCompiler<unknown>)
   app.setErrorHandler(async (error, request, reply) => {
     // The parser gave up on the body, and would have the connection closed with it.
     if (reply.getHeader('connection') === 'close' && await discardBody(request.raw)) void reply.removeHeader('connection')
@@ -141,12 +141,20 @@ export async function createApp ({ log, metrics, bodyLimitBytes, connections = c
   return app
 }
 
+// Of the thousand schemas of a Gate and its nodes few are ever used, most of them of refusals: each is compiled when it first is.
+
 function compileValidator ({ schema, httpPart }: { schema: TSchema, httpPart?: string }): (value: unknown) => { value: unknown } | { error: Error } {
-  const validate = createValidator(schema)
+  let validate: Validate<TSchema> | undefined
   const prefix = httpPart === 'querystring' ? 'query' : ''
   return value => {
+    validate ??= createValidator(schema)
     try { return { value: validate(value, prefix) } } catch (error) { return { error: new SchemaRefusal(error) } }
   }
+}
+
+function compileSerializer ({ schema }: { schema: TSchema }): (answer: unknown) => string {
+  let serialize: ((answer: unknown) => string) | undefined
+  return answer => (serialize ??= serializerOf(schema as Parameters<typeof serializerOf>[0]))(answer)
 }
 
 /**

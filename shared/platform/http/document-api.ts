@@ -1,5 +1,6 @@
-/** The OpenAPI document, made from the same schemas that check the requests. Served by operations.ts. */
-import swagger from '@fastify/swagger'
+/** The OpenAPI document, made from the same schemas that check the requests, and the page to read it. Served by operations.ts. */
+import type { FastifyInstance, LightMyRequestResponse, RouteOptions } from 'fastify'
+import type { IncomingHttpHeaders } from 'node:http'
 import type { App } from './create-app.js'
 
 export interface ApiDescription {
@@ -18,8 +19,39 @@ export interface ApiDescription {
   readonly related?: (() => ReadonlyMap<string, string>) | undefined
 }
 
-/** Call it before the first route: a plugin sees only the routes that come after it. */
-export async function documentRoutes (app: App, { title, version, description, bearer }: ApiDescription): Promise<void> {
+export interface ApiDocument {
+  /** As it is now: whom it is for and what it leads to change while the service runs. */
+  read: () => Promise<object>
+  /** A file of the page; `url` begins with `uiPath`. */
+  page: (url: string, headers: IncomingHttpHeaders) => Promise<LightMyRequestResponse>
+  /** Idempotent. */
+  close: () => Promise<void>
+}
+
+/** Call it before the first route, since it sees only those that come after it. What makes the document is loaded when it is first read. */
+export function documentRoutes (app: App, api: ApiDescription): ApiDocument {
+  const routes: RouteOptions[] = []
+  app.addHook('onRoute', route => { if (route.schema?.hide !== true && route.method !== 'HEAD') routes.push(route) })
+  let making: Promise<FastifyInstance> | undefined
+  const made = async (): Promise<FastifyInstance> => await (making ??= makeDocument(routes, api))
+  return {
+    read: async () => documentOf(await made(), api),
+    page: async (url, headers) => await (await made()).inject({ method: 'GET', url, headers }),
+    close: async () => { await (await making)?.close() }
+  }
+}
+
+/** The plugin's own would turn http into https, on hosts that have none. The page brings styles, no scripts, in its elements. */
+const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+/** An application that listens nowhere: it has the same routes, which it describes, and serves the page. */
+async function makeDocument (routes: readonly RouteOptions[], api: ApiDescription): Promise<FastifyInstance> {
+  const { title, version, description, bearer, uiPath } = api
+  const [{ default: fastify }, { default: swagger }, { default: swaggerUi }] = await Promise.all([import('fastify'), import('@fastify/swagger'), import('@fastify/swagger-ui')])
+  const app = fastify({ logger: false })
+  // Nobody asks for what the routes serve.
+  app.setValidatorCompiler(() => () => true)
+  app.setSerializerCompiler(() => JSON.stringify)
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
@@ -27,10 +59,22 @@ export async function documentRoutes (app: App, { title, version, description, b
       components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: bearer } } }
     }
   })
+  for (const { method, url, schema = {} } of routes) app.route({ method, url, schema, handler: () => {} })
+  await app.register(swaggerUi, {
+    routePrefix: uiPath,
+    staticCSP: pagePolicy,
+    // No request to a validator elsewhere.
+    uiConfig: { docExpansion: 'list', validatorUrl: null },
+    transformSpecification: () => documentOf(app, api),
+    transformSpecificationClone: false,
+    uiHooks: { onRequest: (_request, reply, done) => { void reply.header('referrer-policy', 'no-referrer'); done() } },
+    logLevel: 'silent'
+  })
+  await app.ready()
+  return app
 }
 
-/** The document as it is now: whom it is for and what it leads to change while the service runs. */
-export function documentOf (app: App, { description, server, related }: Pick<ApiDescription, 'description' | 'server' | 'related'>): object {
+function documentOf (app: FastifyInstance, { description, server, related }: Pick<ApiDescription, 'description' | 'server' | 'related'>): object {
   const document = app.swagger()
   const url = server.url()
   const links = [...related?.() ?? []].map(([name, page]) => `[${name}](${page})`).join(', ')

@@ -12,6 +12,9 @@ export interface ProbeOptions {
   readonly checks: () => Record<string, Check> | Promise<Record<string, Check>>
 }
 
+/** Nothing is missing. */
+export const isReady = (checks: Readonly<Record<string, Check>>): boolean => Object.values(checks).every(check => typeof check !== 'string')
+
 const Readiness = Type.Object({
   status: Type.Union([Type.Literal('ready'), Type.Literal('not ready')]),
   checks: Type.Record(Type.String(), Type.String(), { description: '"ok", "ok: " and what should be known, or what is missing' })
@@ -25,13 +28,13 @@ export function serveProbes (app: App, { metrics, checks }: ProbeOptions): void 
   app.get('/readyz', {
     schema: { tags: ['operations'], operationId: 'getReadiness', summary: 'Can it serve, and if not, what is missing?', response: { 200: Readiness, 503: Readiness } }
   }, async (_request, reply) => {
-    const found = Object.entries(await checks())
-    const isReady = found.every(([, check]) => typeof check !== 'string')
-    void reply.code(isReady ? 200 : 503)
-    if (!isReady) void reply.header('retry-after', '1')
+    const found = await checks()
+    const serves = isReady(found)
+    void reply.code(serves ? 200 : 503)
+    if (!serves) void reply.header('retry-after', '1')
     return {
-      status: isReady ? 'ready' as const : 'not ready' as const,
-      checks: Object.fromEntries(found.map(([name, check]) => [name, check === true ? 'ok' : typeof check === 'string' ? check : `ok: ${check.ok}`]))
+      status: serves ? 'ready' as const : 'not ready' as const,
+      checks: Object.fromEntries(Object.entries(found).map(([name, check]) => [name, check === true ? 'ok' : typeof check === 'string' ? check : `ok: ${check.ok}`]))
     }
   })
 
