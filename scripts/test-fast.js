@@ -1,12 +1,11 @@
 // `npm run test:fast`: what gives most of the safety in the least time: every unit, both in-process adapters under their
 // contract suites, and the way of a message from a post to a client's cursor. `npm test` is the rest: real servers, crowds, outages, browsers.
 import { spawnSync } from 'node:child_process'
-import { readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { findTests } from './test.js'
 
 const scripts = dirname(fileURLToPath(import.meta.url))
-const root = dirname(scripts)
 
 const fast = [
   /^test\/unit\//,
@@ -17,9 +16,6 @@ const fast = [
 /** All interleavings, real waits of an identity provider, outages of several nodes, the files of deploy/: in `npm test`. */
 const slow = /\/(model|identity-jwks|deploy-.*|clients-gatepost|leave-and-join|unnoticed)\.test\.ts$/
 
-const files = readdirSync(join(root, 'test'), { recursive: true })
-  .map(file => `test/${file.replaceAll('\\', '/')}`)
-  .filter(file => file.endsWith('.test.ts') && fast.some(one => one.test(file)) && !slow.test(file))
-  .sort()
+const files = findTests().filter(file => fast.some(one => one.test(file)) && !slow.test(file))
 
 process.exitCode = spawnSync(process.execPath, [join(scripts, 'test.js'), ...files], { stdio: 'inherit' }).status ?? 1

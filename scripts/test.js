@@ -1,16 +1,22 @@
-// `npm test`: builds what is stale, runs the tests (all, or the files given), and says at the end what was left out and
+// `npm test`: builds what is stale, runs the tests (all, or the files and folders given), and says at the end what was left out and
 // what that needs. Counts are of named tests, read from the TAP that they wrote; they are kept in .tap/summary.json.
 import { spawn } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { dirname, join, relative, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { fileURLToPath } from 'node:url'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const folder = join(root, '.tap')
 const output = join(folder, 'output.tap')
 const serversFile = join(folder, 'servers.jsonl')
+
+/** Test files by their paths from the root, of files and folders: the folders with the longest ones first, so that short ones end a run. */
+export function findTests (paths = ['cluster', 'hostile', 'browser', 'conformance', 'integration', 'contract', 'unit'].map(name => join(root, 'test', name))) {
+  return paths.flatMap(path => statSync(path).isDirectory()
+    ? readdirSync(path, { recursive: true }).filter(file => file.endsWith('.test.ts')).sort().map(file => join(path, file))
+    : [path]).map(path => relative(root, resolve(path)).replaceAll('\\', '/'))
+}
 
 /**
  * The results in a TAP 14 text. Depth 0 are files, depth 1 the tests in them; a file that failed without a failed
@@ -88,19 +94,16 @@ async function main (args) {
   rmSync(output, { force: true })
   rmSync(serversFile, { force: true })
   process.env.GATEPOST_TEST_SERVERS_FILE = serversFile
-  process.env.NODE_OPTIONS = `${process.env.NODE_OPTIONS ?? ''} --import=${pathToFileURL(join(root, 'scripts', 'load-typescript.js'))}`.trim()
-  const tap = createRequire(import.meta.url).resolve('tap').replace(/([/\\]node_modules[/\\]tap)[/\\].*$/, '$1/dist/esm/run.mjs')
   const lines = []
   const showFailures = createLogFilter(line => { console.log(line) })
-  const code = process.stdout.isTTY
-    ? await run(process.execPath, [tap, 'run', `--output-file=${output}`, ...args])
-    : await run(process.execPath, [tap, 'run', '--reporter=tap', ...args], line => {
-      lines.push(line)
-      showFailures(line)
-    })
-  if (!process.stdout.isTTY) writeFileSync(output, lines.join('\n'))
+  const files = findTests(args.length === 0 ? undefined : args)
+  const code = await run(process.execPath, [join(root, 'scripts', 'run-tests.js'), ...files], line => {
+    lines.push(line)
+    showFailures(line)
+  })
+  writeFileSync(output, lines.join('\n'))
 
-  const { passed, failed, skipped } = readResults(readFileSync(output, 'utf8'))
+  const { passed, failed, skipped } = readResults(lines.join('\n'))
   for (const { file, name, reason } of failed) console.log(`failed: ${file}: ${name}${reason === '' ? '' : ` (${reason})`}`)
   if (skipped.length > 0) console.log('\nLeft out here, and what that needs:')
   for (const { file, name, reason } of skipped) console.log(`  ${name === file ? file : `${file}: ${name}`}${reason === '' ? '' : `: ${reason}`}`)

@@ -44,7 +44,7 @@ t.test('live - from an announcement to a user who read it, to a Gate that ends',
   await page.getByText('1 socket on 1 node').waitFor()
   t.match(await page.locator('.result').innerText(), /Unread[^]*1[^]*live[^]*operator \(producer\)[^]*everyone[^]*unread/)
   t.notMatch(await page.locator('.result').innerText(), /Closed|Monday/, 'what it says is not shown')
-  await socket.timeout(5_000).emitWithAck('read', { ids: [id] })
+  await socket.timeout(60_000).emitWithAck('read', { ids: [id] })
   await page.getByRole('link', { name: `Where is it? Message ${id}` }).click()
   await page.getByText('to 1 of 1 open socket').waitFor()
   t.match(await page.locator('.steps').innerText(), /Read\s+\d\d:\d\d:\d\d\.\d{3}/)

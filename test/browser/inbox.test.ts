@@ -216,7 +216,7 @@ t.test('inbox element', { skip: noBrowser }, async t => {
     await shot(page, 'offline')
     server.post({ to: { user: 'ann' }, title: 'missed', body: 'x' })
     await server.nodes[0]?.revive()
-    await page.locator('.row', { hasText: 'missed' }).waitFor({ timeout: 20_000 })
+    await page.locator('.row', { hasText: 'missed' }).waitFor()
     await page.locator('.state').waitFor({ state: 'hidden' })
   })
 

@@ -8,7 +8,6 @@ import { runCommand, type CommandResult } from '../helpers/run-command.js'
 import { claimsOf } from '../helpers/tokens.js'
 import { until } from '../helpers/until.js'
 
-t.setTimeout(300_000)
 const site = await startDeployment(t, { settings: { GATEPOST_DRAIN: '1' } })
 const elsewhere = await tempDir(t)
 

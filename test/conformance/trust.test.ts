@@ -62,7 +62,7 @@ t.test('tokens - one of the same key for another application opens nothing', asy
   const socket = io(origin, { ...path, auth: { ticket: body.ticket }, transports: ['websocket'], forceNew: true })
   t.teardown(() => { socket.close() })
   await new Promise(resolve => { socket.once('ready', resolve) })
-  const refresh = async (change: Claims): Promise<any> => await socket.timeout(10_000).emitWithAck('refresh', { token: signHs256({ ...good, ...change }, site.secret) })
+  const refresh = async (change: Claims): Promise<any> => await socket.timeout(60_000).emitWithAck('refresh', { token: signHs256({ ...good, ...change }, site.secret) })
   t.match(await refresh({ aud: 'else' }), { error: { code: 'GP_TOKEN_INVALID' } }, 'nor by a refresh')
   t.match(await refresh({}), { expiresAt: String })
   t.equal((await request(site.gate, 'GET', '/gate/nodes', { token: site.adminToken() })).status, 200, 'admins as before')

@@ -13,6 +13,9 @@ export const chromiumPath = process.env['GATEPOST_TEST_CHROMIUM'] ?? '/usr/bin/c
 /** For a test's `skip`: why it cannot run here, or false. */
 export const noBrowser: string | false = existsSync(chromiumPath) ? false : `no Chromium at ${chromiumPath}`
 
+/** What a step waits for at most: as long as no person would, for a machine that is slow and busy with other tests. */
+const timeoutMs = 120_000
+
 export interface Opened {
   page: Page
   /** What the page wrote as errors or warnings, was refused by its policy, or asked of other hosts. */
@@ -22,6 +25,7 @@ export interface Opened {
 export async function startBrowser (t: Test): Promise<Browser> {
   const browser = await chromium.launch({
     executablePath: chromiumPath,
+    timeout: timeoutMs,
     args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking']
   })
   t.teardown(async () => { await browser.close() })
@@ -36,7 +40,7 @@ export async function openPage (
   // What compiles the tests names the functions in what a page is given, by a function that no page has.
   await context.addInitScript('globalThis.__name = value => value')
   const page = await context.newPage()
-  page.setDefaultTimeout(10_000)
+  page.setDefaultTimeout(timeoutMs)
   const faults: string[] = []
   page.on('console', message => { if (['error', 'warning'].includes(message.type())) faults.push(message.text()) })
   page.on('pageerror', error => { faults.push(String(error)) })
@@ -51,7 +55,7 @@ export async function openPage (
 /** The folder of the bundled component: it loads its parts from beside it. */
 async function bundleElement (t: Test): Promise<string> {
   // Not typed: what builds is plain JavaScript.
-  const script: string = '../../scripts/bundle-clients.js'
+  const script: string = new URL('../../scripts/bundle-clients.js', import.meta.url).href
   const { bundleClients } = await import(script) as { bundleClients: (outDir: string) => Promise<string> }
   const dir = await mkdtemp(join(tmpdir(), 'gatepost-site-'))
   t.teardown(async () => { await rm(dir, { recursive: true, force: true }) })

@@ -3,9 +3,9 @@ import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import type { Test } from 'tap'
 import { openLmdbStore, type LmdbStore } from '../../shared/store/lmdb-store.js'
+import { typescriptArgs } from './typescript-process.js'
 
 export function tempDir (t: Test): string {
   const dir = mkdtempSync(join(tmpdir(), 'gatepost-'))
@@ -32,9 +32,9 @@ export interface LmdbChild {
   readonly hasEnded: boolean
 }
 
-/** Starts test/helpers/lmdb-child.ts with the same loader as this process. */
+/** Starts test/helpers/lmdb-child.ts. */
 export function startLmdbChild (t: Test, ...args: string[]): LmdbChild {
-  const child = spawn(process.execPath, [...process.execArgv, fileURLToPath(new URL('./lmdb-child.ts', import.meta.url)), ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [...typescriptArgs(new URL('./lmdb-child.ts', import.meta.url)), ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
   const lines: string[] = []
   let rest = ''
   const waiting: Array<() => void> = []

@@ -241,7 +241,7 @@ export async function openSocket (t: Test, session: Session, options: SocketOpti
     reassigns: [],
     behinds: [],
     closed: () => reason,
-    ask: async (event, ...payload) => await socket.timeout(10_000).emitWithAck(event, ...payload) as unknown,
+    ask: async (event, ...payload) => await socket.timeout(60_000).emitWithAck(event, ...payload) as unknown,
     message: async (match, timeoutMs) => {
       const fits = typeof match === 'string' ? (entry: Entry) => entry['title'] === match : match
       return await until(`a message (${match.toString()}) at ${session.user}`, () => raw.entries.find(entry => entry.type === 'message' && fits(entry)), timeoutMs)
@@ -274,7 +274,7 @@ export async function refusedSocket (t: Test, session: Session, options: SocketO
   const socket = dial(session, options)
   t.teardown(() => { socket.close() })
   return await new Promise((resolve, reject) => {
-    const timer = setTimeout(() => { reject(new Error('neither accepted nor refused within 5 s')) }, 5000)
+    const timer = setTimeout(() => { reject(new Error('neither accepted nor refused within 60 s')) }, 60_000)
     socket.once('connect_error', (error: Error & { data?: { code?: string } }) => { clearTimeout(timer); resolve(error.data?.code ?? `no code: ${error.message}`) })
     socket.once('ready', () => { clearTimeout(timer); resolve('accepted') })
     socket.connect()

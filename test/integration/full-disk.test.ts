@@ -11,7 +11,6 @@ import { until } from '../helpers/until.js'
 const MiB = 1024 ** 2
 const secret = 'a secret of thirty-two bytes and more, 0123456789'
 const token = (sub: string, scope = 'user'): string => signHs256({ sub, scope, iat: nowSeconds(), exp: nowSeconds() + 3600 }, secret)
-t.setTimeout(180_000)
 
 function start (cwd: string, dataDir: string, reserve: string): GatepostProcess {
   return runGatepost(['up', '--port', '0', '--nodes', '2'], { cwd, settings: { GATEPOST_SECRET: secret, GATEPOST_DATA_DIR: dataDir, GATEPOST_DISK_RESERVE: reserve, GATEPOST_DRAIN: '0' } })

@@ -15,7 +15,6 @@ import { assign, request } from '../helpers/raw-client.js'
 import { until } from '../helpers/until.js'
 
 const run = promisify(execFile)
-t.setTimeout(180_000)
 
 /** Whether this command ends well. */
 const works = async (...[program = '', ...args]: string[]): Promise<boolean> => await run(program, args).then(() => true, () => false)

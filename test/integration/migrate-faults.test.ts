@@ -19,7 +19,6 @@ import { silentLog } from '../helpers/mongodb-store.js'
 import { mongosVersions, startMongosDouble } from '../helpers/mongos-double.js'
 import { until } from '../helpers/until.js'
 
-t.setTimeout(300_000)
 const mongodb = await startMongodbServer(t)
 const skip = mongodb === undefined && mongodbMissing
 

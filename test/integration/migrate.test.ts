@@ -10,7 +10,6 @@ import { findNatsServer, natsMissing } from '../helpers/nats-server.js'
 import { assign, checkChain, openSocket, producerOf, request, type Entry, type RawSocket, type Session } from '../helpers/raw-client.js'
 import { until } from '../helpers/until.js'
 
-t.setTimeout(300_000)
 const skip = await findMongodb() === undefined ? mongodbMissing : await findNatsServer() === undefined ? natsMissing : false
 
 const users = ['ann', 'bob', 'cleo']

@@ -20,7 +20,6 @@ import { until } from '../helpers/until.js'
 const run = promisify(execFile)
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const missing = await findProgram('openssl', 'version') === undefined && 'needs openssl'
-t.setTimeout(240_000)
 
 interface Block { readonly kind: string, readonly file: string | undefined, readonly text: string }
 

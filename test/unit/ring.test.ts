@@ -5,6 +5,7 @@ import { hash } from 'node:crypto'
 import t, { type Test } from 'tap'
 import { allStream, groupStream, userStream, type NodeId } from '../../shared/contract/names.js'
 import { createRing, createRingBuilder, ringName, type Ring, type RingMember } from '../../shared/contract/ring.js'
+import { allowed } from '../helpers/until.js'
 
 const membersOf = (count: number, weight = 1, prefix = 'node-'): RingMember[] => Array.from({ length: count }, (_, i) => ({ id: `${prefix}${i}` as NodeId, weight }))
 const usersOf = (count: number): string[] => Array.from({ length: count }, (_, i) => `user ${i}`)
@@ -139,12 +140,12 @@ t.test('ring - a thousand members: a change and a look-up are cheap', async t =>
     times.push(performance.now() - startedAt)
   }
   // Some 30 ms; the library's own way takes 400.
-  t.ok(Math.min(...times) < 150, `${Math.min(...times).toFixed(0)} ms for a change`)
+  t.ok(Math.min(...times) < allowed(150), `${Math.min(...times).toFixed(0)} ms for a change`)
   const ring = build(membersOf(1_000))
   const startedAt = performance.now()
   for (let i = 0; i < 100_000; i++) ring.assign(`u${i}`)
   const micros = (performance.now() - startedAt) / 100
-  t.ok(micros < 20, `${micros.toFixed(2)} us for a look-up`)
+  t.ok(micros < allowed(20), `${micros.toFixed(2)} us for a look-up`)
 })
 
 t.test('ring - a stream lies where its user is assigned; of others the stream is the name', async t => {

@@ -3,7 +3,6 @@ import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { nkeys } from 'nats'
 import t from 'tap'
@@ -11,6 +10,7 @@ import { createLog, createSilentLog } from '../../../shared/platform/log.js'
 import { createNatsBus } from '../../../services/dispatch/buses/nats-bus.js'
 import { inspectNats } from '../../../services/dispatch/buses/nats-inspect.js'
 import { findNatsServer, natsMissing, startNatsServer } from '../../helpers/nats-server.js'
+import { typescriptArgs } from '../../helpers/typescript-process.js'
 import { until } from '../../helpers/until.js'
 
 const run = promisify(execFile)
@@ -90,7 +90,7 @@ void t.test('nats login - tls:// encrypts, and a certificate that is not trusted
   t.match(await inspectNats({ ...asNode, url }), { reachable: false, isLoginRefused: false }, 'nobody vouches for it')
 
   // Whom to trust is read when a process starts.
-  const child = spawn(process.execPath, [...process.execArgv, fileURLToPath(new URL('./nats-over-tls.ts', import.meta.url)), url], { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, NODE_EXTRA_CA_CERTS: cert } })
+  const child = spawn(process.execPath, [...typescriptArgs(new URL('./nats-over-tls.ts', import.meta.url)), url], { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, NODE_EXTRA_CA_CERTS: cert } })
   t.teardown(() => { child.kill('SIGKILL') })
   let output = ''
   child.stdout.on('data', (chunk: Buffer) => { output += chunk.toString() })

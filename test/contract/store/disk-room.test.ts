@@ -17,7 +17,7 @@ function listen () {
   return { lines, log: { error: say('error'), warn: say('warn'), info: say('info') } }
 }
 
-t.test('disk - filled up by writes of all sizes: refused in time, nothing lost, and it goes on when there is room', { skip: smallDiskMissing, timeout: 120_000 }, async t => {
+t.test('disk - filled up by writes of all sizes: refused in time, nothing lost, and it goes on when there is room', { skip: smallDiskMissing }, async t => {
   const disk = mountSmallDisk(t, 24 * MiB)
   const { lines, log } = listen()
   const store = await openTestLmdb(t, { dir: join(disk.dir, 'data'), reserveBytes: 4 * MiB, log })

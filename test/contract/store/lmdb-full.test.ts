@@ -1,13 +1,13 @@
 import { spawn } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { openTestLmdb, tempDir } from '../../helpers/lmdb-store.js'
+import { typescriptArgs } from '../../helpers/typescript-process.js'
 
-const child = fileURLToPath(new URL('../../helpers/lmdb-full-child.ts', import.meta.url))
+const child = new URL('../../helpers/lmdb-full-child.ts', import.meta.url)
 
 t.test('full disk - writes are refused, reads go on, and what was acknowledged is there', { skip: process.platform === 'win32' }, async t => {
   const dir = tempDir(t)
-  const limited = spawn('sh', ['-c', 'ulimit -f 8192; exec "$@"', 'sh', process.execPath, ...process.execArgv, child, dir], { stdio: ['ignore', 'pipe', 'ignore'] })
+  const limited = spawn('sh', ['-c', 'ulimit -f 8192; exec "$@"', 'sh', process.execPath, ...typescriptArgs(child), dir], { stdio: ['ignore', 'pipe', 'ignore'] })
   t.teardown(() => { limited.kill('SIGKILL') })
   let out = ''
   limited.stdout.setEncoding('utf8').on('data', (text: string) => { out += text })

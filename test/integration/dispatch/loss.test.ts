@@ -2,11 +2,11 @@
 import t, { type Test } from 'tap'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
 import { userStream, type NodeId, type StreamId } from '../../../shared/contract/names.js'
 import { writeHeartbeat } from '../../../services/dispatch/heartbeat.js'
 import { lifeToken, streamToken } from '../../../shared/contract/subjects.js'
 import { idleLoad, isInDoubt, quickIntervals, startTestNode, startTestWatcher, statesOf, type TestNode } from '../../helpers/dispatch-nodes.js'
+import { typescriptArgs } from '../../helpers/typescript-process.js'
 import { until } from '../../helpers/until.js'
 import { createLossyBus, type LossyBus } from '../../helpers/lossy-bus.js'
 
@@ -349,7 +349,7 @@ void t.test('loss - a closed dispatch does nothing more, and may be closed again
 })
 
 void t.test('loss - an open dispatch keeps no process alive', async t => {
-  const child = spawn(process.execPath, [...process.execArgv, fileURLToPath(new URL('./idle-process.ts', import.meta.url))], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [...typescriptArgs(new URL('./idle-process.ts', import.meta.url))], { stdio: ['ignore', 'pipe', 'inherit'] })
   t.teardown(() => { child.kill('SIGKILL') })
   let output = ''
   child.stdout.on('data', (chunk: Buffer) => { output += chunk.toString() })

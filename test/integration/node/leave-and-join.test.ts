@@ -26,8 +26,6 @@ interface Site extends NodesOnOneStore {
 }
 type Away = 'link' | 'store'
 
-t.setTimeout(120_000)
-
 /** The sockets are on n1, which is the one that has trouble; everything else goes by way of n2. */
 async function start (t: Test): Promise<Site> {
   const nodes = await startNodes(t, ['n1', 'n2'])

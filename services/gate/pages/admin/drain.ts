@@ -6,14 +6,14 @@ import { count, plural } from './format.js'
 
 export type Node = Overview['nodes'][number]
 
-/** Rejects where Gate refused; resolves too where it was not confirmed. */
-export async function drainOrPutBack (node: Node, all: readonly Node[]): Promise<void> {
-  const isDraining = node.state === 'draining'
-  if (!isDraining && !await isConfirmed(node, all)) return
-  await ask(`nodes/${encodeURIComponent(node.id)}/drain`, { method: isDraining ? 'DELETE' : 'POST' })
+/** Rejects where Gate refused. */
+export async function drainOrPutBack ({ id, state }: Node): Promise<void> {
+  await ask(`nodes/${encodeURIComponent(id)}/drain`, { method: state === 'draining' ? 'DELETE' : 'POST' })
 }
 
-async function isConfirmed ({ id, sockets }: Node, all: readonly Node[]): Promise<boolean> {
+/** Putting back needs no question. */
+export async function isAgreed ({ id, state, sockets }: Node, all: readonly Node[]): Promise<boolean> {
+  if (state === 'draining') return true
   const others = all.filter(node => node.id !== id && node.state === 'up')
   if (others.length === 0) {
     return await confirm({

@@ -1,6 +1,6 @@
 /** The nodes: how each is, and its drain. */
 import { el, keyed, part, setText } from './dom.js'
-import { drainOrPutBack, type Node } from './drain.js'
+import { drainOrPutBack, isAgreed, type Node } from './drain.js'
 import { bytes, count, duration, milliseconds, perSecond, share, time } from './format.js'
 
 const columns = ['Node', 'State', 'Ring', 'Sockets', 'Users', 'Messages', 'Refused', 'Loop lag', 'Memory', 'Store', 'Version', 'Up for', 'Heard', 'Drain'] as const
@@ -23,15 +23,23 @@ export function createNodesTable ({ colourOf, refresh, report }: { colourOf: (no
     body)
   let nodes: readonly Node[] = []
 
+  async function press (button: HTMLButtonElement, node: Node): Promise<void> {
+    if (!await isAgreed(node, nodes)) return
+    // Until the new state is shown the button stands for the old one. Disabled it would lose the focus.
+    button.ariaBusy = 'true'
+    try {
+      await drainOrPutBack(node)
+      await refresh()
+    } finally { button.ariaBusy = 'false' }
+  }
+
   const cell = (name: typeof columns[number], ...children: Array<HTMLElement | string>): HTMLElement => el('td', { 'data-label': name, 'data-part': name, class: numeric.has(name) ? 'number' : undefined }, ...children)
   const make = ({ id }: Node): HTMLElement => {
     const button = el('button', { type: 'button', class: 'small', 'data-part': 'button' })
     button.addEventListener('click', () => {
       const node = nodes.find(node => node.id === id)
       if (node === undefined || button.ariaBusy === 'true') return
-      // Disabled it would lose the focus.
-      button.ariaBusy = 'true'
-      drainOrPutBack(node, nodes).then(refresh).catch(report).finally(() => { button.ariaBusy = 'false' })
+      press(button, node).catch(report)
     })
     return el('tr', {},
       el('th', { scope: 'row', 'data-part': 'Node' }, el('span', { class: `swatch c${colourOf(id)}` }), el('span', { class: 'name' }, id), el('small', { 'data-part': 'address' })),
