@@ -8,6 +8,7 @@ import { until } from '../helpers/until.js'
 const site = await startDeployment(t, { settings: { GATEPOST_RATE_USER: '1000000' } })
 const transports = ['websocket', 'polling'] as const
 const crowd = 3_000
+t.setTimeout(1_200_000)
 
 interface Flushed { socket: Socket, answers: any[], reasons: string[] }
 
@@ -27,7 +28,7 @@ for (const transport of transports) {
   t.test(`crowds - ${crowd} messages that were written offline, over ${transport}`, async t => {
     const session = await assign(site, `writer-${transport}`)
     const { answers, reasons } = flush(t, session, transport, 'send', Array.from({ length: crowd }, (_, i) => ({ to: { user: `reader-${transport}` }, title: `m${i}` })))
-    await until('all are answered', () => answers.length === crowd || reasons.length > 0, 120_000)
+    await until('all are answered', () => answers.length === crowd || reasons.length > 0, 400_000)
     t.same(reasons, [], 'it stays connected')
     t.equal(answers.length, crowd)
     const stored = answers.filter(({ id }) => typeof id === 'string')
@@ -40,7 +41,7 @@ for (const transport of transports) {
   t.test(`crowds - 100 messages of 60 KB over ${transport}`, async t => {
     const session = await assign(site, `heavy-${transport}`)
     const { answers, reasons } = flush(t, session, transport, 'send', Array.from({ length: 100 }, () => ({ to: { user: 'heavy-reader' }, body: 'x'.repeat(60_000) })))
-    await until('all are answered', () => answers.length === 100 || reasons.length > 0, 120_000)
+    await until('all are answered', () => answers.length === 100 || reasons.length > 0, 400_000)
     t.same(reasons, [])
     t.equal(answers.filter(({ id }) => typeof id === 'string').length, 100)
   })
@@ -51,7 +52,7 @@ t.test('crowds - more than can wait: each is answered, some with a refusal, and 
   const count = 9_000
   // In one POST; each `sync` reads the store, so that they cannot be answered as they come.
   const { socket, answers, reasons } = flush(t, session, 'polling', 'sync', Array.from({ length: count }, () => ({ cursors: {} })))
-  await until('all are answered', () => answers.length === count || reasons.length > 0, 120_000)
+  await until('all are answered', () => answers.length === count || reasons.length > 0, 400_000)
   t.same(reasons, [])
   const refusals = answers.filter(({ error }) => error !== undefined)
   t.ok(refusals.length > 0 && refusals.length < count, 'some are refused', { refusals: refusals.length })

@@ -13,7 +13,7 @@ import { routesOf, type ApiDocument } from './bad-requests.js'
 import { bunch, forgedTokens, marker, othersStreams, roundsWanted, seed, startHostileSite, type StoreKind } from './site.js'
 import { openLine, type SocketLine } from './socket-wire.js'
 
-const timeoutMs = 120_000 + roundsWanted * 60
+const timeoutMs = 480_000 + roundsWanted * 240
 t.setTimeout(2 * timeoutMs)
 const lines = 10
 

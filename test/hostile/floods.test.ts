@@ -16,7 +16,7 @@ import { openLine, type SocketLine } from './socket-wire.js'
 
 const isLong = roundsWanted >= 10_000
 const clientsAtOnce = isLong ? 10_000 : 1000
-t.setTimeout(isLong ? 600_000 : 240_000)
+t.setTimeout(isLong ? 2_400_000 : 1_000_000)
 
 // One node: the bystander is on the one that is flooded.
 const site = await startEmbedded(t, { nodes: 1, settings: { GATEPOST_RATE_USER: '0', GATEPOST_SOCKETS_PER_USER: '100000' } })
@@ -96,7 +96,7 @@ t.test('floods - connections that say nothing, at any stage', async t => {
       // Answers no ping any more.
       line.socket.removeAllListeners('message')
     }
-    await until('who does not join is closed', () => unjoined.every(line => !line.isOpen()), 30_000)
+    await until('who does not join is closed', () => unjoined.every(line => !line.isOpen()), 120_000)
     t.equal(await socketsOf('silent'), count)
   })
 })
@@ -250,7 +250,7 @@ t.test('floods - many pages asked for over HTTP and not read', async t => {
   })
 })
 
-t.test(`floods - ${clientsAtOnce} clients connect at once`, { timeout: 300_000 }, async t => {
+t.test(`floods - ${clientsAtOnce} clients connect at once`, { timeout: 900_000 }, async t => {
   const lines: SocketLine[] = []
   t.teardown(() => { for (const line of lines) line.close() })
   await unharmedBy(t, 250 + Math.round(clientsAtOnce * 0.06), async () => {
@@ -272,18 +272,18 @@ t.test(`floods - ${clientsAtOnce} clients connect at once`, { timeout: 300_000 }
     t.comment(`all of them after ${Math.round(performance.now() - begun)} ms`)
     t.equal(joined.filter(packet => packet?.startsWith('42["ready"') === true).length, clientsAtOnce, 'all are let in')
     await producer.send({ to: { all: true }, title: 'to the crowd' })
-    await until('everybody has it', () => lines.every(line => line.received.some(packet => packet.includes('to the crowd'))), 60_000)
+    await until('everybody has it', () => lines.every(line => line.received.some(packet => packet.includes('to the crowd'))), 240_000)
   })
   for (const line of lines) line.close()
   await until('all are gone', async () => (await request(site.gate, 'GET', `/gate/nodes/${bystanderSession.node.id}`, { token: site.adminToken() })).body.sockets < 1000)
 })
 
-t.test('floods - who was silent, or gone without a word, is closed in the end', { timeout: 250_000 }, async t => {
-  await until('none of the silent is left', async () => await socketsOf('silent') === 0, 60_000)
-  await until('none of those who were gone is left', async () => await socketsOf('gone') === 0, 60_000)
+t.test('floods - who was silent, or gone without a word, is closed in the end', { timeout: 800_000 }, async t => {
+  await until('none of the silent is left', async () => await socketsOf('silent') === 0, 240_000)
+  await until('none of those who were gone is left', async () => await socketsOf('gone') === 0, 240_000)
   t.comment(`after ${Math.round((performance.now() - silentSince) / 1000)} s`)
   // A request may take a minute to arrive, which is looked at every half minute.
-  if (isLong) await until('nor of those who never sent a request', () => quiet.every(socket => socket.destroyed || socket.readableEnded), 100_000)
+  if (isLong) await until('nor of those who never sent a request', () => quiet.every(socket => socket.destroyed || socket.readableEnded), 300_000)
   const session: Session = await assign(site, 'gone')
   t.equal(await session.unread(), 101, 'what came meanwhile is there, and what all got')
   await unharmedBy(t, 100, async () => {})

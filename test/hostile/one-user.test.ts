@@ -13,7 +13,7 @@ import { roundsWanted } from './site.js'
 
 const MiB = 1 << 20
 const isLong = roundsWanted >= 10_000
-t.setTimeout(280_000)
+t.setTimeout(1_200_000)
 
 const site = await startEmbedded(t, { settings: { GATEPOST_RATE_USER: undefined } })
 const producer = producerOf(site)
@@ -73,7 +73,7 @@ async function measured (t: Test, { memoryMiB, diskMiB }: Bounds, attack: () => 
   t.ok(grown.memoryMiB < memoryMiB, 'memory', grown)
   t.ok(grown.diskMiB < diskMiB, 'disk', grown)
   // A machine with other work makes everybody wait; who has stopped a node makes them wait far longer.
-  t.ok(took[took.length >> 1]! < 2_000 && took.at(-1)! < 10_000, 'nobody waits long', { took })
+  t.ok(took[took.length >> 1]! < 6_000 && took.at(-1)! < 30_000, 'nobody waits long', { took })
 }
 
 /** Asks in turn for each of these, so many at once; how often each status came. */

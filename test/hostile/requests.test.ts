@@ -11,7 +11,7 @@ import { badRequests, faultOf, routesOf, type ApiDocument, type Attacker, type B
 import { createHttpWire, toBytes, type HttpWire } from './http-wire.js'
 import { bunch, forgedTokens, marker, roundsWanted, seed, startHostileSite, type HostileSite, type StoreKind } from './site.js'
 
-const timeoutMs = 120_000 + roundsWanted * 150
+const timeoutMs = 480_000 + roundsWanted * 600
 t.setTimeout(2 * timeoutMs)
 
 for (const kind of ['lmdb', 'mongodb'] satisfies StoreKind[]) {
