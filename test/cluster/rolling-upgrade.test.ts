@@ -23,7 +23,7 @@ const messagesPerSecond = isFull ? 200 : 40
 const acceptedPerStep = messagesPerSecond / 2
 const userCount = isFull ? 18 : 9
 /** A machine that is too slow for the rate gets what it can take. */
-const maxUnanswered = 100
+const maxUnanswered = isFull ? 100 : 20
 t.setTimeout(600_000 + 12_000 * stepSeconds)
 
 interface Place {

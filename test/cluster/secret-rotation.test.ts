@@ -18,7 +18,7 @@ const missing = await findNatsServer() === undefined ? natsMissing : await findM
 const messagesPerSecond = isFull ? 200 : 40
 const acceptedPerStep = messagesPerSecond / 2
 /** A machine that is too slow for the rate gets what it can take. */
-const maxUnanswered = 100
+const maxUnanswered = isFull ? 100 : 20
 t.setTimeout(600_000)
 
 t.test('secrets - one is changed for another under load, process by process', { skip: missing }, async t => {
@@ -69,8 +69,8 @@ t.test('secrets - one is changed for another under load, process by process', { 
         accepted.push({ title, of: [`u:${to}`] })
         return
       }
-      // Nobody is there, or nobody yet who knows the others: a balancer goes by /readyz.
-      if (answer !== undefined && !['GP_DRAINING', 'GP_NO_NODE', 'GP_DISPATCH_UNAVAILABLE'].includes(answer.body?.code as string)) throw new Error(`${answer.status} ${answer.text}`)
+      // Nobody is there, or nobody yet who knows the others (a balancer goes by /readyz), or nobody knows what the one did who has ended.
+      if (answer !== undefined && answer.status !== 503 && answer.status !== 504) throw new Error(`${answer.status} ${answer.text}`)
       reconnects++
       await pause(50)
     }
