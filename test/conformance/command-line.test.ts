@@ -10,21 +10,22 @@ import { runCommand } from '../helpers/run-command.js'
 import { allowed, until } from '../helpers/until.js'
 
 const secret = 'a secret for tests, long enough for all'
-// Some seventy processes, on whatever machine.
-
 /** These would go on where nothing is wrong. */
 const services = new Set(['up', 'gate', 'node', 'bench'])
 
 async function run (cwd: string, args: readonly string[], settings: Settings = {}): Promise<{ code: unknown, out: string, err: string, text: string }> {
-  if (!services.has(args[0] ?? '') || args.includes('--help')) {
-    const { code, out, err } = await runCommand(args, { cwd, settings })
-    return { code, out, err, text: out + err }
-  }
+  if (!services.has(args[0] ?? '') || args.includes('--help')) return await refused(cwd, args, settings)
   const command = runGatepost(args, { cwd, settings })
   const timer = setTimeout(() => { void command.end('SIGKILL') }, 300_000)
   const code = await command.exited
   clearTimeout(timer)
   return { code, out: command.stdout(), err: command.stderr(), text: command.stdout() + command.stderr() }
+}
+
+/** In this process, which a service that refuses its settings has not begun anything in. */
+async function refused (cwd: string, args: readonly string[], settings: Settings = {}): Promise<{ code: unknown, out: string, err: string, text: string }> {
+  const { code, out, err } = await runCommand(args, { cwd, settings })
+  return { code, out, err, text: out + err }
 }
 
 /** A few processes side by side. */
@@ -72,7 +73,7 @@ t.test('command line - help of everything, exit code 0', async t => {
 t.test('command line - unknown commands and flags end with exit code 2', async t => {
   const dir = await tempDir(t)
   await atOnce([['nonsense'], ['up', '--nonsense'], ['gate', '--nodes', '2'], ['token', '--user', 'ada'], ['up', 'extra'], ['doctor', '--nonsense'], ['bench', '--nonsense'], ['__proto__']], async args => {
-    const { code, text } = await run(dir, args, { GATEPOST_SECRET: secret })
+    const { code, text } = await refused(dir, args, { GATEPOST_SECRET: secret })
     t.equal(code, 2, args.join(' '))
     t.match(text, (args[1]?.startsWith('--') === true ? args[1] : args.at(-1)) ?? '', 'and name it')
     t.notMatch(text, /\n\s+at /, 'no stack')
@@ -120,25 +121,25 @@ t.test('settings - more bad values', async t => {
     ['node', { GATEPOST_NODE_WEIGHT: 'NaN', GATEPOST_PORT: '0x50' }]
   ]
   await atOnce(cases, async ([command, settings]) => {
-    const { code, text } = await run(dir, [command], { ...(command === 'node' ? needed : { GATEPOST_SECRET: secret }), ...settings })
+    const { code, text } = await refused(dir, [command], { ...(command === 'node' ? needed : { GATEPOST_SECRET: secret }), ...settings })
     t.equal(code, 2)
     for (const name of Object.keys(settings)) t.equal(text.split('\n').filter(line => line.includes(name)).length, 1, `${name}=${settings[name]?.slice(0, 30)}`)
     t.ok(text.length < 5000, 'short, whatever it got')
   })
-  const both = await run(dir, ['up'], { GATEPOST_SECRET: secret, GATEPOST_AUTH_SECRET: secret, GATEPOST_AUTH_JWKS_URL: 'http://127.0.0.1:1/x' })
+  const both = await refused(dir, ['up'], { GATEPOST_SECRET: secret, GATEPOST_AUTH_SECRET: secret, GATEPOST_AUTH_JWKS_URL: 'http://127.0.0.1:1/x' })
   t.equal(both.code, 2, 'one kind of key only')
-  const flags = await run(dir, ['up', '--port', 'abc', '--nodes', '0', '--drain=-1'], { GATEPOST_SECRET: secret })
+  const flags = await refused(dir, ['up', '--port', 'abc', '--nodes', '0', '--drain=-1'], { GATEPOST_SECRET: secret })
   t.equal(flags.code, 2)
   for (const name of ['--port', '--nodes', '--drain']) t.match(flags.text, name.slice(2))
 })
 
 t.test('settings - what a Gate and a node cannot do without', async t => {
   const dir = await tempDir(t)
-  const gate = await run(dir, ['gate'])
+  const gate = await refused(dir, ['gate'])
   t.equal(gate.code, 2)
   for (const name of ['GATEPOST_SECRET', 'GATEPOST_NATS_URL']) t.match(gate.text, name)
   t.notMatch(gate.text, 'GATEPOST_MONGODB_URL', 'a Gate needs no store')
-  const node = await run(dir, ['node'])
+  const node = await refused(dir, ['node'])
   t.equal(node.code, 2)
   for (const name of ['GATEPOST_SECRET', 'GATEPOST_NATS_URL', 'GATEPOST_MONGODB_URL']) t.match(node.text, name)
 })

@@ -52,7 +52,8 @@ t.test('ring - is what consistent-hash makes of the same control points', async 
 t.test('ring - no share above 1.25 times its due, of arcs and of users', async t => {
   const users = usersOf(1_000_000)
   for (const [count, sample] of [[3, 30_000], [20, 200_000], [1_000, 1_000_000]] as const) {
-    for (const prefix of ['node-', 'https://host.example:91']) {
+    // A million users of one kind of name are enough for each day.
+    for (const prefix of count < 1_000 || process.env['GATEPOST_TEST_FULL'] !== undefined ? ['node-', 'https://host.example:91'] : ['https://host.example:91']) {
       const ring = createRing(membersOf(count, 1, prefix))
       const shares = [...ring.shares().values()]
       t.ok(Math.max(...shares) * count <= 1.25, `${count} nodes: largest arc ${(Math.max(...shares) * count).toFixed(2)} times its due`)

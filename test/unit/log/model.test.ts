@@ -9,8 +9,11 @@ const retried: readonly Try[] = [{ id: 'X', node: 0 }, { id: 'Y', node: 1 }, { i
 const shortQuiet: readonly Try[] = [{ id: 'X', node: 0 }, { id: 'Y', node: 1, after: 0 }, { id: 'Z', node: 0, after: 1 }]
 const goneBehind: readonly Try[] = [{ id: 'L', node: 0 }, { id: 'X', node: 1, after: 0 }, { id: 'V', node: 1, after: 1 }, { id: 'W', node: 0, after: 2 }]
 const threeWriters: readonly Try[] = [{ id: 'X', node: 0 }, { id: 'X', node: 1 }, { id: 'Y', node: 2 }]
-/** Entries that come and go on one node while another keeps an old head in memory. */
-const longQuiet: readonly Try[] = [{ id: 'Y', node: 0 }, { id: 'Z', node: 1, after: 0 }, { id: 'W', node: 0, after: 1 }, { id: 'V', node: 1, after: 1 }]
+/** Entries that come and go on one node while another keeps an old head in memory. The fourth makes thirty times as many states, and is in the long form. */
+const longQuiet: readonly Try[] = [
+  { id: 'Y', node: 0 }, { id: 'Z', node: 1, after: 0 }, { id: 'W', node: 0, after: 1 },
+  ...process.env['GATEPOST_TEST_FULL'] === undefined ? [] : [{ id: 'V', node: 1, after: 1 }]
+]
 
 const scenes: ReadonlyArray<[string, Omit<ModelOptions, 'rules' | 'maxStates'>]> = [
   ['a hand-over whose answer is lost, its fallback, a retry, another writer', { tries: handedTwice, hours: 1, unknowns: 1 }],

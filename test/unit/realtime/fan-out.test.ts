@@ -69,20 +69,27 @@ t.test('fan-out - one turn is one frame for few readers, however long a frame ta
 
 t.test('fan-out - a crowd\'s second frame waits for its window; another stream does not', async t => {
   const fanOut = createFanOut()
-  const crowd = streamOf(fanOut, 100, 0.1)
-  const few = streamOf(fanOut, 1)
-  const first = crowd.push()
-  await endOfTurn()
-  t.same(crowd.frames, [[first]])
-  const second = crowd.push()
-  t.ok(crowd.stream.dueAt > performance.now())
-  const own = few.push()
-  await endOfTurn()
-  t.same(few.frames, [[own]])
-  t.same(crowd.frames, [[first]], 'it waits')
-  const third = crowd.push()
-  await until('the window has passed', () => crowd.frames.length > 1)
-  t.same(crowd.frames, [[first], [second, third]])
+  // A process that is not given its turn within a window sees none: then once more.
+  for (let attempt = 1; ; attempt++) {
+    const crowd = streamOf(fanOut, 100, 0.2)
+    const few = streamOf(fanOut, 1)
+    const first = crowd.push()
+    await endOfTurn()
+    t.same(crowd.frames, [[first]])
+    const second = crowd.push()
+    const { dueAt } = crowd.stream
+    const own = few.push()
+    await endOfTurn()
+    const waiting = [...crowd.frames]
+    if (performance.now() >= dueAt && attempt < 100) continue
+    t.ok(dueAt > 0)
+    t.same(few.frames, [[own]])
+    t.same(waiting, [[first]], 'it waits')
+    const third = crowd.push()
+    await until('the window has passed', () => crowd.frames.length > 1)
+    t.same(crowd.frames, [[first], [second, third]])
+    break
+  }
   fanOut.close()
 })
 
