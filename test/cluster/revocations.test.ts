@@ -1,6 +1,7 @@
 /** Who is revoked is out soon (docs/protocol.md: 2 s) at every Gate and node, and stays out when all of them, or one, begin again. */
 import t from 'tap'
 import { startCluster, type Cluster } from '../helpers/deployment.js'
+import { isFull } from '../helpers/full.js'
 import { findMongodb, mongodbMissing } from '../helpers/mongodb-server.js'
 import { findNatsServer, natsMissing } from '../helpers/nats-server.js'
 import { assignEach, openSocket, refusedSocket, request, sessionOf, type Session } from '../helpers/raw-client.js'
@@ -66,10 +67,11 @@ t.test('revocations - user, producer and admin: out soon at every Gate and node,
   const again = sessions.map(session => session.node.url === site.nodes[0] ? sessionOf('ann', session.token, { id: session.node.id, url }, session.ticket, '') : session)
   t.ok(await areTicketsOut(again), 'a node that begins again lets no ticket of before in')
 
-  // ---- all of them, killed: a Gate that begins again lets nobody in before it knows more than one page of the log
+  // ---- all of them, killed: a Gate that begins again lets nobody in before it knows all of the log, in the long form more than one page of it
 
-  for (let i = 0; i < 1_050; i += 350) {
-    await Promise.all(Array.from({ length: 350 }, async (_, k) => { await request(site.gate, 'PUT', `/gate/revocations/user/other-${i + k}`, { token: root }) }))
+  const others = isFull ? 1_050 : 30
+  for (let i = 0; i < others; i += 30) {
+    await Promise.all(Array.from({ length: 30 }, async (_, k) => { await request(site.gate, 'PUT', `/gate/revocations/user/other-${i + k}`, { token: root }) }))
   }
   for (const [kind, name] of [['user', 'ann'], ['producer', 'shop'], ['admin', 'eve']]) await request(site.gate, 'PUT', `/gate/revocations/${kind}/${name}`, { token: root })
   await site.kill()
