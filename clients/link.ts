@@ -1,9 +1,9 @@
 /** One socket to one node, from its handshake to its end. It never reconnects: the connection makes another. */
-import { io } from 'socket.io-client'
 import type { Given } from './assignments.js'
 import { GatepostError, unreachable } from './errors.js'
 import { withoutSlash } from './http.js'
 import type { Cursors, Entry, Reassign, Ready, UnreadCount, VolatileMessage } from './protocol.js'
+import { openWire } from './wire/library-wire.js'
 
 /** Of what `auth` holds; a node that does not know it refuses the handshake. */
 const handshakeForm = 1
@@ -42,25 +42,15 @@ export interface LinkOptions {
 
 /** Resolves after `onReady` was called; what a refused handshake says is thrown. */
 export function openLink ({ given, cursors, topics, events, isPollingFirst, signal, readyTimeoutMs, requestTimeoutMs }: LinkOptions): Promise<Link> {
-  const url = new URL(given.node.url)
-  const socket = io(url.origin, {
-    // In Socket.IO's own address a path would name a namespace. A Gate of version 0.1 does not say where Socket.IO is.
-    path: given.node.path ?? `${withoutSlash(url.pathname)}/socket.io`,
-    auth: { form: handshakeForm, ticket: given.ticket, ...(cursors === undefined ? {} : { cursors }), ...(topics.length === 0 ? {} : { topics }) },
-    transports: isPollingFirst ? ['polling', 'websocket'] : ['websocket', 'polling'],
-    tryAllTransports: true,
-    reconnection: false,
-    forceNew: true,
-    autoConnect: false,
-    timeout: readyTimeoutMs
-  })
-
+  const closedMeanwhile = (): GatepostError => new GatepostError('GP_CLOSED', 'closed while connecting')
+  if (signal.aborted) return Promise.reject(closedMeanwhile())
   return new Promise<Link>((resolve, reject) => {
     let state: 'opening' | 'open' | 'ended' = 'opening'
     let sayEnded: (reason: string) => void
+    const node = `node ${given.node.id}`
     const ended = new Promise<string>(resolve => { sayEnded = resolve })
-    const timer = setTimeout(() => end(unreachable(`node ${given.node.id}`, new Error(`no "ready" within ${readyTimeoutMs} ms`))), readyTimeoutMs)
-    const stop = (): void => end(new GatepostError('GP_CLOSED', 'closed while connecting'))
+    const timer = setTimeout(() => end(unreachable(node, new Error(`no "ready" within ${readyTimeoutMs} ms`))), readyTimeoutMs)
+    const stop = (): void => end(closedMeanwhile())
 
     function end (error: GatepostError, reason = error.message): void {
       if (state === 'ended') return
@@ -68,22 +58,20 @@ export function openLink ({ given, cursors, topics, events, isPollingFirst, sign
       state = 'ended'
       clearTimeout(timer)
       signal.removeEventListener('abort', stop)
-      // Leaves the acknowledgements of open requests in place: they fail because the socket is gone.
-      socket.off()
-      socket.disconnect()
+      wire.close()
       sayEnded(reason)
     }
 
     const link: Link = {
       given,
       isOwn: true,
-      get isOpen () { return state === 'open' && socket.connected },
+      get isOpen () { return state === 'open' && wire.isOpen },
       ended,
       async request<T> (event: string, payload: unknown): Promise<T> {
-        if (!link.isOpen) throw unreachable(`node ${given.node.id}`)
+        if (!link.isOpen) throw unreachable(node)
         let answer: unknown
-        try { answer = await socket.timeout(requestTimeoutMs).emitWithAck(event, payload) } catch (cause) {
-          throw unreachable(`node ${given.node.id}`, cause)
+        try { answer = await wire.request(event, payload, requestTimeoutMs) } catch (cause) {
+          throw unreachable(node, cause)
         }
         const { error } = (answer ?? {}) as { error?: { code?: string, message?: string } }
         if (error !== undefined && error !== null) throw new GatepostError(error.code ?? 'GP_INTERNAL', error.message ?? 'refused')
@@ -92,26 +80,40 @@ export function openLink ({ given, cursors, topics, events, isPollingFirst, sign
       close () { end(new GatepostError('GP_CLOSED', 'closed')) }
     }
 
-    socket.on('connect_error', (error: Error & { data?: { code?: unknown } }) => {
-      const code = error.data?.code
-      end(typeof code === 'string' ? new GatepostError(code, error.message) : unreachable(`node ${given.node.id}`, error))
-    })
-    socket.on('disconnect', reason => end(unreachable(`node ${given.node.id}`, new Error(reason)), reason))
-    socket.on('ready', (ready: Ready) => {
-      if (state !== 'opening') return
+    function onReady (ready: Ready): void {
       state = 'open'
       clearTimeout(timer)
       events.onReady(link, ready)
       resolve(link)
-    })
-    // Nothing before "ready" is an entry of ours, for until then it is not known where the reader begins.
-    socket.on('entries', (entries: ReadonlyArray<Entry | VolatileMessage>) => { if (state === 'open') events.onEntries(link, entries) })
-    socket.on('unread', (count: UnreadCount) => { if (state === 'open') events.onUnread(link, count) })
-    socket.on('reassign', (reassign: Reassign) => { if (state === 'open') events.onReassign(link, reassign) })
-    socket.on('behind', () => { if (state === 'open') events.onBehind(link) })
+    }
+
+    function onEvent (name: string, payload: unknown): void {
+      if (state === 'opening') {
+        if (name === 'ready') onReady(payload as Ready)
+        // Nothing before "ready" is an entry of ours, for until then it is not known where the reader begins.
+        return
+      }
+      switch (name) {
+        case 'entries': return events.onEntries(link, payload as ReadonlyArray<Entry | VolatileMessage>)
+        case 'unread': return events.onUnread(link, payload as UnreadCount)
+        case 'reassign': return events.onReassign(link, payload as Reassign)
+        case 'behind': return events.onBehind(link)
+      }
+    }
+
+    function onRefused (error: Error & { data?: unknown }): void {
+      const { code } = (error.data ?? {}) as { code?: unknown }
+      end(typeof code === 'string' ? new GatepostError(code, error.message) : unreachable(node, error))
+    }
 
     signal.addEventListener('abort', stop, { once: true })
-    if (signal.aborted) return stop()
-    socket.connect()
+    const url = new URL(given.node.url)
+    const wire = openWire({
+      // In Socket.IO's own address a path would name a namespace. A Gate of version 0.1 does not say where Socket.IO is.
+      origin: url.origin,
+      path: given.node.path ?? `${withoutSlash(url.pathname)}/socket.io`,
+      auth: { form: handshakeForm, ticket: given.ticket, ...(cursors === undefined ? {} : { cursors }), ...(topics.length === 0 ? {} : { topics }) },
+      isPollingFirst
+    }, { onEvent, onRefused, onClosed: reason => { end(unreachable(node, new Error(reason)), reason) } })
   })
 }
