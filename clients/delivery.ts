@@ -4,7 +4,7 @@
  */
 import { createBackoff } from './backoff.js'
 import { GatepostError } from './errors.js'
-import { pause } from './pause.js'
+import { nextTask, pause } from './pause.js'
 import type { Cursors, Entry } from './protocol.js'
 import { advance } from './sequencer.js'
 
@@ -29,6 +29,11 @@ export interface DeliveryOptions {
   retryBaseMs: number
 }
 
+/** So long the entries that wait may hold up a page that somebody looks at. */
+const sliceMs = 10
+/** In a tab that nobody sees timers are slow, and nothing waits for a frame. */
+const isWatched = (): boolean => globalThis.document?.visibilityState === 'visible'
+
 export function createDelivery ({ onEntry, onMoved, onError, maxWaiting, retryBaseMs }: DeliveryOptions): Delivery {
   const stop = new AbortController()
   const backoff = createBackoff({ baseMs: retryBaseMs })
@@ -45,6 +50,7 @@ export function createDelivery ({ onEntry, onMoved, onError, maxWaiting, retryBa
   }
 
   async function run (): Promise<void> {
+    let sinceMs = performance.now()
     // Shifting a long array for each entry is quadratic: take all that wait, keep them counted until they are done.
     for (let at = 0; at < waiting.length && !stopped(); at += 1) {
       await deliver(waiting[at] as Entry)
@@ -52,6 +58,10 @@ export function createDelivery ({ onEntry, onMoved, onError, maxWaiting, retryBa
         waiting = waiting.slice(at + 1)
         at = -1
         wake()
+        if (isWatched() && performance.now() - sinceMs > sliceMs) {
+          await nextTask()
+          sinceMs = performance.now()
+        }
       }
     }
     waiting = []

@@ -64,6 +64,7 @@ export class GatepostInbox extends Base {
       this.#arrivals.add(message)
       this.#tell('gatepost-message', message)
     },
+    onVolatile: message => { this.#tell('gatepost-volatile', message) },
     onUnread: count => {
       this.#countInTitle()
       this.#tell('gatepost-unread', count)

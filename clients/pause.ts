@@ -15,6 +15,9 @@ export async function pause (ms: number, ...signals: AbortSignal[]): Promise<voi
   })
 }
 
+/** Lets what else waits for its turn go first. */
+export const nextTask = async (): Promise<void> => { await new Promise(resolve => { setTimeout(resolve, 0) }) }
+
 /** The promise's value, or `late()` thrown after `ms`. */
 export async function within<T> (ms: number, promise: Promise<T>, late: () => Error): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined

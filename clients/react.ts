@@ -6,7 +6,7 @@ import type { GatepostError } from './errors.js'
 import type { GatepostInbox as GatepostInboxElement, GatepostInboxEvents, GatepostInboxSettings } from './gatepost-inbox.js'
 import './gatepost-inbox.js'
 import { createInboxStore, emptySnapshot, type InboxHookOptions, type InboxSnapshot } from './inbox-store.js'
-import type { MessageEntry, UnreadCount } from './protocol.js'
+import type { MessageEntry, UnreadCount, VolatileMessage } from './protocol.js'
 import type { TokenSource } from './tokens.js'
 
 export type { InboxHookOptions, InboxSnapshot } from './inbox-store.js'
@@ -30,25 +30,28 @@ export interface GatepostInboxProps extends Omit<HTMLAttributes<HTMLElement>, 'd
   onSignIn?: ((event: GatepostInboxEvents['gatepost-sign-in']) => void) | undefined
   /** A message has arrived, live. */
   onMessage?: ((message: MessageEntry) => void) | undefined
+  /** One that is not kept. */
+  onVolatile?: ((message: VolatileMessage) => void) | undefined
   onUnread?: ((count: UnreadCount) => void) | undefined
   onError?: ((error: GatepostError) => void) | undefined
 }
 
 /** The bell and its panel; a ref gives the element, children go into its slots. */
 export const GatepostInbox = forwardRef<GatepostInboxElement, GatepostInboxProps>(function GatepostInbox (props, ref) {
-  const { gate, token, texts, open, categories, renderMessage, onMessage, onUnread, onError, onOpen, onAction, onSignIn, className, ...attributes } = props
+  const { gate, token, texts, open, categories, renderMessage, onMessage, onVolatile, onUnread, onError, onOpen, onAction, onSignIn, className, ...attributes } = props
   const element = useRef<GatepostInboxElement>(null)
-  const callbacks = useRef({ onMessage, onUnread, onError, onOpen, onAction, onSignIn })
+  const callbacks = useRef({ onMessage, onVolatile, onUnread, onError, onOpen, onAction, onSignIn })
   useImperativeHandle(ref, () => element.current as GatepostInboxElement)
 
   // By effects, for hydration sets no property of a custom element, and listens to none of its events.
-  useEffect(() => { callbacks.current = { onMessage, onUnread, onError, onOpen, onAction, onSignIn } })
+  useEffect(() => { callbacks.current = { onMessage, onVolatile, onUnread, onError, onOpen, onAction, onSignIn } })
   useEffect(() => {
     const to = element.current
     if (to === null) return
     const listening = new AbortController()
     const { signal } = listening
     to.addEventListener('gatepost-message', ({ detail }) => callbacks.current.onMessage?.(detail), { signal })
+    to.addEventListener('gatepost-volatile', ({ detail }) => callbacks.current.onVolatile?.(detail), { signal })
     to.addEventListener('gatepost-unread', ({ detail }) => callbacks.current.onUnread?.(detail), { signal })
     to.addEventListener('gatepost-error', ({ detail }) => callbacks.current.onError?.(detail), { signal })
     to.addEventListener('gatepost-open', event => callbacks.current.onOpen?.(event), { signal })
@@ -82,6 +85,7 @@ export function useUnread (options: InboxHookOptions): UnreadCount {
 interface ElementProps extends GatepostInboxSettings, DetailedHTMLProps<HTMLAttributes<GatepostInboxElement>, GatepostInboxElement> {
   class?: string | undefined
   'ongatepost-message'?: ((event: CustomEvent<MessageEntry>) => void) | undefined
+  'ongatepost-volatile'?: ((event: CustomEvent<VolatileMessage>) => void) | undefined
   'ongatepost-unread'?: ((event: CustomEvent<UnreadCount>) => void) | undefined
   'ongatepost-error'?: ((event: CustomEvent<GatepostError>) => void) | undefined
   'ongatepost-open'?: ((event: GatepostInboxEvents['gatepost-open']) => void) | undefined

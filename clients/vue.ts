@@ -8,7 +8,7 @@ import type { GatepostInbox as GatepostInboxElement, GatepostInboxEvents, Gatepo
 import './gatepost-inbox.js'
 import type { Inbox } from './inbox.js'
 import { createInboxStore, type InboxHookOptions, type InboxSnapshot } from './inbox-store.js'
-import type { MessageEntry, UnreadCount } from './protocol.js'
+import type { MessageEntry, UnreadCount, VolatileMessage } from './protocol.js'
 import type { TokenSource } from './tokens.js'
 
 export type { InboxHookOptions } from './inbox-store.js'
@@ -31,6 +31,8 @@ export const GatepostInbox = defineComponent({
   },
   emits: {
     message: (_message: MessageEntry) => true,
+    /** One that is not kept. */
+    volatile: (_message: VolatileMessage) => true,
     unread: (_count: UnreadCount) => true,
     error: (_error: GatepostError) => true,
     /** A message was clicked; `preventDefault()` leaves what follows to the site. So it is with the next two. */
@@ -45,6 +47,7 @@ export const GatepostInbox = defineComponent({
       const to = element.value
       if (to === undefined) return
       to.addEventListener('gatepost-message', ({ detail }) => { emit('message', detail) })
+      to.addEventListener('gatepost-volatile', ({ detail }) => { emit('volatile', detail) })
       to.addEventListener('gatepost-unread', ({ detail }) => { emit('unread', detail) })
       to.addEventListener('gatepost-error', ({ detail }) => { emit('error', detail) })
       to.addEventListener('gatepost-open', event => { emit('open', event) })
@@ -93,6 +96,7 @@ export function useUnread (options: MaybeRefOrGetter<InboxHookOptions>): Compute
 
 interface ElementProps extends GatepostInboxSettings {
   onGatepostMessage?: (event: CustomEvent<MessageEntry>) => void
+  onGatepostVolatile?: (event: CustomEvent<VolatileMessage>) => void
   onGatepostUnread?: (event: CustomEvent<UnreadCount>) => void
   onGatepostError?: (event: CustomEvent<GatepostError>) => void
   onGatepostOpen?: (event: GatepostInboxEvents['gatepost-open']) => void

@@ -1,7 +1,7 @@
 /** Keeps the state true by an inbox: pages from REST, changes from live entries. A panel that is closed costs a count and no list. */
 import { asGatepostError, type GatepostError } from '../errors.js'
 import { createInbox, type Inbox } from '../inbox.js'
-import type { Message, MessageEntry, UnreadCount } from '../protocol.js'
+import type { Message, MessageEntry, UnreadCount, VolatileMessage } from '../protocol.js'
 import type { TokenSource } from '../tokens.js'
 import { createActions, type Actions } from './actions.js'
 import { createIntake } from './intake.js'
@@ -36,6 +36,7 @@ export interface ControllerOptions {
   /** `flush` is called before the next frame is drawn. */
   requestFrame: () => void
   onMessage: (message: MessageEntry) => void
+  onVolatile: (message: VolatileMessage) => void
   onUnread: (count: UnreadCount) => void
   onError: (error: GatepostError) => void
 }
@@ -53,6 +54,7 @@ export function createController (options: ControllerOptions): Controller {
       if (entry.type === 'message' && belongsIn('all', entry)) options.onMessage(entry)
       intake.take(entry)
     },
+    onVolatile (message) { if (!store.isClosed) options.onVolatile(message) },
     onUnread (count) {
       dispatch({ type: 'unread', count })
       if (!store.isClosed) options.onUnread(count)

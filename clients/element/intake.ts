@@ -24,7 +24,7 @@ export interface IntakeOptions {
 /** Entries that a closed panel keeps; above this the list is read again when it is opened. */
 const maxKept = 200
 /** Live messages of a list that is never left: above this it begins with its first page again. */
-const maxLive = 1_000
+const maxLive = 5_000
 /** What comes in from another box is asked for one by one, up to this many. */
 const maxWanted = 20
 

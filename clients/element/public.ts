@@ -1,6 +1,6 @@
 /** What a site may hear of the element and set on it. */
 import type { GatepostError } from '../errors.js'
-import type { Action, Message, MessageEntry, UnreadCount } from '../protocol.js'
+import type { Action, Message, MessageEntry, UnreadCount, VolatileMessage } from '../protocol.js'
 import type { TokenSource } from '../tokens.js'
 import type { Texts } from './texts.js'
 import type { Category, RenderMessage } from './view/context.js'
@@ -8,6 +8,8 @@ import type { Category, RenderMessage } from './view/context.js'
 export interface GatepostInboxEvents {
   /** A message has arrived in the inbox, live. */
   'gatepost-message': CustomEvent<MessageEntry>
+  /** A message that is not kept has arrived: it is in no list, and nothing is shown of it. */
+  'gatepost-volatile': CustomEvent<VolatileMessage>
   'gatepost-unread': CustomEvent<UnreadCount>
   'gatepost-error': CustomEvent<GatepostError>
   /** A message was clicked. Prevented, the component neither follows `url` nor shows the text; the message counts as read. */

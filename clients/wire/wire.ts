@@ -1,7 +1,7 @@
 /**
  * What a link needs of Socket.IO. `library-wire.ts` gives it by socket.io-client, wherever a package manager has brought that along;
  * `browser-wire.ts` gives the same in a sixth of the bytes, for the files that a page loads without a build
- * (docs/adr/0028-the-element-is-a-pure-state-a-controller-and-small-views.md).
+ * (docs/adr/0030-a-small-socket-io.md).
  */
 export interface Wire {
   /** The node has taken the handshake, and the socket is not closed. */

@@ -206,7 +206,7 @@ t.test('inbox - functions', { skip }, async t => {
     await open(phone.page)
     await phone.page.locator('.head .close').click()
     await phone.page.locator('.panel').waitFor({ state: 'hidden' })
-    await until('no place in the history is left', async () => await phone.page.evaluate(() => history.state?.gatepostInbox !== true))
+    await until('no place in the history is left', async () => await phone.page.evaluate(() => history.state?.gatepostInbox === undefined))
     t.strictSame([...faults, ...phone.faults], [])
   })
 

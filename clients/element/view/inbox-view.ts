@@ -32,6 +32,13 @@ export interface View {
   close (): void
 }
 
+/** The user is in a field of the page: a panel that a script opens leaves the focus there. */
+function isWriting (): boolean {
+  let active = document.activeElement
+  while (active?.shadowRoot?.activeElement != null) active = active.shadowRoot.activeElement
+  return active?.matches('input, textarea, select, [contenteditable]') === true
+}
+
 export function createView (root: ShadowRoot, { element: bell, spoken }: BellView, context: Context): View {
   const { wanted } = context
   const menu = createMenu()
@@ -75,8 +82,9 @@ export function createView (root: ShadowRoot, { element: bell, spoken }: BellVie
     const focusList = (id?: string): void => { if (!isReading && !list.focus(id)) panel.element.focus() }
     if (!state.isOpen) {
       if (before?.isOpen === true && hadFocus) bell.focus()
-    } else if (before?.isOpen !== true) focusList()
-    else if (!isReading && before.selected !== undefined) focusList(before.selected.id)
+    } else if (before?.isOpen !== true) {
+      if (panel.isModal || !isWriting()) focusList()
+    } else if (!isReading && before.selected !== undefined) focusList(before.selected.id)
     // The rows have come; nobody has gone elsewhere meanwhile.
     else if (root.activeElement === panel.element && visible.length > 0 && !isReading) focusList()
     else if (hadFocus && root.activeElement === null) panel.element.focus()

@@ -27,13 +27,13 @@ export function createListArea ({ texts, wanted }: Context, list: ListView, noti
     element,
     render (state, messages) {
       const isEmpty = messages.length === 0
-      // A list that is not shown has no heights.
-      list.element.hidden = isEmpty
-      list.render(state, messages)
       notices.render(state, messages.length)
       older.hidden = isEmpty || !state.list.isLoadingOlder
       pill.hidden = state.above === 0
       setText(pillText, texts.newer(state.above))
+      // Last: a list that is not shown has no heights, and one beside what stands in its place has half of its room.
+      list.element.hidden = isEmpty
+      list.render(state, messages)
     }
   }
 }

@@ -15,11 +15,14 @@ export interface Panel {
 }
 
 const phone = '(max-width: 480px), (max-height: 420px) and (max-width: 960px)'
-/** In `history.state`, beside what the site keeps there. */
+/** In `history.state`, beside what the site keeps there: the number of the panel whose place it is. */
 const mark = 'gatepostInbox'
+let panels = 0
 
 export function createPanel (anchor: HTMLElement, children: readonly Node[], onClosed: () => void): Panel {
   const element = make('dialog', { class: 'panel', id: 'panel', part: 'panel', 'aria-labelledby': 'heading', tabindex: '-1', popover: 'manual' }, ...children)
+  const number = panels += 1
+  const hasPlace = (): boolean => history.state?.[mark] === number
   let isOpen = false
   let isModal = false
   let listening: AbortController | undefined
@@ -33,9 +36,12 @@ export function createPanel (anchor: HTMLElement, children: readonly Node[], onC
     if (isModal) {
       placing.clear()
       element.showModal()
-      if (history.state?.[mark] !== true) history.pushState({ ...history.state, [mark]: true }, '')
+      if (!hasPlace()) history.pushState({ ...history.state, [mark]: number }, '')
     } else {
+      // A dialog that is shown takes the focus by itself: whether it may is for the view to say.
+      element.inert = true
       element.showPopover()
+      element.inert = false
       placing.place()
     }
   }
@@ -69,16 +75,17 @@ export function createPanel (anchor: HTMLElement, children: readonly Node[], onC
       const { signal } = listening
       addEventListener('resize', onResize, { signal })
       addEventListener('scroll', placing.placeSoon, { capture: true, passive: true, signal })
-      addEventListener('popstate', () => { if (isModal) onClosed() }, { signal })
+      // The way back from a panel over this one leads here.
+      addEventListener('popstate', () => { if (isModal && !hasPlace()) onClosed() }, { signal })
     },
     close () {
       if (!isOpen) return
       isOpen = false
       listening?.abort()
       hide()
-      if (isModal && history.state?.[mark] === true) history.back()
+      if (isModal && hasPlace()) history.back()
       isModal = false
     },
-    leave () { return isModal && history.state?.[mark] === true }
+    leave: () => isModal && hasPlace()
   }
 }
