@@ -2,8 +2,9 @@ import type { Row } from './row.js'
 import { dropForeign } from './rows/drop-foreign.js'
 import { fanOutRows } from './rows/fan-out.js'
 import { idleMemory } from './rows/idle-memory.js'
+import { inboxRows } from './rows/inbox.js'
 import { postRows } from './rows/post.js'
 import { pushRows } from './rows/push.js'
 import { storeRows } from './rows/store.js'
 
-export const rows: readonly Row[] = [...fanOutRows, ...pushRows, dropForeign, ...postRows, ...storeRows, idleMemory]
+export const rows: readonly Row[] = [...fanOutRows, ...pushRows, dropForeign, ...postRows, ...storeRows, idleMemory, ...inboxRows]

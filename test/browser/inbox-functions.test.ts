@@ -16,15 +16,18 @@ t.test('inbox - functions', { skip }, async t => {
   const browser = await startBrowser(t)
   const producer = site.producerToken()
 
-  const post = async (messages: object | object[]): Promise<void> => {
-    const answer = await fetch(`${site.gate}/gate/messages`, { method: 'POST', headers: { authorization: `Bearer ${producer}`, 'content-type': 'application/json' }, body: JSON.stringify(messages) })
-    if (!answer.ok) throw new Error(await answer.text())
+  /** A loaded machine's nodes refuse for a while. */
+  const taken = async (url: string, bearer: string, body: object): Promise<void> => {
+    await until('the message is taken', async () => {
+      const answer = await fetch(url, { method: 'POST', headers: { authorization: `Bearer ${bearer}`, 'content-type': 'application/json' }, body: JSON.stringify(body) })
+      if (!answer.ok && answer.status !== 503) throw new Error(await answer.text())
+      return answer.ok
+    }, 60_000, 200)
   }
+  const post = async (messages: object | object[]): Promise<void> => { await taken(`${site.gate}/gate/messages`, producer, messages) }
   const mail = async (from: string, message: object, claims: Claims = {}): Promise<void> => {
-    const authorization = `Bearer ${site.userToken(from, claims)}`
-    const { node, ticket } = await (await fetch(`${site.gate}/gate/assign`, { headers: { authorization } })).json() as { node: { url: string }, ticket: string }
-    const answer = await fetch(`${node.url}/messages`, { method: 'POST', headers: { authorization: `Bearer ${ticket}`, 'content-type': 'application/json' }, body: JSON.stringify(message) })
-    if (!answer.ok) throw new Error(await answer.text())
+    const { node, ticket } = await (await fetch(`${site.gate}/gate/assign`, { headers: { authorization: `Bearer ${site.userToken(from, claims)}` } })).json() as { node: { url: string }, ticket: string }
+    await taken(`${node.url}/messages`, ticket, message)
   }
   const pages = await startSite(t, '<header><gatepost-inbox></gatepost-inbox></header><main><h1>Site</h1><input aria-label="Search"></main>')
   /** A page of the site with this user's bell. */
@@ -208,6 +211,132 @@ t.test('inbox - functions', { skip }, async t => {
     await phone.page.locator('.panel').waitFor({ state: 'hidden' })
     await until('no place in the history is left', async () => await phone.page.evaluate(() => history.state?.gatepostInbox === undefined))
     t.strictSame([...faults, ...phone.faults], [])
+  })
+
+  await t.test('inbox - a phone: rows to the end of the screen, swipes, two panels with a way back each', async t => {
+    await post(Array.from({ length: 30 }, (_, i) => ({ to: { user: 'kim' }, title: `Message ${i}`, body: 'A text' })))
+    const { page, faults } = await visit('kim', { width: 380, height: 1_300 })
+    const touch = await page.context().newCDPSession(page)
+    await touch.send('Emulation.setTouchEmulationEnabled', { enabled: true })
+    const swipe = async (text: string, share: number): Promise<void> => {
+      const { x, y, width, height } = await item(page, text).boundingBox() as { x: number, y: number, width: number, height: number }
+      const at = (part: number): { touchPoints: Array<{ x: number, y: number }> } => ({ touchPoints: [{ x: x + width / 2 + width * share * part, y: y + height / 2 }] })
+      await touch.send('Input.dispatchTouchEvent', { type: 'touchStart', ...at(0) })
+      for (let step = 1; step <= 8; step += 1) await touch.send('Input.dispatchTouchEvent', { type: 'touchMove', ...at(step / 8) })
+      await touch.send('Input.dispatchTouchEvent', { type: 'touchEnd', touchPoints: [] })
+    }
+    await open(page)
+    const room = await page.locator('.listing').evaluate(listing => {
+      const bottoms = [...listing.querySelectorAll('.item')].map(row => row.getBoundingClientRect().bottom)
+      return Math.max(...bottoms) - listing.getBoundingClientRect().bottom
+    })
+    t.ok(room >= 0, `no row is missing on the screen: ${room} px`)
+
+    await swipe('Message 29', -0.15)
+    await swipe('Message 29', -0.45)
+    await page.getByText('Archived', { exact: true }).waitFor()
+    await item(page, 'Message 29').waitFor({ state: 'detached' })
+    await swipe('Message 28', 0.45)
+    await page.locator('.item.read', { hasText: 'Message 28' }).waitFor()
+    t.equal(await page.locator('article').count(), 0, 'a swipe is no click')
+    await page.evaluate(() => { document.documentElement.dir = 'rtl' })
+    await swipe('Message 27', 0.45)
+    await item(page, 'Message 27').waitFor({ state: 'detached' })
+
+    await page.evaluate(({ gate, token }) => {
+      const second = Object.assign(document.createElement('gatepost-inbox'), { id: 'second', gate, token })
+      document.body.append(second)
+      second.open = true
+    }, { gate: site.gate, token: site.userToken('kim') })
+    const second = page.locator('#second .panel')
+    const first = page.locator('header .panel')
+    await second.waitFor()
+    const { url } = { url: page.url() }
+    await page.goBack()
+    await second.waitFor({ state: 'hidden' })
+    t.equal(await first.isVisible(), true)
+    await page.goBack()
+    await first.waitFor({ state: 'hidden' })
+    t.equal(page.url(), url)
+    t.strictSame(faults, [])
+  })
+
+  await t.test('inbox - told elsewhere, by what the user has switched on, in one of the tabs; messages that are not kept; a script that opens it', async t => {
+    await post({ to: { user: 'lea' }, title: 'First', body: 'x' })
+    const first = await visit('lea', { attributes: { notify: '', sound: '' } })
+    const { page } = first
+    await page.context().grantPermissions(['notifications'])
+    const spy = (): void => {
+      const heard = { notes: [] as Array<{ title: string, body: string }>, tones: 0, volatile: [] as string[], last: undefined as Notification | undefined }
+      Object.assign(globalThis, {
+        heard,
+        Notification: class extends Notification {
+          constructor (title: string, options: NotificationOptions) {
+            super(title, options)
+            heard.notes.push({ title, body: options.body ?? '' })
+            heard.last = this
+          }
+        },
+        AudioContext: class extends AudioContext {
+          override createOscillator (): OscillatorNode { heard.tones += 1; return super.createOscillator() }
+        }
+      })
+      document.hasFocus = () => false
+      document.addEventListener('gatepost-volatile', ({ detail }) => { heard.volatile.push(detail.body ?? '') })
+    }
+    interface Heard { notes: Array<{ title: string, body: string }>, tones: number, volatile: string[] }
+    const heard = async (of: Page): Promise<Heard> => await of.evaluate(() => (({ notes, tones, volatile }: Heard) => ({ notes, tones, volatile }))((globalThis as unknown as { heard: Heard }).heard))
+    await page.evaluate(spy)
+    await open(page)
+    await post({ to: { user: 'lea' }, title: 'Second', body: 'x' })
+    await item(page, 'Second').waitFor()
+    for (const label of ['Notify me on this device', 'Play a sound']) {
+      await page.getByRole('button', { name: 'More', exact: true }).click()
+      await page.getByRole('menuitemcheckbox', { name: label, checked: false }).click()
+    }
+    await page.getByRole('button', { name: 'More', exact: true }).click()
+    await page.getByRole('menuitemcheckbox', { name: 'Notify me on this device', checked: true }).waitFor()
+    await page.keyboard.press('Escape')
+
+    const other = await page.context().newPage()
+    await other.goto(pages)
+    await other.evaluate(spy)
+    await other.evaluate(({ gate, token }) => {
+      const inbox = document.querySelector('gatepost-inbox') as GatepostInbox
+      for (const name of ['notify', 'sound']) inbox.setAttribute(name, '')
+      Object.assign(inbox, { gate, token })
+    }, { gate: site.gate, token: site.userToken('lea') })
+    await other.locator('.badge').waitFor()
+    await other.locator('h1').click()
+    await page.locator('h1').click()
+    await post({ to: { user: 'lea' }, title: 'Third', body: 'See <b>this</b>', sender: { name: 'Finance' } })
+    const all = async (): Promise<Heard[]> => [await heard(page), await heard(other)]
+    await until('a notification', async () => (await all()).some(({ notes }) => notes.length > 0))
+    await until('a sound', async () => (await all()).some(({ tones }) => tones > 0))
+    await post(Array.from({ length: 5 }, (_, i) => ({ to: { user: 'lea' }, title: `More ${i}`, body: 'x' })))
+    await until('one for many', async () => (await all()).flatMap(({ notes }) => notes).length === 2)
+    t.strictSame((await all()).flatMap(({ notes }) => notes), [{ title: 'Finance', body: 'Third\nSee <b>this</b>' }, { title: '5 new messages', body: '' }])
+    t.equal((await all()).reduce((sum, { tones }) => sum + tones, 0), 4, 'two tones each time, in one tab')
+    const clicked = (await heard(page)).notes.length > 0 ? page : other
+    await clicked.evaluate(() => { (globalThis as unknown as { heard: { last: Notification } }).heard.last.onclick?.(new Event('click')) })
+    await clicked.locator('article').waitFor()
+    await clicked.keyboard.press('Escape')
+    await clicked.keyboard.press('Escape')
+
+    const rows = await page.locator('.row').count()
+    await post({ to: { user: 'lea' }, body: 'not kept', volatile: true })
+    await until('not kept', async () => (await heard(page)).volatile.includes('not kept'))
+    t.equal(await page.locator('.row').count(), rows)
+
+    const search = page.getByRole('textbox', { name: 'Search' })
+    await search.fill('a ')
+    await page.evaluate(() => { (document.querySelector('gatepost-inbox') as GatepostInbox).open = true })
+    await item(page, 'Third').waitFor()
+    await page.keyboard.type('b')
+    t.equal(await search.inputValue(), 'a b', 'the field keeps the focus')
+    await page.keyboard.press('Escape')
+    await page.locator('.panel').waitFor({ state: 'hidden' })
+    t.strictSame(first.faults, [])
   })
 
   await t.test('inbox - languages, and the end of a session', async t => {

@@ -82,9 +82,7 @@ export function createView (root: ShadowRoot, { element: bell, spoken }: BellVie
     const focusList = (id?: string): void => { if (!isReading && !list.focus(id)) panel.element.focus() }
     if (!state.isOpen) {
       if (before?.isOpen === true && hadFocus) bell.focus()
-    } else if (before?.isOpen !== true) {
-      if (panel.isModal || !isWriting()) focusList()
-    } else if (!isReading && before.selected !== undefined) focusList(before.selected.id)
+    } else if (before?.isOpen !== true) { if (panel.isModal || !isWriting()) focusList() } else if (!isReading && before.selected !== undefined) focusList(before.selected.id)
     // The rows have come; nobody has gone elsewhere meanwhile.
     else if (root.activeElement === panel.element && visible.length > 0 && !isReading) focusList()
     else if (hadFocus && root.activeElement === null) panel.element.focus()
