@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 
 // Young objects of 10,000 sockets outlive the default semi-space: a larger one cost a fifth less CPU. With it, and a heap that begins
 // small, V8 would collect all of the heap several times a second while buffers come and go; it begins with 256 MB.
-const main = new URL('../dist/services/cli/main.js', import.meta.url)
+const main = new URL('../dist/gatepost/main.js', import.meta.url)
 if (!existsSync(main)) {
   console.error('gatepost is not built yet: run `npm install` (or `npm run build`) in its folder')
   process.exit(1)

@@ -15,7 +15,8 @@ const projects = [
 ]
 const stamp = join(dist, '.built')
 const sourceFolders = ['services', 'shared', 'clients', 'scripts']
-const sourceFiles = ['package.json', 'tsconfig.json', ...projects.map(({ config }) => config)]
+/** Packages are part of the bundle. */
+const sourceFiles = ['package.json', 'package-lock.json', 'tsconfig.json', ...projects.map(({ config }) => config)]
 const isMade = name => name === 'dist' || name === 'node_modules'
 
 function * filesBelow (folder) {
@@ -61,7 +62,7 @@ try {
 try {
   for (const { config } of projects) execFileSync(process.execPath, [tsc, '-p', join(root, config)], { cwd: root, stdio: 'inherit' })
   removeOrphans()
-  execFileSync(process.execPath, [join(root, 'scripts', 'build-pages.js')], { cwd: root, stdio: 'inherit' })
+  for (const script of ['build-pages.js', 'bundle-server.js']) execFileSync(process.execPath, [join(root, 'scripts', script)], { cwd: root, stdio: 'inherit' })
 } catch (error) {
   // The compiler has said what is wrong.
   process.exit(typeof error.status === 'number' ? error.status : 1)

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 
-/** The package's version; its package.json lies two folders up from the sources and three from dist. */
+/** The package's version; its package.json lies two folders up from the sources and the bundle, three from what is compiled. */
 export const version: string = readVersion()
 
 function readVersion (): string {

@@ -9,7 +9,7 @@ import type { App } from '../../shared/platform/http/create-app.js'
 import { GatepostError } from '../../shared/contract/errors.js'
 import { readServed, sendServed, type ServedFile } from './served-file.js'
 
-/** Beside the compiled services, and seen from their sources. */
+/** Beside the compiled services, and seen from their sources or the server's bundle. */
 const folders = [new URL('../../clients/bundle/', import.meta.url), new URL('../../dist/clients/bundle/', import.meta.url)]
 const versionLength = 12
 

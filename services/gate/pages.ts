@@ -4,8 +4,9 @@ import type { App } from '../../shared/platform/http/create-app.js'
 import { serveClients } from './client-files.js'
 import { readServed, sendServed } from './served-file.js'
 
-const pageFolder = new URL('./pages/', import.meta.url)
-/** What is bundled lies beside the pages where they are built; seen from their sources it is over there. */
+/** Beside the sources, and seen from the server's bundle. */
+const pageFolder = ['./pages/', '../services/gate/pages/'].map(path => new URL(path, import.meta.url)).find(folder => existsSync(folder)) ?? new URL('./pages/', import.meta.url)
+/** The page's own bundle lies beside the pages where they are built; seen from their sources it is over there. */
 const bundleFolder = [pageFolder, new URL('../../dist/services/gate/pages/', import.meta.url)].find(folder => existsSync(new URL('admin.js', folder))) ?? pageFolder
 
 const policy = (directives: Record<string, string>): string =>

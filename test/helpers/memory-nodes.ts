@@ -36,7 +36,7 @@ export interface MemorySite {
   /** `hasRead`: whether it has read who is revoked. */
   addNode: (id: string, options?: { weight?: number, isOld?: boolean, hasRead?: () => boolean }) => MemoryNode
   /** A Gate that knows every node added so far. */
-  addGate: (name: string, settings?: Partial<GateOptions['settings']>) => Promise<Gate>
+  addGate: (name: string, settings?: Partial<GateOptions['settings']>, ownNodes?: GateOptions['ownNodes']) => Promise<Gate>
   token: (scope: string, sub?: string, claims?: Record<string, unknown>) => string
 }
 
@@ -136,7 +136,7 @@ export function createMemorySite (t: Test, { maxPayloadBytes }: { maxPayloadByte
       nodes.push(node)
       return node
     },
-    async addGate (name, settings = {}) {
+    async addGate (name, settings = {}, ownNodes = undefined) {
       const bus = hub.connect(name)
       const gate = await startGate({
         settings: { host: '127.0.0.1', port: 0, secret, auth: { kind: 'secret', secret }, isDemo: false, version: '1.2.3', ...settings },
@@ -144,7 +144,8 @@ export function createMemorySite (t: Test, { maxPayloadBytes }: { maxPayloadByte
         natsPrefix: 'test',
         log: createSilentLog(),
         clock: createClock(),
-        intervals: quickIntervals
+        intervals: quickIntervals,
+        ownNodes
       })
       t.teardown(async () => {
         await gate.close()

@@ -5,6 +5,7 @@ import { createMemberRings } from '../../services/gate/member-rings.js'
 import { createInProcessBus } from '../../services/dispatch/buses/in-process-bus.js'
 import type { Dispatch } from '../../services/dispatch/dispatch.js'
 import { quickIntervals, startTestNode, startTestWatcher, statesOf } from '../helpers/dispatch-nodes.js'
+import { createMounts } from '../../shared/platform/http/mounts.js'
 import { createTicketVerifier } from '../../shared/platform/identity/ticket.js'
 import { call, createMemorySite } from '../helpers/memory-nodes.js'
 import { until } from '../helpers/until.js'
@@ -42,6 +43,20 @@ t.test('assignment - two Gates, started before and after the nodes, give the sam
     nodes.add(one)
   }
   t.equal(nodes.size, 3)
+})
+
+t.test('assignment - a Gate is not ready and assigns nobody before all nodes of its own process have started', async t => {
+  let areThere = false
+  const site = createMemorySite(t)
+  site.addNode('first')
+  const gate = await site.addGate('gate', {}, { mounts: createMounts(), isByRequest: false, areThere: () => areThere })
+  const token = site.token('user', 'ann')
+  const early = await call(gate, 'GET', '/gate/assign', { token })
+  t.match(early, { status: 503, body: { code: 'GP_NO_NODE' } })
+  t.match(await call(gate, 'GET', '/readyz'), { status: 503, body: { checks: { members: 'its nodes have not all started yet' } } })
+  areThere = true
+  t.equal((await call(gate, 'GET', '/gate/assign', { token })).status, 200)
+  t.equal((await call(gate, 'GET', '/readyz')).status, 200)
 })
 
 t.test('assignment - a node whose clock is off is assigned where there is no other; one that drains is not', async t => {

@@ -57,9 +57,9 @@ export async function startOwnServers ({ nodes, secret = randomBytes(24).toStrin
   }
 }
 
-/** bin/gatepost.js lies three folders up from the sources and four from dist. */
+/** bin/gatepost.js lies two folders up from the bundle, three from the sources. */
 function commandFile (): string {
-  for (const path of ['../../../bin/gatepost.js', '../../../../bin/gatepost.js']) {
+  for (const path of ['../../bin/gatepost.js', '../../../bin/gatepost.js']) {
     const url = new URL(path, import.meta.url)
     if (existsSync(url)) return fileURLToPath(url)
   }
