@@ -5,6 +5,7 @@ import { idleMemory } from './rows/idle-memory.js'
 import { inboxRows } from './rows/inbox.js'
 import { postRows } from './rows/post.js'
 import { pushRows } from './rows/push.js'
+import { startRows } from './rows/start.js'
 import { storeRows } from './rows/store.js'
 
-export const rows: readonly Row[] = [...fanOutRows, ...pushRows, dropForeign, ...postRows, ...storeRows, idleMemory, ...inboxRows]
+export const rows: readonly Row[] = [...fanOutRows, ...pushRows, dropForeign, ...postRows, ...storeRows, idleMemory, ...inboxRows, ...startRows]
