@@ -10,7 +10,7 @@ import { findMongodb, mongodbMissing } from '../helpers/mongodb-server.js'
 import { findNatsServer, natsMissing } from '../helpers/nats-server.js'
 import { assign, openSocket, producerOf, request, type Session } from '../helpers/raw-client.js'
 import { openDeaf, openSuspended, openTcp } from '../helpers/silent-clients.js'
-import { until } from '../helpers/until.js'
+import { allowed, until } from '../helpers/until.js'
 
 t.setTimeout(300_000)
 const missing = await findNatsServer() === undefined ? natsMissing : await findMongodb() === undefined ? mongodbMissing : false
@@ -31,6 +31,13 @@ async function holdUp (t: Test, site: Deployment, session: Session): Promise<voi
   }
 }
 
+/** A machine that is slow or busy needs more time to close than a process gives itself. */
+function checkEnd (t: Test, site: Deployment): void {
+  t.notMatch(site.log(), /"event":"(?:close|drain)-failed"/)
+  if (allowed(1) < 2) t.notMatch(site.log(), /"event":"(?:close|drain)-late"/)
+  else t.comment('too slow a machine to say whether an end is late')
+}
+
 for (const nodes of isFull ? [1, 2] : [2]) {
   t.test(`ending - up with ${nodes} node(s): nobody is left to hand over to, so it does not wait for the drain`, async t => {
     const site = await startEmbedded(t, { nodes, settings: { GATEPOST_DRAIN: '60' } })
@@ -40,7 +47,7 @@ for (const nodes of isFull ? [1, 2] : [2]) {
     const ms = Math.round(performance.now() - begun)
     t.comment(`after ${ms} ms`)
     t.ok(ms < 30_000, 'soon: half of the drain is far more than it takes on a busy machine', { ms })
-    t.notMatch(site.log(), /"event":"(?:close|drain)-(?:late|failed)"/)
+    checkEnd(t, site)
     t.match(site.log(), /"event":"stopped"/)
   })
 }
@@ -84,7 +91,7 @@ t.test('ending - a node in a rolling stop, with clients that have stopped readin
   t.comment(`after ${ms} ms`)
   // docs/operations.md: no more than 2 s. The process sees to that by its own clock; a busy machine starts and ends it later.
   t.ok(ms >= drainMs - 100 && ms < drainMs + 10_000, 'the drain, and little more', { ms })
-  t.notMatch(site.log(), /"event":"(?:close|drain)-(?:late|failed)"/)
+  checkEnd(t, site)
   await until('the others know that it has ended', async () => (await request(site.gate, 'GET', `/gate/nodes/${session.node.id}`, { token: site.adminToken() })).body.state === 'down', 15_000)
   t.match(site.log(), /"change":"lifeEnded","reason":"bye"/)
   const last = performance.now()
