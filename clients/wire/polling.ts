@@ -1,9 +1,13 @@
 /** Long-polling: one request waits for packets, another takes them; never two of a kind at once. */
+import { pause } from '../pause.js'
 import { packet, type Transport, type TransportOptions } from './transport.js'
 
 const separator = '\x1e'
 /** No letter needs more in UTF-8. */
 const maxBytesOfLetter = 3
+
+/** A network that takes nothing any more is not waited for. */
+const lastWordMs = 2_000
 
 export interface Polling extends Transport {
   /** Asks no more; resolves when nothing is under way. The server answers the request that waits. */
@@ -11,24 +15,24 @@ export interface Polling extends Transport {
 }
 
 export function openPolling ({ url, maxBytes, onPacket, onEnd }: TransportOptions): Polling {
-  const reading = new AbortController()
+  const closing = new AbortController()
   let isPaused = false
   /** The server knows of it. */
   let isOpen = false
   const queue: string[] = []
   let written: Promise<void> | undefined
 
-  async function ask (init: RequestInit): Promise<string> {
+  async function ask (init: RequestInit = {}): Promise<string> {
     const address = url()
     address.searchParams.set('transport', 'polling')
-    const response = await fetch(address, { cache: 'no-store', ...init })
+    const response = await fetch(address, { cache: 'no-store', signal: closing.signal, ...init })
     if (!response.ok) throw new Error(`status ${response.status}`)
     return await response.text()
   }
 
   async function read (): Promise<void> {
     while (!isPaused) {
-      const packets = (await ask({ signal: reading.signal })).split(separator)
+      const packets = (await ask()).split(separator)
       isOpen = true
       for (const text of packets) onPacket(text)
     }
@@ -69,7 +73,8 @@ export function openPolling ({ url, maxBytes, onPacket, onEnd }: TransportOption
     close () {
       isPaused = true
       if (isOpen) send([packet.close])
-      reading.abort()
+      // To a server the request that waits is the client, and without it the client is gone: the last word goes before.
+      void Promise.race([written, pause(lastWordMs)]).then(() => { closing.abort() })
     }
   }
 }

@@ -33,6 +33,8 @@ export interface GatepostProcess {
 
 export interface DeploymentOptions {
   nodes?: number
+  /** Gate's, under `up`; 0 where none is given: any free one. */
+  port?: number
   settings?: Settings
   maxDescriptors?: number
 }
@@ -164,7 +166,7 @@ export async function startEmbedded (t: Test, options: DeploymentOptions = {}): 
     pids: () => running === undefined ? [] : [running.pid],
     log: () => logs.map(one => one.stdout() + one.stderr()).join(''),
     start: async () => {
-      running = runGatepost(['up', '--port', '0', '--nodes', String(nodeCount)], {
+      running = runGatepost(['up', '--port', String(options.port ?? 0), '--nodes', String(nodeCount)], {
         cwd: dir,
         settings: { GATEPOST_SECRET: secret, GATEPOST_DRAIN: '1', ...noHurry, ...options.settings },
         maxDescriptors: options.maxDescriptors
