@@ -1,4 +1,4 @@
-// `npm run test:full`: `npm test` in its long form, and before it what a machine can have that has Java and Maven. What cannot be had
+// `npm run test:full`: `npm test` in its long form, and before it what a machine can have that has Java, Maven, Python and Go. What cannot be had
 // is left out, by name.
 import { spawnSync } from 'node:child_process'
 import { dirname, join } from 'node:path'
@@ -10,5 +10,5 @@ const has = program => spawnSync(program, ['-version'], { stdio: 'ignore' }).sta
 if (has('java') && has('mvn')) {
   if (spawnSync('sh', [join(scripts, 'install-keycloak.sh')], { stdio: 'inherit' }).status !== 0) console.log('Keycloak could not be fetched; its tests are left out')
 }
-if (spawnSync('sh', [join(scripts, 'install-device-clients.sh')], { stdio: 'inherit' }).status !== 0) console.log('The Socket.IO client for Python could not be fetched; its test is left out')
+if (spawnSync('sh', [join(scripts, 'install-device-clients.sh')], { stdio: 'inherit' }).status !== 0) console.log('A Socket.IO client of another language could not be fetched; its test is left out')
 process.exitCode = spawnSync(process.execPath, [join(scripts, 'test.js'), ...process.argv.slice(2)], { stdio: 'inherit', env: { ...process.env, GATEPOST_TEST_FULL: '1' } }).status ?? 1

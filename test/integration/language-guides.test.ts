@@ -1,31 +1,20 @@
-/** The programs of docs/guides in other languages, run as they stand there, where the language is installed. */
-import { execFile, spawn, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
-import { existsSync, readFileSync } from 'node:fs'
+/** The programs of docs/guides for backends in other languages, run as they stand there, where the language is installed. */
+import { execFile } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
 import { startEmbedded, tempDir } from '../helpers/deployment.js'
+import { programOf } from '../helpers/guide-program.js'
 import { assign, request } from '../helpers/raw-client.js'
-import { until } from '../helpers/until.js'
 
 const run = promisify(execFile)
 
 /** Whether this command ends well. */
 const works = async (...[program = '', ...args]: string[]): Promise<boolean> => await run(program, args).then(() => true, () => false)
-
-/** The fenced block of a guide that is this file. */
-function programOf (guide: string, file: string): string {
-  const text = readFileSync(new URL(`../../docs/guides/${guide}`, import.meta.url), 'utf8')
-  const code = new RegExp(`^\`\`\`\\w+ ${file}\\n([^]*?)^\`\`\`$`, 'm').exec(text)?.[1]
-  if (code === undefined) throw new Error(`${guide} has no ${file}`)
-  return code
-}
 
 interface Try { readonly atMs: number, readonly key: string | undefined }
 
@@ -80,54 +69,4 @@ t.test('guides - a backend sends once on a bad day, signs its users, reads refus
       t.same(messages.filter(({ from }) => from.producer === name).map(message => message.id), [id], 'stored once')
     })
   }))
-})
-
-/** Where scripts/install-device-clients.sh puts it. */
-const python = fileURLToPath(new URL('../../.servers/device-clients/python/bin/python', import.meta.url))
-
-t.test('guides - a device in Python gets each message once: drained, killed, and after a restart', { skip: !existsSync(python) && 'needs python-socketio: run npm run test:full, or scripts/install-device-clients.sh' }, async t => {
-  const site = await startEmbedded(t)
-  const cwd = await tempDir(t)
-  await writeFile(join(cwd, 'device.py'), programOf('receive-on-a-device.md', 'device.py'))
-  let output = ''
-  let device: ChildProcess | undefined
-  const start = (token: string): ChildProcess => {
-    const child = spawn(python, ['device.py'], { cwd, env: { ...process.env, GATE: site.gate, USER_TOKEN: token } })
-    for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => { output += chunk.toString() })
-    return child
-  }
-  t.teardown(() => { device?.kill('SIGKILL') })
-  const token = site.producerToken()
-  const send = async (title: string): Promise<void> => { t.equal((await request(site.gate, 'POST', '/gate/messages', { token, body: { to: { user: 'ann' }, title } })).status, 201) }
-  const got = (): string[] => [...output.matchAll(/^got (.*)$/gm)].map(([, title = '']) => title)
-  const readies = (): string[] => [...output.matchAll(/^ready (.*)$/gm)].map(([, node = '']) => node)
-
-  await send('before its first start')
-  device = start(site.userToken('ann'))
-  await until('it is ready', () => readies().length === 1)
-  await send('1')
-  await until('it has it', () => got().length === 1)
-
-  const [node = ''] = readies()
-  await request(site.gate, 'POST', `/gate/nodes/${node}/drain`, { token: site.adminToken() })
-  await send('2')
-  await until('it is on the other node', () => readies().length >= 2 && readies().at(-1) !== node)
-  await send('3')
-  await until('it has both', () => got().length === 3)
-
-  device.kill('SIGKILL')
-  await once(device, 'close')
-  for (const title of ['4', '5', '6']) await send(title)
-  device = start(site.userToken('ann'))
-  await until('it has what it missed', () => got().length >= 6)
-  await send('7')
-  await until('and what comes', () => got().includes('7'))
-  t.same(got(), ['1', '2', '3', '4', '5', '6', '7'])
-  device.kill('SIGKILL')
-  await once(device, 'close')
-
-  device = start(site.userToken('ann', { exp: 1 }))
-  const [code] = await once(device, 'close') as [number]
-  t.equal(code, 1, 'a token that is at fault ends it')
-  t.match(output, 'GP_TOKEN_EXPIRED')
 })
