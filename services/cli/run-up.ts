@@ -6,7 +6,6 @@ import { startNode, type RunningNode } from '../notifications/node/start.js'
 import { createConnections, type Connections } from '../../shared/platform/http/connections.js'
 import { createMounts, type Mounts } from '../../shared/platform/http/mounts.js'
 import type { Lifecycle } from '../../shared/platform/lifecycle.js'
-import { signToken } from '../../shared/platform/identity/sign.js'
 import { authWarnings } from '../../shared/platform/identity/auth-warnings.js'
 import { createLog, type Log } from '../../shared/platform/log.js'
 import { createMetrics, createProcessMetrics, type ProcessMetrics } from '../../shared/platform/metrics.js'
@@ -42,7 +41,7 @@ export async function runUp (argv: readonly string[], terminal: Terminal): Promi
       const url = await startAll({ settings, keys, log, lifecycle })
       const admin = `${url}/gate/admin`
       const demo = settings.isDemo ? `${url}/gate/demo` : undefined
-      terminal.stderr(directions({ url, admin: isTerminal ? adminLink(url, signToken({ secret, sub: 'operator', scopes: ['admin'], groups: [], ttlMs: adminLinkMs })) : admin, isTerminal, demo, settings }))
+      terminal.stderr(directions({ url, admin: isTerminal ? adminLink(url, secret, 'operator', sessionMs).url : admin, isTerminal, demo, settings }))
       return { url, admin, ...omitUndefined({ demo }) }
     }
   })
@@ -152,7 +151,8 @@ async function startOneNode ({ settings, keys, log, store, openBus, processMetri
   })
 }
 
-const adminLinkMs = 15 * 60_000
+/** How long the link of the start signs in. */
+const sessionMs = 3_600_000
 
 interface Directions { url: string, admin: string, isTerminal: boolean, demo: string | undefined, settings: UpSettings }
 
@@ -163,7 +163,7 @@ function directions ({ url, admin, isTerminal, demo, settings: { publicUrl, mong
     ...isTerminal ? [`  Gatepost ${version} runs at ${url}${publicUrl === undefined ? '' : `, for clients ${publicUrl}`}`, ''] : [],
     ...demo === undefined ? [] : [`  demo inbox   ${demo}`],
     `  admin page   ${admin}`,
-    `               ${isTerminal ? 'it signs in for 15 minutes; the next link' : 'a link that signs in'}: npx gatepost admin-link`,
+    `               ${isTerminal ? 'it signs in once, within 15 minutes; the next link' : 'a link that signs in'}: npx gatepost admin-link`,
     ...isTerminal
       ? [
           ...mongodbUrl === undefined ? [`  data         ${dataDir}`] : [],

@@ -29,6 +29,7 @@ import { serveNodes } from './routes/nodes.js'
 import { serveOwnNodes, type OwnNodes } from './routes/own-nodes.js'
 import { serveOverview } from './routes/overview.js'
 import { serveRevocations } from './routes/revocations.js'
+import { serveSignIn } from './routes/sign-in.js'
 import { serveUsers } from './routes/users.js'
 import type { Watch } from './watch/watch.js'
 
@@ -36,8 +37,10 @@ export interface GateAppOptions {
   readonly ownPort: Pick<OperationsOptions, 'host' | 'metricsPort'>
   readonly version: string
   readonly origins: Origins
-  /** Signs tickets. */
+  /** Signs tickets, and the tokens of admins who come with a link. */
   readonly secret: string
+  /** Secrets that made such links, too. */
+  readonly acceptSecrets: readonly string[]
   /** Signs the demo's users; undefined = no demo. */
   readonly demo: Omit<LoginOptions, 'now'> | undefined
   readonly rateProducerPerMinute: number | undefined
@@ -60,7 +63,7 @@ const bodyLimitBytes = 256 * 1024
 /** Who forgets to ask for an assignment sends a user's requests to Gate. */
 const elsewhere = (path: string): string | undefined => /^\/(?:messages|socket\.io)(?:\/|$)/.test(path) ? "it is a node's, at the `node.url` that GET /gate/assign answers" : undefined
 
-export async function createGateApp ({ version, origins, secret, demo, rateProducerPerMinute, tokens, revocations, dispatch, rings, watch, clock, log, metrics, connections, ownPort, alsoNeeds = () => ({}), ownNodes }: GateAppOptions): Promise<{ app: App, operations: Operations }> {
+export async function createGateApp ({ version, origins, secret, acceptSecrets, demo, rateProducerPerMinute, tokens, revocations, dispatch, rings, watch, clock, log, metrics, connections, ownPort, alsoNeeds = () => ({}), ownNodes }: GateAppOptions): Promise<{ app: App, operations: Operations }> {
   const app = await createApp({ log, metrics, bodyLimitBytes, connections, origins, elsewhere })
   const operations = prepareOperations(app, {
     api: {
@@ -105,6 +108,7 @@ export async function createGateApp ({ version, origins, secret, demo, rateProdu
   serveOverview(app, { access, dispatch, rings, watch, now: clock.now })
   serveInspect(app, { access, dispatch, requestWithFailover, rings, revocations, now: clock.now })
   serveAnnouncements(app, { access, audit, dispatch, requestWithFailover, submit, rings })
+  serveSignIn(app, { secret, acceptSecrets, audit, checkRevoked: revocations.check, requestWithFailover, rings, now: clock.now })
   serveUsers(app, { access, audit, dispatch })
   serveRevocations(app, { access, audit, requestWithFailover, rings, dispatch, revocations, now: clock.now })
   serveGroups(app, { access, audit, requestWithFailover, rings })

@@ -75,7 +75,7 @@ export async function openGate ({ settings, bus, natsPrefix, log, metrics: given
   const revocations = followRevocations({ dispatch, log })
   const self = describeGate({ version, clock, metrics })
   const watch = watchCluster({ dispatch, rings, clock, own: self.announce })
-  const { app, operations } = await createGateApp({ ownPort: { host, metricsPort }, version, origins: createOrigins(origins ?? ['*']), secret, demo, rateProducerPerMinute, tokens, revocations, dispatch, rings, watch, clock, log, metrics, connections, alsoNeeds, ownNodes })
+  const { app, operations } = await createGateApp({ ownPort: { host, metricsPort }, version, origins: createOrigins(origins ?? ['*']), secret, acceptSecrets: acceptSecrets ?? [], demo, rateProducerPerMinute, tokens, revocations, dispatch, rings, watch, clock, log, metrics, connections, alsoNeeds, ownNodes })
   ownNodes?.mounts.attach(app.server)
 
   let closing: Promise<void> | undefined

@@ -156,6 +156,8 @@ export interface NodeRequests {
   'list-members': [{ group: string, limit: number, after?: string }, { members: readonly string[], next: string | null }]
   /** Durable when answered. `before`: ms since 1970; null lifts it. */
   revoke: [{ kind: Scope, name: string, before: number | null }, Record<string, never>]
+  /** Uses a link that signs an admin in, which ends at `until` (ms since 1970), in the name of one try, `by`. False: another try has used it. Unknown in version 0.1. */
+  'use-link': [{ id: string, by: string, until: number }, { isFirst: boolean }]
   /** What has changed after a seq of the log of revocations; `more`: ask again. `isShorter`: the stored log ends before that seq; ask from 0. */
   'revocations-after': [{ seq: number, limit: number }, { changes: readonly RevocationChange[], more: boolean, isShorter?: true }]
   /** Answered once begun. */

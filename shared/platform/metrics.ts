@@ -48,6 +48,8 @@ const prefix = 'gatepost_'
 /** 0.5 ms to 10 s. */
 const requestBounds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10]
 const lagResolutionMs = 10
+/** Its 503 says that the service is not ready, and refuses nobody anything. */
+const readinessRoute = '/readyz'
 const lagWindowMs = 1000
 
 export function createProcessMetrics (): ProcessMetrics {
@@ -130,7 +132,7 @@ export function createMetrics ({ processMetrics }: { processMetrics?: ProcessMet
     },
     observeRequest: request => {
       requestCount++
-      if (request.status >= 400) refusals++
+      if (request.status >= 400 && request.route !== readinessRoute) refusals++
       requestTimes.observe(request)
     },
     countRefusal: () => { refusals++ },

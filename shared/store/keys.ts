@@ -14,6 +14,7 @@
  * | state | `g:GROUP` | `m` + user | the same membership, as the group lists it |
  * | claims | scope + sender | `k` + hash of the idempotency key | a claim |
  * | claims | `act:u:USER` | `k` + message id | the action that the user chose |
+ * | claims | `link:admin` | `k` + link id | that a link which signs an admin in was used |
  * | claims | the stream | `l` + message id | a late pointer: where an entry lies that landed late |
  */
 import { encodeTime, hash4 } from '../contract/clock.js'

@@ -13,7 +13,7 @@ interface Operation {
   summary?: string
   security?: unknown[]
   parameters?: Array<{ name: string, in: string, required?: boolean }>
-  requestBody?: { content: Record<string, { schema: object, example?: unknown, examples?: Record<string, { value: unknown }> }> }
+  requestBody?: { required?: boolean, content: Record<string, { schema: object, example?: unknown, examples?: Record<string, { value: unknown }> }> }
   responses: Record<string, { description: string, content?: Record<string, { schema: object }> }>
 }
 interface Document { openapi: string, info: { description: string }, servers: Array<{ url: string, variables?: Record<string, { default: string }> }>, paths: Record<string, Record<string, Operation>>, components?: Record<string, unknown> }
@@ -212,6 +212,18 @@ t.test('documents - are valid OpenAPI 3.1, and what a generated client needs is 
   }
 })
 
+t.test('documents - a body is required where it may not be left out, and nowhere else', async t => {
+  const optional = ['POST /messages/{id}/actions/{action}', 'POST /messages/read', 'PUT /gate/revocations/{kind}/{name}']
+  for (const document of [gateDocument, nodeDocument]) {
+    for (const [route, { requestBody }] of operations(document)) {
+      if (requestBody !== undefined) t.equal(requestBody.required, !optional.includes(route), route)
+    }
+    t.notMatch(JSON.stringify(document), 'x-body-may-be-missing')
+  }
+  t.equal((await request(site.gate, 'PUT', '/gate/revocations/user/nobody-here', { token: site.adminToken() })).status, 200)
+  t.equal((await request(session.node.url, 'POST', '/messages/read', { token: session.ticket })).status, 200)
+})
+
 t.test('documents - say whom to ask, and lead to each other', async t => {
   t.match(gateDocument.servers, [{ url: '/' }], 'Gate: where its document is')
   const [server] = nodeDocument.servers
@@ -219,11 +231,15 @@ t.test('documents - say whom to ask, and lead to each other', async t => {
   const { body: { nodes } } = await request(site.gate, 'GET', '/gate/nodes', { token: site.adminToken() })
   const links = [...gateDocument.info.description.matchAll(/\[([^\]]+)\]\(([^)]+)\)/g)].map(([, id, page]) => ({ id, page }))
   t.same(links, (nodes as Array<{ id: string, url: string }>).map(({ id, url }) => ({ id, page: `${url}/docs/` })))
+  for (const { page = '' } of [...links, { page: `${site.gate}/gate/docs/` }]) {
+    for (const address of [page, page.slice(0, -1)]) {
+      const answer = await fetch(address)
+      const assets = [...(await answer.text()).matchAll(/(?:href|src)="([^"]+)"/g)].map(([, path = '']) => new URL(path, answer.url).href)
+      t.ok(assets.length > 3)
+      for (const asset of assets) t.equal((await fetch(asset)).status, 200, `${asset} of ${address}`)
+    }
+  }
   for (const { page = '' } of links) {
-    const html = await (await fetch(page)).text()
-    const assets = [...html.matchAll(/(?:href|src)="([^"]+)"/g)].map(([, path = '']) => new URL(path, page).href)
-    t.ok(assets.length > 3)
-    for (const asset of assets) t.equal((await fetch(asset)).status, 200, asset)
     const { servers } = await (await fetch(new URL('json', page))).json() as Document
     t.equal(servers[0]?.variables?.['address']?.default, page.replace('/docs/', ''), 'the page sends its requests to this node')
   }

@@ -48,6 +48,7 @@ export function createMemorySite (t: Test, { maxPayloadBytes }: { maxPayloadByte
   const members: MemorySite['members'] = new Map()
   const recalls: MemorySite['recalls'] = []
   const claims = new Map<string, { id: string, json: string }>()
+  const usedLinks = new Map<string, string>()
   const nodes: MemoryNode[] = []
   const revocations = createRevocations()
 
@@ -111,6 +112,10 @@ export function createMemorySite (t: Test, { maxPayloadBytes }: { maxPayloadByte
         revocations.apply({ seq: revocations.seq + 1, kind, name, before })
         node.dispatch.announceNow()
         return {}
+      },
+      'use-link': async ({ id, by }) => {
+        if (!usedLinks.has(id)) usedLinks.set(id, by)
+        return { isFirst: usedLinks.get(id) === by }
       },
       'revocations-after': async ({ seq, limit }) => revocations.changesAfter(seq, limit),
       drain: async () => { node.announced = 'draining'; node.dispatch.announceNow(); return {} },

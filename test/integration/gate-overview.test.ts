@@ -148,7 +148,10 @@ t.test('a user and a message - what the store and the open sockets say, and noth
   t.match(await trace(announced, '?user=nobody%20yet'), { reader: { sees: true, read: false, nodes: [] } })
   t.match(await get(`/gate/messages/${id}/trace`), { status: 400, body: { code: 'GP_VALIDATION' } }, 'whose it is, the id does not say')
   t.match(await get(`/gate/messages/${toGroup}/trace`), { status: 400, body: { code: 'GP_VALIDATION' } })
-  for (const [wrong, query] of [[id, '?user=bob'], ['nonsense', ''], ['nonsense', '?user=ann'], [toGroup, '?group=other'], [`${id.slice(0, -1)}a`, '']]) t.match(await get(`/gate/messages/${wrong}/trace${query}`), { status: 404, body: { code: 'GP_NOT_FOUND' } }, `${wrong}${query}`)
+  for (const [wrong, query] of [[id, '?user=bob'], [toGroup, '?group=other'], [`${id.slice(0, -1)}a`, '']]) t.match(await get(`/gate/messages/${wrong}/trace${query}`), { status: 404, body: { code: 'GP_NOT_FOUND' } }, `${wrong}${query}`)
+  for (const wrong of ['nonsense', `${id}x`, id.toUpperCase(), `${id.slice(0, -1)}b`, id.slice(1)]) {
+    for (const query of ['', '?user=ann', '?group=staff']) t.match(await get(`/gate/messages/${wrong}/trace${query}`), { status: 400, body: { code: 'GP_VALIDATION', message: /^id: got "/ } }, `${wrong}${query}`)
+  }
 })
 
 t.test('a recalled message - since when', async t => {

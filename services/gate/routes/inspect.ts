@@ -1,5 +1,6 @@
 /** What an admin looks up: a user, a message. What a message says is not shown: an operator needs to know where mail is, not to read it. */
 import { Type, type Static } from 'typebox'
+import { parseMessageId } from '../../../shared/contract/clock.js'
 import { GatepostError, refusal } from '../../../shared/contract/errors.js'
 import { askNodes } from '../../../shared/contract/node-rpc.js'
 import { ringName } from '../../../shared/contract/ring.js'
@@ -150,9 +151,11 @@ export function serveInspect (app: App, { access, dispatch, requestWithFailover,
   })
 }
 
-/** The last letters of an id say where it lies; one that is none is not found, wherever it is looked for. */
+/** An id says where its message lies: in the stream of all, of a group or of users. */
 function requireReceiver (id: string, user: string | undefined, group: string | undefined): void {
-  const home = /([uag])[0-9a-f]{0,4}$/.exec(id.slice(27))?.[1]
-  if (user !== undefined || home === undefined || home === 'a' || (home === 'g' && group !== undefined)) return
-  throw refusal(home === 'g' ? 'group' : 'user', undefined, home === 'g' ? 'the group that it was posted to, or a user who is in it' : 'its receiver or its sender')
+  const home = parseMessageId(id)?.home
+  if (home === undefined) throw refusal('id', id, 'the id of a message, as every answer to a sender names it')
+  const isInGroup = home.startsWith('g')
+  if (user !== undefined || home === 'a' || (isInGroup && group !== undefined)) return
+  throw refusal(isInGroup ? 'group' : 'user', undefined, isInGroup ? 'the group that it was posted to, or a user who is in it' : 'its receiver or its sender')
 }

@@ -4,6 +4,7 @@ import { refusal } from '../../../shared/contract/errors.js'
 import type { App } from '../../../shared/platform/http/create-app.js'
 import { needsBearer } from '../../../shared/platform/http/document-api.js'
 import { refusals } from '../../../shared/platform/http/error-response.js'
+import { bodyMayBeMissing } from '../../../shared/platform/http/optional-body.js'
 import type { Revocation } from '../../../shared/contract/revocations.js'
 import { revocationStream, type NodeId } from '../../../shared/contract/names.js'
 import { ringName } from '../../../shared/contract/ring.js'
@@ -71,7 +72,7 @@ export function serveRevocations (app: App, { access, audit, requestWithFailover
   app.put('/gate/revocations/:kind/:name', {
     onRequest: access('admin'),
     ...audited(audit, 'revocation.set', revokedOf),
-    preValidation: async request => { if (request.body === undefined) request.body = {} },
+    preValidation: bodyMayBeMissing,
     schema: {
       ...common,
       operationId: 'setRevocation',

@@ -6,6 +6,7 @@ import type { UserBudget } from '../mailbox/user-budget.js'
 import type { Admission } from './admission.js'
 import type { NodeRevocations } from './revocations.js'
 import type { SocketPlaces } from './socket-places.js'
+import type { UseLink } from './used-links.js'
 
 export interface Entrance {
   readonly verifyTicket: Admission['verifyTicket']
@@ -13,6 +14,7 @@ export interface Entrance {
   readonly revocations: NodeRevocations
   readonly budget: UserBudget
   readonly places: SocketPlaces
+  readonly useLink: UseLink
   /** Makes the user a member of the groups that the ticket's token names; once for each ticket. Undefined where nothing is to be done. */
   readonly joinByTicket: (ticket: Ticket) => Promise<void> | undefined
 }

@@ -21,6 +21,7 @@ import { createJoinByTicket, type Entrance } from './entrance.js'
 import { createPosting, type Posting } from './posting.js'
 import { createNodeRevocations } from './revocations.js'
 import { createSocketPlaces } from './socket-places.js'
+import { createUseLink } from './used-links.js'
 import { createStreams, type Streams, type StreamsOptions } from './streams.js'
 
 export interface NotificationsNode {
@@ -95,7 +96,7 @@ export function createNode (options: NotificationsNodeOptions): NotificationsNod
 
   return {
     nodeId, mailbox, realtime, streams,
-    entrance: { verifyTicket: admission.verifyTicket, verifyToken: admission.verifyToken, revocations, budget, places, joinByTicket: createJoinByTicket(mailbox.groups) },
+    entrance: { verifyTicket: admission.verifyTicket, verifyToken: admission.verifyToken, revocations, budget, places, joinByTicket: createJoinByTicket(mailbox.groups), useLink: createUseLink({ store, clock }) },
     posting: createPosting({ post: mailbox.post, budget, limits: userLimits, eventLoopLagMs }),
     forConnections: { hub: realtime.hub, store, heads, reconciler: realtime.reconciler, views, clock, retryStoreWork: realtime.retryStoreWork },
     close: async () => {

@@ -79,6 +79,7 @@ function createNodeRequests ({ node, rebalancer, log }: Answering): NodeRequestH
     'leave-group': async ({ group, user, question }) => { await once(question, async () => { await node.mailbox.groups.leave(user as UserId, group as GroupId) }); return {} },
     'list-members': async ({ group, limit, after }) => await node.mailbox.groups.members(group as GroupId, limit, after),
     revoke: async ({ kind, name, before }) => { await node.entrance.revocations.record(kind, name, before); return {} },
+    'use-link': async use => ({ isFirst: await node.entrance.useLink(use) }),
     'revocations-after': async ({ seq, limit }) => await node.entrance.revocations.after(seq, limit),
     drain: async () => { void rebalancer.drain(); return {} },
     undrain: async () => { rebalancer.undrain(); return {} }

@@ -2,6 +2,7 @@
 import type { FastifyInstance, LightMyRequestResponse, RouteOptions } from 'fastify'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { App } from './create-app.js'
+import { bodyMayBeMissing } from './optional-body.js'
 
 export interface ApiDescription {
   readonly title: string
@@ -53,15 +54,20 @@ async function makeDocument (routes: readonly RouteOptions[], api: ApiDescriptio
   app.setValidatorCompiler(() => () => true)
   app.setSerializerCompiler(() => JSON.stringify)
   await app.register(swagger, {
+    transformObject: document => 'openapiObject' in document ? withOptionalBodies(document.openapiObject) : document.swaggerObject,
     openapi: {
       openapi: '3.1.0',
       info: { title, version, description },
       components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: bearer } } }
     }
   })
-  for (const { method, url, schema = {} } of routes) app.route({ method, url, schema, handler: () => {} })
+  for (const { method, url, schema = {}, preValidation } of routes) {
+    app.route({ method, url, schema: preValidation === bodyMayBeMissing ? { ...schema, [mayBeMissing]: true } : schema, handler: () => {} })
+  }
   await app.register(swaggerUi, {
     routePrefix: uiPath,
+    // Asked for without the slash at its end, the page names its files from where it lies: below whatever path the service is shown under.
+    indexPrefix: ['.', ...uiPath.split('/').slice(2).map(() => '..')].join('/'),
     staticCSP: pagePolicy,
     // No request to a validator elsewhere.
     uiConfig: { docExpansion: 'list', validatorUrl: null },
@@ -72,6 +78,19 @@ async function makeDocument (routes: readonly RouteOptions[], api: ApiDescriptio
   })
   await app.ready()
   return app
+}
+
+/** On the operations of routes that take no body, too: swagger requires the body of every schema that has one. */
+const mayBeMissing = 'x-body-may-be-missing'
+type Operations = Record<string, { requestBody?: { required?: boolean }, [mayBeMissing]?: true }>
+
+function withOptionalBodies<D extends { paths?: object }> (document: D): D {
+  for (const operation of Object.values(document.paths ?? {}).flatMap(path => Object.values(path as Operations))) {
+    if (operation[mayBeMissing] !== true) continue
+    delete operation[mayBeMissing]
+    operation.requestBody = { ...operation.requestBody, required: false }
+  }
+  return document
 }
 
 function documentOf (app: FastifyInstance, { description, server, related }: Pick<ApiDescription, 'description' | 'server' | 'related'>): object {

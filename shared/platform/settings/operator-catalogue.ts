@@ -61,6 +61,6 @@ export const tailSchema = Type.Object({
 
 export const adminLinkSchema = Type.Object({
   '--sub': text({ description: 'Whose name the audit log shows.', valueName: 'NAME', default: 'operator', takes: userNameTakes, accepts: isUserName }),
-  '--ttl': duration({ description: 'How long it signs in.', valueName: 'DURATION', minimum: 60_000, maximum: 86_400_000, default: 15 * 60_000 }),
+  '--ttl': duration({ description: 'How long it signs in. It must be opened within 15 minutes.', valueName: 'DURATION', minimum: 60_000, maximum: 86_400_000, default: 3_600_000 }),
   ...operator
 })

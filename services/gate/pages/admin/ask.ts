@@ -22,11 +22,20 @@ export async function ask<A> (path: string, { method = 'GET', body, headers = {}
   const signedInWith = token()
   // Signed out while a page was asking one thing after the other.
   if (signedInWith === null) throw new Refusal('GP_TOKEN_MISSING', 401, 'You are signed out.')
+  return await send<A>(path, { method, body, headers: { authorization: `Bearer ${signedInWith}`, ...headers } })
+}
+
+/** A token for a link that signs in once. Rejects with a Refusal. */
+export async function exchange (link: string): Promise<string> {
+  return (await send<{ token: string }>('admin/sign-in', { method: 'POST', body: { link } })).token
+}
+
+async function send<A> (path: string, { method = 'GET', body, headers = {} }: Question): Promise<A> {
   let answer: Response
   try {
     answer = await fetch(path, {
       method,
-      headers: { authorization: `Bearer ${signedInWith}`, ...body !== undefined && { 'content-type': 'application/json' }, ...headers },
+      headers: { ...body !== undefined && { 'content-type': 'application/json' }, ...headers },
       ...body !== undefined && { body: JSON.stringify(body) },
       signal: AbortSignal.timeout(timeoutMs)
     })
@@ -39,6 +48,19 @@ export async function ask<A> (path: string, { method = 'GET', body, headers = {}
 }
 
 export const isSignedOut = (error: unknown): error is Refusal => error instanceof Refusal && (error.status === 401 || error.code === 'GP_SCOPE')
+
+/** Why a link did not sign in, and what to do about it. */
+export function explainLink (error: unknown): string {
+  const next = 'Make another one where this Gate was started: npx gatepost admin-link'
+  if (!(error instanceof Refusal)) return String(error)
+  switch (error.code) {
+    case 'GP_TOKEN_EXPIRED': return `This link was used already, or it is older than 15 minutes. A link signs in once. ${next}`
+    case 'GP_TOKEN_INVALID': return `This link is not whole, or it was made with another secret. ${next}`
+    case 'GP_OUTCOME_UNKNOWN': return `The node that was asked fell silent, and the link may count as used. ${next}`
+    case 'GP_NO_NODE': return 'No node is healthy, so nobody can tell whether this link was used. A token signs in without one: npx gatepost token --sub me --scope admin'
+    default: return explain(error)
+  }
+}
 
 /** What to do about it, in a sentence or two. */
 export function explain (error: unknown): string {

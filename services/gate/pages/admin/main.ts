@@ -3,12 +3,12 @@
  * seconds). A token that is refused leads back to signed out. While Gate does not answer what was known stays, dimmed, with its age.
  */
 import { announceView } from './announce.js'
-import { explain, isSignedOut } from './ask.js'
+import { exchange, explain, explainLink, isSignedOut } from './ask.js'
 import { clusterView } from './cluster.js'
 import { el, setText } from './dom.js'
 import { duration } from './format.js'
 import { messageView } from './message.js'
-import { claimsOf, forgetToken, takeTokenFromLink, token } from './session.js'
+import { claimsOf, forgetToken, keepToken, takeFromAddress, token } from './session.js'
 import { signInView } from './sign-in.js'
 import { userView } from './user.js'
 import { address, readAddress, type View } from './view.js'
@@ -112,11 +112,24 @@ function signIn (): void {
   open()
 }
 
+/** By what the address brought; `otherwise` where it brought nothing. */
+async function enter (otherwise: () => void): Promise<void> {
+  const brought = takeFromAddress()
+  if (brought === undefined) { otherwise(); return }
+  if (brought.kind === 'link') {
+    forgetToken()
+    main.replaceChildren(el('p', { class: 'empty', role: 'status' }, 'Signing in…'))
+    try { keepToken(await exchange(brought.link)) } catch (failed) {
+      signOut(explainLink(failed))
+      return
+    }
+  }
+  signIn()
+}
+
 nav.append(...pages.map(([page, title]) => el('a', { href: address(page) }, title)))
 signOutButton.addEventListener('click', () => { signOut('') })
-window.addEventListener('hashchange', () => { if (takeTokenFromLink()) signIn(); else open() })
+window.addEventListener('hashchange', () => { void enter(open) })
 document.addEventListener('visibilitychange', () => { if (!document.hidden) void refresh() })
 
-takeTokenFromLink()
-if (token() === null) signOut('')
-else signIn()
+void enter(() => { if (token() === null) signOut(''); else signIn() })

@@ -1,6 +1,6 @@
 /**
- * The admin's token: pasted, or brought by a link (`#token=...`), which is taken out of the address at once so that it is not bookmarked,
- * shown or sent on. Kept until the tab is closed.
+ * The admin's token: pasted, brought by the address (`#token=...`), or given for a link that signs in once (`#link=...`). What the address brings is
+ * taken out of it at once so that it is not bookmarked, shown or sent on. The token is kept until the tab is closed.
  */
 const tokenKey = 'gatepost-admin-token'
 
@@ -8,13 +8,15 @@ export const token = (): string | null => sessionStorage.getItem(tokenKey)
 export const keepToken = (given: string): void => { sessionStorage.setItem(tokenKey, given) }
 export const forgetToken = (): void => { sessionStorage.removeItem(tokenKey) }
 
-/** True where the address brought one. */
-export function takeTokenFromLink (): boolean {
-  const given = new URLSearchParams(window.location.hash.slice(1)).get('token')
-  if (given === null) return false
+/** What the address brought: a token, which is kept, or a link that has yet to be exchanged for one. */
+export function takeFromAddress (): { readonly kind: 'token' } | { readonly kind: 'link', readonly link: string } | undefined {
+  const parameters = new URLSearchParams(window.location.hash.slice(1))
+  const [given, link] = [parameters.get('token'), parameters.get('link')]
+  if (given === null && link === null) return undefined
   history.replaceState(null, '', window.location.pathname + window.location.search)
-  keepToken(cleaned(given))
-  return true
+  if (link !== null) return { kind: 'link', link: cleaned(link) }
+  keepToken(cleaned(given!))
+  return { kind: 'token' }
 }
 
 /** As it may come out of a terminal or a header. */

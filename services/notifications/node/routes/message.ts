@@ -5,6 +5,7 @@ import { refusal } from '../../../../shared/contract/errors.js'
 import { MessageEntry } from '../../../../shared/contract/wire.js'
 import type { App } from '../../../../shared/platform/http/create-app.js'
 import { refusals } from '../../../../shared/platform/http/error-response.js'
+import { bodyMayBeMissing } from '../../../../shared/platform/http/optional-body.js'
 import type { Mailbox } from '../../mailbox/create-mailbox.js'
 import { asJson, common, perUser, perWriter, strict } from './common.js'
 import type { TicketAccess } from './ticket-access.js'
@@ -41,8 +42,7 @@ export function serveMessage (app: App, { marks, act, recall }: Pick<Mailbox, 'm
 
   app.post('/messages/:id/actions/:action', {
     ...works,
-    // No body at all is as good as `{}`.
-    preValidation: async request => { if (request.body === undefined) request.body = {} },
+    preValidation: bodyMayBeMissing,
     schema: {
       ...common,
       operationId: 'chooseAction',

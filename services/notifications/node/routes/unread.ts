@@ -4,6 +4,7 @@ import { Name } from '../../../../shared/contract/validate.js'
 import { UnreadAnswer } from '../../../../shared/contract/wire.js'
 import type { App } from '../../../../shared/platform/http/create-app.js'
 import { refusals } from '../../../../shared/platform/http/error-response.js'
+import { bodyMayBeMissing } from '../../../../shared/platform/http/optional-body.js'
 import { afterWriting } from '../../log/half-done.js'
 import { priceOfStreams } from '../../mailbox/user-budget.js'
 import type { NotificationsNode } from '../node.js'
@@ -23,8 +24,7 @@ export function serveUnread (app: App, { mailbox: { marks, unread }, entrance: {
 
   app.post('/messages/read', {
     ...works,
-    // No body at all is everything, as `{}` is.
-    preValidation: async request => { if (request.body === undefined) request.body = {} },
+    preValidation: bodyMayBeMissing,
     schema: { ...common, operationId: 'markAllRead', summary: 'Marks everything read up to now, or up to these seqs, or in one category', body: ReadTo, response: { 200: UnreadAnswer, ...refusals(...perWriter) } }
   }, async (request, reply) => {
     const { upTo, category } = request.body
