@@ -1,8 +1,7 @@
 /** Signing in with a link: it is exchanged for a token, once. */
 import { randomBytes } from 'node:crypto'
 import { Type } from 'typebox'
-import type { Audit } from '../../../shared/platform/audit.js'
-import { isAudited } from '../../../shared/platform/audit.js'
+import { isAudited, type Audit } from '../../../shared/platform/audit.js'
 import { GatepostError } from '../../../shared/contract/errors.js'
 import type { Revocations } from '../../../shared/contract/revocations.js'
 import { Time } from '../../../shared/contract/wire.js'
@@ -48,7 +47,7 @@ export function serveSignIn (app: App, { secret, acceptSecrets, audit, checkRevo
       tags: ['dashboard'],
       operationId: 'signInWithLink',
       summary: 'An admin\'s token for a link of `gatepost admin-link`, once',
-      body: Type.Object({ link: Type.String({ description: 'what stands behind `#link=`' }) }, strict),
+      body: Type.Object({ link: Type.String({ description: 'what stands behind `#link=`' }) }, { ...strict, description: '{link}', examples: [{ link: 'eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJqdGkiOiJ...' }] }),
       response: {
         200: Type.Object({ token: Type.String(), user: Type.String(), expiresAt: Time }),
         ...refusals('GP_VALIDATION', 'GP_TOKEN_INVALID', 'GP_TOKEN_EXPIRED', 'GP_TOKEN_REVOKED', 'GP_NO_NODE', 'GP_STORE_UNAVAILABLE', 'GP_DISPATCH_UNAVAILABLE', 'GP_OUTCOME_UNKNOWN')
