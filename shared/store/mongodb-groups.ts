@@ -8,16 +8,20 @@ import { insertChains, type MongodbWrites } from './mongodb-insert.js'
 import type { LastsReader } from './mongodb-lasts.js'
 import type { MongodbReader } from './mongodb-read.js'
 import { replaceDocs, type ReplaceRequest } from './mongodb-replace.js'
+import { shareInTurn } from './share-in-turn.js'
 import { shardOf, type ShardMap } from './shard-map.js'
 import { collectionNames, type ChainOutcome, type CollectionName, type KeyRange, type ReplaceOutcome } from './store.js'
 
 const keysInCommand = 1000
 const chainsInGroup = 1000
 
+export interface RangeRequest extends KeyRange { readonly limit: number, readonly reverse: boolean }
+
 /** Of one collection. */
 export interface Groups {
   readonly exist: Batcher<string, boolean>
   readonly get: Batcher<string, BsonDoc | undefined>
+  readonly range: (request: RangeRequest) => Promise<BsonDoc[]>
   readonly lasts: Batcher<KeyRange, BsonDoc | undefined>
   readonly insert: Batcher<readonly BsonDoc[], ChainOutcome>
   readonly replace: Batcher<ReplaceRequest, ReplaceOutcome>
@@ -50,6 +54,8 @@ function groupsOf (collection: CollectionName, { reader, lastsReader, writes, ma
       const found = new Map((await reader.byKeys(collection, keys)).map(doc => [doc._id, doc]))
       return keys.map(key => found.get(key))
     }, shard),
+    // Many users who come back at once are behind by the same announcement.
+    range: shareInTurn(({ from, to, limit, reverse }) => `${from}\n\n${to}\n\n${limit} ${reverse}`, async request => await reader.range(collection, request, request)),
     lasts: createBatcher(keysInCommand, async ranges => await lastsReader.read(collection, ranges), ({ from }) => shard(from)),
     insert: createBatcher(chainsInGroup,
       async chains => await insertChains(writes(shard(chains[0]?.[0]?._id)), collection, chains, mapOf(collection)), chain => shard(chain[0]?._id)),

@@ -130,7 +130,7 @@ function storeOver ({ start, link, running, maps, reader, groups, writes, fullSh
       (await reading(async () => await groups[collection].get.ask(keys))).map(doc => doc === undefined ? undefined : fromBson<Collections[C]>(doc)),
     exist: async (collection, keys) => await reading(async () => await groups[collection].exist.ask(keys)),
     range: async <C extends CollectionName>(collection: C, range: KeyRange, { limit, reverse = false }: { limit: number, reverse?: boolean }) =>
-      (await reading(async () => await reader.range(collection, range, { limit, reverse }))).map(fromBson<Collections[C]>),
+      (await reading(async () => await groups[collection].range({ ...range, limit, reverse }))).map(fromBson<Collections[C]>),
     ranges: async <C extends CollectionName>(collection: C, ranges: readonly KeyRange[], { limit }: { limit: number }) =>
       (await reading(async () => await reader.ranges(collection, ranges, limit))).map(fromBson<Collections[C]>),
     lasts: async <C extends CollectionName>(collection: C, ranges: readonly KeyRange[]) =>

@@ -18,6 +18,9 @@ import type { Test } from 'tap'
 import { noteServer } from './servers-seen.js'
 import { until } from './until.js'
 
+/** Whose end is the server's. */
+export type Ending = Pick<Test, 'teardown'>
+
 /** What tests may need that not every server can do. */
 export type MongodbAbility = 'mongos' | 'ttl' | 'explain' | 'journal' | 'key order beyond U+FFFF'
 
@@ -76,7 +79,7 @@ async function fetchedBinary (): Promise<string | undefined> {
 }
 
 /** Ends with the test. Undefined where there is none. `isKept`: it can be ended and started again with what it has. */
-export async function startMongodbServer (t: Test, { isKept = false }: { isKept?: boolean } = {}): Promise<MongodbServer | undefined> {
+export async function startMongodbServer (t: Ending, { isKept = false }: { isKept?: boolean } = {}): Promise<MongodbServer | undefined> {
   const found = await findMongodb()
   if (found === undefined) return undefined
   const database = `gatepost_test_${randomBytes(6).toString('hex')}`
@@ -90,7 +93,7 @@ function withDatabase (url: string, database: string): string {
   return `${parts?.[1] ?? url}/${database}${parts?.[2] ?? ''}`
 }
 
-async function describe (t: Test, url: string, database: string, { name, isFake }: { name: string, isFake: boolean }): Promise<MongodbServer> {
+async function describe (t: Ending, url: string, database: string, { name, isFake }: { name: string, isFake: boolean }): Promise<MongodbServer> {
   const client = new MongoClient(url)
   const admin = client.db('admin')
   const { version } = await admin.command({ buildInfo: 1 }) as { version: string }
@@ -109,7 +112,7 @@ async function describe (t: Test, url: string, database: string, { name, isFake 
 
 type Started = Required<Pick<MongodbServer, 'port' | 'name' | 'outage'>>
 
-async function startMongod (t: Test, path: string): Promise<Started> {
+async function startMongod (t: Ending, path: string): Promise<Started> {
   const dir = await tempDir(t)
   const port = await freePort()
   const start = (): ChildProcess => spawn(path, ['--port', String(port), '--bind_ip', '127.0.0.1', '--dbpath', dir, '--replSet', 'test', '--quiet'], { stdio: 'ignore' })
@@ -133,7 +136,7 @@ async function startMongod (t: Test, path: string): Promise<Started> {
   }
 }
 
-async function startStandIn (t: Test, isKept: boolean): Promise<Started> {
+async function startStandIn (t: Ending, isKept: boolean): Promise<Started> {
   const file = isKept ? [join(await tempDir(t), 'db')] : []
   let child: ChildProcess | undefined
   t.teardown(async () => { await end(child, 'SIGKILL') })
@@ -162,7 +165,7 @@ async function end (child: ChildProcess | undefined, signal: NodeJS.Signals): Pr
   await ended
 }
 
-async function tempDir (t: Test): Promise<string> {
+async function tempDir (t: Ending): Promise<string> {
   const dir = await mkdtemp(join(tmpdir(), 'gatepost-mongodb-'))
   t.teardown(async () => { await rm(dir, { recursive: true, force: true }) })
   return dir

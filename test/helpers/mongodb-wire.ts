@@ -1,4 +1,4 @@
-/** MongoDB's wire protocol, the server's end of it: OP_MSG, and the OP_QUERY by which drivers say hello. */
+/** MongoDB's wire protocol: OP_MSG, and the OP_QUERY by which drivers say hello. What is listened to as a server would, and what reads along (mongodb-traffic.ts). */
 import { once } from 'node:events'
 import { createServer, type AddressInfo, type Socket } from 'node:net'
 import { BSON, type Document } from 'mongodb'
@@ -20,23 +20,13 @@ export async function listenAsMongodb (t: Test, answer: (command: Document) => W
     socket.setNoDelay(true)
     socket.on('error', () => undefined)
     socket.on('close', () => { sockets.delete(socket) })
-    let rest = Buffer.alloc(0)
-    socket.on('data', chunk => {
-      rest = Buffer.concat([rest, chunk])
-      while (rest.length >= headerBytes && rest.length >= rest.readInt32LE(0)) {
-        const length = rest.readInt32LE(0)
-        const message = rest.subarray(0, length)
-        rest = rest.subarray(length)
-        void serve(socket, message)
-      }
-    })
+    socket.on('data', splitMessages(message => { void serve(socket, message) }))
   })
 
   async function serve (socket: Socket, message: Buffer): Promise<void> {
-    const isQuery = message.readInt32LE(12) === opQuery
-    const reply = await answer(isQuery ? readQuery(message) : readMessage(message))
+    const reply = await answer(readWireMessage(message))
     if (reply === 'cut') { socket.destroy(); return }
-    if (!socket.destroyed) socket.write(frame(message.readInt32LE(4), isQuery, BSON.serialize(reply)))
+    if (!socket.destroyed) socket.write(frame(idOf(message), isQuery(message), BSON.serialize(reply)))
   }
 
   server.listen(0, '127.0.0.1')
@@ -50,14 +40,37 @@ export async function listenAsMongodb (t: Test, answer: (command: Document) => W
   return (server.address() as AddressInfo).port
 }
 
-function frame (responseTo: number, isQuery: boolean, body: Uint8Array): Buffer {
+/** Takes what comes in pieces, gives whole messages. */
+export function splitMessages (onMessage: (message: Buffer) => void): (chunk: Buffer) => void {
+  let rest: Buffer = Buffer.alloc(0)
+  return chunk => {
+    rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
+    while (rest.length >= headerBytes && rest.length >= rest.readInt32LE(0)) {
+      const length = rest.readInt32LE(0)
+      const message = rest.subarray(0, length)
+      rest = rest.subarray(length)
+      onMessage(message)
+    }
+  }
+}
+
+export const idOf = (message: Buffer): number => message.readInt32LE(4)
+/** The id of the message that this one answers. */
+export const answeredBy = (message: Buffer): number => message.readInt32LE(8)
+export const isOpMsg = (message: Buffer): boolean => message.readInt32LE(12) === opMsg
+const isQuery = (message: Buffer): boolean => message.readInt32LE(12) === opQuery
+
+/** The command, or a reply by OP_MSG. */
+export const readWireMessage = (message: Buffer): Document => isQuery(message) ? readQuery(message) : readMessage(message)
+
+function frame (responseTo: number, isReply: boolean, body: Uint8Array): Buffer {
   // OP_REPLY: flags, cursor, starting from, one document. OP_MSG: flags, a section of kind 0.
-  const extra = isQuery ? Buffer.alloc(20) : Buffer.alloc(5)
-  if (isQuery) extra.writeInt32LE(1, 16)
+  const extra = isReply ? Buffer.alloc(20) : Buffer.alloc(5)
+  if (isReply) extra.writeInt32LE(1, 16)
   const header = Buffer.alloc(headerBytes)
   header.writeInt32LE(headerBytes + extra.length + body.length, 0)
   header.writeInt32LE(responseTo, 8)
-  header.writeInt32LE(isQuery ? opReply : opMsg, 12)
+  header.writeInt32LE(isReply ? opReply : opMsg, 12)
   return Buffer.concat([header, extra, body])
 }
 

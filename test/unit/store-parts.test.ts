@@ -1,4 +1,5 @@
 import t from 'tap'
+import { shareInTurn } from '../../shared/store/share-in-turn.js'
 import { isStorableKey, keyOfPurgeKey, maxKeyBytes, packDoc, purgeAtOf, purgeKey, unpackDoc, versionOf } from '../../shared/store/lmdb-encoding.js'
 import { planShares } from '../../shared/store/mongodb-sharding.js'
 import { compareKeys, isEmptyRange, sortRanges } from '../../shared/store/key-order.js'
@@ -89,4 +90,16 @@ t.test('tick group - places are asked apart, and one that fails or hangs is felt
   t.same(asked, [['here1', 'here2'], ['here3'], ['also1'], ['down1', 'down2']])
   const hanging = Promise.race([group.ask(['slow1', 'here4']), group.ask(['here5'])])
   t.same(await hanging, ['HERE5'])
+})
+
+t.test('share in turn - what is asked for twice in a turn is read once, what comes later is read anew', async t => {
+  const begun: string[] = []
+  const read = shareInTurn((name: string) => name, async name => { begun.push(name); if (name === 'bad') throw new Error('cannot'); return begun.length })
+  const first = [read('a'), read('b'), read('a')]
+  t.same(begun, [], 'none has begun before the turn ends')
+  t.same(await Promise.all(first), [1, 2, 1])
+  t.equal(await read('a'), 3)
+  const bad = [read('bad'), read('bad')]
+  for (const one of bad) await t.rejects(one, { message: 'cannot' })
+  t.same(begun, ['a', 'b', 'a', 'bad'])
 })

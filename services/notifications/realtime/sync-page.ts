@@ -4,7 +4,7 @@ import type { LogDoc, Store } from '../../../shared/store/store.js'
 import type { Heads } from '../log/heads.js'
 import { recover } from '../mailbox/replay.js'
 import type { UserView } from '../mailbox/state/user-views.js'
-import { visibleStreams } from '../mailbox/unread/unread.js'
+import { headsSeen, visibleStreams } from '../mailbox/unread/unread.js'
 
 export interface SyncPage {
   readonly wires: readonly string[]
@@ -33,7 +33,7 @@ const maxChars = 512 * 1024
 
 export async function readSyncPage ({ store, heads, now, isLeave, cursorOf }: SyncPageSources, view: UserView, limit: number): Promise<SyncPage> {
   const visible = visibleStreams(view)
-  const found = await heads.fresh(visible.map(({ stream }) => stream))
+  const found = await headsSeen(heads, view, visible.map(({ stream }) => stream))
   const wires: string[] = []
   const shownHeads: Record<string, number> = {}
   const reached = new Map<StreamId, number>()

@@ -8,7 +8,7 @@ import type { Store } from '../../../../shared/store/store.js'
 import type { MessageFinder } from '../../log/find-messages.js'
 import type { Heads } from '../../log/heads.js'
 import { flagsOf } from '../state/user-state.js'
-import { afterIn, visibleStreams, type UnreadCounter } from '../unread/unread.js'
+import { afterIn, headsSeen, visibleStreams, type UnreadCounter } from '../unread/unread.js'
 import type { UserViews } from '../state/user-views.js'
 import { changedMessage, findAllVisible, notFound, requireVisible, shownTo, type Found } from '../queries/find.js'
 import { unreadOfCategory, type Wanted } from '../queries/unread-of-category.js'
@@ -89,7 +89,7 @@ export function createMarks ({ store, finder, now, heads, views, unread, record,
     // A watermark of a category is kept for good: only where it says something.
     const holding = category === undefined ? undefined : await unread.holding(view, category)
     const asked = holding === undefined ? named : named.filter(stream => holding.has(stream))
-    const found = await heads.fresh(asked)
+    const found = await headsSeen(heads, view, asked)
     const { readTo, crowded } = planReadTo(view.state, asked, found, { upTo, category, holding, maxCategoryWatermarks })
     if (Object.keys(readTo).length > 0) await record(user, { type: 'readTo', readTo, ...category !== undefined && { category } })
     return await readOneByOne(user, crowded)

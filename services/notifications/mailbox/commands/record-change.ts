@@ -1,6 +1,6 @@
 /** A change in a user's own stream, answered once it and the fold that it leads to are stored, so that the change itself may expire. */
 import { createMessageId, type Clock } from '../../../../shared/contract/clock.js'
-import type { StreamId, UserId } from '../../../../shared/contract/names.js'
+import { userStream, type StreamId, type UserId } from '../../../../shared/contract/names.js'
 import type { EntryDoc } from '../../../../shared/store/store.js'
 import type { StoredChange } from '../../log/change.js'
 import type { EntryDraft } from '../../log/entry.js'
@@ -12,7 +12,7 @@ export type RecordChange = (user: UserId, change: StoredChange) => Promise<void>
 
 export interface RecordChangeOptions {
   readonly clock: Clock
-  readonly views: UserViews
+  readonly views: Pick<UserViews, 'storeFold'>
   readonly append: (stream: StreamId, draft: EntryDraft) => Promise<{ doc: EntryDoc }>
   readonly retentionMs: number
 }
@@ -24,8 +24,7 @@ export function changeDraft (clock: Clock, retentionMs: number, change: StoredCh
 
 export function createRecordChange ({ clock, views, append, retentionMs }: RecordChangeOptions): RecordChange {
   return async (user, change) => {
-    const view = await views.fresh(user)
-    const { doc } = await append(view.stream, changeDraft(clock, retentionMs, change))
+    const { doc } = await append(userStream(user), changeDraft(clock, retentionMs, change))
     await afterWriting(async () => { await views.storeFold(user, doc.seq) })
   }
 }

@@ -11,7 +11,7 @@ import { entryWire, messageContent } from '../../log/entry.js'
 import type { Heads } from '../../log/heads.js'
 import { readBefore } from '../../log/read.js'
 import { flagsOf } from '../state/user-state.js'
-import { visibleStreams } from '../unread/unread.js'
+import { headsSeen, visibleStreams } from '../unread/unread.js'
 import type { UserView, UserViews } from '../state/user-views.js'
 import type { Target } from '../../../../shared/contract/message.js'
 
@@ -104,7 +104,7 @@ export function createInboxPages ({ store, heads, views, now, maxLooked = defaul
 
   async function sourcesOf (view: UserView, { box, before, limit }: PageQuery): Promise<Source[]> {
     const visible = visibleStreams(view).filter(({ stream }) => box !== 'sent' || stream === view.stream)
-    const found = await heads.fresh(visible.map(({ stream }) => stream))
+    const found = await headsSeen(heads, view, visible.map(({ stream }) => stream))
     const want = Math.min(maxRead, Math.max(minRead, Math.ceil(2 * limit / visible.length)))
     const sources = visible.map(({ stream, after }, i): Source => {
       const bound = before === undefined ? Infinity : stream < before.stream ? before.seq + 1 : before.seq

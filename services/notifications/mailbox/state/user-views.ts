@@ -86,7 +86,10 @@ export function createUserViews ({ store, heads, clock, limits }: UserViewsOptio
     },
     noteLeave: (own, group, seq) => { peek(own)?.takeMembership(group, { isMember: false, seq, after: 0 }) },
     fresh: async user => {
+      const isLoadedNow = !cache.has(userStream(user))
       const view = await viewOf(user)
+      // It has read its stream to the end since it was asked for.
+      if (isLoadedNow) return view
       const [head] = await heads.fresh([view.stream])
       if (head !== undefined && head > view.head) {
         await inTurn.run(view.stream, async () => { if (head > view.head) await users.readOn(view) })

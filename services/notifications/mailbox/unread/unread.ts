@@ -22,6 +22,17 @@ export function visibleStreams (view: UserView): VisibleStream[] {
   ]
 }
 
+/**
+ * The heads of some of the streams that the user sees, as true as a read that begins now. The view is fresh (UserViews.fresh): how far
+ * the own stream goes it knows.
+ */
+export async function headsSeen (heads: Pick<Heads, 'fresh'>, view: UserView, streams: readonly StreamId[]): Promise<number[]> {
+  const { head } = view
+  const others = await heads.fresh(streams.filter(stream => stream !== view.stream))
+  let at = 0
+  return streams.map(stream => stream === view.stream ? head : others[at++]!)
+}
+
 /** What of this stream the user sees, undefined where it is none of the user's. */
 export function afterIn (view: UserView, stream: StreamId): number | undefined {
   if (stream === view.stream || stream === allStream) return 0
