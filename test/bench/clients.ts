@@ -19,12 +19,12 @@ export async function openClients (resources: Resources, { url, node, users, fro
   return clients
 }
 
-export interface GatepostServer { readonly server: Child, readonly gate: string, readonly node: { readonly id: string, readonly url: string } }
+export interface GatepostServer { readonly server: Child, readonly dir: string, readonly gate: string, readonly node: { readonly id: string, readonly url: string } }
 
-export async function startGatepost (resources: Resources, flags?: readonly string[]): Promise<GatepostServer> {
+export async function startGatepost (resources: Resources, flags?: readonly string[], mongodbUrl?: string): Promise<GatepostServer> {
   const dir = await resources.tempDir()
   const server = resources.add(await startChild('./servers/gatepost-child.ts', flags))
-  return { server, ...await server.ask<Omit<GatepostServer, 'server'>>('start', { dir }) }
+  return { server, dir, ...await server.ask<Omit<GatepostServer, 'server' | 'dir'>>('start', { dir, mongodbUrl }) }
 }
 
 export async function startSocketIo (resources: Resources, redisUrl?: string, flags?: readonly string[]): Promise<{ server: Child, url: string }> {

@@ -1,5 +1,7 @@
 /** The clients of one side: sockets that count what they get, and requests over connections that are kept. */
+import { subscribe } from 'node:diagnostics_channel'
 import { Agent, request } from 'node:http'
+import type { Socket } from 'node:net'
 import { createHistogram } from '../../services/cli/bench/histogram.js'
 import { paced } from '../../services/cli/bench/pace.js'
 import { openRawSocket, type RawSocket } from '../../services/cli/bench/raw-socket.js'
@@ -15,16 +17,30 @@ let others = 0
 let frames = 0
 let latency = createHistogram()
 let onDelivery = (): void => {}
+/** All that this process has opened, and the bytes of those that are closed. */
+const connections = new Set<Socket>()
+let closedBytes = 0
+const bytesOf = ({ bytesRead, bytesWritten }: Socket): number => bytesRead + bytesWritten
+subscribe('net.client.socket', message => {
+  const { socket } = message as { socket: Socket }
+  connections.add(socket)
+  socket.once('close', () => {
+    connections.delete(socket)
+    closedBytes += bytesOf(socket)
+  })
+})
 const agent = new Agent({ keepAlive: true, maxSockets: 256 })
 
 interface Opening { url: string, auths: object[], waitsForReady: boolean, perSecond: number }
 interface Requests { url: string, method: string, tokens: string[], bodies: Array<string | undefined>, inFlight: number, status: number }
 
-function take (json: string): void {
-  const entries = JSON.parse(json) as Array<{ data?: { n: number, atMs: number } | null }>
+interface Marked { readonly n: number, readonly atMs: number }
+
+/** Of one frame. */
+function take (messages: ReadonlyArray<Marked | null | undefined>): void {
   const now = sharedNowMs()
   frames++
-  for (const { data } of entries) {
+  for (const data of messages) {
     if (data === undefined || data === null) continue
     came.set(data.n, (came.get(data.n) ?? 0) + 1)
     total++
@@ -61,7 +77,8 @@ serveParent({
           url,
           auth: auths[at]!,
           onEvent: (event, json) => {
-            if (event === 'entries') take(json)
+            if (event === 'entries') take((JSON.parse(json) as Array<{ data?: Marked | null }>).map(({ data }) => data))
+            else if (event === 'mail') take([JSON.parse(json) as Marked])
             else if (event === 'ready') {
               ready++
               resolve()
@@ -81,6 +98,7 @@ serveParent({
   fanOut: async ({ url, token, to, messages, inFlight }: { url: string, token: string | undefined, to: object, messages: number, inFlight: number }) => {
     const othersBefore = others
     const framesBefore = frames
+    latency = createHistogram()
     const waiting = new Map<number, () => void>()
     onDelivery = () => {
       for (const [n, done] of waiting) {
@@ -93,20 +111,23 @@ serveParent({
     await paced({ perSecond: 0, inFlight }, { count: messages }, async () => {
       const n = nextNumber++
       const delivered = new Promise<void>(resolve => { waiting.set(n, resolve) })
-      const { status, text } = await ask('POST', url, token, JSON.stringify(draft(to, n)))
+      const { status, text } = await ask('POST', url, token, JSON.stringify(draft(to, n, sharedNowMs())))
       if (status !== 201) throw new Error(`${status} ${text}`)
       await delivered
     })
-    return { deliveries: messages * sockets.length, others: others - othersBefore, frames: frames - framesBefore }
+    return { deliveries: messages * sockets.length, others: others - othersBefore, frames: frames - framesBefore, p50Ms: latency.quantile(0.5) }
   },
 
   requests: async ({ url, method, tokens, bodies, inFlight, status }: Requests) => {
     const count = Math.max(tokens.length, bodies.length)
+    const times = createHistogram()
     await paced({ perSecond: 0, inFlight }, { count }, async at => {
+      const begunMs = sharedNowMs()
       const answer = await ask(method, url, tokens[at % tokens.length], bodies[at % bodies.length])
       if (answer.status !== status || answer.text.includes('"code"')) throw new Error(`${answer.status} ${answer.text.slice(0, 500)}`)
+      times.add(sharedNowMs() - begunMs)
     })
-    return count
+    return { count, p50Ms: times.quantile(0.5) }
   },
 
   /** Resolves once so many entries have come since the last `reset`. */
@@ -122,6 +143,12 @@ serveParent({
     })
     return { total, p50Ms: latency.quantile(0.5), p99Ms: latency.quantile(0.99) }
   },
+  /** All sockets, as whoever goes away. */
+  closeAll: () => {
+    for (const socket of sockets.splice(0)) socket.close()
+  },
+  /** Of TCP, both ways, since the start. */
+  wireBytes: () => [...connections].reduce((sum, socket) => sum + bytesOf(socket), closedBytes),
   reset: () => {
     total = 0
     came = new Map()

@@ -7,15 +7,24 @@ import type { Size } from './row.js'
 import { rows } from './rows.js'
 import { skippedLine, tableHead, tableLine } from './table.js'
 
-const help = `npm run bench -- [--row NAME]... [--runs N] [--short] [--json] [--against REV]
+const help = `npm run bench -- [--row NAME]... [--runs N] [--short] [--profile] [--json] [--against REV]
 
-  --row NAME   only this row; may be repeated. The rows:
+Each row: ours beside a baseline, in turns; the table as Markdown on stdout, progress on stderr. A cell is the median of the
+turns with the least and the most. "200 bytes, bare": the same baseline with what a user of it would emit, without what Gatepost
+adds to a message. "bytes on the wire": of TCP, to and from the clients for one unit, counted at their sockets (in the rows of
+mongodb: between the node and MongoDB). docs/performance.md says how it measures, and how to read it.
+
+  --row NAME     only this row; may be repeated. The rows:
 ${rows.map(({ name, ours, baseline }) => `                 ${name}: ${ours}\n                   beside: ${baseline}`).join('\n')}
-  --runs N     turns of each side that count (5)
-  --profile    where the time of our servers goes, after the last turn, on stderr
-  --short      a quarter of the messages
-  --json       the results as JSON, one line for each row
+  --runs N       turns of each side that count (5)
+  --profile      where the time of our servers goes, after the last turn, on stderr
+  --short        a quarter of the messages
+  --json         the results as JSON, one line for each row
   --against REV  each row beside itself at a former revision, which is built first; from 0ed607c on
+  --help         this
+
+What a row needs: nats-server (drop-foreign, push-remote), redis-server (push-remote), MongoDB at GATEPOST_TEST_MONGODB_URL,
+a mongod in PATH, or the stand-in of scripts/install-mongo-java-server.sh (rows of mongodb). One that lacks it is skipped by name.
 `
 
 const { values } = parseArgs({
@@ -68,7 +77,7 @@ async function main (): Promise<number> {
     say(`${row.name}: ${row.ours}, beside: ${row.baseline}`)
     const result: RowResult = await runRow(row, size, {
       runs,
-      warmUps: row.name === 'idle-memory' ? 0 : 1,
+      warmUps: row.isFreshEachTurn === true ? 0 : 1,
       onTurn: text => { say(`  ${text}`) },
       ...values.profile && { onProfile: (server, shares) => { say(`  server ${server + 1}:\n${profileText(shares)}`) } }
     })

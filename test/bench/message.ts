@@ -3,8 +3,15 @@ export const secret = 'a secret of at least 32 bytes, for comparisons'
 export const body = 'some text that is the body of a mail '.repeat(4)
 export const userName = (i: number): string => `user-${i}`
 
-export interface Draft { readonly to: object, readonly title: string, readonly body: string, readonly data: object }
+export interface Draft { readonly to: object, readonly title: string, readonly body: string, readonly data: { readonly n: number, readonly atMs: number } }
 export const draft = (to: object, n: number, atMs = 0): Draft => ({ to, title: `m${n}`, body, data: { n, atMs } })
+
+export const bareBytes = 200
+/** What a user of bare Socket.IO would emit instead: JSON of 200 bytes, with no more than its readers need. */
+export function barePayload (n: number, atMs: number): object {
+  const payload = { n, atMs, text: '' }
+  return { ...payload, text: 'x'.repeat(Math.max(0, bareBytes - JSON.stringify(payload).length)) }
+}
 
 /** As a reader of Gatepost gets it; a bare Socket.IO server emits the same. */
 export const entryLike = ({ to, title, body, data }: Draft, stream: string): object => ({

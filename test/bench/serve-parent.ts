@@ -1,4 +1,5 @@
 /** The child's side of a process that the comparison starts: it does what its parent asks, one reply for each request. */
+import { readFileSync } from 'node:fs'
 import { startProfile, stopProfile } from './profile.js'
 
 export interface Question { readonly id: number, readonly name: string, readonly body: unknown }
@@ -21,6 +22,13 @@ const common: Handlers = {
       await new Promise(resolve => setTimeout(resolve, 50))
     }
     return process.memoryUsage()
+  },
+  /** Bytes of resident memory that are of no file: after a collection, and without the pages of a mapped store. Linux only. */
+  anonymousBytes: async () => {
+    globalThis.gc?.()
+    await new Promise(resolve => setTimeout(resolve, 50))
+    globalThis.gc?.()
+    return Number(/RssAnon:\s+(\d+) kB/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]) * 1024
   }
 }
 

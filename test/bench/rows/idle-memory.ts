@@ -7,9 +7,9 @@ import { populated, type Contest, type Measured, type Row, type Size } from '../
 /** What the first sockets bring with them once (code, pools) is not theirs. */
 const firstShare = 0.1
 
-async function turn (size: Size, start: (resources: Resources) => Promise<{ server: Child, url: string, node?: string }>): Promise<Measured> {
+async function turn (size: Size, count: number, start: (resources: Resources) => Promise<{ server: Child, url: string, node?: string }>): Promise<Measured> {
   const { measured, close } = await withResources(async resources => {
-    const sockets = populated(size, 10_000, 20)
+    const sockets = populated(size, count, 20)
     const first = Math.ceil(sockets * firstShare)
     const { server, ...place } = await start(resources)
     await openClients(resources, { ...place, users: first })
@@ -26,18 +26,23 @@ async function turn (size: Size, start: (resources: Resources) => Promise<{ serv
 
 const flags = [...serverFlags, '--expose-gc']
 
-export const idleMemory: Row = {
-  name: 'idle-memory',
-  unit: 'socket (bytes)',
-  ours: 'resident memory of an idle socket at 10,000, each of another user',
+const idleMemory = (name: string, count: number, more: Partial<Row> = {}): Row => ({
+  name,
+  unit: 'socket',
+  costIn: 'bytes',
+  ours: `resident memory of an idle socket at ${count.toLocaleString('en-US')}, each of another user`,
   baseline: 'bare Socket.IO, each socket in the room of its user',
   reach: { kind: 'cost', atMost: 1.25 },
+  isFreshEachTurn: true,
+  ...more,
   prepare: async (size): Promise<Contest> => ({
-    ours: async () => await turn(size, async resources => {
+    ours: async () => await turn(size, count, async resources => {
       const { server, node } = await startGatepost(resources, flags)
       return { server, url: node.url, node: node.id }
     }),
-    baseline: async () => await turn(size, async resources => await startSocketIo(resources, undefined, flags)),
+    baseline: async () => await turn(size, count, async resources => await startSocketIo(resources, undefined, flags)),
     close: async () => {}
   })
-}
+})
+
+export const idleRows: readonly Row[] = [idleMemory('idle-memory', 10_000), idleMemory('idle-memory-1000', 1_000, { variantOf: 'idle-memory' })]

@@ -4,10 +4,10 @@
  */
 import type { AddressInfo } from 'node:net'
 import { createSigner, createVerifier } from 'fast-jwt'
-import fastify from 'fastify'
+import fastify, { type FastifyReply, type FastifyRequest } from 'fastify'
 import { open } from 'lmdb'
 import { Server } from 'socket.io'
-import { secret } from '../message.js'
+import { barePayload, secret, type Draft } from '../message.js'
 import { serveParent } from '../serve-parent.js'
 
 const schema = {
@@ -35,17 +35,20 @@ serveParent({
     const sign = createSigner({ key: secret })
     const bearer = (header: string | undefined): string => (header ?? '').slice('Bearer '.length)
     let count = 0
-    app.post('/messages', { schema }, async (request, reply) => {
+    const post = async (request: FastifyRequest, reply: FastifyReply, isBare: boolean): Promise<object> => {
       const { sub } = verifyCached(bearer(request.headers.authorization)) as { sub: string }
-      const message = request.body as { to: { user: string } }
+      const message = request.body as Draft & { to: { user: string } }
       const seq = ++count
       const entry = { id: `${Date.now().toString(36)}${seq}`, seq, from: { user: sub }, ...message, createdAt: new Date().toISOString() }
       await db.put([message.to.user, seq], entry)
       await db.flushed
-      io.to(message.to.user).emit('entries', [entry])
+      if (isBare) io.to(message.to.user).emit('mail', barePayload(message.data.n, message.data.atMs))
+      else io.to(message.to.user).emit('entries', [entry])
       void reply.code(201)
       return { id: entry.id, createdAt: entry.createdAt }
-    })
+    }
+    app.post('/messages', { schema }, async (request, reply) => await post(request, reply, false))
+    app.post('/messages-bare', { schema }, async (request, reply) => await post(request, reply, true))
     app.get('/assign', async request => {
       const { sub } = verify(bearer(request.headers.authorization)) as { sub: string }
       return { user: sub, node: { id: 'n1', url: 'http://127.0.0.1:9101' }, ticket: 'x'.repeat(260), expiresAt: new Date().toISOString() }

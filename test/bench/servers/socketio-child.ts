@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { createAdapter } from '@socket.io/redis-adapter'
 import { createClient } from 'redis'
 import { Server } from 'socket.io'
-import { draft, entryLike, sharedNowMs, userName, type Draft } from '../message.js'
+import { barePayload, draft, entryLike, sharedNowMs, userName, type Draft } from '../message.js'
 import { pushInTurns, pushPaced } from '../pushes.js'
 import { serveParent } from '../serve-parent.js'
 
@@ -13,18 +13,22 @@ const httpServer = createServer((request, response) => {
   request.setEncoding('utf8')
   request.on('data', (chunk: string) => { text += chunk })
   request.on('end', () => {
-    io.emit('entries', [entryLike(JSON.parse(text) as Draft, 'all')])
-    response.writeHead(201, { 'content-type': 'application/json' }).end('{}')
+    const message = JSON.parse(text) as Draft | Draft[]
+    if (Array.isArray(message)) for (const { to, data: { n, atMs } } of message) io.to((to as { user: string }).user).emit('mail', barePayload(n, atMs))
+    else if (request.url === '/bare') io.emit('mail', barePayload(message.data.n, message.data.atMs))
+    else io.emit('entries', [entryLike(message, 'all')])
+    response.writeHead(Array.isArray(message) ? 207 : 201, { 'content-type': 'application/json' }).end('{}')
   })
 })
 const io = new Server({ serveClient: false, perMessageDeflate: false })
-let waiting: Array<{ user: string, entry: object }> = []
+interface Push { readonly user: string, readonly event: 'entries' | 'mail', readonly payload: object }
+let waiting: Push[] = []
 
-function make (n: number, users: number, atMs: number): { user: string, entry: object } {
+function make (n: number, users: number, atMs: number, isBare: boolean): Push {
   const user = userName(n % users)
-  return { user, entry: entryLike(draft({ user }, n, atMs), `u:${user}`) }
+  return isBare ? { user, event: 'mail', payload: barePayload(n, atMs) } : { user, event: 'entries', payload: [entryLike(draft({ user }, n, atMs), `u:${user}`)] }
 }
-const push = ({ user, entry }: { user: string, entry: object }): void => { io.to(user).emit('entries', [entry]) }
+const push = ({ user, event, payload }: Push): void => { io.to(user).emit(event, payload) }
 
 serveParent({
   start: async ({ redisUrl }: { redisUrl: string | undefined }) => {
@@ -39,12 +43,12 @@ serveParent({
     await new Promise<void>(resolve => httpServer.listen(0, '127.0.0.1', resolve))
     return { url: `http://127.0.0.1:${(httpServer.address() as AddressInfo).port}` }
   },
-  make: ({ users, count }: { users: number, count: number }) => { waiting = Array.from({ length: count }, (_, n) => make(n, users, 0)) },
+  make: ({ users, count, isBare }: { users: number, count: number, isBare: boolean }) => { waiting = Array.from({ length: count }, (_, n) => make(n, users, 0, isBare)) },
   push: async ({ perTurn }: { perTurn: number }) => {
     await pushInTurns(waiting, perTurn, push)
     waiting = []
   },
-  pushPaced: async ({ users, count, perSecond }: { users: number, count: number, perSecond: number }) => {
-    await pushPaced(count, perSecond, n => { push(make(n, users, sharedNowMs())) })
+  pushPaced: async ({ users, count, perSecond, isBare }: { users: number, count: number, perSecond: number, isBare: boolean }) => {
+    await pushPaced(count, perSecond, n => { push(make(n, users, sharedNowMs(), isBare)) })
   }
 })

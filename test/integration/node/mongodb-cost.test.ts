@@ -101,7 +101,7 @@ t.test('cost on MongoDB - of mails, marks and catching up, counted', { skip: mis
   await post(mail({ all: true }))
   const from = traffic.passed.length
   await Promise.all(returning.map(async user => {
-    const back = await socketOf(user, heads.get(user)!)
+    const back = await socketOf(user, heads.get(user))
     await until(`${user} has both`, () => back.entries.length === 2)
   }))
   const caughtUp = traffic.passed.slice(from).filter(isAsked)
