@@ -72,7 +72,7 @@ t.test('secrets - one is changed for another under load, process by process', { 
       // Nobody is there, or nobody yet who knows the others (a balancer goes by /readyz), or nobody knows what the one did who has ended.
       if (answer !== undefined && answer.status !== 503 && answer.status !== 504) throw new Error(`${answer.status} ${answer.text}`)
       reconnects++
-      await pause(50)
+      await pause(200)
     }
   }
 
