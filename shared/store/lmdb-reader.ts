@@ -7,11 +7,14 @@ import type { CollectionName, Collections, KeyRange, Store } from './store.js'
 
 export class LmdbReader implements Pick<Store, 'get' | 'exist' | 'range' | 'ranges' | 'lasts'> {
   readonly #tables: ReturnType<typeof openTables>
+  readonly #renew: (() => void) | undefined
   #works = true
   #isClosed = false
 
-  constructor (tables: ReturnType<typeof openTables>) {
+  /** `renew` is called before each read: where another process writes, to read what it has stored by now. */
+  constructor (tables: ReturnType<typeof openTables>, renew?: () => void) {
     this.#tables = tables
+    this.#renew = renew
   }
 
   /** False after a read that failed. */
@@ -24,6 +27,7 @@ export class LmdbReader implements Pick<Store, 'get' | 'exist' | 'range' | 'rang
   async reading<T> (read: () => T): Promise<T> {
     if (this.#isClosed) throw new GatepostError('GP_STORE_UNAVAILABLE', 'the store is closed')
     try {
+      this.#renew?.()
       const result = read()
       this.#works = true
       return result

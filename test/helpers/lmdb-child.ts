@@ -1,11 +1,15 @@
 /**
  * A process of its own on an LMDB store. Its arguments: `hold DIR` opens and waits; `write DIR ROUND`
- * appends for ever and prints each seq once it is acknowledged. Prints `open` first, or `locked PID` and ends.
+ * appends for ever and prints each seq once it is acknowledged; `share DIR SOCKET` lets others write through it. Prints `open` first, or
+ * `locked PID` and ends.
  */
+import { once } from 'node:events'
 import { writeSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { entryKey } from '../../shared/store/keys.js'
 import { userStream } from '../../shared/contract/names.js'
 import { DataDirLockedError } from '../../shared/store/lmdb-lock.js'
+import { shareLmdb } from '../../shared/store/lmdb-share.js'
 import { openLmdbStore } from '../../shared/store/lmdb-store.js'
 
 const [mode = '', dir = '', round = ''] = process.argv.slice(2)
@@ -14,6 +18,7 @@ const print = (line: string): void => { writeSync(1, `${line}\n`) }
 
 try {
   const store = await openLmdbStore({ dir, sweepIntervalMs: 0 })
+  if (mode === 'share') await once(createServer(socket => { shareLmdb(store, socket) }).listen(round), 'listening')
   print('open')
   if (mode === 'write') await Promise.all(['a', 'b', 'c'].map(async name => await append(store, `${round}${name}`)))
   setInterval(() => {}, 1000)

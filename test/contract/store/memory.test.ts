@@ -3,7 +3,7 @@ import t from 'tap'
 import { createMemoryStore } from '../../helpers/memory-store.js'
 import { storeContract } from './store-contract.js'
 
-storeContract(t, { purges: true }, async () => {
+storeContract(t, { purges: true, appendsEach: 40 }, async () => {
   let nowMs: number | undefined
   const store = createMemoryStore({ now: () => nowMs ?? Date.now() })
   return {

@@ -46,8 +46,9 @@ const awkwardNames = [
 ]
 
 /** `purges`: whether `open` gives a `purge`; a server that deletes in its own time is not waited for.
- * `ordersBeyond16Bits`: false for a stand-in that compares keys as UTF-16: U+E000 to U+FFFF then lie elsewhere. */
-export function storeContract (t: Test, { purges, ordersBeyond16Bits = true }: { purges: boolean, ordersBeyond16Bits?: boolean }, open: (t: Test) => Promise<OpenStore>): void {
+ * `ordersBeyond16Bits`: false for a stand-in that compares keys as UTF-16: U+E000 to U+FFFF then lie elsewhere. `appendsEach`: of each of
+ * 50 writers that want the same place. */
+export function storeContract (t: Test, { purges, ordersBeyond16Bits = true, appendsEach = 2 }: { purges: boolean, ordersBeyond16Bits?: boolean, appendsEach?: number }, open: (t: Test) => Promise<OpenStore>): void {
   const skip = purges ? false : 'this store deletes in its own time'
   t.test('insertChains - stores a chain and every field of its documents', async t => {
     const { store } = await open(t)
@@ -349,7 +350,6 @@ export function storeContract (t: Test, { purges, ordersBeyond16Bits = true }: {
     const stores = [opened.store, ...(opened.second === undefined ? [] : [await opened.second()])]
     const stream = freshStream()
     const writers = 50
-    const appendsEach = opened.store.status().kind === 'lmdb' ? 40 : 2
     let head = 0
     let isDone = false
     const append = async (writer: number): Promise<void> => {
