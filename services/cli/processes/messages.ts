@@ -1,0 +1,38 @@
+/** What the first process of a machine and those that it starts tell each other over Node's own channel, which carries sockets too. */
+import type { LogLevel } from '../../../shared/platform/log-levels.js'
+import type { Fault } from '../../../shared/platform/settings/fault.js'
+import type { AuthSettings, UpSettings } from '../../../shared/platform/settings/settings.js'
+
+export interface WorkerStart {
+  readonly settings: UpSettings
+  readonly keys: { readonly secret: string, readonly acceptSecrets: readonly string[], readonly auth: AuthSettings }
+  /** Which of the processes, from 1. */
+  readonly number: number
+  /** The numbers of its nodes, from 1 over all processes. */
+  readonly nodes: readonly number[]
+  readonly logLevel: LogLevel
+  /** Undefined: NATS. */
+  readonly busPath: string | undefined
+  /** Undefined: MongoDB. */
+  readonly storePath: string | undefined
+  /** Where it listens for the requests that others take for its nodes. */
+  readonly ownPath: string
+}
+
+/** A node and the socket of the process that it runs in. */
+export interface NodePlace { readonly id: string, readonly path: string, readonly process: number }
+
+export type ToWorker =
+  | { readonly do: 'start', readonly start: WorkerStart }
+  | { readonly do: 'know', readonly places: readonly NodePlace[] }
+  /** With the socket: a WebSocket's request, as text, that another process took. */
+  | { readonly do: 'take', readonly head: Uint8Array }
+  | { readonly do: 'end' }
+
+export type FromWorker =
+  | { readonly is: 'placed', readonly nodes: readonly string[] }
+  | { readonly is: 'ready', readonly url: string }
+  /** Its start. `fault`: of a setting, which no retry mends. */
+  | { readonly is: 'failed', readonly text: string, readonly fault: Fault | undefined }
+  /** With the socket. */
+  | { readonly is: 'gives', readonly node: string, readonly head: Uint8Array }

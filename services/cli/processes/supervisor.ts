@@ -1,0 +1,124 @@
+/**
+ * The processes that serve, as the first one sees them. Node's cluster module gives them one port between them: the first process accepts,
+ * and hands connections out in turn. One that ends unasked is started again.
+ */
+import cluster, { type Worker } from 'node:cluster'
+import type { Socket } from 'node:net'
+import type { Log } from '../../../shared/platform/log.js'
+import { SettingsError } from '../../../shared/platform/settings/fault.js'
+import type { FromWorker, NodePlace, ToWorker, WorkerStart } from './messages.js'
+
+export interface Supervisor {
+  /** Starts all and resolves with the address of their port once all are ready. Rejects where one cannot be started. */
+  readonly start: () => Promise<string>
+  /** Has all end, each with its drain. Resolves when they have. */
+  readonly drain: () => Promise<void>
+  /** What has not ended is killed. */
+  readonly close: () => Promise<void>
+}
+
+export interface SupervisorOptions {
+  readonly starts: readonly WorkerStart[]
+  readonly log: Log
+  /** A process is gone, however it ended. */
+  readonly onGone: () => void
+}
+
+const firstPauseMs = 100
+const longestPauseMs = 10_000
+/** One that ran this long begins anew with the shortest pause. */
+const soundMs = 60_000
+
+interface Place {
+  readonly start: WorkerStart
+  worker: Worker | undefined
+  startedAt: number
+  pauseMs: number
+  nodes: readonly string[]
+}
+
+export function createSupervisor ({ starts, log, onGone }: SupervisorOptions): Supervisor {
+  const places: Place[] = starts.map(start => ({ start, worker: undefined, startedAt: 0, pauseMs: firstPauseMs, nodes: [] }))
+  const timers = new Set<NodeJS.Timeout>()
+  let isEnding = false
+  let whenAllEnded: (() => void) | undefined
+  cluster.setupPrimary({ exec: new URL('./worker.js', import.meta.url).pathname, args: [], serialization: 'advanced' })
+
+  function run (place: Place, onReady: (url: string) => void, onFailed: (error: Error) => void): void {
+    const worker = cluster.fork()
+    place.worker = worker
+    place.startedAt = performance.now()
+    worker.on('message', (message: FromWorker, socket?: Socket) => {
+      switch (message.is) {
+        case 'placed':
+          place.nodes = message.nodes
+          tellPlaces()
+          return
+        case 'ready': onReady(message.url); return
+        case 'failed': onFailed(message.fault === undefined ? new Error(message.text) : new SettingsError([message.fault])); return
+        case 'gives': if (socket !== undefined) pass(message.node, message.head, socket)
+      }
+    })
+    worker.once('exit', (code, signal) => { gone(place, code, signal, onFailed) })
+    send(worker, { do: 'start', start: place.start })
+  }
+
+  function gone (place: Place, code: number | null, signal: string | null, onFailed: (error: Error) => void): void {
+    place.worker = undefined
+    place.nodes = []
+    onGone()
+    onFailed(new Error(`a process of this site ended at its start (${signal ?? `exit code ${code}`})`))
+    if (isEnding) {
+      if (places.every(({ worker }) => worker === undefined)) whenAllEnded?.()
+      return
+    }
+    tellPlaces()
+    if (performance.now() - place.startedAt > soundMs) place.pauseMs = firstPauseMs
+    log.error({ event: 'process-gone', process: place.start.number, code, signal, againInMs: place.pauseMs }, 'a process of this site ended unasked; it is started again. If that goes on, look at what it logged last')
+    const timer = setTimeout(() => {
+      timers.delete(timer)
+      run(place, url => { log.info({ event: 'process-back', process: place.start.number, url }, 'it serves again') }, () => {})
+    }, place.pauseMs)
+    timers.add(timer)
+    place.pauseMs = Math.min(2 * place.pauseMs, longestPauseMs)
+  }
+
+  function tellPlaces (): void {
+    const known: NodePlace[] = places.flatMap(({ nodes, start }) => nodes.map(id => ({ id, path: start.ownPath, process: start.number })))
+    for (const { worker } of places) if (worker !== undefined) send(worker, { do: 'know', places: known })
+  }
+
+  /** A WebSocket that came to a process which does not have its node. */
+  function pass (node: string, head: Uint8Array, socket: Socket): void {
+    const worker = places.find(({ nodes }) => nodes.includes(node))?.worker
+    if (worker === undefined || !worker.isConnected()) { socket.destroy(); return }
+    worker.send({ do: 'take', head } satisfies ToWorker, socket, { keepOpen: false }, () => { socket.destroy() })
+  }
+
+  return {
+    start: async () => {
+      const urls = await Promise.all(places.map(async place => await new Promise<string>((resolve, reject) => { run(place, resolve, reject) })))
+      return urls[0]!
+    },
+    drain: async () => {
+      isEnding = true
+      for (const timer of timers) clearTimeout(timer)
+      const running = places.flatMap(({ worker }) => worker ?? [])
+      if (running.length === 0) return
+      await new Promise<void>(resolve => {
+        whenAllEnded = resolve
+        for (const worker of running) send(worker, { do: 'end' })
+      })
+    },
+    close: async () => {
+      isEnding = true
+      for (const { worker } of places) worker?.process.kill('SIGKILL')
+      if (places.some(({ worker }) => worker !== undefined)) await new Promise<void>(resolve => { whenAllEnded = resolve })
+    }
+  }
+}
+
+/** Nothing where it has just ended. */
+function send (worker: Worker, message: ToWorker): void {
+  if (worker.isConnected()) worker.send(message, () => {})
+}
