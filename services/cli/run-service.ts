@@ -58,7 +58,7 @@ export async function runService ({ log, drainMs, hasEcho, start }: ServiceOptio
 }
 
 /** A fault that nobody caught leaves a state that nobody knows: say it once and end. */
-function failLoudly (log: Log): void {
+export function failLoudly (log: Log): void {
   const fail = (event: string) => (err: unknown) => {
     log.fatal({ event, err }, 'a fault that nobody caught; ending')
     process.exit(1)

@@ -29,7 +29,8 @@ export function faultOfStart (error: unknown): Fault | undefined {
     return { setting: 'GATEPOST_MONGODB_URL', origin: undefined, got: `an address that the driver refuses (${withoutCredentials(error.message)})`, takes: 'an address of the form mongodb://HOST:PORT/DATABASE with options of the MongoDB driver' }
   }
   const { code, syscall, port, address } = error as NodeJS.ErrnoException & { port?: number, address?: string }
-  if (syscall === 'listen' && (code === 'EADDRINUSE' || code === 'EACCES')) {
+  // `bind` where another process of the site listens for this one.
+  if ((syscall === 'listen' || syscall === 'bind') && (code === 'EADDRINUSE' || code === 'EACCES')) {
     return { setting: 'GATEPOST_PORT', origin: undefined, got: `${port ?? 'a port'}, which ${code === 'EACCES' ? 'this user may not listen on' : 'is in use'}`, takes: 'a free port, or 0 for any' }
   }
   if (code === 'EADDRNOTAVAIL' || (code !== undefined && /^(?:ENOTFOUND|EAI_)/.test(code) && syscall === 'getaddrinfo')) {

@@ -40,6 +40,8 @@ export interface LmdbStore extends Store {
   sweep: () => Promise<number>
   /** Documents in each collection. */
   counts: () => Record<CollectionName, number>
+  /** Frees what processes that were killed while they read still hold. */
+  checkReaders: () => void
   /** The number of the last transaction: another one whenever something was written. */
   lastTransaction: () => number
 }
@@ -137,6 +139,7 @@ function createStore ({ root, tables, room, lock, clock, now, sweepIntervalMs, l
     refusal: room.refusal,
     sweep: () => sweeper.sweep(),
     counts: () => Object.fromEntries(collectionNames.map(name => [name, (tables[name].docs.getStats() as { entryCount: number }).entryCount])) as Record<CollectionName, number>,
+    checkReaders: () => { root.readerCheck() },
     lastTransaction: () => (root.getStats() as { lastTxnId: number }).lastTxnId,
     close: () => {
       closing ??= end()

@@ -30,6 +30,8 @@ export type ToWorker =
   | { readonly do: 'end' }
 
 export type FromWorker =
+  /** It hears from now on. */
+  | { readonly is: 'here' }
   | { readonly is: 'placed', readonly nodes: readonly string[] }
   | { readonly is: 'ready', readonly url: string }
   /** Its start. `fault`: of a setting, which no retry mends. */

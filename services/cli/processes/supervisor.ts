@@ -4,6 +4,7 @@
  */
 import cluster, { type Worker } from 'node:cluster'
 import type { Socket } from 'node:net'
+import { fileURLToPath } from 'node:url'
 import type { Log } from '../../../shared/platform/log.js'
 import { SettingsError } from '../../../shared/platform/settings/fault.js'
 import type { FromWorker, NodePlace, ToWorker, WorkerStart } from './messages.js'
@@ -11,9 +12,9 @@ import type { FromWorker, NodePlace, ToWorker, WorkerStart } from './messages.js
 export interface Supervisor {
   /** Starts all and resolves with the address of their port once all are ready. Rejects where one cannot be started. */
   readonly start: () => Promise<string>
-  /** Has all end, each with its drain. Resolves when they have. */
-  readonly drain: () => Promise<void>
-  /** What has not ended is killed. */
+  /** Has all end, each with its drain. Resolves when they have, or after `ms`: they may still be closing then. */
+  readonly drain: (ms: number) => Promise<void>
+  /** Ends them where they were not drained. What has not ended soon is killed. */
   readonly close: () => Promise<void>
 }
 
@@ -26,6 +27,8 @@ export interface SupervisorOptions {
 
 const firstPauseMs = 100
 const longestPauseMs = 10_000
+/** Longer than a process takes to close what it has. */
+const closeWithinMs = 1_400
 /** One that ran this long begins anew with the shortest pause. */
 const soundMs = 60_000
 
@@ -42,7 +45,7 @@ export function createSupervisor ({ starts, log, onGone }: SupervisorOptions): S
   const timers = new Set<NodeJS.Timeout>()
   let isEnding = false
   let whenAllEnded: (() => void) | undefined
-  cluster.setupPrimary({ exec: new URL('./worker.js', import.meta.url).pathname, args: [], serialization: 'advanced' })
+  cluster.setupPrimary({ exec: fileURLToPath(new URL('./worker.js', import.meta.url)), args: [], serialization: 'advanced' })
 
   function run (place: Place, onReady: (url: string) => void, onFailed: (error: Error) => void): void {
     const worker = cluster.fork()
@@ -50,6 +53,7 @@ export function createSupervisor ({ starts, log, onGone }: SupervisorOptions): S
     place.startedAt = performance.now()
     worker.on('message', (message: FromWorker, socket?: Socket) => {
       switch (message.is) {
+        case 'here': send(worker, { do: 'start', start: place.start }); return
         case 'placed':
           place.nodes = message.nodes
           tellPlaces()
@@ -60,7 +64,6 @@ export function createSupervisor ({ starts, log, onGone }: SupervisorOptions): S
       }
     })
     worker.once('exit', (code, signal) => { gone(place, code, signal, onFailed) })
-    send(worker, { do: 'start', start: place.start })
   }
 
   function gone (place: Place, code: number | null, signal: string | null, onFailed: (error: Error) => void): void {
@@ -100,21 +103,28 @@ export function createSupervisor ({ starts, log, onGone }: SupervisorOptions): S
       const urls = await Promise.all(places.map(async place => await new Promise<string>((resolve, reject) => { run(place, resolve, reject) })))
       return urls[0]!
     },
-    drain: async () => {
+    drain: async ms => { await ended(ms) },
+    close: async () => {
+      await ended(closeWithinMs)
+      for (const { worker } of places) worker?.process.kill('SIGKILL')
+      await ended(closeWithinMs)
+    }
+  }
+
+  /** Asks all to end; resolves when they have, or after `ms`. */
+  async function ended (ms: number): Promise<void> {
+    if (!isEnding) {
       isEnding = true
       for (const timer of timers) clearTimeout(timer)
-      const running = places.flatMap(({ worker }) => worker ?? [])
-      if (running.length === 0) return
-      await new Promise<void>(resolve => {
-        whenAllEnded = resolve
-        for (const worker of running) send(worker, { do: 'end' })
-      })
-    },
-    close: async () => {
-      isEnding = true
-      for (const { worker } of places) worker?.process.kill('SIGKILL')
-      if (places.some(({ worker }) => worker !== undefined)) await new Promise<void>(resolve => { whenAllEnded = resolve })
+      for (const { worker } of places) if (worker !== undefined) send(worker, { do: 'end' })
     }
+    if (places.every(({ worker }) => worker === undefined)) return
+    let timer: NodeJS.Timeout | undefined
+    await Promise.race([
+      new Promise<void>(resolve => { whenAllEnded = resolve }),
+      new Promise<void>(resolve => { timer = setTimeout(resolve, ms) })
+    ])
+    clearTimeout(timer)
   }
 }
 

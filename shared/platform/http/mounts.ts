@@ -12,6 +12,8 @@ export interface Mounts {
   /** `webSocketPath`: where the service takes upgrades, as it sees it. Throws for a name that has a service. */
   mount: (name: string, service: Server, webSocketPath: string) => Mount
   has: (name: string) => boolean
+  /** Takes a connection that another process accepted, with what that one has read of it. */
+  adopt: (connection: Duplex, read: Uint8Array) => void
   /** Hands over what is for one of them; false for everything else. */
   take: (request: IncomingMessage, response: ServerResponse) => boolean
 }
@@ -38,6 +40,7 @@ const closeWithinMs = 500
 
 export function createMounts (): Mounts {
   const services = new Map<string, Mounted>()
+  let shared: Server | undefined
 
   /** The service that a path is for, and the path as the service sees it. */
   function find (url: string | undefined): { service: Mounted, rest: string } | undefined {
@@ -69,6 +72,7 @@ export function createMounts (): Mounts {
 
   return {
     attach (server) {
+      shared = server
       const own = server.listeners('request') as Array<(request: IncomingMessage, response: ServerResponse) => void>
       server.removeAllListeners('request')
       server.on('request', (request, response) => { if (!take(request, response)) for (const listener of own) listener.call(server, request, response) })
@@ -87,6 +91,10 @@ export function createMounts (): Mounts {
       }
     },
     has: name => services.has(name),
+    adopt (connection, read) {
+      connection.unshift(read)
+      shared?.emit('connection', connection)
+    },
     take
   }
 }

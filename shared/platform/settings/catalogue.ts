@@ -145,8 +145,14 @@ const logLevel = { description: 'The least that is logged: JSON lines on stdout,
 const GATEPOST_LOG_LEVEL = oneOf(logLevels, { ...logLevel, default: 'info' })
 const upLogLevel = Type.Optional(oneOf(logLevels, { ...logLevel, defaultText: 'info; on a terminal warn' }))
 
+const GATEPOST_PROCESSES = wholeNumber({
+  description: 'How many processes share the work, each with a Gate and at least one node, on the one port. A further one keeps the embedded store and hands out connections. 1 = all in one process.',
+  valueName: 'N', minimum: 1, maximum: 64, default: 1
+})
+
 export const upSchema = Type.Object({
   '--nodes': wholeNumber({ description: 'How many Notifications nodes run beside the Gate.', valueName: 'N', minimum: 1, maximum: 64, default: 2 }),
+  GATEPOST_PROCESSES,
   GATEPOST_HOST,
   GATEPOST_PORT: upPort,
   GATEPOST_METRICS_PORT,

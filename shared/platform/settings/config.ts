@@ -70,6 +70,7 @@ export const readUpSettings: ReadCommand<UpSettings> = (argv, surroundings) => {
   const { values } = complete(reading, atMostOneAuth, idInPath)
   return frozen({
     nodes: values['--nodes'],
+    processes: values.GATEPOST_PROCESSES,
     host: values.GATEPOST_HOST,
     port: values.GATEPOST_PORT,
     metricsPort: values.GATEPOST_METRICS_PORT,

@@ -90,8 +90,9 @@ export interface NodeSettings extends Omit<ListenSettings, 'port'>, SecretSettin
 }
 
 export interface UpSettings extends ListenSettings, Pick<SecretSettings, 'acceptSecrets'> {
-  /** How many Notifications nodes. */
+  /** How many Notifications nodes: at least one for each process. */
   readonly nodes: number
+  readonly processes: number
   readonly publicUrl: string | undefined
   readonly nodeId: string | undefined
   readonly nodeWeight: number

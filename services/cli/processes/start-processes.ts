@@ -1,0 +1,74 @@
+/**
+ * `up` with several processes: this one keeps the embedded store and the bus for the others, which serve (worker.ts). Each of the two may
+ * be outside: MongoDB, NATS.
+ */
+import { once } from 'node:events'
+import { createServer, type Socket } from 'node:net'
+import { createInProcessBus } from '../../dispatch/buses/in-process-bus.js'
+import { joinHub } from '../../dispatch/buses/machine-hub.js'
+import { makeSocketFolder } from '../../../shared/platform/link.js'
+import type { Lifecycle } from '../../../shared/platform/lifecycle.js'
+import type { UpSettings } from '../../../shared/platform/settings/settings.js'
+import { shareLmdb } from '../../../shared/store/lmdb-share.js'
+import type { LmdbStore } from '../../../shared/store/lmdb-store.js'
+import type { StartOptions } from '../run-up.js'
+import type { WorkerStart } from './messages.js'
+import { createSupervisor } from './supervisor.js'
+
+export interface ProcessesOptions extends StartOptions {
+  readonly openEmbedded: (settings: UpSettings, log: StartOptions['log']) => Promise<LmdbStore>
+}
+
+/** Resolves with the address of their port once all of them are ready. */
+export async function startProcesses ({ settings, keys, log, lifecycle, openEmbedded }: ProcessesOptions): Promise<string> {
+  const folder = makeSocketFolder()
+  lifecycle.add({ name: 'sockets between processes', close: folder.remove })
+  const { processes, natsUrl, mongodbUrl } = settings
+  let busPath: string | undefined
+  let storePath: string | undefined
+  let store: LmdbStore | undefined
+  if (mongodbUrl === undefined) {
+    const opened = store = await openEmbedded(settings, log)
+    lifecycle.add({ name: 'store', close: async () => { await opened.close() } })
+    storePath = folder.pathOf('store')
+    await listen(storePath, lifecycle, socket => { shareLmdb(opened, socket) })
+  }
+  if (natsUrl === undefined) {
+    const hub = createInProcessBus()
+    let joined = 0
+    busPath = folder.pathOf('bus')
+    await listen(busPath, lifecycle, socket => { joinHub(hub, String(++joined), socket) })
+  }
+
+  const nodes = Math.max(settings.nodes, processes)
+  const starts = Array.from({ length: processes }, (_, at): WorkerStart => ({
+    settings: { ...settings, nodes },
+    keys,
+    number: at + 1,
+    nodes: Array.from({ length: nodes }, (_, node) => node + 1).filter(node => (node - 1) % processes === at),
+    logLevel: log.level as WorkerStart['logLevel'],
+    busPath,
+    storePath,
+    ownPath: folder.pathOf(`process-${at + 1}`)
+  }))
+  const supervisor = createSupervisor({ starts, log, onGone: () => { store?.checkReaders() } })
+  lifecycle.add({ name: 'processes', drain: async () => { await supervisor.drain(settings.drainMs) }, close: supervisor.close })
+  return await supervisor.start()
+}
+
+async function listen (path: string, lifecycle: Lifecycle, onSocket: (socket: Socket) => void): Promise<void> {
+  const sockets = new Set<Socket>()
+  const server = createServer(socket => {
+    sockets.add(socket)
+    socket.once('close', () => { sockets.delete(socket) })
+    onSocket(socket)
+  }).listen(path)
+  await once(server, 'listening')
+  lifecycle.add({
+    name: path,
+    close: () => {
+      server.close()
+      for (const socket of sockets) socket.destroy()
+    }
+  })
+}

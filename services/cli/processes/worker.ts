@@ -1,0 +1,142 @@
+/** One of the processes that serve: a Gate and nodes, on the port that all of them share. Started by supervisor.ts, and gone with it. */
+import cluster from 'node:cluster'
+import { once } from 'node:events'
+import { rmSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { connect, type Socket } from 'node:net'
+import { createForwarding } from '../../../shared/platform/http/forwarding.js'
+import { createMounts, mountPath, type Mounts } from '../../../shared/platform/http/mounts.js'
+import { createLifecycle, listenForSignals, type Lifecycle } from '../../../shared/platform/lifecycle.js'
+import { createLog, type Log } from '../../../shared/platform/log.js'
+import { secretsOf } from '../../../shared/platform/settings/redacted.js'
+import type { Store } from '../../../shared/store/store.js'
+import { omitUndefined } from '../defined.js'
+import { failLoudly } from '../run-service.js'
+import { metricsPortOf, startSite, type OpenBus } from '../site.js'
+import { faultOfStart } from '../start-faults.js'
+import type { FromWorker, NodePlace, ToWorker, WorkerStart } from './messages.js'
+
+/** The first process waits a little longer before it kills. */
+const closeDeadlineMs = 1_200
+const drainGraceMs = 200
+const idleMs = 60_000
+
+process.umask(0o077)
+process.once('message', (message: ToWorker) => { if (message.do === 'start') void serve(message.start) })
+tell({ is: 'here' })
+
+async function serve (start: WorkerStart): Promise<void> {
+  const { settings, keys, logLevel } = start
+  const log = createLog({ level: logLevel, secrets: secretsOf(keys) })
+  const lifecycle = createLifecycle({ log, drainDeadlineMs: settings.drainMs + drainGraceMs, closeDeadlineMs })
+  failLoudly(log)
+  let ending: Promise<void> | undefined
+  const end = async (): Promise<void> => {
+    await lifecycle.shutdown()
+    process.exit(0)
+  }
+  listenForSignals({ log, source: process, hasEcho: true, onFirst: () => { ending ??= end() }, onSecond: () => { process.exit(130) } })
+  const mounts = createMounts()
+  const neighbours = createNeighbours(mounts, start.number)
+  process.on('message', (message: ToWorker, socket: Socket | undefined) => {
+    switch (message.do) {
+      case 'end': ending ??= end(); return
+      case 'know': neighbours.know(message.places); return
+      case 'take': if (socket !== undefined) mounts.adopt(socket, message.head)
+    }
+  })
+  try {
+    const url = await open(start, log, lifecycle, mounts)
+    lifecycle.live()
+    tell({ is: 'ready', url })
+  } catch (error) {
+    if (ending !== undefined) return
+    const fault = faultOfStart(error)
+    if (fault === undefined) log.error({ event: 'process-start-failed', process: start.number, err: error }, 'a process of this site could not start')
+    tell({ is: 'failed', text: (error as Error).message, fault })
+    await lifecycle.shutdown()
+    process.exit(1)
+  }
+}
+
+async function open ({ settings, keys, number, nodes, busPath, storePath, ownPath }: WorkerStart, log: Log, lifecycle: Lifecycle, mounts: Mounts): Promise<string> {
+  const store = await openStore(settings.dataDir, settings.mongodbUrl, storePath, log)
+  lifecycle.add({ name: 'store', close: async () => { await store.close() } })
+  const openBus = await busOpener(settings, busPath, log, lifecycle)
+  const metricsPort = metricsPortOf(settings, number === 1 ? 0 : settings.nodes + number - 1)
+  const site = await startSite({ settings, keys, log, lifecycle, store, openBus, mounts, nodes, metricsPort })
+
+  // What other processes took for these nodes.
+  const own = createServer((request, response) => { if (!mounts.take(request, response)) response.writeHead(404).end() })
+  own.keepAliveTimeout = idleMs
+  rmSync(ownPath, { force: true }) // of a process in this place that was killed
+  own.listen({ path: ownPath, exclusive: true })
+  await once(own, 'listening')
+  lifecycle.add({ name: 'requests of other processes', close: () => { own.close() } })
+  tell({ is: 'placed', nodes: site.nodes.map(({ id }) => id) })
+  await site.ready()
+  return site.url
+}
+
+async function openStore (dir: string, mongodbUrl: string | undefined, path: string | undefined, log: Log): Promise<Store> {
+  if (path === undefined) return (await import('../../../shared/store/mongodb-store.js')).beginMongodbStore({ url: mongodbUrl ?? '', log }).store
+  return await (await import('../../../shared/store/lmdb-guest.js')).openLmdbGuest({ dir, socket: await connected(path) })
+}
+
+async function busOpener ({ natsUrl, natsCreds }: WorkerStart['settings'], path: string | undefined, log: Log, lifecycle: Lifecycle): Promise<OpenBus> {
+  const connectTo = path === undefined
+    ? async () => {
+      const { createNatsBus } = await import('../../dispatch/buses/nats-bus.js')
+      return (role: 'gate' | 'node', name: string) => createNatsBus({ url: natsUrl ?? '', name: `gatepost ${name}`, role, log, ...omitUndefined({ creds: natsCreds }) })
+    }
+    : async () => {
+      const { createMachineBus } = await import('../../dispatch/buses/machine-bus.js')
+      const machine = createMachineBus(await connected(path))
+      return (_role: 'gate' | 'node', name: string) => machine.connect(name)
+    }
+  const open = await connectTo()
+  return (role, name) => {
+    const bus = open(role, name)
+    lifecycle.add({ name: `bus of ${name}`, close: async () => { await bus.close() } })
+    return bus
+  }
+}
+
+async function connected (path: string): Promise<Socket> {
+  const socket = connect(path)
+  await once(socket, 'connect')
+  return socket
+}
+
+/** Nodes of the other processes, mounted beside the own ones: whoever asks here for one of them is answered by its process. */
+function createNeighbours (mounts: Mounts, ownNumber: number): { readonly know: (places: readonly NodePlace[]) => void } {
+  const known = new Map<string, { readonly path: string, readonly forget: () => void }>()
+  return {
+    know: places => {
+      for (const [id, { path, forget }] of known) {
+        if (places.some(place => place.id === id && place.path === path)) continue
+        known.delete(id)
+        forget()
+      }
+      for (const { id, path, process: number } of places) {
+        if (number === ownNumber || known.has(id)) continue
+        const { server, close } = createForwarding({ socketPath: path, path: mountPath(id), giveUpgrade: (head, socket) => { give(id, head, socket as Socket) } })
+        const mount = mounts.mount(id, server, '/socket.io')
+        known.set(id, {
+          path,
+          forget: () => {
+            close()
+            void mount.close()
+          }
+        })
+      }
+    }
+  }
+}
+
+/** The socket lives on in the other process. */
+function give (node: string, head: Buffer, socket: Socket): void {
+  process.send?.({ is: 'gives', node, head } satisfies FromWorker, socket, { keepOpen: false }, () => { socket.destroy() })
+}
+
+function tell (message: FromWorker): void { if (cluster.isWorker && process.connected) process.send?.(message, undefined, undefined, () => {}) }

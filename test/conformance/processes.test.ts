@@ -1,0 +1,104 @@
+/** `gatepost up --processes 2`: two processes on one port, over one embedded store. */
+import { readFileSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
+import { once } from 'node:events'
+import t, { type Test } from 'tap'
+import { createInbox } from '../../clients/index.js'
+import { runGatepost, startEmbedded, tempDir, type Deployment } from '../helpers/deployment.js'
+import { assignBoth, openSocket, producerOf, request } from '../helpers/raw-client.js'
+import { until } from '../helpers/until.js'
+
+t.setTimeout(400_000)
+const skip = process.platform === 'linux' ? false : 'needs /proc: Linux'
+const settings = { GATEPOST_PROCESSES: '2' }
+
+/** The processes that the first one has started. */
+const childrenOf = (pid: number): number[] => readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(text => text !== '').map(Number)
+const isRunning = (pid: number): boolean => { try { return !/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'utf8')) } catch { return false } }
+
+async function nodesUp (site: Deployment): Promise<string[]> {
+  const { body } = await request(site.gate, 'GET', '/gate/nodes', { token: site.adminToken() })
+  return (body.nodes as Array<{ id: string, state: string }>).filter(({ state }) => state === 'up').map(({ id }) => id)
+}
+
+function follow (t: Test, site: Deployment, user: string): { titles: string[] } {
+  const titles: string[] = []
+  const inbox = createInbox({ gate: site.gate, token: site.userToken(user), onEntry: entry => { if (entry.type === 'message' && entry.title !== null) titles.push(entry.title) } })
+  t.teardown(async () => { await inbox.close() })
+  return { titles }
+}
+
+t.test('processes - two on one port', { skip }, async t => {
+  const site = await startEmbedded(t, { settings })
+  const first = (): number => site.pids()[0] ?? 0
+
+  await t.test('each node is reached, whichever process takes the connection, and mail goes between them', async t => {
+    t.equal(childrenOf(first()).length, 2)
+    const sessions = await assignBoth(site, 'ann')
+    // Connections are handed out in turn: several for each node meet both processes.
+    const transports: Array<Array<'websocket' | 'polling'>> = [['websocket'], ['websocket'], ['polling'], ['polling', 'websocket']]
+    const devices = await Promise.all(sessions.flatMap(session => transports.map(async transports => await openSocket(t, session, { transports }))))
+    for (const [at, session] of sessions.entries()) {
+      for (let n = 0; n < 4; n++) {
+        const title = `mail ${at} ${n}`
+        await session.send({ to: { user: 'ann' }, title })
+        // What was answered is read at once, wherever.
+        for (const reader of sessions) t.ok((await reader.list()).some(message => message.title === title), `${title} is listed at ${reader.node.id}`)
+        for (const device of devices) await device.message(title)
+      }
+    }
+    t.equal((await request(site.gate, 'GET', `/nodes/${sessions[0].node.id}/docs/`)).status, 200)
+    const large = 'x'.repeat(60_000)
+    await sessions[0].send({ to: { user: 'ann' }, title: 'large', body: large })
+    t.equal((await sessions[1].list()).find(({ title }) => title === 'large')?.body, large)
+  })
+
+  await t.test('one that is killed is started again, and nobody misses anything', async t => {
+    const followed = ['bob', 'carl', 'dora', 'eve'].map(user => follow(t, site, user))
+    const producer = producerOf(site)
+    let sent = 0
+    const send = async (): Promise<void> => {
+      const title = `message ${sent}`
+      await until(title, async () => (await producer.call('POST', '/gate/messages', { body: { to: { all: true }, title }, headers: { 'idempotency-key': title } }).catch(() => undefined))?.status === 201, 60_000)
+      sent++
+    }
+    await until('all have one', async () => {
+      await send()
+      return followed.every(({ titles }) => titles.length > 0)
+    }, 60_000, 200)
+    for (const victim of childrenOf(first())) {
+      process.kill(victim, 'SIGKILL')
+      for (let n = 0; n < 5; n++) await send()
+      await until('it is back', async () => !childrenOf(first()).includes(victim) && childrenOf(first()).length === 2 && (await nodesUp(site).catch(() => [])).length === 2, 60_000)
+      await send()
+    }
+    await until('all have the last', () => followed.every(({ titles }) => titles.at(-1) === `message ${sent - 1}`), 60_000)
+    for (const { titles } of followed) t.same(titles, Array.from({ length: titles.length }, (_, at) => `message ${sent - titles.length + at}`), 'none is missing, and none there twice')
+    t.match(site.log(), /"event":"process-gone"/)
+  })
+
+  await t.test('SIGTERM ends all of them in order', async t => {
+    const workers = childrenOf(first())
+    t.same(await site.stop(), [0])
+    t.notOk(workers.some(isRunning))
+  })
+
+  await t.test('none outlives the first', async t => {
+    await site.start()
+    const workers = childrenOf(first())
+    t.equal(workers.length, 2)
+    await site.kill()
+    await until('they have ended', () => !workers.some(isRunning), 30_000)
+  })
+})
+
+t.test('processes - a start that cannot be names the setting', { skip }, async t => {
+  const cwd = await tempDir(t)
+  const taken = createServer().listen(0, '127.0.0.1')
+  await once(taken, 'listening')
+  t.teardown(() => { taken.close() })
+  const { port } = taken.address() as AddressInfo
+  const one = runGatepost(['up', '--processes', '2', '--port', String(port)], { cwd })
+  t.equal(await one.exited, 2)
+  t.match(one.stderr(), /GATEPOST_PORT: got \d+, which is in use; takes a free port/)
+})
