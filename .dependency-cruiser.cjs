@@ -64,7 +64,7 @@ module.exports = {
       from: { path: cli },
       to: {
         path: '^services/',
-        pathNot: [cli, '^services/(gate|notifications/node)/start\\.ts$', '^services/dispatch/buses/(bus|in-process-bus|nats-bus|nats-inspect)\\.ts$', '^services/bench/']
+        pathNot: [cli, '^services/(gate|notifications/node)/start\\.ts$', '^services/dispatch/buses/(bus|in-process-bus|machine-bus|machine-hub|nats-bus|nats-inspect)\\.ts$', '^services/bench/']
       }
     },
     {

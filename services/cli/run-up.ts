@@ -16,7 +16,7 @@ import type { Store } from '../../shared/store/store.js'
 import type { Terminal } from './command.js'
 import { omitUndefined } from './defined.js'
 import { runService } from './run-service.js'
-import { startSite, type Keys, type OpenBus } from './site.js'
+import { startSite, type OpenBus, type StartOptions } from './site.js'
 import { faultOfStart } from './start-faults.js'
 import { version } from './version.js'
 
@@ -44,8 +44,6 @@ export async function runUp (argv: readonly string[], terminal: Terminal): Promi
     }
   })
 }
-
-export interface StartOptions { settings: UpSettings, keys: Keys, log: Log, lifecycle: Lifecycle }
 
 async function startAll ({ settings, keys, log, lifecycle }: StartOptions): Promise<string> {
   const store = await openStore(settings, log)

@@ -18,11 +18,14 @@ export interface Keys { readonly secret: string, readonly acceptSecrets: readonl
 /** A bus for each participant: what one publishes must not come back to itself, but reach the others. */
 export type OpenBus = (role: 'gate' | 'node', name: string) => Bus
 
-export interface SiteOptions {
+export interface StartOptions {
   readonly settings: UpSettings
   readonly keys: Keys
   readonly log: Log
   readonly lifecycle: Lifecycle
+}
+
+export interface SiteOptions extends StartOptions {
   readonly store: Store
   readonly openBus: OpenBus
   /** Where the nodes are put; nodes of other processes may be there too. */

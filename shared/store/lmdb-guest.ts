@@ -20,57 +20,76 @@ type Answer = Exclude<FromShare, StoreNews> | 'gone'
 /** Without the number. */
 type Writing = ToShare extends infer W ? W extends ToShare ? Omit<W, 'write'> : never : never
 
+/** Writes, by the process that has the store open, and what it tells of the store. */
+interface Writer {
+  readonly news: () => StoreNews & { readonly heardAt: number }
+  /** `gone`: the link broke before the answer came. Undefined: it was broken before. */
+  readonly ask: (writing: Writing) => Promise<Answer | undefined>
+  readonly isOpen: () => boolean
+  /** Waits for what is under way. */
+  readonly close: () => Promise<void>
+}
+
 /** Resolves once the other process has told how the store is. Rejects where it never does. */
-export async function openLmdbGuest ({ dir, socket }: LmdbGuestOptions): Promise<Store> {
+async function openWriter (socket: Socket): Promise<Writer> {
   const waiting = new Map<number, (answer: Answer) => void>()
   let writes = 0
   let news: StoreNews & { readonly heardAt: number } | undefined
   let isClosing = false
   let hasHeard: () => void = () => {}
+  let hasAnswered: () => void = () => {}
   const heard = new Promise<void>(resolve => { hasHeard = resolve })
 
+  function settle (write: number, answer: Answer): void {
+    waiting.get(write)?.(answer)
+    waiting.delete(write)
+    if (waiting.size === 0) hasAnswered()
+  }
   const link: Link<ToShare> = createLink<FromShare, ToShare>(socket, {
     onMessage: message => {
-      if ('status' in message) {
-        news = { ...message, heardAt: performance.now() }
-        hasHeard()
-      } else {
-        waiting.get(message.write)?.(message)
-        waiting.delete(message.write)
-      }
+      if (!('status' in message)) { settle(message.write, message); return }
+      news = { ...message, heardAt: performance.now() }
+      hasHeard()
     },
     onClose: () => {
-      for (const settle of waiting.values()) settle('gone')
-      waiting.clear()
+      for (const write of [...waiting.keys()]) settle(write, 'gone')
       hasHeard()
     }
   })
 
-  /** `gone`: the link broke before the answer came. Undefined: it was broken before. */
-  async function ask (writing: Writing): Promise<Answer | undefined> {
-    if (!link.isOpen || isClosing) return undefined
-    const write = ++writes
-    return await new Promise(resolve => {
-      waiting.set(write, resolve)
-      link.send({ ...writing, write })
-    })
-  }
-
   await heard
   if (news === undefined) throw new Error('the process that has the store open has ended')
+  return {
+    news: () => news!,
+    ask: async writing => {
+      if (!link.isOpen || isClosing) return undefined
+      const write = ++writes
+      return await new Promise(resolve => {
+        waiting.set(write, resolve)
+        link.send({ ...writing, write })
+      })
+    },
+    isOpen: () => link.isOpen && !isClosing,
+    close: async () => {
+      isClosing = true
+      if (waiting.size > 0) await new Promise<void>(resolve => { hasAnswered = resolve })
+      link.close()
+    }
+  }
+}
+
+/** Rejects where the other process never tells how the store is. */
+export async function openLmdbGuest ({ dir, socket }: LmdbGuestOptions): Promise<Store> {
+  const writer = await openWriter(socket)
+  const { ask, news } = writer
   const root = open({ path: join(dir, 'store'), noSubdir: false, overlappingSync: false, readOnly: true, maxDbs: 2 * collectionNames.length })
   // A snapshot of what was there before: whoever was told that something is stored must find it here.
   const reader = new LmdbReader(openTables(root), () => { root.resetReadTxn() })
   let closing: Promise<void> | undefined
 
   async function end (): Promise<void> {
-    isClosing = true
-    await Promise.all([...waiting.keys()].map(async write => {
-      const settle = waiting.get(write)
-      await new Promise<void>(resolve => { waiting.set(write, answer => { settle?.(answer); resolve() }) })
-    }))
+    await writer.close()
     reader.close()
-    link.close()
     await root.close()
   }
 
@@ -97,13 +116,13 @@ export async function openLmdbGuest ({ dir, socket }: LmdbGuestOptions): Promise
     ranges: (collection, ranges, options) => reader.ranges(collection, ranges, options),
     lasts: (collection, ranges) => reader.lasts(collection, ranges),
     timeMs: async () => Date.now(),
-    purgesByMs: () => news!.purgesByMs + performance.now() - news!.heardAt,
+    purgesByMs: () => news().purgesByMs + performance.now() - news().heardAt,
     status: () => {
-      const { status } = news!
+      const { status } = news()
       const notes = reader.works ? status.notes : [...status.notes, 'the last read failed']
-      return { ...status, notes, reachable: status.reachable && reader.works && link.isOpen && !isClosing }
+      return { ...status, notes, reachable: status.reachable && reader.works && writer.isOpen() }
     },
-    refusal: () => news!.status.refusesWrites,
+    refusal: () => news().status.refusesWrites,
     close: async () => { await (closing ??= end()) }
   }
 }

@@ -11,7 +11,7 @@ import type { Lifecycle } from '../../../shared/platform/lifecycle.js'
 import type { UpSettings } from '../../../shared/platform/settings/settings.js'
 import { shareLmdb } from '../../../shared/store/lmdb-share.js'
 import type { LmdbStore } from '../../../shared/store/lmdb-store.js'
-import type { StartOptions } from '../run-up.js'
+import type { StartOptions } from '../site.js'
 import type { WorkerStart } from './messages.js'
 import { createSupervisor } from './supervisor.js'
 

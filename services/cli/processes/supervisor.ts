@@ -56,11 +56,11 @@ export function createSupervisor ({ starts, log, onGone }: SupervisorOptions): S
         case 'here': send(worker, { do: 'start', start: place.start }); return
         case 'placed':
           place.nodes = message.nodes
-          tellPlaces()
+          tellPlaces(places)
           return
         case 'ready': onReady(message.url); return
         case 'failed': onFailed(message.fault === undefined ? new Error(message.text) : new SettingsError([message.fault])); return
-        case 'gives': if (socket !== undefined) pass(message.node, message.head, socket)
+        case 'gives': if (socket !== undefined) pass(places, message.node, message.head, socket)
       }
     })
     worker.once('exit', (code, signal) => { gone(place, code, signal, onFailed) })
@@ -75,7 +75,7 @@ export function createSupervisor ({ starts, log, onGone }: SupervisorOptions): S
       if (places.every(({ worker }) => worker === undefined)) whenAllEnded?.()
       return
     }
-    tellPlaces()
+    tellPlaces(places)
     if (performance.now() - place.startedAt > soundMs) place.pauseMs = firstPauseMs
     log.error({ event: 'process-gone', process: place.start.number, code, signal, againInMs: place.pauseMs }, 'a process of this site ended unasked; it is started again. If that goes on, look at what it logged last')
     const timer = setTimeout(() => {
@@ -84,18 +84,6 @@ export function createSupervisor ({ starts, log, onGone }: SupervisorOptions): S
     }, place.pauseMs)
     timers.add(timer)
     place.pauseMs = Math.min(2 * place.pauseMs, longestPauseMs)
-  }
-
-  function tellPlaces (): void {
-    const known: NodePlace[] = places.flatMap(({ nodes, start }) => nodes.map(id => ({ id, path: start.ownPath, process: start.number })))
-    for (const { worker } of places) if (worker !== undefined) send(worker, { do: 'know', places: known })
-  }
-
-  /** A WebSocket that came to a process which does not have its node. */
-  function pass (node: string, head: Uint8Array, socket: Socket): void {
-    const worker = places.find(({ nodes }) => nodes.includes(node))?.worker
-    if (worker === undefined || !worker.isConnected()) { socket.destroy(); return }
-    worker.send({ do: 'take', head } satisfies ToWorker, socket, { keepOpen: false }, () => { socket.destroy() })
   }
 
   return {
@@ -126,6 +114,18 @@ export function createSupervisor ({ starts, log, onGone }: SupervisorOptions): S
     ])
     clearTimeout(timer)
   }
+}
+
+function tellPlaces (places: readonly Place[]): void {
+  const known: NodePlace[] = places.flatMap(({ nodes, start }) => nodes.map(id => ({ id, path: start.ownPath, process: start.number })))
+  for (const { worker } of places) if (worker !== undefined) send(worker, { do: 'know', places: known })
+}
+
+/** A WebSocket that came to a process which does not have its node. */
+function pass (places: readonly Place[], node: string, head: Uint8Array, socket: Socket): void {
+  const worker = places.find(({ nodes }) => nodes.includes(node))?.worker
+  if (worker === undefined || !worker.isConnected()) { socket.destroy(); return }
+  worker.send({ do: 'take', head } satisfies ToWorker, socket, { keepOpen: false }, () => { socket.destroy() })
 }
 
 /** Nothing where it has just ended. */

@@ -40,6 +40,7 @@ async function serve (start: WorkerStart): Promise<void> {
   const neighbours = createNeighbours(mounts, start.number)
   process.on('message', (message: ToWorker, socket: Socket | undefined) => {
     switch (message.do) {
+      case 'start': return // the first of all, taken above
       case 'end': ending ??= end(); return
       case 'know': neighbours.know(message.places); return
       case 'take': if (socket !== undefined) mounts.adopt(socket, message.head)

@@ -62,7 +62,8 @@ export function joinHub (hub: InProcessBus, name: string, socket: Socket): void 
   }
 
   function awaitReply (reply: (payload: Uint8Array) => void): number {
-    if (replies.size >= maxUnanswered) for (const [oldest] of replies) { replies.delete(oldest); break }
+    const [oldest] = replies.size < maxUnanswered ? [] : replies.keys()
+    if (oldest !== undefined) replies.delete(oldest)
     replies.set(++asked, reply)
     return asked
   }
