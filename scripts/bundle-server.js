@@ -25,7 +25,8 @@ function licencesOf (inputs) {
 rmSync(outdir, { recursive: true, force: true })
 const { metafile } = await build({
   absWorkingDir: root,
-  entryPoints: ['services/cli/main.ts'],
+  // The second one is started by the first (services/cli/processes/supervisor.ts), which looks for it beside itself.
+  entryPoints: { main: 'services/cli/main.ts', worker: 'services/cli/processes/worker.ts' },
   outdir,
   bundle: true,
   splitting: true,
