@@ -4,6 +4,7 @@ import t, { type Test } from 'tap'
 import { noBrowser as skip, openPage, startBrowser } from '../helpers/browser.js'
 import { createMemorySite, type MemoryNode, type MemorySite } from '../helpers/memory-nodes.js'
 import { allowed, until } from '../helpers/until.js'
+import { signLink } from '../../shared/platform/identity/link.js'
 
 /** One for all tests: starting it takes longer than most of them. */
 const browser = skip === false ? startBrowser(t) : Promise.reject(new Error(skip))
@@ -55,6 +56,15 @@ t.test('sign-in - says what is wrong with a token and what to do; the link leave
   await page.getByRole('rowheader', { name: 'alpha' }).waitFor()
   t.equal(page.url(), `${url}/gate/admin`)
   t.notMatch(JSON.stringify(await page.evaluate(() => [window.location.href, history.length])), /token/)
+  const { link } = signLink({ secret: site.secret, sub: 'ops', sessionMs: 600_000 })
+  await page.getByRole('button', { name: 'Sign out' }).click()
+  await page.goto(`${url}/gate/admin#link=${link}`)
+  await page.getByRole('rowheader', { name: 'alpha' }).waitFor()
+  t.notMatch(JSON.stringify(await page.evaluate(() => [window.location.href, history.length])), /link/)
+  await page.getByRole('button', { name: 'Sign out' }).click()
+  await page.goto(`${url}/gate/admin#link=${link}`)
+  await page.getByRole('alert').filter({ hasText: /was used already.*signs in once.*npx gatepost admin-link/ }).waitFor()
+  t.ok(await page.getByLabel('Admin token').isVisible())
   t.same(faults.filter(fault => !/40[13]/.test(fault)), [])
 })
 

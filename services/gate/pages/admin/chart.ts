@@ -2,7 +2,8 @@
 import { el, setText, svg } from './dom.js'
 import { linePath, niceCeiling, type Point } from './scale.js'
 
-export interface Line { readonly name: string, readonly values: ReadonlyArray<number | null> }
+/** `colour`: below `colours` of ring.ts; each has a dash of its own too, for who cannot tell colours apart. */
+export interface Line { readonly name: string, readonly values: ReadonlyArray<number | null>, readonly colour: number }
 
 export interface ChartOptions {
   readonly title: string
@@ -53,11 +54,11 @@ export function createChart ({ title, format, combine = 'sum', least, unit = 1 }
     picture.setAttribute('viewBox', `0 0 ${width} ${height}`)
     picture.replaceChildren(
       ...Array.from({ length: marks + 1 }, (_, mark) => y(ceiling * mark / marks)).map(at => svg('line', { x1: 0, x2: width, y1: at, y2: at, class: 'mark' })),
-      ...lines.flatMap(({ values }, line) => {
+      ...lines.flatMap(({ values, colour }) => {
         const points = values.map((value, step): Point | null => value === null ? null : [x(step), y(value)])
         return [
-          lines.length === 1 && svg('path', { d: linePath(points, y(0)), class: `area c${line}` }),
-          svg('path', { d: linePath(points), class: `line c${line}` })
+          lines.length === 1 && svg('path', { d: linePath(points, y(0)), class: `area c${colour}` }),
+          svg('path', { d: linePath(points), class: `line c${colour}` })
         ]
       }).filter(drawn => drawn !== false),
       svg('text', { x: 0, y: y(ceiling) + 11, class: 'axis' }, format(ceiling)),
@@ -94,14 +95,17 @@ export function createChart ({ title, format, combine = 'sum', least, unit = 1 }
       endsAt = end
       legend.replaceChildren(...lines.length < 2
         ? []
-        : lines.map(({ name, values }, line) => {
+        : lines.map(({ name, values, colour }) => {
           const last = values.at(-1)
-          return el('li', {}, el('span', { class: `swatch c${line}` }), `${name} `, el('b', {}, last === null || last === undefined ? '–' : format(last)))
+          return el('li', {}, key(colour), `${name} `, el('b', {}, last === null || last === undefined ? '–' : format(last)))
         }))
       draw()
     }
   }
 }
+
+/** A piece of the line. */
+const key = (colour: number): SVGElement => svg('svg', { class: 'plot key', width: 24, height: 8, 'aria-hidden': 'true' }, svg('line', { x1: 0, x2: 24, y1: 4, y2: 4, class: `line c${colour}` }))
 
 /** By a pointer, or by the arrow keys from the step that is read off now, or from the last. */
 function onReading (picture: SVGSVGElement, stepsOf: () => number, now: () => number | undefined, read: (step: number | undefined) => void): void {

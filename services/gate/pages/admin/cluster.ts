@@ -15,7 +15,7 @@ const words: Record<Overview['happenings'][number]['kind'], string> = {
 }
 
 export function clusterView ({ refresh, report }: { refresh: () => Promise<void>, report: (problem: unknown) => void }): View {
-  const colourOf = createColours()
+  const [colourOf, colourOfProcess] = [createColours(), createColours()]
   const charts = {
     messagesPerSecond: createChart({ title: 'Messages', format: perSecond, least: 1 }),
     sockets: createChart({ title: 'Open sockets', format: count, least: 10 }),
@@ -33,10 +33,10 @@ export function clusterView ({ refresh, report }: { refresh: () => Promise<void>
   function showHistory ({ total, processes, processCount, stepMs, endsAt }: HistoryAnswer): void {
     if (endsAt === null) return
     const end = Date.parse(endsAt)
-    for (const field of ['messagesPerSecond', 'sockets', 'refusalsPerSecond'] as const) charts[field].show([{ name: 'all', values: total[field] }], stepMs, end)
+    for (const field of ['messagesPerSecond', 'sockets', 'refusalsPerSecond'] as const) charts[field].show([{ name: 'all', values: total[field], colour: 0 }], stepMs, end)
     const more = processCount > processes.length ? `, largest ${processes.length} of ${processCount}` : ''
     for (const field of ['eventLoopLagMs', 'rssBytes'] as const) {
-      charts[field].show(processes.map((process): Line => ({ name: `${nameOfProcess(process.members)}${more}`, values: process[field] })), stepMs, end)
+      charts[field].show(processes.map((process): Line => ({ name: `${nameOfProcess(process.members)}${more}`, values: process[field], colour: colourOfProcess(process.process) })), stepMs, end)
     }
   }
 
@@ -59,12 +59,12 @@ export function clusterView ({ refresh, report }: { refresh: () => Promise<void>
   }
 }
 
-/** Each node keeps its colour for as long as the page is open. */
-function createColours (): (node: string) => number {
+/** Each name keeps its colour for as long as the page is open. */
+function createColours (): (name: string) => number {
   const known = new Map<string, number>()
-  return node => {
-    if (!known.has(node)) known.set(node, known.size % colours)
-    return known.get(node)!
+  return name => {
+    if (!known.has(name)) known.set(name, known.size % colours)
+    return known.get(name)!
   }
 }
 
