@@ -18,7 +18,7 @@ async function missing (): Promise<string | undefined> {
 
 interface Load { readonly units: number, readonly run: (turn: number) => Promise<unknown>, /** Before the clock starts. */ readonly before?: (turn: number) => Promise<unknown> }
 
-function compare (row: Pick<Row, 'name' | 'unit' | 'ours' | 'baseline'>, prepareLoad: (gatepost: GatepostServer, resources: Resources, size: Parameters<Row['prepare']>[0]) => Promise<Load>): Row {
+function compare (row: Pick<Row, 'name' | 'unit' | 'ours' | 'baseline' | 'variantOf'>, prepareLoad: (gatepost: GatepostServer, resources: Resources, size: Parameters<Row['prepare']>[0]) => Promise<Load>): Row {
   return {
     ...row,
     reach: { kind: 'cost', atMost: costAtMost },
@@ -60,11 +60,12 @@ const mailPost = compare({
   const clients = await openClients(resources, { url: node.url, node: node.id, users })
   const bodies = Array.from({ length: units }, (_, i) => JSON.stringify(mailTo(i, users)))
   const tokens = Array.from({ length: users }, (_, i) => ticketOf(userName(i), node.id))
-  return { units, run: async () => await clients.ask('requests', { url: `${node.url}/messages`, method: 'POST', tokens, bodies, inFlight: 64, status: 201 }) }
+  return { units, run: async () => await clients.ask('requests', { url: `${node.url}/messages`, method: 'POST', tokens, bodies, inFlight: populated(size, 64, 8), status: 201 }) }
 })
 
 const batch = compare({
   name: 'mongodb-batch-64',
+  variantOf: 'mongodb-mail-post',
   unit: 'mail',
   ours: 'POST /gate/messages with an array of 64 mails, 4 in flight, on MongoDB: the CPU of Gate and node',
   baseline: 'the same on the embedded store'
