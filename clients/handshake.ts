@@ -1,7 +1,7 @@
 /** One handshake: Gate assigns a node, and a link to it is opened. What a failed one says counts for the next: another node, or polling first. */
 import type { Assignments, Given } from './assignments.js'
 import { asGatepostError, GatepostError, isTokenRefused } from './errors.js'
-import { openLink, type Link, type LinkEvents } from './link.js'
+import { openLink, type Link, type LinkEvents, type LinkOptions } from './link.js'
 import type { Cursors } from './protocol.js'
 
 export interface HandshakeOptions {
@@ -27,7 +27,12 @@ export function createHandshake (
     const given = await assignments.fresh()
     await prepare(given.user)
     try {
-      const link = await openLink({ given, cursors: cursors(), topics: topics(given), isPollingFirst, signal, readyTimeoutMs, requestTimeoutMs, events })
+      const open = (form: LinkOptions['form']): Promise<Link> => openLink({ given, form, cursors: cursors(), topics: topics(given), isPollingFirst, signal, readyTimeoutMs, requestTimeoutMs, events })
+      const link = await open(2).catch((error: unknown) => {
+        // A node of a version before form 2 knows it not.
+        if (asGatepostError(error).code === 'GP_VALIDATION') return open(1)
+        throw error
+      })
       assignments.forgive(given.node.id)
       return link
     } catch (error) {

@@ -1,12 +1,10 @@
 /** One socket to one node, from its handshake to its end. It never reconnects: the connection makes another. */
 import type { Given } from './assignments.js'
+import { expandBurst, expandSync, type Burst, type CompactSync } from './compact.js'
 import { GatepostError, unreachable } from './errors.js'
 import { withoutSlash } from './http.js'
 import type { Cursors, Entry, Reassign, Ready, UnreadCount, VolatileMessage } from './protocol.js'
 import { openWire } from './wire/library-wire.js'
-
-/** Of what `auth` holds; a node that does not know it refuses the handshake. */
-const handshakeForm = 1
 
 export interface Link {
   readonly given: Given
@@ -30,6 +28,8 @@ export interface LinkEvents {
 
 export interface LinkOptions {
   given: Given
+  /** In which entries are asked for: 2 compact, 1 whole. A node that does not know it refuses the handshake, or sends them whole. */
+  form: 1 | 2
   cursors: Cursors | undefined
   topics: readonly string[]
   events: LinkEvents
@@ -41,11 +41,13 @@ export interface LinkOptions {
 }
 
 /** Resolves after `onReady` was called; what a refused handshake says is thrown. */
-export function openLink ({ given, cursors, topics, events, isPollingFirst, signal, readyTimeoutMs, requestTimeoutMs }: LinkOptions): Promise<Link> {
+export function openLink ({ given, form, cursors, topics, events, isPollingFirst, signal, readyTimeoutMs, requestTimeoutMs }: LinkOptions): Promise<Link> {
   const closedMeanwhile = (): GatepostError => new GatepostError('GP_CLOSED', 'closed while connecting')
   if (signal.aborted) return Promise.reject(closedMeanwhile())
   return new Promise<Link>((resolve, reject) => {
     let state: 'opening' | 'open' | 'ended' = 'opening'
+    /** Of a node that sends entries compact. */
+    let compact: Ready | undefined
     let sayEnded: (reason: string) => void
     const node = `node ${given.node.id}`
     const ended = new Promise<string>(resolve => { sayEnded = resolve })
@@ -75,26 +77,28 @@ export function openLink ({ given, cursors, topics, events, isPollingFirst, sign
         }
         const { error } = (answer ?? {}) as { error?: { code?: string, message?: string } }
         if (error !== undefined && error !== null) throw new GatepostError(error.code ?? 'GP_INTERNAL', error.message ?? 'refused')
-        return answer as T
+        return (compact !== undefined && hasBursts(answer) ? expandSync(answer, compact) : answer) as T
       },
       close () { end(new GatepostError('GP_CLOSED', 'closed')) }
     }
 
     function onReady (ready: Ready): void {
       state = 'open'
+      if (ready.form === 2) compact = ready
       clearTimeout(timer)
       events.onReady(link, ready)
       resolve(link)
     }
 
-    function onEvent (name: string, payload: unknown): void {
+    function onEvent (name: string, ...args: unknown[]): void {
+      const [payload] = args
       if (state === 'opening') {
         if (name === 'ready') onReady(payload as Ready)
         // Nothing before "ready" is an entry of ours, for until then it is not known where the reader begins.
         return
       }
       switch (name) {
-        case 'entries': return events.onEntries(link, payload as ReadonlyArray<Entry | VolatileMessage>)
+        case 'entries': return events.onEntries(link, compact === undefined ? payload as ReadonlyArray<Entry | VolatileMessage> : expandBurst(args as unknown as Burst, compact))
         case 'unread': return events.onUnread(link, payload as UnreadCount)
         case 'reassign': return events.onReassign(link, payload as Reassign)
         case 'behind': return events.onBehind(link)
@@ -112,8 +116,10 @@ export function openLink ({ given, cursors, topics, events, isPollingFirst, sign
       // In Socket.IO's own address a path would name a namespace. A Gate of version 0.1 does not say where Socket.IO is.
       origin: url.origin,
       path: given.node.path ?? `${withoutSlash(url.pathname)}/socket.io`,
-      auth: { form: handshakeForm, ticket: given.ticket, ...(cursors === undefined ? {} : { cursors }), ...(topics.length === 0 ? {} : { topics }) },
+      auth: { form, ticket: given.ticket, ...(cursors === undefined ? {} : { cursors }), ...(topics.length === 0 ? {} : { topics }) },
       isPollingFirst
     }, { onEvent, onRefused, onClosed: reason => { end(unreachable(node, new Error(reason)), reason) } })
   })
 }
+
+const hasBursts = (answer: unknown): answer is CompactSync => Array.isArray((answer as Partial<CompactSync> | null)?.bursts)

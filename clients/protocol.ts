@@ -132,6 +132,10 @@ export interface Ready extends UnreadCount {
   readonly user: string
   readonly node: string
   readonly heads: Cursors
+  /** 2: entries come in that form; else whole. */
+  readonly form?: number
+  /** With `form` 2: for how many seconds a message lives that says nothing of it. */
+  readonly ttl?: number
 }
 
 export interface Reassign {

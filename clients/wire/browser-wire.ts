@@ -41,7 +41,7 @@ export const openWire: OpenWire = ({ origin, path, auth, isPollingFirst }, event
     try { body = at < text.length ? JSON.parse(text.slice(at)) : undefined } catch { return end('parse error') }
     const type = text[0]
     if (type === packet.connect) state = 'open'
-    else if (type === packet.event) events.onEvent(...body as [string, unknown])
+    else if (type === packet.event) events.onEvent(...body as [string, ...unknown[]])
     else if (type === packet.ack) pending.get(Number(text.slice(1, at)))?.resolve((body as [unknown])[0])
     else if (type === packet.disconnect) end('io server disconnect')
     else if (type === packet.refused) {

@@ -16,7 +16,7 @@ export const openWire: OpenWire = ({ origin, path, auth, isPollingFirst }, event
   })
   socket.on('connect_error', error => { events.onRefused(error) })
   socket.on('disconnect', reason => { events.onClosed(reason) })
-  socket.onAny((name: string, payload: unknown) => { events.onEvent(name, payload) })
+  socket.onAny((name: string, ...args: unknown[]) => { events.onEvent(name, ...args) })
   return {
     get isOpen () { return socket.connected },
     request: async (event, payload, timeoutMs) => await socket.timeout(timeoutMs).emitWithAck(event, payload) as unknown,

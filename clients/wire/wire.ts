@@ -22,7 +22,7 @@ export interface WireOptions {
 }
 
 export interface WireEvents {
-  onEvent (name: string, payload: unknown): void
+  onEvent (name: string, ...args: unknown[]): void
   /** It never was open. `data` is what the node gave as its reason, where it was the node. */
   onRefused (error: Error & { data?: unknown }): void
   /** It was open. */

@@ -9,6 +9,7 @@ import { createHeads, type Heads } from '../../services/notifications/log/heads.
 import { createGroups, type Groups } from '../../services/notifications/mailbox/commands/groups.js'
 import { createUserViews, type UserViews } from '../../services/notifications/mailbox/state/user-views.js'
 import { createUnreadCounter } from '../../services/notifications/mailbox/unread/unread.js'
+import { wholeForm, type EntryForm } from '../../services/notifications/log/entry-form.js'
 import { Connection, type Cursors } from '../../services/notifications/realtime/connection.js'
 import { createConnectedUsers, type ConnectedUsers } from '../../services/notifications/realtime/connected-users.js'
 import { createHub, type Hub } from '../../services/notifications/realtime/hub.js'
@@ -17,6 +18,7 @@ import { createRetryStoreWork } from '../../services/notifications/realtime/retr
 import type { Frame } from '../../services/notifications/realtime/transport/frame.js'
 import type { Transport } from '../../services/notifications/realtime/transport/transport.js'
 import { dayMs, draftMessage } from './entry-drafts.js'
+import { entriesIn } from './forms.js'
 import { createFaultyStore, type FaultyStore } from './faulty-store.js'
 import { createMemoryStore } from './memory-store.js'
 
@@ -37,7 +39,10 @@ export class MemoryTransport implements Transport {
 
   send (frame: Frame, next?: Frame): boolean {
     if (this.isFull) return false
-    for (const { packet } of next === undefined ? [frame] : [frame, next]) this.events.push(JSON.parse(packet.slice(1)) as [string, unknown])
+    for (const { packet } of next === undefined ? [frame] : [frame, next]) {
+      const [event, ...args] = JSON.parse(packet.slice(1)) as [string, ...unknown[]]
+      this.events.push([event, event === 'entries' ? entriesIn(args) : args[0]])
+    }
     return true
   }
 
@@ -63,7 +68,8 @@ export interface Delivery {
   readonly groups: Groups
   /** Whether this node gets the broadcasts of what the other one writes. */
   readonly heard: { isHeard: boolean }
-  open: (user: UserId, cursors?: Cursors) => Promise<OpenConnection>
+  /** In form 1 where none is given. */
+  open: (user: UserId, cursors?: Cursors, form?: EntryForm) => Promise<OpenConnection>
   /** Gives the entry's seq. */
   post: (stream: StreamId) => Promise<number>
 }
@@ -91,9 +97,9 @@ export function startDelivery (t: { teardown: (work: () => void) => void }): Del
 
   return {
     clock, store, hub, heads, views, users, reconciler, groups, heard,
-    open: async (user, cursors) => {
+    open: async (user, cursors, form = wholeForm) => {
       const transport = new MemoryTransport()
-      const connection = new Connection({ node: { hub, store, heads, reconciler, views, clock, retryStoreWork }, transport, ticket: { user } as unknown as Ticket, cursors })
+      const connection = new Connection({ node: { hub, store, heads, reconciler, views, clock, retryStoreWork }, transport, ticket: { user } as unknown as Ticket, form, cursors })
       users.add(connection)
       for (const stream of [userStream(user), allStream]) await connection.open(stream).opened
       connection.start(await connection.openAll(), heads => { transport.emit('ready', { heads }) })

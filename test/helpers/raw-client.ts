@@ -2,6 +2,7 @@
 import { Agent, request as httpRequest, STATUS_CODES } from 'node:http'
 import { io, type Socket } from 'socket.io-client'
 import type { Test } from 'tap'
+import { expandBurst, expandSync, type Burst } from '../../clients/compact.js'
 import type { Deployment } from './deployment.js'
 import { until } from './until.js'
 
@@ -179,6 +180,8 @@ export interface Ready {
   heads: Record<string, number>
   unread: number
   byCategory: Record<string, number>
+  form?: number
+  ttl?: number
 }
 
 /** One open socket and all that it was sent, in the order in which it came. */
@@ -205,6 +208,8 @@ export interface RawSocket {
 }
 
 export interface SocketOptions {
+  /** In which it asks for its entries; by default 1, or what GATEPOST_TEST_FORM says. What the test sees is whole. */
+  form?: 1 | 2
   cursors?: unknown
   topics?: unknown
   transports?: Array<'websocket' | 'polling'>
@@ -212,12 +217,15 @@ export interface SocketOptions {
   auth?: Record<string, unknown>
 }
 
+const usualForm = process.env['GATEPOST_TEST_FORM'] === '2' ? 2 : 1
+
 /** Socket.IO takes a path in its address for the name of a namespace. */
 export const socketAddress = ({ url, path = '/socket.io' }: GivenNode, namespace = '/'): [string, { path: string }] => [`${new URL(url).origin}${namespace}`, { path }]
 
 function dial (session: Session, options: SocketOptions): Socket {
   const auth = options.auth ?? {
     ticket: session.ticket,
+    ...((options.form ?? usualForm) === 2 && { form: 2 }),
     ...(options.cursors === undefined ? {} : { cursors: options.cursors }),
     ...(options.topics === undefined ? {} : { topics: options.topics })
   }
@@ -241,7 +249,10 @@ export async function openSocket (t: Test, session: Session, options: SocketOpti
     reassigns: [],
     behinds: [],
     closed: () => reason,
-    ask: async (event, ...payload) => await socket.timeout(60_000).emitWithAck(event, ...payload) as unknown,
+    ask: async (event, ...payload) => {
+      const answer: any = await socket.timeout(60_000).emitWithAck(event, ...payload)
+      return ready?.form === 2 && answer?.bursts !== undefined ? expandSync(answer, ready) : answer
+    },
     message: async (match, timeoutMs) => {
       const fits = typeof match === 'string' ? (entry: Entry) => entry['title'] === match : match
       return await until(`a message (${match.toString()}) at ${session.user}`, () => raw.entries.find(entry => entry.type === 'message' && fits(entry)), timeoutMs)
@@ -253,7 +264,11 @@ export async function openSocket (t: Test, session: Session, options: SocketOpti
   }
   socket.onAny((event: string) => { raw.events.push(event) })
   socket.on('ready', (payload: Ready) => { ready = payload })
-  socket.on('entries', (entries: Entry[]) => { raw.entries.push(...entries); raw.bursts.push(entries.length) })
+  socket.on('entries', (...args: [Entry[]] | Burst) => {
+    const entries = ready?.form === 2 ? expandBurst(args as Burst, ready) as Entry[] : args[0] as Entry[]
+    raw.entries.push(...entries)
+    raw.bursts.push(entries.length)
+  })
   socket.on('unread', payload => { raw.unreads.push({ ...payload, atMs: performance.now() }) })
   socket.on('reassign', payload => { raw.reassigns.push(payload) })
   socket.on('behind', payload => { raw.behinds.push(payload) })

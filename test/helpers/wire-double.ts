@@ -20,6 +20,8 @@ export interface Faults {
   loseBatchAnswers: number
   /** What the next handshakes, sends, batches (each one) and syncs are refused with; GP_OUTCOME_UNKNOWN is said of what is stored. */
   refuseHandshakes: string[]
+  /** As nodes between version 0.1 and form 2 did. */
+  refusesForm2: boolean
   refuseSends: string[]
   refuseBatches: string[]
   refuseSyncs: string[]
@@ -60,7 +62,7 @@ export function userToken (user: string, { ttlSeconds = 3600, scope = 'user' } =
 
 export async function startWireDouble (t: Test, { nodes: nodeCount = 2, random = Math.random } = {}) {
   const faults: Faults = {
-    duplicate: 0, drop: 0, loseAcks: 0, loseBatchAnswers: 0, refuseHandshakes: [], refuseSends: [], refuseBatches: [], refuseSyncs: [], refuseBatchItem: undefined
+    duplicate: 0, drop: 0, loseAcks: 0, loseBatchAnswers: 0, refuseHandshakes: [], refusesForm2: false, refuseSends: [], refuseBatches: [], refuseSyncs: [], refuseBatchItem: undefined
   }
   const streams = new Map<string, Stored[]>()
   const expiredTo = new Map<string, number>()
@@ -379,7 +381,8 @@ export async function startWireDouble (t: Test, { nodes: nodeCount = 2, random =
       const no = (code: string): void => next(Object.assign(new Error(code), { data: { code } }))
       const refused = faults.refuseHandshakes.shift()
       if (refused !== undefined) return no(refused)
-      const { ticket } = socket.handshake.auth as { ticket?: string }
+      const { ticket, form } = socket.handshake.auth as { ticket?: string, form?: number }
+      if (faults.refusesForm2 && form === 2) return no('GP_VALIDATION')
       const holder = readTicket(ticket ?? '')
       if (holder === undefined || expiredTickets.has(ticket as string)) return no('GP_TICKET_EXPIRED')
       if (holder.node !== node.id) return no('GP_TICKET_WRONG_NODE')

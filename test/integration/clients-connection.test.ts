@@ -104,11 +104,26 @@ t.test('connection - refusals: later waits, elsewhere asks Gate again, never end
   t.equal(server.seen.assigns.length, 5)
   t.equal(server.seen.assigns[3]?.length, 1, 'a draining node is avoided')
 
-  server.faults.refuseHandshakes.push('GP_VALIDATION')
+  server.faults.refuseHandshakes.push('GP_VALIDATION', 'GP_VALIDATION')
   const other = probeInbox(t, { gate: server.gateUrl, token: userToken('ann') })
   await t.rejects(other.inbox.whenLive(), { code: 'GP_VALIDATION' })
   t.equal(other.inbox.state, 'closed')
   t.strictSame(other.states, ['closed'])
+})
+
+t.test('connection - a node that refuses form 2 is asked for form 1; one that does not know it sends that', async t => {
+  const server = await startWireDouble(t)
+  server.faults.refusesForm2 = true
+  const { inbox, entries, errors, states } = probeInbox(t, { gate: server.gateUrl, token: userToken('ann') })
+  await inbox.whenLive()
+  server.faults.refusesForm2 = false
+  server.cut('ann')
+  server.post({ to: { user: 'ann' }, body: 'x' })
+  await until('x', () => bodies(entries).includes('x'))
+  t.equal(server.seen.handshakes.length, 2)
+  t.strictSame(server.seen.assigns.length, 2, 'with the same ticket')
+  t.notOk(errors.some(({ code }) => code === 'GP_VALIDATION'))
+  t.equal(states[0], 'live')
 })
 
 t.test('connection - an expired token: a text ends it, a function is asked for another one', async t => {

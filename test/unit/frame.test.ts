@@ -2,6 +2,8 @@
 import type { Writable } from 'node:stream'
 import t from 'tap'
 import * as ws from 'ws'
+import { wholeForm } from '../../services/notifications/log/entry-form.js'
+import { allStream } from '../../shared/contract/names.js'
 import { entriesFrame, eventFrame } from '../../services/notifications/realtime/transport/frame.js'
 
 /** Its types leave it out. */
@@ -35,8 +37,8 @@ t.test('frame - each size and script arrives as it was, and two behind each othe
 })
 
 t.test('frame - a later frame leaves an earlier one alone', async t => {
-  const first = entriesFrame(['{"n":1}'])
-  const second = entriesFrame(['{"n":2}', '{"n":3}'])
+  const first = entriesFrame(wholeForm, { stream: allStream, prev: 0, wires: ['{"n":1}'] })
+  const second = entriesFrame(wholeForm, { stream: allStream, prev: 1, wires: ['{"n":2}', '{"n":3}'] })
   t.same(await received(first.options.wsPreEncodedFrame[0]), ['42["entries",[{"n":1}]]'])
   t.same(await received(second.options.wsPreEncodedFrame[0]), ['42["entries",[{"n":2},{"n":3}]]'])
 })

@@ -61,7 +61,8 @@ export function changeWire (change: StoredChange, stream: StreamId, seq: number,
   return JSON.stringify({ type: 'change', stream, seq, prev, ...shownPart(change) })
 }
 
-function shownPart (change: StoredChange): object {
+/** What a reader is told of it. */
+export function shownPart (change: StoredChange): object {
   switch (change.type) {
     case 'mark': {
       const { messages, read, archived, deleted, acted } = change

@@ -6,12 +6,13 @@ import type { StreamId } from '../../../shared/contract/names.js'
 import { placeOfEntry, type EntryDoc, type LogDoc, type MessageDoc, type Store } from '../../../shared/store/store.js'
 import { flagsOf, type UserState } from './state/user-state.js'
 import { parseChange } from '../log/change.js'
-import { entryWire, goneWire } from '../log/entry.js'
+import { prevSeen } from '../log/entry.js'
+import { wholeForm, type EntryForm } from '../log/entry-form.js'
 import { erase, erasedDoc } from '../log/erase.js'
 import { readAfter } from '../log/read.js'
 
 export interface Recovered {
-  /** JSON text of each entry, in order. */
+  /** JSON text of each entry, in order; the first follows the cursor that was asked for. */
   readonly wires: string[]
   readonly chars: number
   /** The cursor after them. */
@@ -27,6 +28,8 @@ export interface RecoverSources {
   readonly now: () => number
   /** Whether this entry of a group marks that the reader has left it. */
   readonly isLeave?: (doc: LogDoc) => boolean
+  /** 1 where none is given. */
+  readonly form?: EntryForm
 }
 
 /**
@@ -34,7 +37,7 @@ export interface RecoverSources {
  * but at least one entry where there is one.
  */
 export async function recover (
-  { store, now, isLeave }: RecoverSources, state: UserState, stream: StreamId, cursor: number, limit: number, maxChars: number
+  { store, now, isLeave, form = wholeForm }: RecoverSources, state: UserState, stream: StreamId, cursor: number, limit: number, maxChars: number
 ): Promise<Recovered> {
   const docs = (await readAfter(store, stream, cursor, limit)).slice(0, limit)
   const recalls = await completeRecalls(store, stream, docs)
@@ -45,7 +48,7 @@ export async function recover (
   let goneSince: number | undefined
   const endGone = (): void => {
     if (goneSince === undefined) return
-    wires.push(goneWire(stream, goneSince, at))
+    wires.push(form.gone(stream, goneSince, at))
     goneSince = undefined
   }
   let taken = 0
@@ -59,7 +62,8 @@ export async function recover (
     if (prev > at) { goneSince ??= at; at = prev }
     if (isHidden(state, stream, doc, now())) { goneSince ??= at; at = doc.seq; continue }
     endGone()
-    const wire = doc.kind === 'message' ? entryWire(asRecalled(doc, recalls), flagsOf(state, stream, doc.seq, doc.category), at) : entryWire(doc, undefined, at)
+    const seen = prevSeen(prev, at)
+    const wire = doc.kind === 'message' ? form.entry(asRecalled(doc, recalls), stream, seen, flagsOf(state, stream, doc.seq, doc.category)) : form.entry(doc, stream, seen)
     wires.push(wire)
     chars += wire.length
     at = doc.seq

@@ -53,10 +53,10 @@ export function createHandshake ({ node, isDraining }: HandshakeOptions): Handsh
       if (isDraining()) throw new GatepostError('GP_DRAINING', 'this node is draining; ask Gate for another')
       const auth = new HandshakeAuth(socket.handshake.auth)
       const text = auth.ticket
-      auth.checkForm()
+      const form = node.forms[auth.form]
       const ticket = entrance.verifyTicket(text)
       const { cursors, topics } = auth
-      const connection = new Connection({ node: node.forConnections, transport: new SocketWriter(socket), ticket, cursors })
+      const connection = new Connection({ node: node.forConnections, transport: new SocketWriter(socket), ticket, form, cursors })
       const end = (): void => {
         socket.conn.off('close', end)
         if (connection.state === 'closed') return
@@ -93,7 +93,7 @@ export function createHandshake ({ node, isDraining }: HandshakeOptions): Handsh
       if (connection?.state !== 'opening' || unread === undefined) return undefined
       const view = mailbox.views.peek(userStream(connection.user))
       if (view === undefined) return undefined
-      connection.start(view, heads => { socket.emit('ready', { user: connection.user, node: node.nodeId, heads, ...unread }) })
+      connection.start(view, heads => { socket.emit('ready', { user: connection.user, node: node.nodeId, heads, ...unread, ...connection.form.inReady }) })
       realtime.users.notified(connection.user, JSON.stringify(unread))
       return connection
     }

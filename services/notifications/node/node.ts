@@ -8,6 +8,7 @@ import type { NodeId, StreamId, UserId } from '../../../shared/contract/names.js
 import { createAudit } from '../../../shared/platform/audit.js'
 import type { AuthSettings, UserLimits } from '../../../shared/platform/settings/settings.js'
 import type { Store } from '../../../shared/store/store.js'
+import { createCompactForm, wholeForm, type EntryForm } from '../log/entry-form.js'
 import { createHeads } from '../log/heads.js'
 import { createTails } from '../log/tails.js'
 import { createMailbox, type Mailbox } from '../mailbox/create-mailbox.js'
@@ -33,6 +34,8 @@ export interface NotificationsNode {
   readonly streams: Streams
   /** What each connection takes of it. */
   readonly forConnections: ConnectionNode
+  /** In which sockets have their entries, by the number that they ask for. */
+  readonly forms: Readonly<Record<1 | 2, EntryForm>>
   readonly close: () => Promise<void>
 }
 
@@ -99,6 +102,7 @@ export function createNode (options: NotificationsNodeOptions): NotificationsNod
     entrance: { verifyTicket: admission.verifyTicket, verifyToken: admission.verifyToken, revocations, budget, places, joinByTicket: createJoinByTicket(mailbox.groups), useLink: createUseLink({ store, clock }) },
     posting: createPosting({ post: mailbox.post, budget, limits: userLimits, eventLoopLagMs }),
     forConnections: { hub: realtime.hub, store, heads, reconciler: realtime.reconciler, views, clock, retryStoreWork: realtime.retryStoreWork },
+    forms: { 1: wholeForm, 2: createCompactForm(retentionMs) },
     close: async () => {
       revocations.close()
       await streams.close()

@@ -9,7 +9,8 @@ import { userStream, type StreamId } from '../../../shared/contract/names.js'
 import { placeOfEntry, type EntryDoc } from '../../../shared/store/store.js'
 import type { Dispatch } from '../../dispatch/dispatch.js'
 import type { Commit } from './commit.js'
-import { entriesFrame } from '../realtime/transport/frame.js'
+import { frameByForm } from '../realtime/fan-out.js'
+import { eventFrame } from '../realtime/transport/frame.js'
 import type { Hub, LocalStream } from '../realtime/hub.js'
 import type { Reconciler } from '../realtime/reconciler.js'
 import { Connection } from '../realtime/connection.js'
@@ -43,8 +44,8 @@ export function createPushes ({ dispatch, hub, reconciler, topics, log }: Pushes
   const logNewerForm = createNewerFormLog(log)
 
   function deliverVolatile (readers: Iterable<unknown>, wire: string): void {
-    const frame = entriesFrame([wire])
-    for (const reader of readers) if (reader instanceof Connection) reader.deliverVolatile(frame)
+    const frameFor = frameByForm(form => eventFrame('entries', form.volatile(wire)))
+    for (const reader of readers) if (reader instanceof Connection) reader.deliverVolatile(frameFor(reader))
   }
 
   /** A volatile entry lies in no chain that says who has left: one of a group goes only to whose own streams are known here to be up to date. */

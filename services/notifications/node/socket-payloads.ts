@@ -1,7 +1,6 @@
 /** What comes in by a socket, checked: the handshake's `auth`, and the payload of each event. */
 import { Type } from 'typebox'
 import { GatepostError, refusal, refusalInWords } from '../../../shared/contract/errors.js'
-import { currentForm, isKnownForm } from '../../../shared/contract/form.js'
 import { IdempotencyKey, parseMessage } from '../../../shared/contract/message.js'
 import { parseStream } from '../../../shared/contract/names.js'
 import { createValidator, Name } from '../../../shared/contract/validate.js'
@@ -42,9 +41,12 @@ export class HandshakeAuth {
     return ticket
   }
 
-  checkForm (): void {
+  /** In which the socket has its entries. */
+  get form (): 1 | 2 {
     const { form } = this.#auth
-    if (!isUnset(form) && !isKnownForm(form)) throw refusal('auth.form', form, `a number up to ${currentForm}`)
+    if (isUnset(form) || form === 1) return 1
+    if (form === 2) return 2
+    throw refusal('auth.form', form, 'a number up to 2')
   }
 
   /** Undefined: only new entries. */

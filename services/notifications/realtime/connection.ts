@@ -22,7 +22,7 @@ import type { Identity } from '../../../shared/platform/identity/verify.js'
 import type { Heads } from '../log/heads.js'
 import { toMs, type Clock } from '../../../shared/contract/clock.js'
 import type { RetryStoreWork } from './retry-store-work.js'
-import { goneWire } from '../log/entry.js'
+import type { EntryForm } from '../log/entry-form.js'
 import { leavesIn } from '../log/leave-mark.js'
 import { recover } from '../mailbox/replay.js'
 import { afterIn, visibleStreams } from '../mailbox/unread/unread.js'
@@ -53,6 +53,7 @@ export interface ConnectionOptions {
   readonly node: ConnectionNode
   readonly transport: Transport
   readonly ticket: Ticket
+  readonly form: EntryForm
   /** Undefined: only new entries. */
   readonly cursors: Cursors | undefined
 }
@@ -66,6 +67,7 @@ const emptyReadPauseMs = 50
 export class Connection implements StreamReader {
   readonly user: UserId
   readonly ticket: Ticket
+  readonly form: EntryForm
   /** By `clock.elapsed`. */
   readonly openedAt: number
   /** The user's newest one: the socket ends when it does. */
@@ -85,10 +87,11 @@ export class Connection implements StreamReader {
   #topics: Set<string> | undefined
   #state: 'opening' | 'live' | 'behind' | 'closed' = 'opening'
 
-  constructor ({ node, transport, ticket, cursors }: ConnectionOptions) {
+  constructor ({ node, transport, ticket, form, cursors }: ConnectionOptions) {
     this.#node = node
     this.#cursors = cursors
     this.ticket = ticket
+    this.form = form
     this.user = ticket.user as UserId
     this.openedAt = node.clock.elapsed()
     this.token = { expiresAt: ticket.userTokenExpiresAt, issuedAt: ticket.userTokenIssuedAt, profile: ticket.profile }
@@ -209,24 +212,21 @@ export class Connection implements StreamReader {
       }
       await this.#transport.drained()
       const { state } = this.#node.views.peek(userStream(this.user)) ?? this.#view!
-      const page = await recover({ store, now: clock.earliest, isLeave: mark => this.#isLeave(stream, mark) }, state, stream, cursor, pageEntries, pageChars)
+      const page = await recover({ store, now: clock.earliest, isLeave: mark => this.#isLeave(stream, mark), form: this.form }, state, stream, cursor, pageEntries, pageChars)
       if (this.#state !== 'live' || this.#sent.get(stream) !== cursor) return
       if (page.hasLeft) { this.leave(stream); return }
-      if (page.cursor === cursor) {
-        // Announced and not readable yet; or, where the stream has been silent for a day, all of it purged.
-        if (clock.earliest() - toMs(local.head) > lives.silentMs) this.#skip(stream, cursor, local.head)
-        else await new Promise(resolve => setTimeout(resolve, emptyReadPauseMs))
+      const isEmpty = page.cursor === cursor
+      if (isEmpty && clock.earliest() - toMs(local.head) <= lives.silentMs) {
+        // Announced and not readable yet.
+        await new Promise(resolve => setTimeout(resolve, emptyReadPauseMs))
         continue
       }
-      if (page.wires.length > 0 && !this.#transport.send(entriesFrame(page.wires))) { this.fallBehind(); return }
-      this.#sent.set(stream, page.cursor)
+      // Of a stream that has been silent for a day, all is purged: what lay between is gone for good.
+      const reached = isEmpty ? local.head : page.cursor
+      const wires = isEmpty ? [this.form.gone(stream, cursor, reached)] : page.wires
+      if (wires.length > 0 && !this.#transport.send(entriesFrame(this.form, { stream, prev: cursor, wires }))) { this.fallBehind(); return }
+      this.#sent.set(stream, reached)
     }
-  }
-
-  /** What lay between is gone for good. */
-  #skip (stream: StreamId, from: number, to: number): void {
-    if (this.#transport.send(entriesFrame([goneWire(stream, from, to)]))) this.#sent.set(stream, to)
-    else this.fallBehind()
   }
 
   deliver (frame: Frame): void {
@@ -256,21 +256,21 @@ export class Connection implements StreamReader {
     const wasBehind = this.#state === 'behind'
     const view = wasBehind ? await this.openAll() : await views.fresh(this.user)
     const isNew = Object.keys(cursors).length === 0
-    const { wires, heads: shownHeads, reached, more } = await readSyncPage({
+    const { bursts, heads: shownHeads, reached, more } = await readSyncPage({
       store,
       heads,
       now: clock.earliest,
       isLeave: (stream, mark) => this.#isLeave(stream, mark),
+      form: this.form,
       // A group joined while the socket was behind counts from the joining.
       cursorOf: (stream, after, head) => isNew ? (wasBehind ? this.#sent.get(stream) : undefined) ?? head : Math.max(after, ownCursor(cursors, stream))
     }, view, limit)
-    const entries = JSON.parse(`[${wires.join(',')}]`) as unknown[]
     if (!more && wasBehind && this.#state === 'behind') {
       this.#state = 'live'
       // After the answer is on its way, so that nothing overtakes it.
       setImmediate(() => { this.#resume(view, reached) })
     }
-    return { entries, heads: shownHeads, more }
+    return { ...this.form.page(bursts), heads: shownHeads, more }
   }
 
   /** Goes on in all that it takes part in by now: what was joined or left meanwhile is known. */

@@ -1,10 +1,11 @@
 /**
  * Sends what is pending to live readers. What one turn of the event loop brings to a stream leaves together, encoded once for all its
- * readers; where a crowd reads, what several turns bring does (fan-out-policy.ts). A frame that has grown large leaves at once.
+ * readers of a form; where a crowd reads, what several turns bring does (fan-out-policy.ts). A frame that has grown large leaves at once.
  */
 import { BatchWindow, crowd } from './fan-out-policy.js'
-import type { HubStream } from './local-stream.js'
-import { entriesFrame } from './transport/frame.js'
+import type { EntryForm } from '../log/entry-form.js'
+import type { HubStream, StreamReader } from './local-stream.js'
+import { entriesFrame, type Frame } from './transport/frame.js'
 
 export interface FanOut {
   /** The stream has nothing pending, and is pushed something in this turn: its frame is due at the end of the turn, or of its window. */
@@ -40,15 +41,15 @@ export function createFanOut (): FanOut {
   function flush (stream: HubStream): void {
     withPending.delete(stream)
     if (stream.pending.length === 0) return
-    const wires = stream.takePending()
+    const taken = stream.takePending()
     const { live } = stream
     if (live.size === 0) return
-    const frame = entriesFrame(wires)
+    const frameFor = frameByForm(form => entriesFrame(form, stream.burstOf(taken, form)))
     const begun = live.size >= crowd ? performance.now() : 0
-    for (const reader of live) reader.deliver(frame)
+    for (const reader of live) reader.deliver(frameFor(reader))
     if (begun === 0) { stream.batchWindow = undefined; return }
     stream.batchWindow ??= new BatchWindow()
-    stream.batchWindow.handedOut(wires.length, begun, performance.now())
+    stream.batchWindow.handedOut(taken.length, begun, performance.now())
   }
 
   function flushAll (): void {
@@ -70,5 +71,20 @@ export function createFanOut (): FanOut {
       flushAll()
       clearTimeout(windowTimer)
     }
+  }
+}
+
+/** Makes a frame once for each form that the readers have, one after the other: most have the same. */
+export function frameByForm (frameOf: (form: EntryForm) => Frame): (reader: Pick<StreamReader, 'form'>) => Frame {
+  const frames = new Map<EntryForm, Frame>()
+  let form: EntryForm | undefined
+  let frame: Frame | undefined
+  return reader => {
+    if (frame === undefined || reader.form !== form) {
+      form = reader.form
+      frame = frames.get(form) ?? frameOf(form)
+      frames.set(form, frame)
+    }
+    return frame
   }
 }

@@ -11,15 +11,24 @@
 import { streamToken } from '../../../shared/contract/subjects.js'
 import type { StreamId } from '../../../shared/contract/names.js'
 import type { EntryDoc } from '../../../shared/store/store.js'
-import { goneWire, placedWire, prevSeen } from '../log/entry.js'
+import { prevSeen } from '../log/entry.js'
+import type { Burst, EntryForm } from '../log/entry-form.js'
 import type { BatchWindow } from './fan-out-policy.js'
 import type { Frame } from './transport/frame.js'
 
 /** What gets a stream's frames: a connection. */
 export interface StreamReader {
+  /** In which it has them. */
+  readonly form: EntryForm
   /** The next entries of a stream at whose end this reader stands. */
   readonly deliver: (frame: Frame) => void
 }
+
+/** What waits for its frame: an entry, or undefined for what is gone. */
+interface Pending { readonly doc: EntryDoc | undefined, readonly prev: number, readonly seq: number }
+
+/** Of the text of an entry beside what is stored as text, about. */
+const entryChars = 200
 
 /** What a reader sees of it. */
 export interface LocalStream {
@@ -62,8 +71,8 @@ export class HubStream implements LocalStream {
   readonly token: string
   readonly readers = new Set<StreamReader>()
   readonly live = new Set<StreamReader>()
-  /** What waits for its frame, encoded, and how long that is. */
-  pending: string[] = []
+  /** What waits for its frame, and about how long that will be. */
+  pending: Pending[] = []
   pendingChars = 0
   /** `performance.now()` at which what is pending is due; 0: at the end of this turn. */
   dueAt = 0
@@ -121,18 +130,23 @@ export class HubStream implements LocalStream {
   /** The next entry, for the live readers: as it is, or as gone where it has expired by `now`. */
   push (doc: EntryDoc, prev: number, now: number): void {
     const seen = prevSeen(prev, this.#head)
-    const wire = doc.expiresAt > now ? placedWire(doc, this.id, seen) : goneWire(this.id, seen, doc.seq)
-    if (seen > this.#shownTo) this.pending.push(goneWire(this.id, this.#shownTo, seen))
-    this.pending.push(wire)
-    this.pendingChars += wire.length
+    if (seen > this.#shownTo) this.pending.push({ doc: undefined, prev: this.#shownTo, seq: seen })
+    this.pending.push({ doc: doc.expiresAt > now ? doc : undefined, prev: seen, seq: doc.seq })
+    this.pendingChars += doc.text.length + entryChars
     this.#head = this.#shownTo = doc.seq
   }
 
-  takePending (): readonly string[] {
-    const wires = this.pending
+  takePending (): readonly Pending[] {
+    const taken = this.pending
     this.pending = []
     this.pendingChars = 0
-    return wires
+    return taken
+  }
+
+  /** What was taken, as readers of this form are sent it. */
+  burstOf (taken: readonly Pending[], form: EntryForm): Burst {
+    const wires = taken.map(({ doc, prev, seq }) => doc === undefined ? form.gone(this.id, prev, seq) : form.entry(doc, this.id, prev))
+    return { stream: this.id, prev: taken[0]!.prev, wires }
   }
 
   goLive (reader: StreamReader): void {

@@ -2,12 +2,13 @@
 import type { StreamId } from '../../../shared/contract/names.js'
 import type { LogDoc, Store } from '../../../shared/store/store.js'
 import type { Heads } from '../log/heads.js'
+import type { Burst, EntryForm, PageOfForm } from '../log/entry-form.js'
 import { recover } from '../mailbox/replay.js'
 import type { UserView } from '../mailbox/state/user-views.js'
 import { headsSeen, visibleStreams } from '../mailbox/unread/unread.js'
 
 export interface SyncPage {
-  readonly wires: readonly string[]
+  readonly bursts: readonly Burst[]
   /** By stream: where it stood when the page was read. A group that the user has left is in neither map. */
   readonly heads: Record<string, number>
   /** By stream: up to where the page brings the reader. */
@@ -15,8 +16,8 @@ export interface SyncPage {
   readonly more: boolean
 }
 
-/** As the client gets it: the page's entries parsed, since Socket.IO writes the acknowledgement. */
-export interface SyncAnswer { readonly entries: unknown[], readonly heads: Record<string, number>, readonly more: boolean }
+/** As the client gets it, with the entries in its form. */
+export interface SyncAnswer extends PageOfForm { readonly heads: Record<string, number>, readonly more: boolean }
 
 export interface SyncPageSources {
   readonly store: Store
@@ -25,16 +26,18 @@ export interface SyncPageSources {
   readonly now: () => number
   /** Whether a mark in a stream says that the user has left it. */
   readonly isLeave: (stream: StreamId, mark: LogDoc) => boolean
+  readonly form: EntryForm
   /** Where the reader stands in a stream, given where the user's part of it begins, and its head. */
   readonly cursorOf: (stream: StreamId, after: number, head: number) => number
 }
 
 const maxChars = 512 * 1024
 
-export async function readSyncPage ({ store, heads, now, isLeave, cursorOf }: SyncPageSources, view: UserView, limit: number): Promise<SyncPage> {
+export async function readSyncPage ({ store, heads, now, isLeave, form, cursorOf }: SyncPageSources, view: UserView, limit: number): Promise<SyncPage> {
   const visible = visibleStreams(view)
   const found = await headsSeen(heads, view, visible.map(({ stream }) => stream))
-  const wires: string[] = []
+  const bursts: Burst[] = []
+  let count = 0
   const shownHeads: Record<string, number> = {}
   const reached = new Map<StreamId, number>()
   let chars = 0
@@ -44,11 +47,12 @@ export async function readSyncPage ({ store, heads, now, isLeave, cursorOf }: Sy
     let cursor = cursorOf(stream, after, head)
     let hasLeft = false
     while (cursor < head && !hasLeft) {
-      if (wires.length >= limit || chars > maxChars) { more = true; break }
-      const page = await recover({ store, now, isLeave: mark => isLeave(stream, mark) }, view.state, stream, cursor, limit - wires.length, maxChars - chars)
+      if (count >= limit || chars > maxChars) { more = true; break }
+      const page = await recover({ store, now, isLeave: mark => isLeave(stream, mark), form }, view.state, stream, cursor, limit - count, maxChars - chars)
       hasLeft = page.hasLeft
       if (page.cursor === cursor) break
-      wires.push(...page.wires)
+      if (page.wires.length > 0) bursts.push({ stream, prev: cursor, wires: page.wires })
+      count += page.wires.length
       chars += page.chars
       cursor = page.cursor
     }
@@ -56,5 +60,5 @@ export async function readSyncPage ({ store, heads, now, isLeave, cursorOf }: Sy
     shownHeads[stream] = head
     reached.set(stream, cursor)
   }
-  return { wires, heads: shownHeads, reached, more }
+  return { bursts, heads: shownHeads, reached, more }
 }

@@ -4,6 +4,7 @@ import { createClock } from '../../../shared/contract/clock.js'
 import { createLog, createSilentLog } from '../../../shared/platform/log.js'
 import type { EntryDoc } from '../../../shared/store/store.js'
 import { allStream, type StreamId } from '../../../shared/contract/names.js'
+import { wholeForm } from '../../../services/notifications/log/entry-form.js'
 import { createHub, type StreamReader } from '../../../services/notifications/realtime/hub.js'
 import { createRetryStoreWork } from '../../../services/notifications/realtime/retry-store-work.js'
 import { createHeads } from '../../../services/notifications/log/heads.js'
@@ -25,6 +26,7 @@ async function start (readers: Record<StreamId, number>, deliveryMs: number) {
   for (const [id, count] of Object.entries(readers) as Array<[StreamId, number]>) {
     for (let i = 0; i < count; i++) {
       const reader: StreamReader = {
+        form: wholeForm,
         deliver: frame => {
           const end = performance.now() + deliveryMs
           if (i === 0) told.push({ stream: id, seqs: seqsOf(frame.packet) })
@@ -80,7 +82,7 @@ function startOne () {
   const log = createLog({ level: 'info', isPretty: false, destination: { write: line => { lines.push(line) } } })
   const hub = createHub({ store, heads: createHeads({ store, clock }), now: clock.now, log, retryStoreWork: createRetryStoreWork(log) })
   const frames: string[] = []
-  const reader: StreamReader = { deliver: ({ packet }) => { frames.push(packet) } }
+  const reader: StreamReader = { form: wholeForm, deliver: ({ packet }) => { frames.push(packet) } }
   return { clock, append, hub, reader, lines, frames, setAway: (away: boolean) => { isAway = away } }
 }
 

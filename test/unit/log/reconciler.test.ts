@@ -5,6 +5,7 @@ import { createSilentLog } from '../../../shared/platform/log.js'
 import { userStream, type StreamId } from '../../../shared/contract/names.js'
 import { placeOfEntry } from '../../../shared/store/store.js'
 import { createHub } from '../../../services/notifications/realtime/hub.js'
+import { wholeForm } from '../../../services/notifications/log/entry-form.js'
 import { createReconciler } from '../../../services/notifications/realtime/reconciler.js'
 import { createRetryStoreWork } from '../../../services/notifications/realtime/retry-store-work.js'
 import { createHeads } from '../../../services/notifications/log/heads.js'
@@ -33,7 +34,7 @@ t.test('reconciler - a shard that is away holds up no other, and its own streams
   const reconciler = createReconciler({ hub, store, heads, retryStoreWork })
   const { append } = plainAppender(memory, clock)
   const streams = Array.from({ length: 1_200 }, (_, i) => userStream(`${i % 2 === 0 ? 'away' : 'there'} ${i}`))
-  const locals = streams.map(stream => hub.open(stream, { deliver: () => {} }))
+  const locals = streams.map(stream => hub.open(stream, { form: wholeForm, deliver: () => {} }))
   await Promise.all(locals.map(async ({ opened }) => { await opened }))
   await Promise.all(streams.map(async stream => { await append(stream, draftMessage(clock)) }))
   isAway = true

@@ -4,6 +4,7 @@ import type { StreamId } from '../../../shared/contract/names.js'
 import { createClock } from '../../../shared/contract/clock.js'
 import { createFanOut, type FanOut } from '../../../services/notifications/realtime/fan-out.js'
 import { BatchWindow } from '../../../services/notifications/realtime/fan-out-policy.js'
+import { wholeForm } from '../../../services/notifications/log/entry-form.js'
 import { HubStream } from '../../../services/notifications/realtime/local-stream.js'
 import { placeEntry } from '../../../services/notifications/log/entry.js'
 import { entryKey } from '../../../shared/store/keys.js'
@@ -20,6 +21,7 @@ function streamOf (fanOut: FanOut, readers: number, deliveryMs = 0): { stream: H
   const frames: number[][] = []
   for (let i = 0; i < readers; i++) {
     const reader = {
+      form: wholeForm,
       deliver: ({ packet }: { packet: string }) => {
         if (i === 0) frames.push(seqsOf(packet))
         const end = performance.now() + deliveryMs
@@ -129,7 +131,7 @@ t.test('fan-out - who goes live is sent nothing of what was pending: it stands b
   const fanOut = createFanOut()
   const { stream, frames, push } = streamOf(fanOut, 1)
   const late: number[][] = []
-  const newcomer = { deliver: ({ packet }: { packet: string }) => { late.push(seqsOf(packet)) } }
+  const newcomer = { form: wholeForm, deliver: ({ packet }: { packet: string }) => { late.push(seqsOf(packet)) } }
   stream.readers.add(newcomer)
   const before = push()
   stream.goLive(newcomer)

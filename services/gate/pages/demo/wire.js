@@ -12,6 +12,15 @@ function parse (text) {
   return type === undefined ? undefined : { type, id, data: json === '' ? undefined : JSON.parse(json) }
 }
 
+/** Entries of form 2, with what is said of them here. */
+function entriesOf ([stream, prev, entries]) {
+  let seq = prev
+  return entries.map(({ step, ...entry }) => {
+    seq = (entry.prev ?? seq) + step
+    return { type: 'message', boxes: ['inbox'], ...entry, ...typeof entry.from === 'string' && { from: { name: entry.from.slice(2) } }, ...stream !== null && { stream, seq } }
+  })
+}
+
 function sayEntry (entry) {
   if (entry.stream === undefined) return `ephemeral ${titleOf(entry)}: no number, stored nowhere`
   const place = `${entry.stream} ${short(entry.seq)}`
@@ -28,13 +37,13 @@ export function createWireReader ({ log, onVolatile, onNode }) {
   const asked = new Map()
   let catchUp
 
-  function readEvent ([name, payload]) {
+  function readEvent ([name, payload, ...rest]) {
     if (name === 'ready') {
       onNode(payload.node)
       log('in', `node ${payload.node} is ready; its heads: ${join(payload.heads)}`)
       if (catchUp !== undefined) begin(payload.heads)
     } else if (name === 'entries') {
-      for (const entry of payload) take(entry)
+      for (const entry of entriesOf([payload, ...rest])) take(entry)
     } else if (name === 'reassign') {
       log('in', `“${payload.reason}”: move to another node within ${payload.delayMs} ms`, 'notable')
     } else if (name === 'behind') log('in', 'too slow: fetch the rest')
@@ -84,7 +93,7 @@ export function createWireReader ({ log, onVolatile, onNode }) {
   function readAnswer (name, answer) {
     if (answer?.error !== undefined) log('in', `refused: ${answer.error.code}`, 'bad')
     else if (name === 'send') log('in', answer.duplicate ? `was stored before as ${answer.stream} ${short(answer.seq)}: not stored twice` : `stored as ${answer.stream} ${short(answer.seq)}`, 'notable')
-    else if (name === 'sync') for (const entry of answer.entries ?? []) take(entry)
+    else if (name === 'sync') for (const entry of (answer.bursts ?? []).flatMap(entriesOf)) take(entry)
   }
 
   function readHttp ({ method, url, status, text }) {

@@ -3,6 +3,7 @@
  * WebSocket the whole frame, header and payload in one buffer, so that a delivery is one write of bytes that exist.
  * Format of the frame: RFC 6455 section 5.2, unmasked text; of the packet: Engine.IO 4 (message) + Socket.IO 2 (event).
  */
+import type { Burst, EntryForm } from '../../log/entry-form.js'
 
 /** What Engine.IO takes beside the packet; `wsPreEncodedFrame` is written as it is where the transport allows it. */
 export interface FrameOptions { readonly compress: false, readonly preEncoded: true, readonly wsPreEncodedFrame: readonly [Buffer] }
@@ -18,7 +19,7 @@ const maxHeaderBytes = 10
 /** Most frames are put together here: no text takes more than three bytes for a character, so none is measured before it is encoded. */
 const scratch = Buffer.allocUnsafeSlow(64 * 1024)
 
-/** An event whose one argument is JSON text already. */
+/** An event whose arguments are JSON text already, with commas between them. */
 export function eventFrame (event: string, json: string): Frame {
   const packet = `2["${event}",${json}]`
   const isSmall = maxHeaderBytes + 1 + 3 * packet.length <= scratch.length
@@ -46,5 +47,5 @@ function writeHeader (buffer: Buffer, size: number): number {
   return start
 }
 
-/** Entries of one stream (or volatile ones) as one `entries` event. */
-export const entriesFrame = (wires: readonly string[]): Frame => eventFrame('entries', `[${wires.join(',')}]`)
+/** Entries of one stream as one `entries` event. */
+export const entriesFrame = (form: EntryForm, burst: Burst): Frame => eventFrame('entries', form.burst(burst))
