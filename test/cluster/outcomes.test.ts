@@ -16,11 +16,8 @@ const mongodb = await findNatsServer() === undefined ? undefined : await startMo
 const skip = mongodb === undefined ? `${natsMissing}; ${mongodbMissing}` : false
 t.setTimeout(600_000)
 const writerPauseMs = isFull ? 15 : 40
-/**
- * Longer than is tried what surely was not stored (10 s); in the long form longer than what may be stored, too (half a minute): only then
- * is anything answered with 504.
- */
-const storeAwayMs = isFull ? 34_000 : 12_000
+/** Longer than is tried what surely was not stored (10 s), and what may be stored (half a minute). */
+const storeAwayMs = 34_000
 
 interface Wish { readonly title: string, readonly key: string | undefined, readonly to: string, readonly send: (key: string | undefined) => Promise<Answer>, status: number, id?: string }
 
@@ -115,5 +112,6 @@ t.test('outcomes - 0 answered 503 though stored; the same key finds what 504 was
   }
   await readAll()
   t.same(unknown.filter(wish => there(wish).join() !== wish.id).map(({ title }) => title), [], 'each once after the repeat')
-  t.ok(count(503) > 0 && (count(504) > 0 || !isFull), 'the faults were felt')
+  // Which of the two, the few requests of the short form leave to chance.
+  t.ok(isFull ? count(503) > 0 && count(504) > 0 : count(503) + count(504) > 0, 'the faults were felt')
 })
