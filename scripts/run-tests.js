@@ -1,4 +1,4 @@
-// `node scripts/run-tests.js FILE...`: runs test files, two at a time, and writes their TAP. scripts/test.js starts it.
+// `node scripts/run-tests.js FILE...`: runs test files, three at a time since many wait most of their time, and writes their TAP. scripts/test.js starts it.
 import t from 'tap'
 import { compileTests } from './compile-tests.js'
 
@@ -7,7 +7,7 @@ const timeoutSeconds = 600
 
 const compiled = await compileTests(process.argv.slice(2))
 t.setTimeout(0)
-t.jobs = 2
+t.jobs = 3
 for (const [file, path] of compiled) {
   t.spawn(process.execPath, ['--enable-source-maps', path], {
     buffered: true,

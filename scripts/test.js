@@ -19,6 +19,18 @@ export function findTests (paths = ['cluster', 'hostile', 'browser', 'conformanc
 }
 
 /**
+ * What takes half a minute and more each: crowds, upgrades, rotations, long outages, everything that a page can do. `npm run test:full`
+ * runs it, and so does its path.
+ */
+const long = new RegExp(`^test/(?:${[
+  'cluster/(?:clocks|dead-shard|descriptors|ending|groups-outage|mixed-versions|outcomes|rolling-upgrade|secret-rotation)',
+  'hostile/(?:floods|one-user|upgrades)',
+  'browser/(?:gate-demo|inbox-faults|inbox-functions)',
+  'conformance/(?:form-2-model|members|processes)',
+  'integration/(?:bench-command|bench-smoke|full-disk|migrate-faults|oidc-provider)'
+].join('|')})\\.test\\.ts$`)
+
+/**
  * The results in a TAP 14 text. Depth 0 are files, depth 1 the tests in them; a file that failed without a failed
  * test (it crashed, or took too long) counts as one.
  */
@@ -96,7 +108,9 @@ async function main (args) {
   process.env.GATEPOST_TEST_SERVERS_FILE = serversFile
   const lines = []
   const showFailures = createLogFilter(line => { console.log(line) })
-  const files = findTests(args.length === 0 ? undefined : args)
+  const found = findTests(args.length === 0 ? undefined : args)
+  const left = args.length > 0 || process.env.GATEPOST_TEST_FULL !== undefined ? [] : found.filter(file => long.test(file))
+  const files = found.filter(file => !left.includes(file))
   const code = await run(process.execPath, [join(root, 'scripts', 'run-tests.js'), ...files], line => {
     lines.push(line)
     showFailures(line)
@@ -104,6 +118,7 @@ async function main (args) {
   writeFileSync(output, lines.join('\n'))
 
   const { passed, failed, skipped } = readResults(lines.join('\n'))
+  skipped.push(...left.map(file => ({ file, name: file, reason: 'time: `npm run test:full`, or its path' })))
   for (const { file, name, reason } of failed) console.log(`failed: ${file}: ${name}${reason === '' ? '' : ` (${reason})`}`)
   if (skipped.length > 0) console.log('\nLeft out here, and what that needs:')
   for (const { file, name, reason } of skipped) console.log(`  ${name === file ? file : `${file}: ${name}`}${reason === '' ? '' : `: ${reason}`}`)

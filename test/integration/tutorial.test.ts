@@ -103,7 +103,7 @@ t.test('tutorial - an inbox on a site, step by step', { skip: missing }, async t
     t.match(await page.locator('gatepost-inbox').getByRole('button').first().innerText(), '1')
     await until('so does the tab', async () => await page.title() === '(1) My site')
     await page.locator('gatepost-inbox').getByRole('button').first().click()
-    await page.getByText('Order 17 is on its way').first().click()
+    await page.locator('gatepost-inbox .row, gatepost-inbox [part~=row]').filter({ hasText: 'Order 17 is on its way' }).first().click()
     await page.getByText('It arrives tomorrow.').filter({ visible: true }).first().waitFor()
     await until('it is read', async () => await unreadOn(page) === 0 && await page.title() === 'My site')
   }

@@ -34,6 +34,7 @@ function faults (read: () => unknown): string[] {
 t.test('settings - up needs nothing: the defaults of the contract', async t => {
   t.strictSame(up(), {
     nodes: 2,
+    processes: 1,
     host: '127.0.0.1',
     port: 8080,
     metricsPort: undefined,
