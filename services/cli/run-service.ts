@@ -13,10 +13,10 @@ export interface ServiceOptions {
 }
 
 /** All of the end is over within 2 s of the drain's time. What is left then hangs, and nothing that was answered is lost with it. */
-const drainGraceMs = 200
+export const drainGraceMs = 200
 const closeDeadlineMs = 1_700
 /** 128 + SIGINT, as a shell would say it: it was not let finish. */
-const exitCodeAtOnce = 130
+export const exitCodeAtOnce = 130
 
 /** Resolves with exit code 0 after a signal and an orderly end. Throws SettingsError for what no retry can mend. */
 export async function runService ({ log, drainMs, hasEcho, start }: ServiceOptions): Promise<number> {

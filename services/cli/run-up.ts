@@ -1,7 +1,6 @@
 /** All of a site on one port: a Gate, its nodes, and between them NATS or the machine itself; in one process, or in several. */
 import { adminLink } from './operator/run-admin-link.js'
 import { createMounts } from '../../shared/platform/http/mounts.js'
-import type { Lifecycle } from '../../shared/platform/lifecycle.js'
 import { authWarnings } from '../../shared/platform/identity/auth-warnings.js'
 import { createLog, type Log } from '../../shared/platform/log.js'
 import { readUpSettings } from '../../shared/platform/settings/config.js'
@@ -12,7 +11,7 @@ import { keepSecret } from '../../shared/platform/settings/secret-file.js'
 import type { UpSettings } from '../../shared/platform/settings/settings.js'
 import { checkRoomToOpen } from '../../shared/store/disk-room.js'
 import type { LmdbStore } from '../../shared/store/lmdb-store.js'
-import type { Store } from '../../shared/store/store.js'
+import { openMongodb, openNats } from './backends.js'
 import type { Terminal } from './command.js'
 import { omitUndefined } from './defined.js'
 import { runService } from './run-service.js'
@@ -46,9 +45,10 @@ export async function runUp (argv: readonly string[], terminal: Terminal): Promi
 }
 
 async function startAll ({ settings, keys, log, lifecycle }: StartOptions): Promise<string> {
-  const store = await openStore(settings, log)
+  const { mongodbUrl, natsUrl, natsCreds } = settings
+  const store = mongodbUrl === undefined ? await openEmbedded(settings, log) : await openMongodb(mongodbUrl, log)
   lifecycle.add({ name: 'store', close: async () => { await store.close() } })
-  const openBus = await busOpener(settings, log, lifecycle)
+  const openBus = natsUrl === undefined ? await inProcess() : await openNats(natsUrl, natsCreds, log)
   const nodes = Array.from({ length: settings.nodes }, (_, at) => at + 1)
   const site = await startSite({ settings, keys, log, lifecycle, store, openBus, mounts: createMounts(), nodes, metricsPort: settings.metricsPort })
   await site.ready()
@@ -63,13 +63,6 @@ function refuseFullDisk (dataDir: string): void {
   }
 }
 
-/** Either adapter is loaded where it is used only: a driver costs a tenth of a second. */
-async function openStore (settings: UpSettings, log: Log): Promise<Store> {
-  const { mongodbUrl } = settings
-  if (mongodbUrl !== undefined) return (await import('../../shared/store/mongodb-store.js')).beginMongodbStore({ url: mongodbUrl, log }).store
-  return await openEmbedded(settings, log)
-}
-
 async function openEmbedded ({ natsUrl, dataDir, diskReserveBytes }: UpSettings, log: Log): Promise<LmdbStore> {
   if (natsUrl !== undefined) {
     log.warn({ event: 'store-not-shared' }, 'GATEPOST_NATS_URL is set and GATEPOST_MONGODB_URL is not: nodes of other machines on this NATS do not see what this one stores')
@@ -79,23 +72,10 @@ async function openEmbedded ({ natsUrl, dataDir, diskReserveBytes }: UpSettings,
   return await openLmdbStore({ dir: dataDir, reserveBytes: diskReserveBytes, log })
 }
 
-async function busOpener ({ natsUrl, natsCreds }: UpSettings, log: Log, lifecycle: Lifecycle): Promise<OpenBus> {
-  const open = natsUrl === undefined ? await inProcess() : await overNats(natsUrl)
-  return (role, name) => {
-    const bus = open(role, name)
-    lifecycle.add({ name: `bus of ${name}`, close: async () => { await bus.close() } })
-    return bus
-  }
-
-  async function inProcess (): Promise<OpenBus> {
-    const { createInProcessBus } = await import('../dispatch/buses/in-process-bus.js')
-    const hub = createInProcessBus()
-    return (_role, name) => hub.connect(name)
-  }
-  async function overNats (url: string): Promise<OpenBus> {
-    const { createNatsBus } = await import('../dispatch/buses/nats-bus.js')
-    return (role, name) => createNatsBus({ url, name: `gatepost ${name}`, role, log, ...omitUndefined({ creds: natsCreds }) })
-  }
+async function inProcess (): Promise<OpenBus> {
+  const { createInProcessBus } = await import('../dispatch/buses/in-process-bus.js')
+  const hub = createInProcessBus()
+  return (_role, name) => hub.connect(name)
 }
 
 /** How long the link of the start signs in. */

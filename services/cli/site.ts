@@ -49,7 +49,12 @@ export async function startSite (options: SiteOptions): Promise<Site> {
   const { settings: { host, publicUrl }, log, lifecycle, nodes } = options
   const processMetrics = createProcessMetrics()
   lifecycle.add({ name: 'process metrics', close: () => { processMetrics.close() } })
-  const parts: Parts = { ...options, processMetrics, connections: createConnections({ log }) }
+  const openBus: OpenBus = (role, name) => {
+    const bus = options.openBus(role, name)
+    lifecycle.add({ name: `bus of ${name}`, close: async () => { await bus.close() } })
+    return bus
+  }
+  const parts: Parts = { ...options, openBus, processMetrics, connections: createConnections({ log }) }
 
   const started: RunningNode[] = []
   const gate = await openOneGate(parts, { isByRequest: publicUrl === undefined && isUnspecified(host), areThere: () => started.length === nodes.length })

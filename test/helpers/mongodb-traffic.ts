@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import type { Document } from 'mongodb'
 import { answeredBy, idOf, isOpMsg, readWireMessage, splitMessages } from './mongodb-wire.js'
+import { joinSockets } from './tcp-proxy.js'
 
 /** One command and its reply. */
 export interface PassedCommand {
@@ -50,16 +51,7 @@ export async function countMongodbTraffic (url: string): Promise<MongodbTraffic>
       if (aboutTheServer.has(name) || command.$db === 'config') return
       asked.set(idOf(message), { name: `${name} ${String(command.collection ?? command[name])}`, keys: keysOf(command), written: itemsOf(command), sentBytes: message.length })
     }))
-    for (const [socket, other] of [[near, far], [far, near]] as const) {
-      sockets.add(socket)
-      socket.setNoDelay(true)
-      socket.on('error', () => undefined)
-      socket.on('close', () => {
-        sockets.delete(socket)
-        other.destroy()
-      })
-      socket.pipe(other)
-    }
+    joinSockets(near, far, sockets, (socket, other) => { socket.pipe(other) })
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
   return {

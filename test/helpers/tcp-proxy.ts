@@ -19,6 +19,20 @@ export interface TcpProxy {
   delay: (ms: number) => void
 }
 
+/** Each ends with the other; `sockets` has both for as long as they are open. `forward` is called for each direction. */
+export function joinSockets (near: Socket, far: Socket, sockets: Set<Socket>, forward: (socket: Socket, other: Socket) => void): void {
+  for (const [socket, other] of [[near, far], [far, near]] as const) {
+    sockets.add(socket)
+    socket.setNoDelay(true)
+    socket.on('error', () => undefined)
+    socket.on('close', () => {
+      sockets.delete(socket)
+      other.destroy()
+    })
+    forward(socket, other)
+  }
+}
+
 export async function startTcpProxy (t: Test, targetPort: number): Promise<TcpProxy> {
   const sockets = new Set<Socket>()
   const farSockets = new Set<Socket>()
@@ -35,17 +49,10 @@ export async function startTcpProxy (t: Test, targetPort: number): Promise<TcpPr
     const far = connect(targetPort, '127.0.0.1')
     farSockets.add(far)
     far.on('close', () => { farSockets.delete(far) })
-    for (const [socket, other] of [[near, far], [far, near]] as const) {
-      sockets.add(socket)
-      socket.setNoDelay(true)
-      socket.on('error', () => undefined)
-      socket.on('close', () => {
-        sockets.delete(socket)
-        other.destroy()
-      })
+    joinSockets(near, far, sockets, (socket, other) => {
       socket.pipe(wire()).pipe(other)
       if (isFrozen || (isMuted && socket === far)) socket.pause()
-    }
+    })
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')

@@ -10,15 +10,14 @@ import { createLifecycle, listenForSignals, type Lifecycle } from '../../../shar
 import { createLog, type Log } from '../../../shared/platform/log.js'
 import { secretsOf } from '../../../shared/platform/settings/redacted.js'
 import type { Store } from '../../../shared/store/store.js'
-import { omitUndefined } from '../defined.js'
-import { failLoudly } from '../run-service.js'
+import { openMongodb, openNats } from '../backends.js'
+import { drainGraceMs, exitCodeAtOnce, failLoudly } from '../run-service.js'
 import { metricsPortOf, startSite, type OpenBus } from '../site.js'
 import { faultOfStart } from '../start-faults.js'
 import type { FromWorker, NodePlace, ToWorker, WorkerStart } from './messages.js'
 
 /** The first process waits a little longer before it kills. */
 const closeDeadlineMs = 1_200
-const drainGraceMs = 200
 const idleMs = 60_000
 
 process.umask(0o077)
@@ -35,7 +34,7 @@ async function serve (start: WorkerStart): Promise<void> {
     await lifecycle.shutdown()
     process.exit(0)
   }
-  listenForSignals({ log, source: process, hasEcho: true, onFirst: () => { ending ??= end() }, onSecond: () => { process.exit(130) } })
+  listenForSignals({ log, source: process, hasEcho: true, onFirst: () => { ending ??= end() }, onSecond: () => { process.exit(exitCodeAtOnce) } })
   const mounts = createMounts()
   const neighbours = createNeighbours(mounts, start.number)
   process.on('message', (message: ToWorker, socket: Socket | undefined) => {
@@ -61,9 +60,10 @@ async function serve (start: WorkerStart): Promise<void> {
 }
 
 async function open ({ settings, keys, number, nodes, busPath, storePath, ownPath }: WorkerStart, log: Log, lifecycle: Lifecycle, mounts: Mounts): Promise<string> {
-  const store = await openStore(settings.dataDir, settings.mongodbUrl, storePath, log)
+  const { dataDir, mongodbUrl = '', natsUrl = '', natsCreds } = settings
+  const store = storePath === undefined ? await openMongodb(mongodbUrl, log) : await openGuest(dataDir, storePath)
   lifecycle.add({ name: 'store', close: async () => { await store.close() } })
-  const openBus = await busOpener(settings, busPath, log, lifecycle)
+  const openBus = busPath === undefined ? await openNats(natsUrl, natsCreds, log) : await overMachine(busPath)
   const metricsPort = metricsPortOf(settings, number === 1 ? 0 : settings.nodes + number - 1)
   const site = await startSite({ settings, keys, log, lifecycle, store, openBus, mounts, nodes, metricsPort })
 
@@ -79,28 +79,15 @@ async function open ({ settings, keys, number, nodes, busPath, storePath, ownPat
   return site.url
 }
 
-async function openStore (dir: string, mongodbUrl: string | undefined, path: string | undefined, log: Log): Promise<Store> {
-  if (path === undefined) return (await import('../../../shared/store/mongodb-store.js')).beginMongodbStore({ url: mongodbUrl ?? '', log }).store
-  return await (await import('../../../shared/store/lmdb-guest.js')).openLmdbGuest({ dir, socket: await connected(path) })
+async function openGuest (dir: string, path: string): Promise<Store> {
+  const { openLmdbGuest } = await import('../../../shared/store/lmdb-guest.js')
+  return await openLmdbGuest({ dir, socket: await connected(path) })
 }
 
-async function busOpener ({ natsUrl, natsCreds }: WorkerStart['settings'], path: string | undefined, log: Log, lifecycle: Lifecycle): Promise<OpenBus> {
-  const connectTo = path === undefined
-    ? async () => {
-      const { createNatsBus } = await import('../../dispatch/buses/nats-bus.js')
-      return (role: 'gate' | 'node', name: string) => createNatsBus({ url: natsUrl ?? '', name: `gatepost ${name}`, role, log, ...omitUndefined({ creds: natsCreds }) })
-    }
-    : async () => {
-      const { createMachineBus } = await import('../../dispatch/buses/machine-bus.js')
-      const machine = createMachineBus(await connected(path))
-      return (_role: 'gate' | 'node', name: string) => machine.connect(name)
-    }
-  const open = await connectTo()
-  return (role, name) => {
-    const bus = open(role, name)
-    lifecycle.add({ name: `bus of ${name}`, close: async () => { await bus.close() } })
-    return bus
-  }
+async function overMachine (path: string): Promise<OpenBus> {
+  const { createMachineBus } = await import('../../dispatch/buses/machine-bus.js')
+  const machine = createMachineBus(await connected(path))
+  return (_role, name) => machine.connect(name)
 }
 
 async function connected (path: string): Promise<Socket> {

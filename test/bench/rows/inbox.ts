@@ -1,12 +1,10 @@
 /** What the inbox element costs a page, against itself at 0ed607c and at another size; and what its tabs cost the server. */
-import { signToken } from '../../../shared/platform/identity/sign.js'
 import { browserMissing, formerElement, openBrowser, openInbox, presentElement, startPages, type InboxPage } from '../browser.js'
 import { producerToken, startGatepost } from '../clients.js'
-import { secret } from '../message.js'
 import { withResources } from '../resources.js'
 import { sized, type Measured, type Row } from '../row.js'
+import { userToken } from './post.js'
 
-const userToken = (user: string): string => signToken({ secret, sub: user, scopes: ['user'], groups: [], ttlMs: 6 * 3_600_000 })
 const batch = 100
 
 async function post (gate: string, user: string, count: number): Promise<void> {
@@ -53,39 +51,31 @@ async function arrive ({ gate, browser }: Awaited<ReturnType<typeof prepare>>, u
   return { cost, figures }
 }
 
-const arrivals = [false, true].map((isOpen): Row => {
-  const place = isOpen ? 'open' : 'closed'
-  return {
-    name: `inbox-${place}`,
-    unit: '400 messages',
-    ours: `CPU of the page's main thread, the panel ${place}`,
-    baseline: 'the element at 0ed607c',
-    reach: { kind: 'cost', atMost: 0.05 },
-    missing: browserMissing,
-    async prepare (size) {
-      const site = await prepare('both')
-      const count = sized(size, 400, 20)
-      return { close: site.close, ours: async () => await arrive(site, site.present, count, isOpen), baseline: async () => await arrive(site, site.former, count, isOpen) }
+interface Arrivals extends Pick<Row, 'name' | 'unit' | 'baseline' | 'reach'> { readonly isOpen: boolean, readonly sites: Parameters<typeof prepare>[0], readonly times: number }
+
+/** `times` 400 messages at the element as it is, beside 400 at the other one: the former element where there are both. */
+const arrival = ({ isOpen, sites, times, ...row }: Arrivals): Row => ({
+  ...row,
+  ours: `CPU of the page's main thread, the panel ${isOpen ? 'open' : 'closed'}`,
+  missing: browserMissing,
+  async prepare (size) {
+    const site = await prepare(sites)
+    const count = sized(size, 400, 20)
+    return {
+      close: site.close,
+      ours: async () => await arrive(site, site.present, times * count, isOpen),
+      baseline: async () => await arrive(site, sites === 'both' ? site.former : site.present, count, isOpen)
     }
   }
 })
 
-const growth = [false, true].map((isOpen): Row => {
-  const place = isOpen ? 'open' : 'closed'
-  return {
-    name: `inbox-${place}-4000`,
-    unit: '4,000 messages',
-    ours: `CPU of the page's main thread, the panel ${place}`,
-    baseline: 'ours, 400 messages',
-    reach: { kind: 'cost', atMost: 11 },
-    missing: browserMissing,
-    async prepare (size) {
-      const site = await prepare('present')
-      const count = sized(size, 400, 20)
-      return { close: site.close, ours: async () => await arrive(site, site.present, 10 * count, isOpen), baseline: async () => await arrive(site, site.present, count, isOpen) }
-    }
-  }
-})
+const arrivals = [false, true].map(isOpen => arrival({
+  name: `inbox-${isOpen ? 'open' : 'closed'}`, unit: '400 messages', baseline: 'the element at 0ed607c', reach: { kind: 'cost', atMost: 0.05 }, isOpen, sites: 'both', times: 1
+}))
+
+const growth = [false, true].map(isOpen => arrival({
+  name: `inbox-${isOpen ? 'open' : 'closed'}-4000`, unit: '4,000 messages', baseline: 'ours, 400 messages', reach: { kind: 'cost', atMost: 11 }, isOpen, sites: 'present', times: 10
+}))
 
 /** Messages that were missed while the panel was open and the network away; `rows`: the most that were in the document, also while it is scrolled. */
 async function miss ({ gate, browser, present }: Awaited<ReturnType<typeof prepare>>, count: number): Promise<Measured> {
