@@ -93,6 +93,12 @@ export interface NodeAnnouncement {
   readonly revocations?: () => number | null
 }
 
+/**
+ * What became of an entry that was to be broadcast: `sent`, handed to the bus; `alone`, no other node was there; `disconnected`, the bus was away;
+ * `too-large`, the bus takes less; `closed`, the node was ending. All but `sent` and `alone` are noticed by the others, who read the store.
+ */
+export type BroadcastFate = 'sent' | 'alone' | 'disconnected' | 'too-large' | 'closed'
+
 export interface Dispatch {
   readonly isConnected: boolean
   /** Connected, and what is at the other end has answered lately: one that hangs keeps its connections for seconds. */
@@ -116,7 +122,7 @@ export interface Dispatch {
    * To every other node, numbered: what is lost is noticed. While cut off or alone, the stream is remembered and nothing encoded; the same
    * becomes of what is larger than the bus takes. Never throws for what is stored already.
    */
-  broadcast: (stream: StreamId, payload: Uint8Array | (() => Uint8Array)) => void
+  broadcast: (stream: StreamId, payload: Uint8Array | (() => Uint8Array)) => BroadcastFate
   /** To every other node, numbered by nobody: for volatile entries of a stream. */
   broadcastVolatile: (stream: StreamId, payload: Uint8Array) => void
   broadcastTopic: (topic: string, match: 'exact' | 'prefix', payload: Uint8Array) => void

@@ -131,6 +131,16 @@ export interface MessageTrace {
   readonly reader: ReaderTrace | null
 }
 
+/** When an entry of late left a node. Times in ms since 1970, by that node's clock. */
+export interface RecentTimesOfEntry {
+  /** From when on the node knows all of it; what was before may be overwritten. */
+  readonly since: number
+  /** Where it stored the entry: when it gave it to dispatch, and what became of that (`BroadcastFate`). */
+  readonly broadcast: { readonly at: number, readonly fate: string } | null
+  /** When it wrote the entry to sockets. */
+  readonly written: { readonly firstAt: number, readonly lastAt: number, readonly sockets: number } | null
+}
+
 /** One line for each kind: what is asked, what is answered. `sender` is `p:NAME`, a producer. */
 export interface NodeRequests {
   /** Stores the messages, those to one target in their order; results in the order asked. */
@@ -145,6 +155,8 @@ export interface NodeRequests {
   'user-details': [{ user: string, messages: number }, UserDetails]
   /** From the store: in the stream of `user`, of `group`, of all. GP_NOT_FOUND. */
   'trace-message': [{ id: string, user?: string, group?: string }, MessageTrace]
+  /** From memory; of what was written, with `user` only what went to that user's sockets. Unknown before this version. */
+  'recent-times': [{ stream: string, seq: number, user?: string }, RecentTimesOfEntry]
   /** Takes note of a Gate; every Gate that this node has heard of lately. */
   'announce-gate': [GateAnnouncement, { gates: readonly SeenGate[] }]
   /** Closes them; how many there were. */
@@ -168,7 +180,7 @@ export interface NodeRequests {
 
 export type NodeRequestKind = keyof NodeRequests
 /** What changes nothing: its outcome is never unknown. */
-export const readKinds: ReadonlySet<NodeRequestKind> = new Set<NodeRequestKind>(['presence', 'user-sockets', 'user-details', 'trace-message', 'announce-gate', 'list-members', 'revocations-after'])
+export const readKinds: ReadonlySet<NodeRequestKind> = new Set<NodeRequestKind>(['presence', 'user-sockets', 'user-details', 'trace-message', 'recent-times', 'announce-gate', 'list-members', 'revocations-after'])
 export type NodeRequest<K extends NodeRequestKind> = NodeRequests[K][0]
 export type NodeAnswer<K extends NodeRequestKind> = NodeRequests[K][1]
 

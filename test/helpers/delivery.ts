@@ -14,6 +14,7 @@ import { Connection, type Cursors } from '../../services/notifications/realtime/
 import { createConnectedUsers, type ConnectedUsers } from '../../services/notifications/realtime/connected-users.js'
 import { createHub, type Hub } from '../../services/notifications/realtime/hub.js'
 import { createReconciler, type Reconciler } from '../../services/notifications/realtime/reconciler.js'
+import { createRecentTimes, type RecentTimes } from '../../services/notifications/realtime/recent-times.js'
 import { createRetryStoreWork } from '../../services/notifications/realtime/retry-store-work.js'
 import type { Frame } from '../../services/notifications/realtime/transport/frame.js'
 import type { Transport } from '../../services/notifications/realtime/transport/transport.js'
@@ -64,6 +65,7 @@ export interface Delivery {
   readonly heads: Heads
   readonly views: UserViews
   readonly users: ConnectedUsers
+  readonly times: RecentTimes
   readonly reconciler: Reconciler
   readonly groups: Groups
   /** Whether this node gets the broadcasts of what the other one writes. */
@@ -86,7 +88,8 @@ export function startDelivery (t: { teardown: (work: () => void) => void }): Del
   }
   const { heads, views } = parts(store)
   const retryStoreWork = createRetryStoreWork(log)
-  const hub = createHub({ store, heads, now, log, retryStoreWork })
+  const times = createRecentTimes(now)
+  const hub = createHub({ store, heads, now, log, retryStoreWork, times })
   const reconciler = createReconciler({ hub, store, heads, retryStoreWork })
   const users = createConnectedUsers({ hub, views, unread: createUnreadCounter({ store, views, heads, now }), now, log, lookAt: stream => { void reconciler.at([stream]) } })
   hub.onEntry(users.accept)
@@ -96,10 +99,10 @@ export function startDelivery (t: { teardown: (work: () => void) => void }): Del
   t.teardown(() => { users.close(); reconciler.close(); hub.close() })
 
   return {
-    clock, store, hub, heads, views, users, reconciler, groups, heard,
+    clock, store, hub, times, heads, views, users, reconciler, groups, heard,
     open: async (user, cursors, form = wholeForm) => {
       const transport = new MemoryTransport()
-      const connection = new Connection({ node: { hub, store, heads, reconciler, views, clock, retryStoreWork }, transport, ticket: { user } as unknown as Ticket, form, cursors })
+      const connection = new Connection({ node: { hub, store, heads, reconciler, views, clock, retryStoreWork, times }, transport, ticket: { user } as unknown as Ticket, form, cursors })
       users.add(connection)
       for (const stream of [userStream(user), allStream]) await connection.open(stream).opened
       connection.start(await connection.openAll(), heads => { transport.emit('ready', { heads }) })

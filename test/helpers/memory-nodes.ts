@@ -90,6 +90,7 @@ export function createMemorySite (t: Test, { maxPayloadBytes }: { maxPayloadByte
         const at = parseMessageId(id)!.time
         return { stream: `u:${user}`, seq: at + 1, from: message.sender, category: 'general', createdAt: toMs(at), storedAt: toMs(at), expiresAt: toMs(at) + 1_000, recalledAt: null, reader: null }
       },
+      'recent-times': async () => ({ since: 0, broadcast: null, written: null }),
       'announce-gate': async gate => ({ gates: seenGates.announce(gate) }),
       disconnect: async ({ user }) => {
         const sockets = node.sockets.get(user) ?? 0

@@ -127,10 +127,19 @@ t.test('a user and a message - what the store and the open sockets say, and noth
 
   const trace = async (id: string, query = ''): Promise<any> => (await get(`/gate/messages/${id}/trace${query}`)).body
   const before = await trace(id, '?user=ann')
-  t.match(before, { id, stream: 'u:ann', from: 'p:shop', category: 'orders', storedBy: assigned.node.id, recalledAt: null, reader: { user: 'ann', sees: true, read: false, readAt: null } })
+  t.match(before, { id, stream: 'u:ann', from: 'p:shop', category: 'orders', storedBy: assigned.node.id, recalledAt: null, recent: { isWhole: true, broadcast: { fate: 'sent', node: assigned.node.id } }, reader: { user: 'ann', sees: true, read: false, readAt: null } })
   t.ok(Date.parse(before.acceptedAt) <= Date.parse(before.storedAt))
   t.notMatch(JSON.stringify(before), /secret/)
   await until('it was passed on', async () => (await trace(id, '?user=ann')).reader.nodes[0].sockets[0].wasPassedOn === true)
+  const atAnn = [{ node: assigned.node.id, sockets: 1 }]
+  for (const other of [id, announced, toGroup]) {
+    await until('its times', async () => (await trace(other, '?user=ann')).recent.written.length > 0)
+    const { storedAt, recent } = await trace(other, '?user=ann')
+    t.match(recent, { isWhole: true, broadcast: { fate: 'sent' }, written: atAnn })
+    for (const at of [recent.broadcast.at, recent.written[0].firstAt]) t.ok(Math.abs(Date.parse(at) - Date.parse(storedAt)) < 5_000, at)
+  }
+  t.match((await trace(announced)).recent, { written: atAnn }, 'to whomever')
+  t.match((await trace(announced, '?user=bob')).recent, { isWhole: true, written: [] }, 'no socket of this user')
 
   const from = Date.now()
   const patched = await fetch(`${assigned.node.url}/messages/${id}`, { method: 'PATCH', headers: { authorization: `Bearer ${assigned.ticket}`, 'content-type': 'application/json' }, body: '{"read":true,"archived":true}' })

@@ -39,16 +39,20 @@ export function createBroadcastSender ({ self, bus, subjects, publishLog, isAlon
   return {
     broadcast (stream, content) {
       if (pushStem === undefined) throw new Error('only a node broadcasts')
-      if (!isOpen) return
+      if (!isOpen) return 'closed'
       // It is counted whether or not it reaches anybody: its number shows the loss.
       if (!bus.isConnected || isAlone()) {
         publishLog.add(stream)
-        return
+        return bus.isConnected ? 'alone' : 'disconnected'
       }
       const payload = typeof content === 'function' ? content() : content
       publishLog.add(stream)
-      if (payload.byteLength > bus.maxPayloadBytes) withhold(payload.byteLength)
-      else bus.publish(pushStem + streamToken(stream), payload)
+      if (payload.byteLength > bus.maxPayloadBytes) {
+        withhold(payload.byteLength)
+        return 'too-large'
+      }
+      bus.publish(pushStem + streamToken(stream), payload)
+      return 'sent'
     },
     broadcastVolatile (stream, payload) {
       if (volatileStem === undefined) throw new Error('only a node broadcasts')

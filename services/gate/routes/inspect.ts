@@ -16,11 +16,12 @@ import { assignNode, nodesInTurn, type Rings } from '../assignment.js'
 import type { FollowedRevocations } from '../follow-revocations.js'
 import { maxNodesAsked, type RequestWithFailover } from '../request-with-failover.js'
 import { adminRefusals } from './node-view.js'
+import { RecentTimes, recentTimesOf } from './recent-times.js'
 import { strict, UserParams } from './schemas.js'
 
 export interface InspectOptions {
   readonly access: Access
-  readonly dispatch: Pick<Dispatch, 'askAll' | 'isConnected'>
+  readonly dispatch: Pick<Dispatch, 'askAll' | 'isConnected' | 'members'>
   readonly requestWithFailover: RequestWithFailover
   readonly rings: () => Rings
   readonly revocations: Pick<FollowedRevocations, 'beforeOf'>
@@ -62,9 +63,10 @@ export const TraceAnswer = Type.Object({
   category: Type.String(),
   acceptedAt: Time,
   storedAt: Time,
-  storedBy: Type.Union([Type.String(), Type.Null()], { description: 'The node that the ring gives for the stream now. Which one stored it is not kept.' }),
+  storedBy: Type.Union([Type.String(), Type.Null()], { description: 'The node that the ring gives for the stream now. Which one stored it, `recent.broadcast` tells for as long as it is remembered.' }),
   expiresAt: Time,
   recalledAt: NullableTime,
+  recent: RecentTimes,
   reader: Type.Union([Type.Object({
     user: Type.String(),
     sees: Type.Boolean({ description: 'False: no receiver, or no member of the group when it was posted.' }),
@@ -82,9 +84,13 @@ export function serveInspect (app: App, { access, dispatch, requestWithFailover,
   const iso = (ms: number): string => new Date(ms).toISOString()
   const isoOrNull = (ms: number | null): string | null => ms === null ? null : iso(ms)
 
+  function requireNodes (): void {
+    if (!dispatch.isConnected) throw new GatepostError('GP_DISPATCH_UNAVAILABLE', 'no connection to the nodes')
+  }
+
   /** Nodes of version 0.1 answer the first question alone. */
   async function socketsOf (user: string, place?: { stream: string, seq: number }): Promise<UserAnswer['nodes']> {
-    if (!dispatch.isConnected) throw new GatepostError('GP_DISPATCH_UNAVAILABLE', 'no connection to the nodes')
+    requireNodes()
     const [counts, details] = await Promise.all([askNodes(dispatch, 'presence', { user }), askNodes(dispatch, 'user-sockets', { user, ...place })])
     return [...counts].map(([node, { sockets: count }]) => ({
       node,
@@ -132,7 +138,9 @@ export function serveInspect (app: App, { access, dispatch, requestWithFailover,
     const current = rings()
     const place = ringName(user !== undefined ? userStream(user) : group !== undefined ? groupStream(group) : allStream)
     const { answer } = await requestWithFailover(nodesInTurn(current, place, maxNodesAsked), 'trace-message', { id, ...user !== undefined && { user }, ...group !== undefined && { group } })
-    const { stream, from, category, reader } = answer
+    const { stream, seq, from, category, reader } = answer
+    requireNodes()
+    const recent = await recentTimesOf(dispatch, { stream, seq, storedAt: answer.storedAt, user: reader === null ? undefined : user })
     return {
       id, stream, from, category,
       acceptedAt: iso(answer.createdAt),
@@ -140,12 +148,13 @@ export function serveInspect (app: App, { access, dispatch, requestWithFailover,
       storedBy: current.up.assign(ringName(stream as StreamId)) ?? null,
       expiresAt: iso(answer.expiresAt),
       recalledAt: isoOrNull(answer.recalledAt),
+      recent,
       reader: reader === null || user === undefined
         ? null
         : {
             ...reader, user,
             readAt: isoOrNull(reader.readAt), archivedAt: isoOrNull(reader.archivedAt), deletedAt: isoOrNull(reader.deletedAt), actedAt: isoOrNull(reader.actedAt),
-            nodes: await socketsOf(user, { stream, seq: answer.seq })
+            nodes: await socketsOf(user, { stream, seq })
           }
     }
   })

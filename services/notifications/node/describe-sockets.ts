@@ -1,6 +1,6 @@
-/** A user's open sockets as an operator asks for them. */
+/** A user's open sockets, and what was written to them, as an operator asks for it. */
 import { performance } from 'node:perf_hooks'
-import type { SocketDetails } from '../../../shared/contract/node-rpc.js'
+import type { RecentTimesOfEntry, SocketDetails } from '../../../shared/contract/node-rpc.js'
 import type { StreamId, UserId } from '../../../shared/contract/names.js'
 import type { Realtime } from '../realtime/create-realtime.js'
 
@@ -15,4 +15,14 @@ export function describeSockets ({ users, hub }: Pick<Realtime, 'users' | 'hub'>
     waitingBytes: connection.waitingBytes,
     ...stream !== undefined && seq !== undefined && { wasPassedOn: local !== undefined && local.head >= seq && local.isLive(connection) }
   }))
+}
+
+/** With `user`: of what was written, what went to that user's sockets. */
+export function recentTimes ({ users, hub, times }: Pick<Realtime, 'users' | 'hub' | 'times'>, { user, stream, seq }: { readonly stream: string, readonly seq: number, readonly user?: string }): RecentTimesOfEntry {
+  if (user === undefined) return times.of(stream as StreamId, seq)
+  const local = hub.get(stream as StreamId)
+  // From the monotonic clock of a socket to the wall time of a record.
+  const lead = Date.now() - performance.now()
+  const live = users.connectionsOf(user as UserId).filter(connection => local?.isLive(connection) === true).map(({ liveSince }) => ({ liveSince: lead + liveSince }))
+  return times.of(stream as StreamId, seq, { user: user as UserId, live })
 }

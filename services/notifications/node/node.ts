@@ -15,7 +15,7 @@ import { createMailbox, type Mailbox } from '../mailbox/create-mailbox.js'
 import { createUserViews } from '../mailbox/state/user-views.js'
 import { createUnreadCounter } from '../mailbox/unread/unread.js'
 import { createUserBudget } from '../mailbox/user-budget.js'
-import type { ConnectionNode } from '../realtime/connection.js'
+import type { ConnectionNode } from '../realtime/connection-node.js'
 import { createRealtime, type Realtime } from '../realtime/create-realtime.js'
 import { createAdmission } from './admission.js'
 import { createJoinByTicket, type Entrance } from './entrance.js'
@@ -101,7 +101,7 @@ export function createNode (options: NotificationsNodeOptions): NotificationsNod
     nodeId, mailbox, realtime, streams,
     entrance: { verifyTicket: admission.verifyTicket, verifyToken: admission.verifyToken, revocations, budget, places, joinByTicket: createJoinByTicket(mailbox.groups), useLink: createUseLink({ store, clock }) },
     posting: createPosting({ post: mailbox.post, budget, limits: userLimits, eventLoopLagMs }),
-    forConnections: { hub: realtime.hub, store, heads, reconciler: realtime.reconciler, views, clock, retryStoreWork: realtime.retryStoreWork },
+    forConnections: { hub: realtime.hub, store, heads, reconciler: realtime.reconciler, views, clock, retryStoreWork: realtime.retryStoreWork, times: realtime.times },
     forms: { 1: wholeForm, 2: createCompactForm(retentionMs) },
     close: async () => {
       revocations.close()

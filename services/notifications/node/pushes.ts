@@ -14,6 +14,7 @@ import { eventFrame } from '../realtime/transport/frame.js'
 import type { Hub, LocalStream } from '../realtime/hub.js'
 import type { Reconciler } from '../realtime/reconciler.js'
 import { Connection } from '../realtime/connection.js'
+import type { RecentTimes } from '../realtime/recent-times.js'
 import type { Topics } from '../realtime/topics.js'
 import { decodeEntry, encodeEntry } from '../log/entry.js'
 
@@ -33,6 +34,7 @@ export interface PushesOptions {
   readonly hub: Hub
   readonly reconciler: Reconciler
   readonly topics: Topics
+  readonly times: Pick<RecentTimes, 'broadcast'>
   readonly log: Log
 }
 
@@ -40,7 +42,7 @@ export interface PushesOptions {
 const entryMark = 0x5b // '[', where the head of an entry begins
 const ephemeralMark = 0x76 // 'v'
 
-export function createPushes ({ dispatch, hub, reconciler, topics, log }: PushesOptions): Pushes {
+export function createPushes ({ dispatch, hub, reconciler, topics, times, log }: PushesOptions): Pushes {
   const logNewerForm = createNewerFormLog(log)
 
   function deliverVolatile (readers: Iterable<unknown>, wire: string): void {
@@ -62,7 +64,7 @@ export function createPushes ({ dispatch, hub, reconciler, topics, log }: Pushes
   }
 
   return {
-    entry: (stream, doc) => { dispatch.broadcast(stream, () => encodeEntry(doc)) },
+    entry: (stream, doc) => { times.broadcast(stream, doc.seq, dispatch.broadcast(stream, () => encodeEntry(doc))) },
     volatile: (stream, wire) => {
       requireLink(stream.startsWith('g:') ? knowsLeaves() : dispatch.isConnected)
       dispatch.broadcastVolatile(stream, volatilePayload(wire))

@@ -14,7 +14,7 @@ import type { GapRepair } from './gap-repair.js'
 import type { NotificationsNode } from './node.js'
 import type { Rebalancer } from './rebalancer.js'
 import { createSeenGates } from './seen-gates.js'
-import { describeSockets } from './describe-sockets.js'
+import { describeSockets, recentTimes } from './describe-sockets.js'
 import { socketsKind, type Holdings } from './socket-places.js'
 import { createSingleFlight } from '../../../shared/platform/single-flight.js'
 
@@ -69,6 +69,7 @@ function createNodeRequests ({ node, rebalancer, log }: Answering): NodeRequestH
     'user-sockets': async body => ({ sockets: describeSockets(node.realtime, body) }),
     'user-details': async ({ user, messages }) => await node.mailbox.inspect.user(user as UserId, messages),
     'trace-message': async ({ id, user, group }) => await node.mailbox.inspect.message(id, user as UserId | undefined, group as GroupId | undefined),
+    'recent-times': async body => recentTimes(node.realtime, body),
     'announce-gate': async gate => ({ gates: seenGates.announce(gate) }),
     disconnect: async ({ user }) => {
       const connections = node.realtime.users.connectionsOf(user as UserId)

@@ -38,7 +38,7 @@ export interface StreamsOptions {
   readonly heads: Heads
   readonly views: UserViews
   readonly unread: UnreadCounter
-  readonly realtime: Pick<Realtime, 'hub' | 'reconciler' | 'topics'>
+  readonly realtime: Pick<Realtime, 'hub' | 'reconciler' | 'topics' | 'times'>
   /** The node that appends to a stream; undefined: this one. */
   readonly appenderOf: (stream: StreamId) => NodeId | undefined
   /** Awaited before streams are appended to; see node/outage-log.ts. */
@@ -48,9 +48,9 @@ export interface StreamsOptions {
 }
 
 export function createStreams ({ nodeId, store, dispatch, clock, log, tails, heads, views, unread, realtime, appenderOf, beforeStoring, rules, observeAppend }: StreamsOptions): Streams {
-  const { hub, reconciler, topics } = realtime
+  const { hub, reconciler, topics, times } = realtime
   const commit = createCommit({ heads, hub, views, unread })
-  const pushes = createPushes({ dispatch, hub, reconciler, topics, log })
+  const pushes = createPushes({ dispatch, hub, reconciler, topics, times, log })
   const appender = createAppender({
     store,
     clock,

@@ -16,36 +16,23 @@
 import { lives } from '../../../shared/contract/deadlines.js'
 import { GatepostError } from '../../../shared/contract/errors.js'
 import { userStream, type GroupId, type StreamId, type UserId } from '../../../shared/contract/names.js'
-import type { LogDoc, Store } from '../../../shared/store/store.js'
+import type { LogDoc } from '../../../shared/store/store.js'
 import type { Ticket } from '../../../shared/platform/identity/ticket.js'
 import type { Identity } from '../../../shared/platform/identity/verify.js'
-import type { Heads } from '../log/heads.js'
-import { toMs, type Clock } from '../../../shared/contract/clock.js'
-import type { RetryStoreWork } from './retry-store-work.js'
+import { toMs } from '../../../shared/contract/clock.js'
+import type { ConnectionNode } from './connection-node.js'
 import type { EntryForm } from '../log/entry-form.js'
 import { leavesIn } from '../log/leave-mark.js'
 import { recover } from '../mailbox/replay.js'
 import { afterIn, visibleStreams } from '../mailbox/unread/unread.js'
-import type { UserView, UserViews } from '../mailbox/state/user-views.js'
+import type { UserView } from '../mailbox/state/user-views.js'
 import { entriesFrame, type Frame } from './transport/frame.js'
-import type { Hub, LocalStream, StreamReader } from './hub.js'
-import type { Reconciler } from './reconciler.js'
+import type { LocalStream, StreamReader } from './hub.js'
 import { readSyncPage, type SyncAnswer } from './sync-page.js'
 import type { Transport } from './transport/transport.js'
 import type { UserNotifier } from './unread-notifier.js'
 
 export type Cursors = Readonly<Record<string, number>>
-
-/** What all connections of a node share. */
-export interface ConnectionNode {
-  readonly hub: Hub
-  readonly store: Store
-  readonly heads: Heads
-  readonly reconciler: Pick<Reconciler, 'doubt'>
-  readonly views: Pick<UserViews, 'peek' | 'fresh' | 'noteLeave'>
-  readonly clock: Clock
-  readonly retryStoreWork: RetryStoreWork
-}
 
 export type UserToken = Pick<Identity, 'expiresAt' | 'issuedAt' | 'profile'>
 
@@ -72,6 +59,8 @@ export class Connection implements StreamReader {
   readonly openedAt: number
   /** The user's newest one: the socket ends when it does. */
   token: UserToken
+  /** By `clock.elapsed`: since when it is sent what comes. */
+  liveSince = Infinity
   /** By `clock.elapsed`, when it was last asked to move. */
   reassignedAt = -Infinity
   /** Its user's, while it is among the users of the node. */
@@ -139,6 +128,7 @@ export class Connection implements StreamReader {
     const visible = visibleStreams(view).map(({ stream, after }) => ({ stream, after, head: this.open(stream).head }))
     sendFirst(Object.fromEntries(visible.map(({ stream, head }) => [stream, head])))
     this.#state = 'live'
+    this.liveSince = this.#node.clock.elapsed()
     const isNew = cursors === undefined || Object.keys(cursors).length === 0
     for (const { stream, after, head } of visible) {
       // A group joined this very moment is still opening, its head unknown: it counts from the joining.
@@ -195,7 +185,7 @@ export class Connection implements StreamReader {
   }
 
   async #catchUp (stream: StreamId): Promise<void> {
-    const { hub, store, clock } = this.#node
+    const { hub, store, clock, times } = this.#node
     const local = hub.get(stream)
     if (local === undefined) return
     await local.opened
@@ -225,6 +215,7 @@ export class Connection implements StreamReader {
       const reached = isEmpty ? local.head : page.cursor
       const wires = isEmpty ? [this.form.gone(stream, cursor, reached)] : page.wires
       if (wires.length > 0 && !this.#transport.send(entriesFrame(this.form, { stream, prev: cursor, wires }))) { this.fallBehind(); return }
+      if (page.wires.length > 0) times.written(stream, cursor, reached, 1, this.user)
       this.#sent.set(stream, reached)
     }
   }
@@ -252,7 +243,7 @@ export class Connection implements StreamReader {
 
   /** One page of what lies after these cursors. The last page makes a socket that was behind live again, in all that `heads` names. */
   async sync (cursors: Cursors, limit: number): Promise<SyncAnswer> {
-    const { store, heads, views, clock } = this.#node
+    const { store, heads, views, clock, times } = this.#node
     const wasBehind = this.#state === 'behind'
     const view = wasBehind ? await this.openAll() : await views.fresh(this.user)
     const isNew = Object.keys(cursors).length === 0
@@ -262,11 +253,13 @@ export class Connection implements StreamReader {
       now: clock.earliest,
       isLeave: (stream, mark) => this.#isLeave(stream, mark),
       form: this.form,
+      noteRead: (stream, after, upTo) => { times.written(stream, after, upTo, 1, this.user) },
       // A group joined while the socket was behind counts from the joining.
       cursorOf: (stream, after, head) => isNew ? (wasBehind ? this.#sent.get(stream) : undefined) ?? head : Math.max(after, ownCursor(cursors, stream))
     }, view, limit)
     if (!more && wasBehind && this.#state === 'behind') {
       this.#state = 'live'
+      this.liveSince = clock.elapsed()
       // After the answer is on its way, so that nothing overtakes it.
       setImmediate(() => { this.#resume(view, reached) })
     }

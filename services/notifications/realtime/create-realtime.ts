@@ -7,6 +7,7 @@ import type { UserViews } from '../mailbox/state/user-views.js'
 import type { UnreadCounter } from '../mailbox/unread/unread.js'
 import { createConnectedUsers, type ConnectedUsers } from './connected-users.js'
 import { createHub, type Hub } from './hub.js'
+import { createRecentTimes, type RecentTimes } from './recent-times.js'
 import { createReconciler, type Reconciler } from './reconciler.js'
 import { createRetryStoreWork, type RetryStoreWork } from './retry-store-work.js'
 import { createTopics, type Topics } from './topics.js'
@@ -19,6 +20,7 @@ export interface Realtime {
   readonly retryStoreWork: RetryStoreWork
   readonly users: ConnectedUsers
   readonly topics: Topics
+  readonly times: RecentTimes
   readonly close: () => void
 }
 
@@ -33,12 +35,13 @@ export interface RealtimeOptions {
 
 export function createRealtime ({ store, clock, log, heads, views, unread }: RealtimeOptions): Realtime {
   const retryStoreWork = createRetryStoreWork(log)
-  const hub = createHub({ store, heads, now: clock.earliest, log, retryStoreWork })
+  const times = createRecentTimes(clock.now)
+  const hub = createHub({ store, heads, now: clock.earliest, log, retryStoreWork, times })
   const reconciler = createReconciler({ hub, store, heads, retryStoreWork })
   const users = createConnectedUsers({ hub, views, unread, now: clock.now, log, lookAt: stream => { void reconciler.doubt([stream]) } })
   hub.onEntry(users.accept)
   return {
-    hub, reconciler, retryStoreWork, users, topics: createTopics(),
+    hub, reconciler, retryStoreWork, users, times, topics: createTopics(),
     close: () => {
       users.close()
       reconciler.close()

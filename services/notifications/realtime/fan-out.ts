@@ -20,7 +20,8 @@ export interface FanOut {
 
 const maxFrameChars = 256 * 1024
 
-export function createFanOut (): FanOut {
+/** `noteWritten` is called once for each frame that went to the stream's live readers: to how many, with what lies beyond `after`, up to `upTo`. */
+export function createFanOut (noteWritten: (stream: HubStream, after: number, upTo: number, readers: number) => void = () => {}): FanOut {
   const withPending = new Set<HubStream>()
   let isScheduled = false
   let windowTimer: NodeJS.Timeout | undefined
@@ -47,6 +48,8 @@ export function createFanOut (): FanOut {
     const frameFor = frameByForm(form => entriesFrame(form, stream.burstOf(taken, form)))
     const begun = live.size >= crowd ? performance.now() : 0
     for (const reader of live) reader.deliver(frameFor(reader))
+    // Who was too slow for it is no longer live.
+    noteWritten(stream, taken[0]!.prev, taken.at(-1)!.seq, live.size)
     if (begun === 0) { stream.batchWindow = undefined; return }
     stream.batchWindow ??= new BatchWindow()
     stream.batchWindow.handedOut(taken.length, begun, performance.now())

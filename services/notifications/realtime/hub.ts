@@ -15,6 +15,7 @@ import type { Heads } from '../log/heads.js'
 import { createFanOut } from './fan-out.js'
 import { createGapFill } from './gap-fill.js'
 import { HubStream, type LocalStream, type StreamReader } from './local-stream.js'
+import type { RecentTimes } from './recent-times.js'
 
 export type { LocalStream, StreamReader } from './local-stream.js'
 
@@ -44,12 +45,13 @@ export interface HubOptions {
   readonly now: () => number
   readonly log: Log
   readonly retryStoreWork: RetryStoreWork
+  readonly times: Pick<RecentTimes, 'written'>
 }
 
-export function createHub ({ store, heads, now, log, retryStoreWork }: HubOptions): Hub {
+export function createHub ({ store, heads, now, log, retryStoreWork, times }: HubOptions): Hub {
   const byId = new Map<StreamId, HubStream>()
   const byToken = new Map<string, HubStream>()
-  const fanOut = createFanOut()
+  const fanOut = createFanOut(({ id }, after, upTo, readers) => { times.written(id, after, upTo, readers) })
   const fill = createGapFill({ store, retryStoreWork, log, pass })
   const owner = { readHead, flush: fanOut.flush }
   let passed: Parameters<Hub['onEntry']>[0] = () => {}

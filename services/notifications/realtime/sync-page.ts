@@ -27,13 +27,15 @@ export interface SyncPageSources {
   /** Whether a mark in a stream says that the user has left it. */
   readonly isLeave: (stream: StreamId, mark: LogDoc) => boolean
   readonly form: EntryForm
+  /** The page has what lies beyond `after`, up to `upTo`. */
+  readonly noteRead: (stream: StreamId, after: number, upTo: number) => void
   /** Where the reader stands in a stream, given where the user's part of it begins, and its head. */
   readonly cursorOf: (stream: StreamId, after: number, head: number) => number
 }
 
 const maxChars = 512 * 1024
 
-export async function readSyncPage ({ store, heads, now, isLeave, form, cursorOf }: SyncPageSources, view: UserView, limit: number): Promise<SyncPage> {
+export async function readSyncPage ({ store, heads, now, isLeave, form, noteRead, cursorOf }: SyncPageSources, view: UserView, limit: number): Promise<SyncPage> {
   const visible = visibleStreams(view)
   const found = await headsSeen(heads, view, visible.map(({ stream }) => stream))
   const bursts: Burst[] = []
@@ -51,7 +53,10 @@ export async function readSyncPage ({ store, heads, now, isLeave, form, cursorOf
       const page = await recover({ store, now, isLeave: mark => isLeave(stream, mark), form }, view.state, stream, cursor, limit - count, maxChars - chars)
       hasLeft = page.hasLeft
       if (page.cursor === cursor) break
-      if (page.wires.length > 0) bursts.push({ stream, prev: cursor, wires: page.wires })
+      if (page.wires.length > 0) {
+        bursts.push({ stream, prev: cursor, wires: page.wires })
+        noteRead(stream, cursor, page.cursor)
+      }
       count += page.wires.length
       chars += page.chars
       cursor = page.cursor

@@ -6,6 +6,7 @@ import type { EntryDoc } from '../../../shared/store/store.js'
 import { allStream, type StreamId } from '../../../shared/contract/names.js'
 import { wholeForm } from '../../../services/notifications/log/entry-form.js'
 import { createHub, type StreamReader } from '../../../services/notifications/realtime/hub.js'
+import { createRecentTimes } from '../../../services/notifications/realtime/recent-times.js'
 import { createRetryStoreWork } from '../../../services/notifications/realtime/retry-store-work.js'
 import { createHeads } from '../../../services/notifications/log/heads.js'
 import { annStream, draftMessage, plainAppender } from '../../helpers/entry-drafts.js'
@@ -21,7 +22,7 @@ async function start (readers: Record<StreamId, number>, deliveryMs: number) {
   const clock = createClock()
   const store = createMemoryStore()
   const { append } = plainAppender(store, clock)
-  const hub = createHub({ store, heads: createHeads({ store, clock }), now: clock.now, log: createSilentLog(), retryStoreWork: createRetryStoreWork(createSilentLog()) })
+  const hub = createHub({ store, heads: createHeads({ store, clock }), now: clock.now, log: createSilentLog(), retryStoreWork: createRetryStoreWork(createSilentLog()), times: createRecentTimes(clock.now) })
   const told: Told[] = []
   for (const [id, count] of Object.entries(readers) as Array<[StreamId, number]>) {
     for (let i = 0; i < count; i++) {
@@ -80,7 +81,7 @@ function startOne () {
   const { append } = plainAppender(store, clock)
   const lines: string[] = []
   const log = createLog({ level: 'info', isPretty: false, destination: { write: line => { lines.push(line) } } })
-  const hub = createHub({ store, heads: createHeads({ store, clock }), now: clock.now, log, retryStoreWork: createRetryStoreWork(log) })
+  const hub = createHub({ store, heads: createHeads({ store, clock }), now: clock.now, log, retryStoreWork: createRetryStoreWork(log), times: createRecentTimes(clock.now) })
   const frames: string[] = []
   const reader: StreamReader = { form: wholeForm, deliver: ({ packet }) => { frames.push(packet) } }
   return { clock, append, hub, reader, lines, frames, setAway: (away: boolean) => { isAway = away } }

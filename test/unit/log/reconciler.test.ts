@@ -7,6 +7,7 @@ import { placeOfEntry } from '../../../shared/store/store.js'
 import { createHub } from '../../../services/notifications/realtime/hub.js'
 import { wholeForm } from '../../../services/notifications/log/entry-form.js'
 import { createReconciler } from '../../../services/notifications/realtime/reconciler.js'
+import { createRecentTimes } from '../../../services/notifications/realtime/recent-times.js'
 import { createRetryStoreWork } from '../../../services/notifications/realtime/retry-store-work.js'
 import { createHeads } from '../../../services/notifications/log/heads.js'
 import { draftMessage, plainAppender } from '../../helpers/entry-drafts.js'
@@ -29,7 +30,7 @@ t.test('reconciler - a shard that is away holds up no other, and its own streams
   const [heads, log] = [createHeads({ store, clock }), createSilentLog()]
   const retryStoreWork = createRetryStoreWork(log)
   const passed: StreamId[] = []
-  const hub = createHub({ store, heads, now: clock.now, log, retryStoreWork })
+  const hub = createHub({ store, heads, now: clock.now, log, retryStoreWork, times: createRecentTimes(clock.now) })
   hub.onEntry(({ id }) => { passed.push(id) })
   const reconciler = createReconciler({ hub, store, heads, retryStoreWork })
   const { append } = plainAppender(memory, clock)

@@ -1,4 +1,4 @@
-/** Where a message is: each step that it took, with its time and its node where they are kept. What is not kept is said, and not made up. */
+/** Where a message is: each step that it took, with its time and its node where they are known. What is not known any more is said, and not made up. */
 import type { TraceAnswer } from '../../routes/inspect.js'
 import { ask, Refusal } from './ask.js'
 import { el } from './dom.js'
@@ -53,34 +53,53 @@ function traceCard (trace: TraceAnswer): HTMLElement {
 function stepsOf (trace: TraceAnswer): Step[] {
   return [
     { name: 'Accepted', state: 'done', when: timeWithMs(trace.acceptedAt), where: 'By the clock of the Gate or node that took it, which the id carries. Which one that was is not kept.' },
-    { name: 'Stored', state: 'done', when: timeWithMs(trace.storedAt), where: `${trace.storedBy === null ? 'No node owns its stream now.' : `${trace.storedBy} owns its stream now.`} Which node wrote it is not kept.` },
-    { name: 'Broadcast', state: 'unknown', when: 'time not kept', where: 'The node that stored it tells all others at once; one that missed it reads the store within seconds.' },
-    ...trace.reader === null ? [] : [passedOn(trace.reader, trace.storedAt), ...readerSteps(trace.reader)],
+    { name: 'Stored', state: 'done', when: timeWithMs(trace.storedAt), where: `${trace.recent.broadcast === null ? 'Which node wrote it is not known any more.' : `By ${trace.recent.broadcast.node}.`} ${trace.storedBy === null ? 'No node owns its stream now.' : `${trace.storedBy} owns its stream now.`}` },
+    broadcast(trace.recent),
+    trace.reader?.sees === false ? notForReader(trace.reader) : written(trace),
+    ...trace.reader === null ? [] : readerSteps(trace.reader),
     ...trace.recalledAt === null ? [] : [{ name: 'Taken back', state: 'done' as const, when: timeWithMs(trace.recalledAt), where: 'Its text is erased.' }]
   ]
 }
 
 type Reader = NonNullable<TraceAnswer['reader']>
 
-/** Sockets come and go: of those that are open now can be said what they were given. */
-function passedOn ({ user, sees, nodes }: Reader, storedAt: string): Step {
+const notSent: Readonly<Record<string, string>> = {
+  disconnected: 'The node had no link to the others: they read it from the store.',
+  'too-large': 'It is larger than NATS takes: the others read it from the store. Set max_payload of NATS to 1 MiB.',
+  closed: 'The node was ending: the others read it from the store.'
+}
+
+function broadcast ({ broadcast, isWhole }: TraceAnswer['recent']): Step {
+  const name = 'Broadcast'
+  if (broadcast === null) return { name, state: 'unknown', when: isWhole ? 'not yet' : 'not known any more', where: 'Nodes remember what they sent lately, until they end. One that missed it reads the store within seconds.' }
+  const { at, node, fate } = broadcast
+  if (fate === 'alone') return { name, state: 'done', when: 'not needed', where: `${node} was the only node at ${timeWithMs(at)}.` }
+  if (fate === 'sent') return { name, state: 'done', when: timeWithMs(at), where: `${node} handed it to the others.` }
+  return { name, state: 'open', when: 'not sent', where: `${node}, ${timeWithMs(at)}. ${notSent[fate] ?? fate}` }
+}
+
+function notForReader ({ user }: Reader): Step {
+  return { name: 'Delivered', state: 'open', when: 'not for this user', where: `${user} was no member of the group when it was posted.` }
+}
+
+/** To sockets of the reader where one is named, else to anybody's. */
+function written ({ recent: { written, isWhole }, reader }: TraceAnswer): Step {
   const name = 'Delivered'
-  if (!sees) return { name, state: 'open', when: 'not for this user', where: `${user} was no member of the group when it was posted.` }
-  const sockets = nodes.flatMap(({ node, sockets }) => (sockets ?? []).map(socket => ({ node, ...socket })))
-  if (sockets.length === 0) return { name, state: 'unknown', when: nodes.length > 0 ? 'not known' : 'no open socket', where: nodes.length > 0 ? 'A node of version 0.1 does not say.' : 'It waits in the inbox. Whether an earlier socket was given it is not kept.' }
-  const given = sockets.filter(({ wasPassedOn }) => wasPassedOn === true)
-  const later = given.filter(({ openedAt }) => openedAt > storedAt)
-  return {
-    name,
-    state: given.length > 0 ? 'done' : 'open',
-    when: `to ${given.length} of ${plural(sockets.length, 'open socket')}`,
-    where: `${given.length === 0 ? 'Not written to a socket yet.' : `Written on ${[...new Set(given.map(({ node }) => node))].join(', ')}.`}${later.length > 0 ? ` ${plural(later.length, 'socket')} opened after it was stored and began with the list.` : ''} The moment is not kept.`
+  const open = reader === null ? [] : reader.nodes.flatMap(({ sockets }) => sockets ?? [])
+  const listed = open.filter(({ wasPassedOn }) => wasPassedOn === true).length
+  const now = reader === null ? '' : open.length === 0 ? 'No socket is open now.' : `${listed} of ${plural(open.length, 'open socket')} ${open.length === 1 ? 'stands' : 'stand'} behind it.`
+  const [first] = [...written].sort((one, other) => one.firstAt < other.firstAt ? -1 : 1)
+  if (first === undefined) {
+    const nobody = reader === null ? 'To no open socket so far.' : `${listed > 0 ? 'Its sockets began with the list.' : 'It waits in the inbox.'} ${now}`
+    return isWhole ? { name, state: 'open', when: 'to no socket', where: nobody } : { name, state: 'unknown', when: 'not known any more', where: `Nodes remember what they sent lately, until they end. ${now}` }
   }
+  const nodes = written.map(({ node, firstAt, lastAt, sockets }) => `${node} to ${plural(sockets, 'socket')}${written.length === 1 && firstAt === lastAt ? '' : firstAt === lastAt ? ` at ${timeWithMs(firstAt)}` : `, first at ${timeWithMs(firstAt)}, last at ${timeWithMs(lastAt)}`}`)
+  return { name, state: 'done', when: timeWithMs(first.firstAt), where: `By ${nodes.join('; ')}. ${isWhole ? '' : 'There may have been more: some nodes do not remember that far back. '}${now}` }
 }
 
 function readerSteps (reader: Reader): Step[] {
   const step = (name: string, isDone: boolean, at: string | null, otherwise = 'not yet'): Step =>
-    ({ name, state: isDone ? 'done' : 'open', when: isDone ? at === null ? 'time not kept' : timeWithMs(at) : otherwise, where: isDone ? 'In the user\'s own stream; which node took it is not kept.' : '' })
+    ({ name, state: isDone ? 'done' : 'open', when: isDone ? at === null ? 'time not kept' : timeWithMs(at) : otherwise, where: isDone ? 'In the user\'s own stream.' : '' })
   return [
     step('Read', reader.read, reader.readAt),
     ...reader.acted === null ? [] : [step(`Chose ${reader.acted}`, true, reader.actedAt)],
