@@ -290,6 +290,8 @@ t.test('inbox - functions', { skip }, async t => {
     await open(page)
     await post({ to: { user: 'lea' }, title: 'Second', body: 'x' })
     await item(page, 'Second').waitFor()
+    // What came before the switches are on is told of by no more than this.
+    await page.locator('.spoken', { hasText: 'Second' }).waitFor({ state: 'attached' })
     for (const label of ['Notify me on this device', 'Play a sound']) {
       await page.getByRole('button', { name: 'More', exact: true }).click()
       await page.getByRole('menuitemcheckbox', { name: label, checked: false }).click()

@@ -1,5 +1,6 @@
 export const listStyle = `
-.listing { flex: 1; min-height: 0; overflow-y: auto; overflow-x: hidden; overscroll-behavior: contain; overflow-anchor: none; scrollbar-width: thin; scrollbar-color: var(--line) transparent; }
+.listing, .reading-body { flex: 1; min-height: 0; overflow: hidden auto; overscroll-behavior: contain; scrollbar-width: thin; scrollbar-color: var(--line) transparent; }
+.listing { overflow-anchor: none; }
 .list { position: relative; list-style: none; margin: 0; padding: 0; overflow: clip; }
 .list > li { position: absolute; top: 0; inset-inline: 0; }
 .day { padding: 12px 16px 4px; font-size: .86em; font-weight: 600; line-height: 18px; color: var(--soft); }
@@ -21,11 +22,10 @@ export const listStyle = `
 .content .preview { display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; overflow: hidden; overflow-wrap: anywhere; font-size: .93em; color: var(--soft); }
 .unread .from, .unread .content .title { font-weight: 650; color: var(--fg); }
 .recalled .content .title { font-style: italic; color: var(--soft); }
-.tools { position: absolute; top: 7px; inset-inline-end: 8px; display: flex; gap: 0; padding-inline-start: 8px; background: var(--row); opacity: 0; }
+.tools { position: absolute; top: 7px; inset-inline-end: 8px; display: flex; padding-inline-start: 8px; background: var(--row); opacity: 0; }
 .tools button, .pick { width: 30px; height: 30px; }
 .tools button { display: grid; place-items: center; padding: 0; color: var(--soft); }
 .tools button:hover { background: color-mix(in srgb, var(--fg) 9%, transparent); color: var(--fg); }
-.tools svg { width: 18px; height: 18px; }
 .more svg, .options svg { stroke-width: 2.6; }
 .item:hover .tools, .item:has(:focus-visible) .tools, .tools:has([aria-expanded="true"]) { opacity: 1; }
 .pick { position: absolute; z-index: 1; top: 12px; inset-inline-start: 18px; width: 38px; height: 38px; margin: 0; padding: 0; accent-color: var(--accent); cursor: pointer; appearance: none; border-radius: 50%; }
@@ -39,7 +39,7 @@ export const listStyle = `
 .choice.first { border-color: var(--accent); background: var(--accent); color: var(--accent-fg); }
 .choice:hover { filter: brightness(.96); }
 .chosen { display: inline-flex; align-items: center; gap: 5px; font-size: .93em; color: var(--soft); }
-.chosen svg { width: 16px; height: 16px; color: var(--accent); }
+.chosen svg { color: var(--accent); }
 .swiped .row, .swiped .choices { translate: var(--swipe) 0; background: var(--row); }
 .swiped { background: color-mix(in srgb, var(--accent) 25%, var(--bg)); }
 .swiped.decided { background: var(--accent); }
@@ -49,7 +49,7 @@ export const listStyle = `
 .bone i { display: block; height: 10px; margin: 4px 0 8px; border-radius: 5px; background: color-mix(in srgb, var(--fg) 9%, transparent); }
 .bone .face { width: 38px; height: 38px; margin: 0; border-radius: 50%; }
 .bone span { flex: 1; }
-.bone span i:nth-child(1) { width: 34%; } .bone span i:nth-child(2) { width: 72%; } .bone span i:nth-child(3) { width: 88%; margin-bottom: 0; }
+.bone span i:nth-child(1) { width: 34%; } .bone span i:nth-child(2) { width: 72%; } .bone span i:nth-child(3) { width: 88%; }
 @media (hover: hover) { .item:hover .top time, .item:has(:focus-visible) .top time { opacity: 0; } }
 @media (hover: none) {
   .tools { top: auto; bottom: 4px; opacity: 1; background: none; }

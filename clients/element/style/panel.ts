@@ -2,8 +2,8 @@ export const panelStyle = `
 .panel { position: fixed; inset: auto; margin: 0; padding: 0; z-index: var(--gatepost-layer, 1000); width: var(--gatepost-width, 400px);
   height: min(var(--gatepost-height, 600px), 85vh); max-width: none; max-height: none; flex-direction: column; overflow: hidden;
   background: var(--bg); color: var(--fg); border: 1px solid var(--line); border-radius: var(--gatepost-radius, 14px); box-shadow: var(--shadow);
-  text-align: start; text-transform: none; text-indent: 0; text-shadow: none; letter-spacing: normal; word-spacing: normal; white-space: normal; font-style: normal; font-variant: normal;
-  font-weight: 400; user-select: text; cursor: auto; visibility: visible; font: var(--gatepost-font, 14px/1.45 system-ui, sans-serif); }
+  text-align: start; text-transform: none; text-indent: 0; text-shadow: none; letter-spacing: normal; word-spacing: normal; white-space: normal;
+  user-select: text; cursor: auto; visibility: visible; font: var(--gatepost-font, 14px/1.45 system-ui, sans-serif); }
 .panel:popover-open, .panel[open] { display: flex; }
 .panel:focus { outline: none; }
 .panel::backdrop { background: transparent; }
@@ -11,7 +11,7 @@ export const panelStyle = `
 .head { display: flex; flex: none; align-items: center; gap: 2px; min-height: 52px; padding: 6px 8px 6px 16px; }
 .head:dir(rtl) { padding: 6px 16px 6px 8px; }
 .head:has(.back:not([hidden])), .selection { padding-inline-start: 8px; }
-h2 { flex: 1; min-width: 0; margin: 0; font-size: 1.2em; font-weight: 650; letter-spacing: -.01em; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+h2 { flex: 1; min-width: 0; margin: 0; font-size: 1.2em; font-weight: 650; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .head button { display: grid; place-items: center; width: 36px; height: 36px; padding: 0; color: var(--soft); }
 .head button:hover:not(:disabled) { background: var(--hover); color: var(--fg); }
 .reading-tools { display: flex; gap: 2px; }
@@ -22,11 +22,10 @@ h2 { flex: 1; min-width: 0; margin: 0; font-size: 1.2em; font-weight: 650; lette
 .tab:hover { color: var(--fg); background: var(--hover); }
 .tab[aria-selected="true"] { color: var(--fg); }
 .tab[aria-selected="true"]::after { content: ""; position: absolute; inset: auto 9px 0; height: 2px; border-radius: 2px 2px 0 0; background: var(--accent); }
-.count { min-width: 18px; padding: 0 5px; border-radius: 9px; background: color-mix(in srgb, var(--accent) 14%, transparent); color: var(--accent); font-size: .8em; font-weight: 650; line-height: 18px; text-align: center; }
+.count { min-width: 18px; padding: 0 5px; border-radius: 9px; background: color-mix(in srgb, var(--accent) 12%, transparent); color: var(--accent); font-size: .8em; font-weight: 650; line-height: 18px; text-align: center; }
 .selection { border-bottom: 1px solid var(--line); }
 .notice { display: flex; flex: none; align-items: center; gap: 8px; padding: 7px 16px; font-size: .93em; color: var(--soft); background: var(--hover); border-bottom: 1px solid var(--line); }
 .notice > span:not(.sign) { flex: 1; overflow-wrap: anywhere; }
-.notice svg { width: 17px; height: 17px; }
 .notice.bad { color: var(--bad); }
 .notice button { padding: 3px 8px; color: var(--accent); font-weight: 600; }
 .view { position: relative; display: flex; flex-direction: column; flex: 1; min-height: 0; }
@@ -38,7 +37,8 @@ h2 { flex: 1; min-width: 0; margin: 0; font-size: 1.2em; font-weight: 650; lette
 .blank .again { margin-top: 14px; padding: 8px 16px; background: var(--accent); color: var(--accent-fg); font-weight: 600; }
 .pill { position: absolute; z-index: 2; top: 10px; inset-inline: 0; width: max-content; margin-inline: auto; display: flex; align-items: center; gap: 5px; padding: 5px 13px 5px 9px; border-radius: 16px;
   background: var(--accent); color: var(--accent-fg); font-weight: 600; font-size: .93em; box-shadow: 0 4px 14px rgb(0 0 0 / 22%); }
-.pill svg { width: 16px; height: 16px; stroke-width: 2.2; }
+.pill svg, .notice svg, .go svg, .chosen svg { width: 16px; height: 16px; }
+.pill svg { stroke-width: 2.2; }
 .older { position: absolute; bottom: 0; inset-inline: 0; padding: 6px; text-align: center; font-size: .86em; color: var(--soft); background: linear-gradient(transparent, var(--bg) 40%); }
 .toast { position: absolute; z-index: 4; bottom: max(12px, env(safe-area-inset-bottom)); inset-inline: 12px; display: flex; align-items: center; gap: 4px; min-height: 44px; padding: 4px 6px 4px 16px; border-radius: 10px;
   background: var(--fg); color: var(--bg); box-shadow: 0 6px 24px rgb(0 0 0 / 28%); }
@@ -52,7 +52,8 @@ h2 { flex: 1; min-width: 0; margin: 0; font-size: 1.2em; font-weight: 650; lette
 .menu:focus { outline: none; }
 .menu button { display: flex; align-items: center; gap: 10px; width: 100%; min-height: 36px; padding: 6px 10px; border-radius: 7px; text-align: start; }
 .menu button > span { flex: 1; }
-.menu button svg { width: 18px; height: 18px; color: var(--soft); }
+.menu button svg, .tools svg { width: 18px; height: 18px; }
+.menu button svg { color: var(--soft); }
 .menu button:hover:not(:disabled), .menu button:focus-visible { background: var(--hover); }
 .menu .danger, .menu .danger svg { color: var(--bad); }
 .menu [aria-checked] svg:last-child { visibility: hidden; color: var(--accent); }

@@ -6,7 +6,7 @@ const dark = `
   --bg: var(--gatepost-background, #1b1e24); --fg: var(--gatepost-text, #eceef2); --soft: var(--gatepost-muted, #a5acb8);
   --line: var(--gatepost-border, #30353e); --hover: var(--gatepost-hover, #262a32); --accent: var(--gatepost-accent, #7fb0ff);
   --accent-fg: var(--gatepost-accent-text, #0d1a2e); --badge: var(--gatepost-badge, #d63f44); --badge-fg: var(--gatepost-badge-text, #fff);
-  --bad: var(--gatepost-danger, #ff9a94); --face-l: 34%; --face-fg: #f4f6fa; --shadow: 0 0 0 1px rgb(0 0 0 / 30%), 0 16px 48px rgb(0 0 0 / 55%);
+  --bad: var(--gatepost-danger, #ff9a94); --face-l: 30%; --face-fg: #f4f6fa; --shadow: 0 0 0 1px rgb(0 0 0 / 30%), 0 16px 48px rgb(0 0 0 / 55%);
   color-scheme: dark;`
 
 const light = `

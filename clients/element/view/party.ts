@@ -10,7 +10,8 @@ const colours = 8
 export function avatar (party: Party): HTMLElement {
   const shape = party.mark === 'announcement' || party.mark === 'producer' ? 'square' : 'round'
   const letters = make('span', {}, initialsOf(party.name))
-  const element = make('span', { class: `avatar ${shape} hue${colourOf(party.id, colours)}`, 'aria-hidden': 'true' }, letters)
+  const element = make('span', { class: `avatar ${shape}`, 'aria-hidden': 'true' }, letters)
+  element.style.setProperty('--hue', String(colourOf(party.id, colours) * 360 / colours))
   const src = safeUrl(party.picture, document.baseURI)
   if (src !== undefined) {
     const picture = make('img', { alt: '', loading: 'lazy', decoding: 'async', referrerpolicy: 'no-referrer' })

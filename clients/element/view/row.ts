@@ -127,7 +127,7 @@ export function createRow (first: RowState, context: Context, rows: RowWanted): 
     const unread = tab !== 'sent' && isUnread(message)
     if (drawn !== message) draw(parts, next, context)
     drawn = message
-    item.className = ['item', unread ? 'unread' : 'read', message.recalled ? 'recalled' : '', isPicked === true ? 'picked' : ''].filter(Boolean).join(' ')
+    item.className = `item ${unread ? 'unread' : 'read'}${message.recalled ? ' recalled' : ''}${isPicked === true ? ' picked' : ''}`
     item.setAttribute('aria-setsize', String(count))
     item.setAttribute('aria-posinset', String(place))
     setText(spoken, unread ? `${texts.unread}. ` : '')
