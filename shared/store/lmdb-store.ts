@@ -9,7 +9,7 @@ import { open } from 'lmdb'
 import { GatepostError } from '../contract/errors.js'
 import { checkRoomToOpen, defaultReserveBytes, openDiskRoom, type DiskRoom, type WriteNeed } from './disk-room.js'
 import { openLmdbClock, type LmdbClock } from './lmdb-clock.js'
-import { isStorableKey, versionOf, type PackedDoc } from './lmdb-encoding.js'
+import { isStorableKey, unpackDoc, versionOf, type PackedDoc } from './lmdb-encoding.js'
 import { fileUseOf } from './lmdb-file-use.js'
 import { checkLmdbFile } from './lmdb-file.js'
 import { checkFolderForm } from './lmdb-form.js'
@@ -18,7 +18,7 @@ import { LmdbReader } from './lmdb-reader.js'
 import { LmdbSweeper } from './lmdb-sweeper.js'
 import { createLmdbWriter, openTables, type LmdbWriter, type WriteView } from './lmdb-writer.js'
 import { keepPrivate } from './private-files.js'
-import { collectionNames, type ChainOutcome, type CollectionName, type Collections, type Replacement, type ReplaceOutcome, type Store } from './store.js'
+import { collectionNames, type ChainOutcome, type CollectionName, type Collections, type EntryClaim, type JsonDoc, type Replacement, type ReplaceOutcome, type Store } from './store.js'
 
 interface LmdbStoreOptions {
   /** The data folder; made if it is missing. */
@@ -149,23 +149,26 @@ function createStore ({ root, tables, room, lock, clock, now, sweepIntervalMs, l
 }
 
 /** Writes are decided within the writer's transaction, against what it holds then. */
-function writesOver (writer: LmdbWriter, reader: LmdbReader): Pick<Store, 'insertChains' | 'replace' | 'remove'> {
+function writesOver (writer: LmdbWriter, reader: LmdbReader): Pick<Store, 'insertChains' | 'insertClaimed' | 'replace' | 'remove'> {
   /** After a failed commit: LMDB that still answers reads has aborted it before its meta page, so nothing is stored. */
   function outcomeOfFailed (wasStored: () => boolean): 'refused' | 'unknown' {
     try { return wasStored() ? 'unknown' : 'refused' } catch { return 'unknown' }
   }
 
+  async function insert<C extends CollectionName> (collection: C, chains: ReadonlyArray<ReadonlyArray<Collections[C]>>, claims: ReadonlyMap<string, EntryClaim>): Promise<ChainOutcome[]> {
+    const result = await writer.write(needOf([...chains.flat(), ...[...claims.values()].map(({ doc }) => doc)]), view => chains.map(chain => insertInto(view, collection, chain, claims)))
+    if ('refused' in result) return chains.map(() => ({ stored: 0, stopped: 'refused', cause: result.refused }))
+    const { decided, commit } = result
+    if (commit.state === 'committed') return decided
+    return decided.map(({ stored }, at): ChainOutcome => {
+      const keys = (chains[at] ?? []).slice(0, stored).map(doc => doc.key)
+      return { stored: 0, stopped: outcomeOfFailed(() => keys.some(key => reader.current(collection, key) !== undefined)), cause: commit.cause }
+    })
+  }
+
   return {
-    insertChains: async (collection, chains) => {
-      const result = await writer.write(needOf(chains.flat()), view => chains.map(chain => insertInto(view, collection, chain)))
-      if ('refused' in result) return chains.map(() => ({ stored: 0, stopped: 'refused', cause: result.refused }))
-      const { decided, commit } = result
-      if (commit.state === 'committed') return decided
-      return decided.map(({ stored }, at): ChainOutcome => {
-        const keys = (chains[at] ?? []).slice(0, stored).map(doc => doc.key)
-        return { stored: 0, stopped: outcomeOfFailed(() => keys.some(key => reader.current(collection, key) !== undefined)), cause: commit.cause }
-      })
-    },
+    insertChains: (collection, chains) => insert(collection, chains, noClaims),
+    insertClaimed: (chains, claims) => insert('entries', chains, claims),
     replace: async (collection, replacements) => {
       const result = await writer.write(needOf(replacements.map(({ doc }) => doc)), view => replacements.map(replacement => replaceInto(view, collection, replacement)))
       if ('refused' in result) return replacements.map(() => 'refused')
@@ -188,15 +191,26 @@ function needOf (docs: ReadonlyArray<{ readonly key: string, readonly text: stri
   return { docs: docs.length, bytes }
 }
 
-function insertInto<C extends CollectionName> (view: WriteView, collection: C, chain: ReadonlyArray<Collections[C]>): ChainOutcome {
+const noClaims: ReadonlyMap<string, EntryClaim> = new Map()
+
+function insertInto<C extends CollectionName> (view: WriteView, collection: C, chain: ReadonlyArray<Collections[C]>, claims: ReadonlyMap<string, EntryClaim>): ChainOutcome {
   let stored = 0
   for (const doc of chain) {
     if (!isStorableKey(doc.key)) return { stored, stopped: 'refused', cause: new Error('the key is empty or too long') }
     if (view.current(collection, doc.key) !== undefined) return { stored, stopped: 'exists' }
+    const claim = claims.get(doc.key)
+    if (claim !== undefined && !takeClaim(view, claim)) return { stored, stopped: 'unclaimed' }
     view.put(collection, doc)
     stored++
   }
   return { stored }
+}
+
+/** False where something else has its key. */
+function takeClaim (view: WriteView, { doc, isSame }: EntryClaim): boolean {
+  const current = view.current('claims', doc.key)
+  if (current === undefined) view.put('claims', doc)
+  return current === undefined || isSame(unpackDoc<JsonDoc>(doc.key, current))
 }
 
 /** `was` undefined: there must be none. */

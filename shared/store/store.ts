@@ -74,9 +74,9 @@ export interface ChainOutcome {
   readonly stored: number
   /**
    * Why it stopped there: `exists` (that key is taken), `refused` (surely not stored), `unknown` (may be stored:
-   * read before trying again). Absent when the whole chain is stored.
+   * read before trying again), `unclaimed` (surely not stored: insertClaimed). Absent when the whole chain is stored.
    */
-  readonly stopped?: 'exists' | 'refused' | 'unknown'
+  readonly stopped?: 'exists' | 'refused' | 'unknown' | 'unclaimed'
   readonly cause?: unknown
 }
 
@@ -84,6 +84,13 @@ export interface ChainOutcome {
 export interface Replacement<D extends StoredDoc> { readonly was: number | undefined, readonly doc: D }
 /** `done` (durable), `changed` (the condition did not hold; nothing written), `refused`, `unknown`: as in ChainOutcome. */
 export type ReplaceOutcome = 'done' | 'changed' | 'refused' | 'unknown'
+
+/** A document of `claims` without which an entry must not be there. */
+export interface EntryClaim {
+  readonly doc: JsonDoc
+  /** Whether what has its key is this claim, stored with another entry or by another try. */
+  readonly isSame: (stored: JsonDoc) => boolean
+}
 
 export interface KeyRange { /** inclusive */ readonly from: string, /** exclusive */ readonly to: string }
 
@@ -114,6 +121,12 @@ export interface Store {
    * Durable when it resolves (fsync; majority and journaled). Never rejects for what the store answers.
    */
   insertChains: <C extends CollectionName>(collection: C, chains: ReadonlyArray<ReadonlyArray<Collections[C]>>) => Promise<ChainOutcome[]>
+  /**
+   * insertChains of entries, some of which need a claim: `claims` has it by the entry's key. A claim that is missing is inserted with
+   * the first entry that needs it, in one transaction. Where something else has its key, the chain stops before that entry: `unclaimed`.
+   * Absent where a call is not stored as a whole: there the claim goes first, by `replace`.
+   */
+  insertClaimed?: (chains: ReadonlyArray<readonly EntryDoc[]>, claims: ReadonlyMap<string, EntryClaim>) => Promise<ChainOutcome[]>
   /** Conditional replacements (compare `v`), each by itself. Durable when it resolves. */
   replace: <C extends CollectionName>(collection: C, replacements: ReadonlyArray<Replacement<Collections[C]>>) => Promise<ReplaceOutcome[]>
   /** The documents of these keys, in the order asked. */

@@ -17,6 +17,7 @@ export function createFaultyStore (store: Store): FaultyStore {
     fails: () => false,
     status: () => ({ ...store.status(), ...faulty.isAway && { reachable: false } }),
     insertChains: async (collection, chains) => isFailing() ? chains.map(() => ({ stored: 0, stopped: 'refused' })) : await store.insertChains(collection, chains),
+    ...store.insertClaimed !== undefined && { insertClaimed: async (chains, claims) => isFailing() ? chains.map(() => ({ stored: 0, stopped: 'refused' })) : await store.insertClaimed!(chains, claims) },
     replace: async (collection, replacements) => isFailing() ? replacements.map(() => 'refused') : await store.replace(collection, replacements),
     get: async (collection, keys) => { check(); return await store.get(collection, keys) },
     exist: async (collection, keys) => { check(); return await store.exist(collection, keys) },

@@ -22,17 +22,17 @@ t.test('claims - the same message gets its first id, another one is a conflict',
   for (const isKeyed of [true, false]) {
     const { by } = site()
     const claims = by([one], isKeyed)
-    t.same(await claims.claim('p:shop', 'k', draft, id('a')), { id: 'a', duplicate: false })
-    t.same(await claims.claim('p:shop', 'k', draft, id('b')), { id: 'a', duplicate: true })
-    await t.rejects(claims.claim('p:shop', 'k', other, id('c')), { code: 'GP_IDEMPOTENCY_CONFLICT' })
+    t.same(await claims.claim('p:shop', 'k', draft, id('a'), true), { id: 'a', duplicate: false })
+    t.same(await claims.claim('p:shop', 'k', draft, id('b'), true), { id: 'a', duplicate: true })
+    await t.rejects(claims.claim('p:shop', 'k', other, id('c'), true), { code: 'GP_IDEMPOTENCY_CONFLICT' })
   }
 })
 
 t.test('claims - what is stored tells nobody without the secret which message it was', async t => {
   const [ours, theirs, former] = [site(), site(), site()]
-  await ours.by([one]).claim('p:shop', 'k', draft, id('a'))
-  await theirs.by([two]).claim('p:shop', 'k', draft, id('a'))
-  await former.by([one], false).claim('p:shop', 'k', draft, id('a'))
+  await ours.by([one]).claim('p:shop', 'k', draft, id('a'), true)
+  await theirs.by([two]).claim('p:shop', 'k', draft, id('a'), true)
+  await former.by([one], false).claim('p:shop', 'k', draft, id('a'), true)
   const bodies = [ours, theirs, former].map(({ texts }) => texts()[0]!['body'])
   t.equal(new Set(bodies).size, 3, 'it depends on the secret')
   t.notOk(JSON.stringify(ours.texts()).includes(one))
@@ -40,12 +40,12 @@ t.test('claims - what is stored tells nobody without the secret which message it
 
 t.test('claims - a rotation of the secret, and processes of version 0.1, find what was claimed', async t => {
   const { by } = site()
-  await by([one], false).claim('p:shop', 'of 0.1', draft, id('a'))
-  await by([one]).claim('p:shop', 'k', draft, id('a'))
+  await by([one], false).claim('p:shop', 'of 0.1', draft, id('a'), true)
+  await by([one]).claim('p:shop', 'k', draft, id('a'), true)
   for (const secrets of [[one], [one, two], [two, one]]) {
-    t.same(await by(secrets).claim('p:shop', 'of 0.1', draft, id('b')), { id: 'a', duplicate: true })
-    t.same(await by(secrets).claim('p:shop', 'k', draft, id('b')), { id: 'a', duplicate: true })
-    await t.rejects(by(secrets).claim('p:shop', 'k', other, id('c')), { code: 'GP_IDEMPOTENCY_CONFLICT' })
+    t.same(await by(secrets).claim('p:shop', 'of 0.1', draft, id('b'), true), { id: 'a', duplicate: true })
+    t.same(await by(secrets).claim('p:shop', 'k', draft, id('b'), true), { id: 'a', duplicate: true })
+    await t.rejects(by(secrets).claim('p:shop', 'k', other, id('c'), true), { code: 'GP_IDEMPOTENCY_CONFLICT' })
   }
-  t.same(await by([two]).claim('p:shop', 'k', draft, id('b')), { id: 'a', duplicate: true }, 'the secret is gone: no 409 for the same message')
+  t.same(await by([two]).claim('p:shop', 'k', draft, id('b'), true), { id: 'a', duplicate: true }, 'the secret is gone: no 409 for the same message')
 })

@@ -18,7 +18,7 @@ import { deadlines } from '../../../shared/contract/deadlines.js'
 import { GatepostError, outcomeUnknown } from '../../../shared/contract/errors.js'
 import type { StreamId } from '../../../shared/contract/names.js'
 import type { ChainOutcome, EntryDoc } from '../../../shared/store/store.js'
-import type { AtomicGroup } from './atomic-group.js'
+import { loseClaim, type AtomicGroup } from './atomic-group.js'
 import type { EntryDraft } from './entry.js'
 import { PendingEntry } from './pending-entry.js'
 import type { Placed } from './placing.js'
@@ -113,9 +113,9 @@ export class AppendQueue {
   /** The store took all that was tried. */
   wentWell (): void { this.#failures = 0 }
 
-  /** The store stopped before these. */
+  /** The store stopped before these. One without its claim is given up, and holds nobody up. */
   stoppedBefore (rest: readonly Placed[], stopped: NonNullable<ChainOutcome['stopped']>): void {
-    this.#failures++
+    if (stopped !== 'unclaimed' || !loseClaim(rest[0]!.pending.group)) this.#failures++
     if (stopped === 'exists') this.isBehind = true
     for (const { pending, doc } of rest) {
       pending.searched(rest[0]!.prev)

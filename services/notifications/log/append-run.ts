@@ -5,7 +5,7 @@
 import type { Clock } from '../../../shared/contract/clock.js'
 import type { StreamId } from '../../../shared/contract/names.js'
 import type { Log } from '../../../shared/platform/log.js'
-import type { EntryDoc, Store } from '../../../shared/store/store.js'
+import type { EntryClaim, EntryDoc, Store } from '../../../shared/store/store.js'
 import type { Batch } from './append-groups.js'
 import type { DuplicateSearch } from './duplicate-search.js'
 import type { PendingEntry } from './pending-entry.js'
@@ -21,7 +21,8 @@ export interface AppendRun {
 }
 
 export interface AppendRunOptions {
-  readonly store: Pick<Store, 'insertChains'>
+  /** With `insertClaimed` where entries come with claims. */
+  readonly store: Pick<Store, 'insertChains' | 'insertClaimed'>
   readonly clock: Clock
   readonly log: Log
   readonly tails: Pick<Tails, 'of'>
@@ -91,7 +92,9 @@ export function createAppendRun ({ store, clock, log, tails, recentMs, reader, d
     const late = insertions.flatMap(({ queue: { stream }, placed }) =>
       placed.filter(({ isLate }) => isLate).map(({ doc }) => ({ stream, doc, behind: placed[0]!.prev })))
     if (late.length > 0) await duplicates.leavePointers(late)
-    const outcomes = await store.insertChains('entries', insertions.map(({ placed }) => placed.map(({ doc }) => doc)))
+    const chains = insertions.map(({ placed }) => placed.map(({ doc }) => doc))
+    const claims = claimsOf(insertions)
+    const outcomes = await (claims === undefined ? store.insertChains('entries', chains) : store.insertClaimed!(chains, claims))
     const now = clock.lived()
     for (const [i, { queue, tail, placed }] of insertions.entries()) {
       const { stored, stopped, cause } = outcomes[i]!
@@ -102,11 +105,20 @@ export function createAppendRun ({ store, clock, log, tails, recentMs, reader, d
         queue.settle(pending, doc, true)
       }
       if (stopped === undefined) { queue.wentWell(); continue }
-      counts.conflicts++
-      if (stopped !== 'exists') log.warn({ stream: queue.stream, stopped, err: cause }, 'an append met trouble in the store')
+      if (stopped !== 'unclaimed') counts.conflicts++
+      if (stopped === 'refused' || stopped === 'unknown') log.warn({ stream: queue.stream, stopped, err: cause }, 'an append met trouble in the store')
       queue.stoppedBefore(placed.slice(stored), stopped)
     }
   }
 
   return { run, counts }
+}
+
+/** By the key of the entry that needs it. */
+function claimsOf (insertions: readonly Insertion[]): Map<string, EntryClaim> | undefined {
+  let claims: Map<string, EntryClaim> | undefined
+  for (const { placed } of insertions) {
+    for (const { pending: { group }, doc: { key } } of placed) if (group?.claim !== undefined) (claims ??= new Map()).set(key, group.claim)
+  }
+  return claims
 }

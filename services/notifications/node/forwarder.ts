@@ -71,7 +71,8 @@ export function createForwarder ({ nodeId, dispatch, appender, ownerOf, canStore
     counts,
     append: (stream, draft, given) => {
       const owner = ownerOf(stream)
-      if (owner === undefined || owner === nodeId || !dispatch.isConnected) return appender.append(stream, draft, { atomicGroup: given })
+      // A claim is stored in one transaction with the entry.
+      if (owner === undefined || owner === nodeId || given?.claim !== undefined || !dispatch.isConnected) return appender.append(stream, draft, { atomicGroup: given })
       const name = `${owner}\t${shardOf(stream)}`
       const queue = queues.get(name)
       if (queue === undefined && !dispatch.isResponsive) return appender.append(stream, draft, { atomicGroup: given })

@@ -1,6 +1,6 @@
 /** What a node answers when its store refuses a write, or does not say what became of it: 503 surely not stored, 504 perhaps. */
 import t, { type Test } from 'tap'
-import type { ReplaceOutcome, Store } from '../../../shared/store/store.js'
+import type { ChainOutcome, ReplaceOutcome, Store } from '../../../shared/store/store.js'
 import { signTicket } from '../../../shared/platform/identity/sign.js'
 import { GatepostError } from '../../../shared/contract/errors.js'
 import { createClock, createMessageId } from '../../../shared/contract/clock.js'
@@ -25,6 +25,14 @@ async function start (t: Test, names: readonly string[] = ['n1']) {
   const checkReads = (): void => {
     if (faults.read === true) throw new GatepostError('GP_STORE_UNAVAILABLE', 'the store cannot be read')
   }
+  const insertEntries = async (chains: readonly unknown[], insert: () => Promise<ChainOutcome[]>): Promise<ChainOutcome[]> => {
+    if (faults.insert === undefined) return await insert()
+    if (faults.insert === 'unsaid') {
+      await insert()
+      faults.read = true
+    }
+    return chains.map(() => ({ stored: 0, stopped: faults.insert === 'unsaid' ? 'unknown' : 'refused' }))
+  }
   const through = (store: Store): Store => ({
     ...store,
     get: async (...args) => { checkReads(); return await store.get(...args) },
@@ -32,13 +40,12 @@ async function start (t: Test, names: readonly string[] = ['n1']) {
     range: async (...args) => { checkReads(); return await store.range(...args) },
     lasts: async (...args) => { checkReads(); return await store.lasts(...args) },
     insertChains: async (collection, chains) => {
-      if (collection !== 'entries' || faults.insert === undefined) return await store.insertChains(collection, chains)
-      if (faults.insert === 'unsaid') {
-        await store.insertChains(collection, chains)
-        faults.read = true
-      }
-      return chains.map(() => ({ stored: 0, stopped: faults.insert === 'unsaid' ? 'unknown' as const : 'refused' as const }))
+      const insert = async (): Promise<ChainOutcome[]> => await store.insertChains(collection, chains)
+      return collection === 'entries' ? await insertEntries(chains, insert) : await insert()
     },
+    insertClaimed: async (chains, claims) => faults.replace?.claims === undefined
+      ? await insertEntries(chains, async () => await store.insertClaimed!(chains, claims))
+      : chains.map(() => ({ stored: 0, stopped: 'refused' })),
     replace: async (collection, replacements) => faults.replace?.[collection] === undefined
       ? await store.replace(collection, replacements)
       : replacements.map((): ReplaceOutcome => 'refused')

@@ -5,7 +5,7 @@ import { entryKey } from '../../../shared/store/keys.js'
 import type { ChainOutcome, EntryDoc } from '../../../shared/store/store.js'
 import { createAppendGroups } from '../../../services/notifications/log/append-groups.js'
 import { AppendQueue, type Budget } from '../../../services/notifications/log/append-queue.js'
-import { createAtomicGroup, type AtomicGroup } from '../../../services/notifications/log/atomic-group.js'
+import { createAtomicGroup, type AtomicGroup, type Claim } from '../../../services/notifications/log/atomic-group.js'
 import { placeEntry } from '../../../services/notifications/log/entry.js'
 import type { Appended, PendingEntry } from '../../../services/notifications/log/pending-entry.js'
 import type { Placed } from '../../../services/notifications/log/placing.js'
@@ -177,22 +177,39 @@ t.test('append queue - an entry of a group that was refused is given up at once;
   t.equal(await outcomeOf(other), 'GP_OUTCOME_UNKNOWN')
 })
 
+t.test('append queue - an entry whose claim is lost is given up at once, with its group, and what came behind it is next', async t => {
+  const claim = (): Claim => ({ doc: { key: 'k', v: 0, purgeAt: null, text: '' }, isSame: () => false, isLost: false })
+  const { queue, add, docOf, fail } = start()
+  const [lost, begun] = [createAtomicGroup(claim()), createAtomicGroup(claim())]
+  const [one, other] = [add(lost), add()]
+  fail('unclaimed')
+  t.equal(await outcomeOf(one), 'GP_STORE_UNAVAILABLE')
+  t.same([lost.state, lost.claim?.isLost], ['refused', true])
+  t.same([queue.state, other.fate.is], ['queued', 'open'], 'without a pause')
+  queue.settle(other, docOf(other), true)
+
+  const third = add(begun)
+  begun.state = 'begun'
+  fail('unclaimed')
+  t.same([queue.state, third.fate.is, begun.claim?.isLost], ['pausing', 'open', false], 'one of it is stored: it is not said that nothing is')
+})
+
 t.test('append queue - a group that an entry under way, or in doubt, becomes part of knows it', async t => {
   const { queue, add, fail, end } = start()
   const one = add()
   const taken = queue.take({ ...all })
   const group = createAtomicGroup()
   one.join(group)
-  t.same(group, { state: 'open', tries: 1 })
+  t.match(group, { state: 'open', tries: 1 })
   end(taken)
-  t.same(group, { state: 'open', tries: 0 })
+  t.match(group, { state: 'open', tries: 0 })
   one.join(createAtomicGroup())
   t.equal(one.group, group, 'the first one')
   const other = add()
   fail('unknown')
   const late = createAtomicGroup()
   other.join(late)
-  t.same(late, { state: 'begun', tries: 0 })
+  t.match(late, { state: 'begun', tries: 0 })
 })
 
 /** Queues that are never empty, over two shards, and groups that a test ends. */

@@ -6,7 +6,7 @@ import type { GroupId, MessageId, UserId } from '../../../../shared/contract/nam
 import type { Profile } from '../../../../shared/contract/profile.js'
 import { homeOf } from '../../../../shared/contract/target.js'
 import type { UserViews } from '../state/user-views.js'
-import type { IdempotencyRecords } from './idempotency.js'
+import type { ClaimedId, IdempotencyRecords } from './idempotency.js'
 
 /** `u:USER` or `p:PRODUCER`. */
 export type Sender = `u:${string}` | `p:${string}`
@@ -20,15 +20,13 @@ export interface Outgoing {
   readonly profile?: Profile | undefined
 }
 
-export interface Admitted { readonly id: MessageId, readonly duplicate: boolean }
-
 export interface Admission {
   /** Whether something must be read or claimed first. */
   needed: (sender: Sender, outgoing: Outgoing) => boolean
-  /** Rejects with GP_SCOPE, GP_NOT_MEMBER, or why the key could not be claimed. */
-  admit: (sender: Sender, outgoing: Outgoing) => Promise<Admitted>
+  /** Rejects with GP_SCOPE, GP_NOT_MEMBER, or why the key could not be claimed. `isClaimedAhead`: as IdempotencyRecords.claim has it. */
+  admit: (sender: Sender, outgoing: Outgoing, isClaimedAhead: boolean) => Promise<ClaimedId>
   /** Where nothing is needed. */
-  admitted: (outgoing: Outgoing) => Admitted
+  admitted: (outgoing: Outgoing) => ClaimedId
 }
 
 export interface AdmissionOptions {
@@ -49,11 +47,11 @@ export function createAdmission ({ clock, claims, views }: AdmissionOptions): Ad
 
   return {
     needed: (sender, { draft: { to }, idempotencyKey }) => idempotencyKey !== undefined || (sender.startsWith('u:') && !('user' in to || 'users' in to)),
-    admit: async (sender, outgoing) => {
+    admit: async (sender, outgoing, isClaimedAhead) => {
       const { draft, idempotencyKey } = outgoing
       if (sender.startsWith('u:')) await allow(sender, draft.to)
       const id = idOf(outgoing)
-      return idempotencyKey === undefined ? { id, duplicate: false } : await claims.claim(sender, idempotencyKey, draft, id)
+      return idempotencyKey === undefined ? { id, duplicate: false } : await claims.claim(sender, idempotencyKey, draft, id, isClaimedAhead)
     },
     admitted: outgoing => ({ id: idOf(outgoing), duplicate: false })
   }

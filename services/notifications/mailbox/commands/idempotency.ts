@@ -1,5 +1,6 @@
 /**
- * Idempotency keys. The first request under a key inserts an idempotency record: the message's id and a hash of what it says.
+ * Idempotency keys. The first request under a key inserts an idempotency record: the message's id and a hash of what it says. It is
+ * stored before the message, or in one transaction with it where the store can (Store.insertClaimed).
  * Whoever comes later under the same key gets that id and completes what the first may have left undone. A record older
  * than 24 h counts as absent: written with the latest time that may be, and aged by the earliest, so that no clock makes it older.
  */
@@ -11,8 +12,10 @@ import { GatepostError } from '../../../../shared/contract/errors.js'
 import { claimKey } from '../../../../shared/store/keys.js'
 import type { MessageId } from '../../../../shared/contract/names.js'
 import type { JsonDoc, Store } from '../../../../shared/store/store.js'
+import type { Claim } from '../../log/atomic-group.js'
 
-interface Claim {
+/** The record, as it is stored. */
+interface Claimed {
   readonly id: MessageId
   /** A hash of the message: by the secret that `by` names; without a secret where there is no `by`, as version 0.1 has it. */
   readonly body: string
@@ -29,12 +32,23 @@ export interface IdempotencyOptions {
   readonly isKeyed: boolean
 }
 
+export interface ClaimedId {
+  readonly id: MessageId
+  readonly duplicate: boolean
+  /** Not stored yet: it is to be stored with the message. */
+  readonly claim?: Claim
+}
+
 export interface IdempotencyRecords {
-  /** Rejects with GP_IDEMPOTENCY_CONFLICT when the key stands for another message, GP_STORE_UNAVAILABLE. */
-  claim: (sender: string, key: string, draft: MessageDraft, id: MessageId) => Promise<{ id: MessageId, duplicate: boolean }>
+  /**
+   * `isAhead`: the record is stored when this resolves; else it may be left to whoever stores the message. Rejects with
+   * GP_IDEMPOTENCY_CONFLICT when the key stands for another message, GP_STORE_UNAVAILABLE.
+   */
+  claim: (sender: string, key: string, draft: MessageDraft, id: MessageId, isAhead: boolean) => Promise<ClaimedId>
 }
 
 const hash = (text: string): string => createHash('sha256').update(text).digest('base64url')
+const parse = (text: string): Claimed => JSON.parse(text) as Claimed
 const maxTries = 5
 
 interface Seal { readonly by: string, readonly seal: (text: string) => string }
@@ -55,19 +69,23 @@ export function createIdempotencyRecords ({ store, clock, secrets, isKeyed }: Id
   const seals = secrets.map(sealOf)
 
   /** A secret that is not known any more tells nothing: then the key alone decides, since a 409 for the same message would be wrong. */
-  function isSame ({ by, body }: Claim, text: string): boolean {
+  function isSame ({ by, body }: Claimed, text: string): boolean {
     if (by === undefined) return body === hash(text)
     const known = seals.find(seal => seal.by === by)
     return known === undefined || body === known.seal(text)
   }
 
   return {
-    claim: async (sender, key, draft, id) => {
+    claim: async (sender, key, draft, id, isAhead) => {
       const message = hashedText(draft)
       const [sealing] = isKeyed ? seals : []
-      const claim: Claim = { id, at: clock.latest(), ...sealing === undefined ? { body: hash(message) } : { body: sealing.seal(message), by: sealing.by } }
+      const claim: Claimed = { id, at: clock.latest(), ...sealing === undefined ? { body: hash(message) } : { body: sealing.seal(message), by: sealing.by } }
       const docKey = claimKey('send', sender, hash(key))
       const docOf = (v: number): JsonDoc => ({ key: docKey, v, purgeAt: claim.at + lives.claimMs, text: JSON.stringify(claim) })
+      if (!isAhead) {
+        const [stored] = await store.get('claims', [docKey])
+        if (stored === undefined) return { id, duplicate: false, claim: { doc: docOf(0), isSame: ({ text }) => parse(text).id === id, isLost: false } }
+      }
       let was: number | undefined
       for (let tries = 0; tries < maxTries; tries++) {
         const [outcome] = await store.replace('claims', [{ was, doc: docOf((was ?? -1) + 1) }])
@@ -75,7 +93,7 @@ export function createIdempotencyRecords ({ store, clock, secrets, isKeyed }: Id
         if (outcome === 'refused') throw new GatepostError('GP_STORE_UNAVAILABLE', `${store.refusal?.() ?? 'the store did not take it'}; nothing was stored by this request`)
         const [stored] = await store.get('claims', [docKey])
         if (stored === undefined) { was = undefined; continue } // purged, or not readable yet
-        const first = JSON.parse(stored.text) as Claim
+        const first = parse(stored.text)
         if (first.id === id) return { id, duplicate: false } // our own write, whose outcome was unknown
         if (clock.earliest() - first.at >= lives.claimMs) { was = stored.v; continue }
         if (!isSame(first, message)) throw new GatepostError('GP_IDEMPOTENCY_CONFLICT', 'Idempotency-Key: used before for another message')

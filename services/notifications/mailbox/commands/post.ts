@@ -11,7 +11,8 @@ import { receiversOf } from '../../../../shared/contract/target.js'
 import type { EntryDoc, MessageDoc } from '../../../../shared/store/store.js'
 import { messageTexts, volatileWire, type EntryDraft } from '../../log/entry.js'
 import { createAtomicGroup, type AtomicGroup } from '../../log/atomic-group.js'
-import { createAdmission, type AdmissionOptions, type Admitted, type Outgoing, type Sender } from './admit.js'
+import { createAdmission, type AdmissionOptions, type Outgoing, type Sender } from './admit.js'
+import type { ClaimedId } from './idempotency.js'
 import { createSenderShares } from './sender-shares.js'
 
 export type { Outgoing, Sender } from './admit.js'
@@ -38,18 +39,20 @@ export interface PostOptions extends AdmissionOptions {
   readonly sendVolatile: (stream: StreamId, wire: string) => void
   readonly sendToTopic: (topic: string, match: 'exact' | 'prefix', wire: string) => void
   readonly retentionMs: number
-  /** Whether entries for these two streams, appended in one turn, reach the store in one transaction: then neither need wait. */
-  readonly areStoredTogether: (one: StreamId, other: StreamId) => boolean
+  /** Whether entries for these streams, appended in one turn, reach the store in one transaction: then none need wait. */
+  readonly areStoredTogether: (streams: readonly StreamId[]) => boolean
+  /** Whether such a transaction takes the claim of an idempotency key, too. */
+  readonly takesClaims: boolean
 }
 
 const isoOfCreation = createIsoTime()
 const forget = (): void => {}
 
-export function createPost ({ clock, claims, views, append, refusalOf, sendVolatile, sendToTopic, retentionMs, areStoredTogether }: PostOptions): Post {
+export function createPost ({ clock, claims, views, append, refusalOf, sendVolatile, sendToTopic, retentionMs, areStoredTogether, takesClaims }: PostOptions): Post {
   const shares = createSenderShares()
   const admission = createAdmission({ clock, claims, views })
 
-  function store (sender: Sender, { draft, profile }: Outgoing, { id, duplicate }: Admitted): Promise<Posted> {
+  function store (sender: Sender, { draft, profile }: Outgoing, { id, duplicate, claim }: ClaimedId): Promise<Posted> {
     const createdAtMs = toMs(timeOfId(id))
     const createdAt = isoOfCreation(createdAtMs)
     const { to, title, body, data, category, ttlSeconds, url, actions } = draft
@@ -84,7 +87,7 @@ export function createPost ({ clock, claims, views, append, refusalOf, sendVolat
     // Queued in this turn, so that messages to one target keep their order.
     const others = receivers.filter(({ stream }) => stream !== ownStream)
     const entries = others.length + (ownStream === undefined ? 0 : 1)
-    const atomicGroup = entries > 1 ? createAtomicGroup() : undefined
+    const atomicGroup = entries > 1 || claim !== undefined ? createAtomicGroup(claim) : undefined
     const refusal = atomicGroup === undefined ? undefined : refusalOf(entries, entries * texts.chars)
     if (refusal !== undefined) return Promise.reject(refusal)
     const end = ownStream === undefined ? undefined : shares.take(sender, entries, entries * texts.chars)
@@ -95,7 +98,7 @@ export function createPost ({ clock, claims, views, append, refusalOf, sendVolat
       const copies = others.map(({ stream, to }) => append(stream, draftOf('inbox', to), atomicGroup).then(forget))
       if (ownStream === undefined) return await Promise.all(copies).then(() => posted(undefined))
       const appendOwn = (): Promise<{ doc: EntryDoc }> => append(ownStream, draftOf(isToSelf ? 'both' : 'sent', to), atomicGroup)
-      if (others.length === 1 && areStoredTogether(ownStream, others[0]!.stream)) return await Promise.all([appendOwn(), ...copies]).then(([own]) => posted(own.doc))
+      if (others.length === 1 && areStoredTogether([ownStream, others[0]!.stream])) return await Promise.all([appendOwn(), ...copies]).then(([own]) => posted(own.doc))
       return await Promise.all(copies).then(appendOwn).then(own => posted(own.doc))
     }
     const storing = storeAll()
@@ -108,19 +111,28 @@ export function createPost ({ clock, claims, views, append, refusalOf, sendVolat
     else for (const receiver of receiversOf(to)) sendVolatile(receiver.stream, wireTo(receiver.to))
   }
 
+  /** Whether the key must be claimed before anything else: nothing is stored with which the claim could be. */
+  const isClaimedAhead = (sender: Sender, { draft: { isVolatile, to } }: Outgoing): boolean =>
+    !takesClaims || isVolatile || !areStoredTogether([...receiversOf(to).map(({ stream }) => stream), ...sender.startsWith('u:') ? [sender as StreamId] : []])
+
+  /** Under a key that another request claims at the same time, the message is that one's. */
+  async function storeAdmitted (sender: Sender, one: Outgoing, admitted: ClaimedId): Promise<Posted> {
+    try { return await store(sender, one, admitted) } catch (error) {
+      if (admitted.claim?.isLost === true) return await storeAdmitted(sender, one, await admission.admit(sender, one, true))
+      // The first one under this key may have stored it.
+      throw admitted.duplicate && isSurelyNotStored(error) ? outcomeUnknown('it was sent before, and the store cannot be asked for it', error) : error
+    }
+  }
+
   return {
     all: (sender, outgoing) => {
       if (!outgoing.some(one => admission.needed(sender, one))) return outgoing.map(one => store(sender, one, admission.admitted(one)))
-      const admitted = outgoing.map(one => admission.admit(sender, one))
+      const admitted = outgoing.map(one => admission.admit(sender, one, isClaimedAhead(sender, one)))
       // Stored in the order given once all are admitted: a claim that takes longer must not let a later one pass.
       const everyone = Promise.allSettled(admitted)
       return outgoing.map(async (one, i) => {
         await everyone
-        const known = await admitted[i]!
-        try { return await store(sender, one, known) } catch (error) {
-          // The first one under this key may have stored it.
-          throw known.duplicate && isSurelyNotStored(error) ? outcomeUnknown('it was sent before, and the store cannot be asked for it', error) : error
-        }
+        return await storeAdmitted(sender, one, await admitted[i]!)
       })
     }
   }
