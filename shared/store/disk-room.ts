@@ -102,12 +102,17 @@ export async function openDiskRoom ({ dir, reserveBytes, fileUse, log, measure =
     } catch { /* the figure before holds on; that the folder is gone is for reads and writes to say */ }
   }
 
+  const fits = (required: number): boolean => required <= freeBytes - margin && (takenBytes === 0 || takenBytes + required <= maxTransactionBytes)
+
   /** Bytes that these documents may need on the disk. */
   function requiredFor ({ docs, bytes }: WriteNeed): number {
+    const values = bytes + docs * docOverheadBytes
+    const pages = docs * pagesPerDoc * pageBytes
+    // The file is looked at where it matters only: its counts cost 30 µs.
+    if (fits(values + pages)) return values + pages
     const { used, reusable } = fileUse()
     // No more pages can be copied than there are.
-    const copied = Math.min(docs * pagesPerDoc * pageBytes, used + 2 * (bytes + docs * docOverheadBytes))
-    return bytes + docs * docOverheadBytes + Math.max(0, copied - reusable / 2)
+    return values + Math.max(0, Math.min(pages, used + 2 * values) - reusable / 2)
   }
 
   await look()
@@ -122,7 +127,7 @@ export async function openDiskRoom ({ dir, reserveBytes, fileUse, log, measure =
       if (state === 'failed' && performance.now() - failedAtMs < retryFailedMs) return false
       if (state === 'full' && need.isPurge !== true) return false
       const required = requiredFor(need)
-      if (required > freeBytes - margin || (takenBytes > 0 && takenBytes + required > maxTransactionBytes)) return false
+      if (!fits(required)) return false
       takenBytes += required
       freeBytes -= required
       return true
