@@ -71,6 +71,14 @@ async function measureFree (dir: string): Promise<number> {
   return bavail * bsize
 }
 
+/** What these documents may need on the disk; more, where it is not known how the file is used. */
+function requiredBytes ({ docs, bytes }: WriteNeed, use?: FileUse): number {
+  const values = bytes + docs * docOverheadBytes
+  const pages = docs * pagesPerDoc * pageBytes
+  // No more pages can be copied than there are.
+  return values + (use === undefined ? pages : Math.max(0, Math.min(pages, use.used + 2 * values) - use.reusable / 2))
+}
+
 export async function openDiskRoom ({ dir, reserveBytes, fileUse, log, measure = measureFree }: DiskRoomOptions): Promise<DiskRoom> {
   const margin = marginOf(reserveBytes)
   /** As measured, less what has been set aside since. */
@@ -104,17 +112,6 @@ export async function openDiskRoom ({ dir, reserveBytes, fileUse, log, measure =
 
   const fits = (required: number): boolean => required <= freeBytes - margin && (takenBytes === 0 || takenBytes + required <= maxTransactionBytes)
 
-  /** Bytes that these documents may need on the disk. */
-  function requiredFor ({ docs, bytes }: WriteNeed): number {
-    const values = bytes + docs * docOverheadBytes
-    const pages = docs * pagesPerDoc * pageBytes
-    // The file is looked at where it matters only: its counts cost 30 µs.
-    if (fits(values + pages)) return values + pages
-    const { used, reusable } = fileUse()
-    // No more pages can be copied than there are.
-    return values + Math.max(0, Math.min(pages, used + 2 * values) - reusable / 2)
-  }
-
   await look()
   const timer = setInterval(() => { void look() }, watchEachMs).unref()
 
@@ -126,7 +123,9 @@ export async function openDiskRoom ({ dir, reserveBytes, fileUse, log, measure =
     take: need => {
       if (state === 'failed' && performance.now() - failedAtMs < retryFailedMs) return false
       if (state === 'full' && need.isPurge !== true) return false
-      const required = requiredFor(need)
+      // The file is looked at where it matters only: its counts cost 30 µs.
+      const most = requiredBytes(need)
+      const required = fits(most) ? most : requiredBytes(need, fileUse())
       if (!fits(required)) return false
       takenBytes += required
       freeBytes -= required

@@ -5,15 +5,14 @@
 import { createIsoTime, timeOfId, toMs, type Clock } from '../../../../shared/contract/clock.js'
 import type { Target } from '../../../../shared/contract/message.js'
 import { lives } from '../../../../shared/contract/deadlines.js'
-import { GatepostError, isSurelyNotStored, outcomeUnknown } from '../../../../shared/contract/errors.js'
+import { isSurelyNotStored, outcomeUnknown } from '../../../../shared/contract/errors.js'
 import type { MessageId, StreamId } from '../../../../shared/contract/names.js'
 import { receiversOf } from '../../../../shared/contract/target.js'
 import type { EntryDoc, MessageDoc } from '../../../../shared/store/store.js'
 import { messageTexts, volatileWire, type EntryDraft } from '../../log/entry.js'
-import { createAtomicGroup, type AtomicGroup } from '../../log/atomic-group.js'
 import { createAdmission, type AdmissionOptions, type Outgoing, type Sender } from './admit.js'
 import type { ClaimedId } from './idempotency.js'
-import { createSenderShares } from './sender-shares.js'
+import { createStoreCopies, streamsOf, type StoreCopiesOptions } from './store-copies.js'
 
 export type { Outgoing, Sender } from './admit.js'
 
@@ -31,25 +30,19 @@ export interface Post {
   readonly all: (sender: Sender, outgoing: readonly Outgoing[]) => Array<Promise<Posted>>
 }
 
-export interface PostOptions extends AdmissionOptions {
+export interface PostOptions extends AdmissionOptions, StoreCopiesOptions {
   readonly clock: Clock
-  readonly append: (stream: StreamId, draft: EntryDraft, atomicGroup?: AtomicGroup) => Promise<{ doc: EntryDoc }>
-  /** As Appender.refusalOf. */
-  readonly refusalOf: (entries: number, chars: number) => GatepostError | undefined
   readonly sendVolatile: (stream: StreamId, wire: string) => void
   readonly sendToTopic: (topic: string, match: 'exact' | 'prefix', wire: string) => void
   readonly retentionMs: number
-  /** Whether entries for these streams, appended in one turn, reach the store in one transaction: then none need wait. */
-  readonly areStoredTogether: (streams: readonly StreamId[]) => boolean
-  /** Whether such a transaction takes the claim of an idempotency key, too. */
+  /** Whether what is stored together takes the claim of an idempotency key along. */
   readonly takesClaims: boolean
 }
 
 const isoOfCreation = createIsoTime()
-const forget = (): void => {}
 
 export function createPost ({ clock, claims, views, append, refusalOf, sendVolatile, sendToTopic, retentionMs, areStoredTogether, takesClaims }: PostOptions): Post {
-  const shares = createSenderShares()
+  const storeCopies = createStoreCopies({ append, refusalOf, areStoredTogether })
   const admission = createAdmission({ clock, claims, views })
 
   function store (sender: Sender, { draft, profile }: Outgoing, { id, duplicate, claim }: ClaimedId): Promise<Posted> {
@@ -81,29 +74,7 @@ export function createPost ({ clock, claims, views, append, refusalOf, sendVolat
       expiresAt,
       text: texts.of(to, boxes)
     })
-    const ownStream = sender.startsWith('u:') ? sender as StreamId : undefined
-    const receivers = receiversOf(to)
-    const isToSelf = receivers.some(({ stream }) => stream === ownStream)
-    // Queued in this turn, so that messages to one target keep their order.
-    const others = receivers.filter(({ stream }) => stream !== ownStream)
-    const entries = others.length + (ownStream === undefined ? 0 : 1)
-    const atomicGroup = entries > 1 || claim !== undefined ? createAtomicGroup(claim) : undefined
-    const refusal = atomicGroup === undefined ? undefined : refusalOf(entries, entries * texts.chars)
-    if (refusal !== undefined) return Promise.reject(refusal)
-    const end = ownStream === undefined ? undefined : shares.take(sender, entries, entries * texts.chars)
-    if (ownStream !== undefined && end === undefined) return Promise.reject(new GatepostError('GP_OVERLOADED', 'what this user sent before still waits for the store; nothing was stored'))
-    const posted = (copy: EntryDoc | undefined): Posted => ({ id, createdAt, duplicate, isVolatile: false, copy })
-    const storeAll = async (): Promise<Posted> => {
-      // What is stored of each is let go at once: a thousand copies wait for one another.
-      const copies = others.map(({ stream, to }) => append(stream, draftOf('inbox', to), atomicGroup).then(forget))
-      if (ownStream === undefined) return await Promise.all(copies).then(() => posted(undefined))
-      const appendOwn = (): Promise<{ doc: EntryDoc }> => append(ownStream, draftOf(isToSelf ? 'both' : 'sent', to), atomicGroup)
-      if (others.length === 1 && areStoredTogether([ownStream, others[0]!.stream])) return await Promise.all([appendOwn(), ...copies]).then(([own]) => posted(own.doc))
-      return await Promise.all(copies).then(appendOwn).then(own => posted(own.doc))
-    }
-    const storing = storeAll()
-    if (end !== undefined) storing.then(end, end)
-    return storing
+    return storeCopies(sender, to, { draftOf, chars: texts.chars, claim }).then(copy => ({ id, createdAt, duplicate, isVolatile: false, copy }))
   }
 
   function handOn (to: Target, wireTo: (to: Target) => string): void {
@@ -113,7 +84,7 @@ export function createPost ({ clock, claims, views, append, refusalOf, sendVolat
 
   /** Whether the key must be claimed before anything else: nothing is stored with which the claim could be. */
   const isClaimedAhead = (sender: Sender, { draft: { isVolatile, to } }: Outgoing): boolean =>
-    !takesClaims || isVolatile || !areStoredTogether([...receiversOf(to).map(({ stream }) => stream), ...sender.startsWith('u:') ? [sender as StreamId] : []])
+    !takesClaims || isVolatile || !areStoredTogether(streamsOf(sender, to))
 
   /** Under a key that another request claims at the same time, the message is that one's. */
   async function storeAdmitted (sender: Sender, one: Outgoing, admitted: ClaimedId): Promise<Posted> {
