@@ -1,4 +1,5 @@
-import { createServer } from 'node:net'
+import { once } from 'node:events'
+import { createServer, type AddressInfo } from 'node:net'
 
 /** Where nodes begin to look for a port of their own. */
 export const firstNodePort = 9101
@@ -27,4 +28,14 @@ export async function isFree (host: string, port: number): Promise<boolean> {
     probe.once('error', (error: NodeJS.ErrnoException) => { if (error.code === 'EADDRINUSE') resolve(false); else reject(error) })
     probe.listen({ host, port, exclusive: true }, () => { probe.close(() => { resolve(true) }) })
   })
+}
+
+/** One that nobody listens on now. Rejects as `isFree` does. */
+export async function anyFreePort (host: string): Promise<number> {
+  const probe = createServer().listen({ host, port: 0, exclusive: true })
+  await once(probe, 'listening')
+  const { port } = probe.address() as AddressInfo
+  probe.close()
+  await once(probe, 'close')
+  return port
 }

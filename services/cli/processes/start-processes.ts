@@ -11,6 +11,7 @@ import type { Lifecycle } from '../../../shared/platform/lifecycle.js'
 import type { UpSettings } from '../../../shared/platform/settings/settings.js'
 import { shareLmdb } from '../../../shared/store/lmdb-share.js'
 import type { LmdbStore } from '../../../shared/store/lmdb-store.js'
+import { anyFreePort } from '../free-port.js'
 import type { StartOptions } from '../site.js'
 import type { WorkerStart } from './messages.js'
 import { createSupervisor } from './supervisor.js'
@@ -41,8 +42,10 @@ export async function startProcesses ({ settings, keys, log, lifecycle, openEmbe
   }
 
   const nodes = Math.max(settings.nodes, processes)
+  // A process that is started again must find the port of the first ones, though none of them may be left to keep it.
+  const port = settings.port === 0 ? await anyFreePort(settings.host) : settings.port
   const starts = Array.from({ length: processes }, (_, at): WorkerStart => ({
-    settings: { ...settings, nodes },
+    settings: { ...settings, nodes, port },
     keys,
     number: at + 1,
     nodes: Array.from({ length: nodes }, (_, node) => node + 1).filter(node => (node - 1) % processes === at),

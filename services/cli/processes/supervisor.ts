@@ -1,6 +1,6 @@
 /**
- * The processes that serve, as the first one sees them. Node's cluster module gives them one port between them: the first process accepts,
- * and hands connections out in turn. One that ends unasked is started again.
+ * The processes that serve, as the first one sees them. Node's cluster module gives them one listening socket between them, and whoever of them
+ * is free accepts. One that ends unasked is started again.
  */
 import cluster, { type Worker } from 'node:cluster'
 import type { Socket } from 'node:net'
@@ -45,6 +45,8 @@ export function createSupervisor ({ starts, log, onGone }: SupervisorOptions): S
   const timers = new Set<NodeJS.Timeout>()
   let isEnding = false
   let whenAllEnded: (() => void) | undefined
+  // Round robin would pass each connection to a process, and what a killed one had not taken yet would stay open without an answer.
+  cluster.schedulingPolicy = cluster.SCHED_NONE
   cluster.setupPrimary({ exec: fileURLToPath(new URL('./worker.js', import.meta.url)), args: [], serialization: 'advanced' })
 
   function run (place: Place, onReady: (url: string) => void, onFailed: (error: Error) => void): void {
@@ -53,7 +55,10 @@ export function createSupervisor ({ starts, log, onGone }: SupervisorOptions): S
     place.startedAt = performance.now()
     worker.on('message', (message: FromWorker, socket?: Socket) => {
       switch (message.is) {
-        case 'here': send(worker, { do: 'start', start: place.start }); return
+        case 'here':
+          send(worker, { do: 'start', start: place.start })
+          send(worker, { do: 'know', places: known(places) })
+          return
         case 'placed':
           place.nodes = message.nodes
           tellPlaces(places)
@@ -116,9 +121,10 @@ export function createSupervisor ({ starts, log, onGone }: SupervisorOptions): S
   }
 }
 
+const known = (places: readonly Place[]): NodePlace[] => places.flatMap(({ nodes, start }) => nodes.map(id => ({ id, path: start.ownPath, process: start.number })))
+
 function tellPlaces (places: readonly Place[]): void {
-  const known: NodePlace[] = places.flatMap(({ nodes, start }) => nodes.map(id => ({ id, path: start.ownPath, process: start.number })))
-  for (const { worker } of places) if (worker !== undefined) send(worker, { do: 'know', places: known })
+  for (const { worker } of places) if (worker !== undefined) send(worker, { do: 'know', places: known(places) })
 }
 
 /** A WebSocket that came to a process which does not have its node. */

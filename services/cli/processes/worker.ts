@@ -47,6 +47,7 @@ async function serve (start: WorkerStart): Promise<void> {
   })
   try {
     const url = await open(start, log, lifecycle, mounts)
+    await neighbours.knowsOthers(settings.nodes - start.nodes.length)
     lifecycle.live()
     tell({ is: 'ready', url })
   } catch (error) {
@@ -96,10 +97,20 @@ async function connected (path: string): Promise<Socket> {
   return socket
 }
 
+interface Neighbours {
+  readonly know: (places: readonly NodePlace[]) => void
+  /** Resolves once there are `count` of them. */
+  readonly knowsOthers: (count: number) => Promise<void>
+}
+
 /** Nodes of the other processes, mounted beside the own ones: whoever asks here for one of them is answered by its process. */
-function createNeighbours (mounts: Mounts, ownNumber: number): { readonly know: (places: readonly NodePlace[]) => void } {
+function createNeighbours (mounts: Mounts, ownNumber: number): Neighbours {
   const known = new Map<string, { readonly path: string, readonly forget: () => void }>()
+  const waiting = new Set<() => void>()
   return {
+    knowsOthers: async count => {
+      while (known.size < count) await new Promise<void>(resolve => { waiting.add(resolve) })
+    },
     know: places => {
       for (const [id, { path, forget }] of known) {
         if (places.some(place => place.id === id && place.path === path)) continue
@@ -118,6 +129,8 @@ function createNeighbours (mounts: Mounts, ownNumber: number): { readonly know: 
           }
         })
       }
+      for (const resolve of waiting) resolve()
+      waiting.clear()
     }
   }
 }
