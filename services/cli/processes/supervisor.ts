@@ -35,13 +35,15 @@ const soundMs = 60_000
 interface Place {
   readonly start: WorkerStart
   worker: Worker | undefined
+  /** It hears. What is sent to it before would be lost. */
+  isHere: boolean
   startedAt: number
   pauseMs: number
   nodes: readonly string[]
 }
 
 export function createSupervisor ({ starts, log, onGone }: SupervisorOptions): Supervisor {
-  const places: Place[] = starts.map(start => ({ start, worker: undefined, startedAt: 0, pauseMs: firstPauseMs, nodes: [] }))
+  const places: Place[] = starts.map(start => ({ start, worker: undefined, isHere: false, startedAt: 0, pauseMs: firstPauseMs, nodes: [] }))
   const timers = new Set<NodeJS.Timeout>()
   let isEnding = false
   let whenAllEnded: (() => void) | undefined
@@ -56,8 +58,9 @@ export function createSupervisor ({ starts, log, onGone }: SupervisorOptions): S
     worker.on('message', (message: FromWorker, socket?: Socket) => {
       switch (message.is) {
         case 'here':
-          send(worker, { do: 'start', start: place.start })
-          send(worker, { do: 'know', places: known(places) })
+          place.isHere = true
+          tell(place, { do: 'start', start: place.start })
+          tell(place, { do: 'know', places: known(places) })
           return
         case 'placed':
           place.nodes = message.nodes
@@ -73,6 +76,7 @@ export function createSupervisor ({ starts, log, onGone }: SupervisorOptions): S
 
   function gone (place: Place, code: number | null, signal: string | null, onFailed: (error: Error) => void): void {
     place.worker = undefined
+    place.isHere = false
     place.nodes = []
     onGone()
     onFailed(new Error(`a process of this site ended at its start (${signal ?? `exit code ${code}`})`))
@@ -109,7 +113,7 @@ export function createSupervisor ({ starts, log, onGone }: SupervisorOptions): S
     if (!isEnding) {
       isEnding = true
       for (const timer of timers) clearTimeout(timer)
-      for (const { worker } of places) if (worker !== undefined) send(worker, { do: 'end' })
+      for (const place of places) if (place.isHere) tell(place, { do: 'end' }); else place.worker?.process.kill()
     }
     if (places.every(({ worker }) => worker === undefined)) return
     let timer: NodeJS.Timeout | undefined
@@ -124,7 +128,7 @@ export function createSupervisor ({ starts, log, onGone }: SupervisorOptions): S
 const known = (places: readonly Place[]): NodePlace[] => places.flatMap(({ nodes, start }) => nodes.map(id => ({ id, path: start.ownPath, process: start.number })))
 
 function tellPlaces (places: readonly Place[]): void {
-  for (const { worker } of places) if (worker !== undefined) send(worker, { do: 'know', places: known(places) })
+  for (const place of places) tell(place, { do: 'know', places: known(places) })
 }
 
 /** A WebSocket that came to a process which does not have its node. */
@@ -134,7 +138,7 @@ function pass (places: readonly Place[], node: string, head: Uint8Array, socket:
   worker.send({ do: 'take', head } satisfies ToWorker, socket, { keepOpen: false }, () => { socket.destroy() })
 }
 
-/** Nothing where it has just ended. */
-function send (worker: Worker, message: ToWorker): void {
-  if (worker.isConnected()) worker.send(message, () => {})
+/** Nothing where it does not hear yet, or has just ended. */
+function tell ({ worker, isHere }: Place, message: ToWorker): void {
+  if (isHere && worker?.isConnected() === true) worker.send(message, () => {})
 }
