@@ -2,6 +2,7 @@
 import type { LogLevel } from '../../../shared/platform/log-levels.js'
 import type { Fault } from '../../../shared/platform/settings/fault.js'
 import type { AuthSettings, UpSettings } from '../../../shared/platform/settings/settings.js'
+import type { HandOverMessage } from './hand-over.js'
 
 export interface WorkerStart {
   readonly settings: UpSettings
@@ -22,12 +23,14 @@ export interface WorkerStart {
 /** A node and the socket of the process that it runs in. */
 export interface NodePlace { readonly id: string, readonly path: string, readonly process: number }
 
+/** What is handed over with a socket: `head` is the request as text, with what came behind it. */
+export interface WebSocketRequest { readonly node: string, readonly head: Uint8Array }
+
 export type ToWorker =
   | { readonly do: 'start', readonly start: WorkerStart }
   | { readonly do: 'know', readonly places: readonly NodePlace[] }
-  /** With the socket: a WebSocket's request, as text, that another process took. */
-  | { readonly do: 'take', readonly head: Uint8Array }
   | { readonly do: 'end' }
+  | HandOverMessage<WebSocketRequest>
 
 export type FromWorker =
   /** It hears from now on. */
@@ -36,5 +39,4 @@ export type FromWorker =
   | { readonly is: 'ready', readonly url: string }
   /** Its start. `fault`: of a setting, which no retry mends. */
   | { readonly is: 'failed', readonly text: string, readonly fault: Fault | undefined }
-  /** With the socket. */
-  | { readonly is: 'gives', readonly node: string, readonly head: Uint8Array }
+  | HandOverMessage<WebSocketRequest>

@@ -7,7 +7,8 @@ import type { Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import type { Log } from '../../../shared/platform/log.js'
 import { SettingsError } from '../../../shared/platform/settings/fault.js'
-import type { FromWorker, NodePlace, ToWorker, WorkerStart } from './messages.js'
+import { createHandOver, type HandOver } from './hand-over.js'
+import type { FromWorker, NodePlace, ToWorker, WebSocketRequest, WorkerStart } from './messages.js'
 
 export interface Supervisor {
   /** Starts all and resolves with the address of their port once all are ready. Rejects where one cannot be started. */
@@ -37,13 +38,14 @@ interface Place {
   worker: Worker | undefined
   /** It hears. What is sent to it before would be lost. */
   isHere: boolean
+  handOver: HandOver<WebSocketRequest> | undefined
   startedAt: number
   pauseMs: number
   nodes: readonly string[]
 }
 
 export function createSupervisor ({ starts, log, onGone }: SupervisorOptions): Supervisor {
-  const places: Place[] = starts.map(start => ({ start, worker: undefined, isHere: false, startedAt: 0, pauseMs: firstPauseMs, nodes: [] }))
+  const places: Place[] = starts.map(start => ({ start, worker: undefined, isHere: false, handOver: undefined, startedAt: 0, pauseMs: firstPauseMs, nodes: [] }))
   const timers = new Set<NodeJS.Timeout>()
   let isEnding = false
   let whenAllEnded: (() => void) | undefined
@@ -55,28 +57,15 @@ export function createSupervisor ({ starts, log, onGone }: SupervisorOptions): S
     const worker = cluster.fork()
     place.worker = worker
     place.startedAt = performance.now()
-    worker.on('message', (message: FromWorker, socket?: Socket) => {
-      switch (message.is) {
-        case 'here':
-          place.isHere = true
-          tell(place, { do: 'start', start: place.start })
-          tell(place, { do: 'know', places: known(places) })
-          return
-        case 'placed':
-          place.nodes = message.nodes
-          tellPlaces(places)
-          return
-        case 'ready': onReady(message.url); return
-        case 'failed': onFailed(message.fault === undefined ? new Error(message.text) : new SettingsError([message.fault])); return
-        case 'gives': if (socket !== undefined) pass(places, message.node, message.head, socket)
-      }
-    })
+    place.handOver = createHandOver((message, socket) => { tell(place, message, socket) }, (socket, request) => { pass(places, request, socket) })
+    worker.on('message', (message: FromWorker, socket?: Socket) => { hear(places, place, message, socket, onReady, onFailed) })
     worker.once('exit', (code, signal) => { gone(place, code, signal, onFailed) })
   }
 
   function gone (place: Place, code: number | null, signal: string | null, onFailed: (error: Error) => void): void {
     place.worker = undefined
     place.isHere = false
+    place.handOver?.end()
     place.nodes = []
     onGone()
     onFailed(new Error(`a process of this site ended at its start (${signal ?? `exit code ${code}`})`))
@@ -125,6 +114,26 @@ export function createSupervisor ({ starts, log, onGone }: SupervisorOptions): S
   }
 }
 
+function hear (places: readonly Place[], place: Place, message: FromWorker, socket: Socket | undefined, onReady: (url: string) => void, onFailed: (error: Error) => void): void {
+  if ('hand' in message) {
+    place.handOver?.hear(message, socket)
+    return
+  }
+  switch (message.is) {
+    case 'here':
+      place.isHere = true
+      tell(place, { do: 'start', start: place.start })
+      tell(place, { do: 'know', places: known(places) })
+      return
+    case 'placed':
+      place.nodes = message.nodes
+      tellPlaces(places)
+      return
+    case 'ready': onReady(message.url); return
+    case 'failed': onFailed(message.fault === undefined ? new Error(message.text) : new SettingsError([message.fault]))
+  }
+}
+
 const known = (places: readonly Place[]): NodePlace[] => places.flatMap(({ nodes, start }) => nodes.map(id => ({ id, path: start.ownPath, process: start.number })))
 
 function tellPlaces (places: readonly Place[]): void {
@@ -132,13 +141,13 @@ function tellPlaces (places: readonly Place[]): void {
 }
 
 /** A WebSocket that came to a process which does not have its node. */
-function pass (places: readonly Place[], node: string, head: Uint8Array, socket: Socket): void {
-  const worker = places.find(({ nodes }) => nodes.includes(node))?.worker
-  if (worker === undefined || !worker.isConnected()) { socket.destroy(); return }
-  worker.send({ do: 'take', head } satisfies ToWorker, socket, { keepOpen: false }, () => { socket.destroy() })
+function pass (places: readonly Place[], request: WebSocketRequest, socket: Socket): void {
+  const place = places.find(({ nodes }) => nodes.includes(request.node))
+  if (place?.handOver === undefined) socket.destroy()
+  else place.handOver.give(socket, request)
 }
 
 /** Nothing where it does not hear yet, or has just ended. */
-function tell ({ worker, isHere }: Place, message: ToWorker): void {
-  if (isHere && worker?.isConnected() === true) worker.send(message, () => {})
+function tell ({ worker, isHere }: Place, message: ToWorker, socket?: Socket): void {
+  if (isHere && worker?.isConnected() === true) worker.send(message, socket, { keepOpen: true }, () => {})
 }

@@ -14,14 +14,15 @@ import { openMongodb, openNats } from '../backends.js'
 import { drainGraceMs, exitCodeAtOnce, failLoudly } from '../run-service.js'
 import { metricsPortOf, startSite, type OpenBus } from '../site.js'
 import { faultOfStart } from '../start-faults.js'
-import type { FromWorker, NodePlace, ToWorker, WorkerStart } from './messages.js'
+import { createHandOver, type HandOver } from './hand-over.js'
+import type { FromWorker, NodePlace, ToWorker, WebSocketRequest, WorkerStart } from './messages.js'
 
 /** The first process waits a little longer before it kills. */
 const closeDeadlineMs = 1_200
 const idleMs = 60_000
 
 process.umask(0o077)
-process.once('message', (message: ToWorker) => { if (message.do === 'start') void serve(message.start) })
+process.once('message', (message: ToWorker) => { if ('do' in message && message.do === 'start') void serve(message.start) })
 tell({ is: 'here' })
 
 async function serve (start: WorkerStart): Promise<void> {
@@ -36,13 +37,17 @@ async function serve (start: WorkerStart): Promise<void> {
   }
   listenForSignals({ log, source: process, hasEcho: true, onFirst: () => { ending ??= end() }, onSecond: () => { process.exit(exitCodeAtOnce) } })
   const mounts = createMounts()
-  const neighbours = createNeighbours(mounts, start.number)
+  const handOver = createHandOver<WebSocketRequest>(tell, (socket, { head }) => { mounts.adopt(socket, head) })
+  const neighbours = createNeighbours(mounts, start.number, handOver)
   process.on('message', (message: ToWorker, socket: Socket | undefined) => {
+    if ('hand' in message) {
+      handOver.hear(message, socket)
+      return
+    }
     switch (message.do) {
       case 'start': return // the first of all, taken above
       case 'end': ending ??= end(); return
-      case 'know': neighbours.know(message.places); return
-      case 'take': if (socket !== undefined) mounts.adopt(socket, message.head)
+      case 'know': neighbours.know(message.places)
     }
   })
   try {
@@ -104,7 +109,7 @@ interface Neighbours {
 }
 
 /** Nodes of the other processes, mounted beside the own ones: whoever asks here for one of them is answered by its process. */
-function createNeighbours (mounts: Mounts, ownNumber: number): Neighbours {
+function createNeighbours (mounts: Mounts, ownNumber: number, handOver: HandOver<WebSocketRequest>): Neighbours {
   const known = new Map<string, { readonly path: string, readonly forget: () => void }>()
   const waiting = new Set<() => void>()
   return {
@@ -119,7 +124,7 @@ function createNeighbours (mounts: Mounts, ownNumber: number): Neighbours {
       }
       for (const { id, path, process: number } of places) {
         if (number === ownNumber || known.has(id)) continue
-        const { server, close } = createForwarding({ socketPath: path, path: mountPath(id), giveUpgrade: (head, socket) => { give(id, head, socket as Socket) } })
+        const { server, close } = createForwarding({ socketPath: path, path: mountPath(id), giveUpgrade: (head, socket) => { handOver.give(socket as Socket, { node: id, head }) } })
         const mount = mounts.mount(id, server, '/socket.io')
         known.set(id, {
           path,
@@ -135,9 +140,4 @@ function createNeighbours (mounts: Mounts, ownNumber: number): Neighbours {
   }
 }
 
-/** The socket lives on in the other process. */
-function give (node: string, head: Buffer, socket: Socket): void {
-  process.send?.({ is: 'gives', node, head } satisfies FromWorker, socket, { keepOpen: false }, () => { socket.destroy() })
-}
-
-function tell (message: FromWorker): void { if (cluster.isWorker && process.connected) process.send?.(message, undefined, undefined, () => {}) }
+function tell (message: FromWorker, socket?: Socket): void { if (cluster.isWorker && process.connected) process.send?.(message, socket, { keepOpen: true }, () => {}) }
