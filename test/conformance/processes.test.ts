@@ -50,6 +50,15 @@ t.test('processes - two on one port', { skip }, async t => {
     t.equal((await sessions[1].list()).find(({ title }) => title === 'large')?.body, large)
   })
 
+  await t.test('many at once, each of which speaks as soon as it may', async t => {
+    const users = Array.from({ length: 50 }, (_, n) => `user ${n}`)
+    const sessions = (await Promise.all(users.map(async user => await assignBoth(site, user)))).flat()
+    const devices = await Promise.all(sessions.map(async session => await openSocket(t, session, { transports: ['websocket'] })))
+    await producerOf(site).send({ to: { users }, title: 'to all of them' })
+    for (const device of devices) await device.message('to all of them')
+    t.equal(devices.length, 100)
+  })
+
   await t.test('one that is killed is started again, and nobody misses anything', async t => {
     const followed = ['bob', 'carl', 'dora', 'eve'].map(user => follow(t, site, user))
     const producer = producerOf(site)
