@@ -26,7 +26,7 @@ const long = new RegExp(`^test/(?:${[
   'cluster/(?:clocks|dead-shard|descriptors|ending|groups-outage|mixed-versions|outcomes|rolling-upgrade|secret-rotation)',
   'hostile/(?:floods|one-user|upgrades)',
   'browser/(?:gate-demo|inbox-faults|inbox-functions)',
-  'conformance/(?:form-2-model|members|processes)',
+  'conformance/(?:form-2-model|members)',
   'integration/(?:bench-command|bench-smoke|clients-wire|full-disk|migrate-faults)'
 ].join('|')})\\.test\\.ts$`)
 

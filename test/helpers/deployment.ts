@@ -1,6 +1,6 @@
 /**
- * A running Gatepost, started as a user starts it: processes, settings, signals. GATEPOST_TEST_DEPLOYMENT=cluster
- * makes `startDeployment` take Gates and nodes of their own with NATS and MongoDB instead of one `gatepost up`.
+ * A running Gatepost, started as a user starts it: processes, settings, signals. `startDeployment` takes one `gatepost up`; with
+ * GATEPOST_TEST_DEPLOYMENT=cluster Gates and nodes of their own with NATS and MongoDB, with =processes two processes on one port.
  */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
@@ -133,7 +133,11 @@ export async function tempDir (t: Test): Promise<string> {
 }
 
 export async function startDeployment (t: Test, options: DeploymentOptions = {}): Promise<Deployment> {
-  return process.env['GATEPOST_TEST_DEPLOYMENT'] === 'cluster' ? await startCluster(t, options) : await startEmbedded(t, options)
+  switch (process.env['GATEPOST_TEST_DEPLOYMENT']) {
+    case 'cluster': return await startCluster(t, options)
+    case 'processes': return await startEmbedded(t, { ...options, settings: { GATEPOST_PROCESSES: '2', ...options.settings } })
+    default: return await startEmbedded(t, options)
+  }
 }
 
 export function tokensOf (secret: string): Pick<Deployment, 'userToken' | 'producerToken' | 'adminToken'> {

@@ -146,7 +146,7 @@ const GATEPOST_LOG_LEVEL = oneOf(logLevels, { ...logLevel, default: 'info' })
 const upLogLevel = Type.Optional(oneOf(logLevels, { ...logLevel, defaultText: 'info; on a terminal warn' }))
 
 const GATEPOST_PROCESSES = wholeNumber({
-  description: 'How many processes share the work, each with a Gate and at least one node, on the one port. A further one keeps the embedded store and hands out connections. 1 = all in one process. Experimental: a connection may be cut, or wait without an answer, while it is handed from one process to another.',
+  description: 'How many processes share the work, each with a Gate and at least one node, on the one port. A further one keeps the embedded store. 1 = all in one process.',
   valueName: 'N', minimum: 1, maximum: 64, default: 1
 })
 
