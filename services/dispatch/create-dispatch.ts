@@ -4,11 +4,15 @@
  * | what may be lost | who notices | what is done |
  * | --- | --- | --- |
  * | a broadcast, on either side's broken link or a slow consumer | each receiver, by the number in the publisher's next heartbeat or `bye` | it asks the publisher, which names the streams; doubt `streams` |
+ * | between nodes by interest: the same | each reader of the stream, by the heads in the publisher's next heartbeat or `bye` | doubt `streams` |
+ * | between nodes by interest: a heartbeat and what it told | each receiver: the next one begins later than the last ended | it asks the publisher, as above |
  * | the same, and the publisher does not know any more, or is gone before it replied | the receiver | doubt `everything` |
  * | the last ones of a node that died or came back as another life | the receivers: silence, a new start | doubt `node` |
  * | a heartbeat, `hello` or `bye` | the next heartbeat, or silence | nothing |
  * | a request or its answer | the asker's time runs out | its caller decides; a request about losses is asked again |
  * | a volatile entry, a message to a topic | nobody | nothing: they promise nothing |
+ *
+ * By interest (`GATEPOST_DISPATCH`) a node hears the arcs of the streams that it reads, in place of everything: docs/adr/0036-interest.md.
  *
  * Order matters in one place: a heartbeat's number holds because pushes and heartbeats leave over one connection.
  */
@@ -18,7 +22,9 @@ import type { Log } from '../../shared/platform/log.js'
 import { createHeartbeatReader } from './heartbeat-reader.js'
 import { createHeartbeatSender, type HeartbeatSender } from './heartbeat-sender.js'
 import { createBroadcastReceiver, type BroadcastReceiver } from './broadcast/broadcast-receiver.js'
-import { createBroadcastSender } from './broadcast/broadcast-sender.js'
+import { createBroadcastSender, type BroadcastSenderOptions } from './broadcast/broadcast-sender.js'
+import { createInterest } from './broadcast/interest.js'
+import { bytesPerHead, createPushedHeads, type PushedHeads } from './broadcast/pushed-heads.js'
 import { createGapWatch } from './broadcast/gap-watch.js'
 import type { Bus } from './buses/bus.js'
 import { createBusTrust, type Unsigned } from './bus-trust.js'
@@ -37,6 +43,8 @@ import { createSubjects, type Subjects } from '../../shared/contract/subjects.js
 
 export type { DispatchIntervals } from './intervals.js'
 
+export type DispatchMode = 'broadcast' | 'interest'
+
 export interface DispatchOptions {
   bus: Bus
   /** First tokens of every subject. */
@@ -46,6 +54,8 @@ export interface DispatchOptions {
   acceptedSecrets?: readonly string[] | undefined
   /** What is done about processes that do not sign; `accept` by default. */
   unsigned?: Unsigned | undefined
+  /** What it hears of what others push: everything, or what it listens to. `broadcast` by default. */
+  mode?: DispatchMode | undefined
   /** This process as a node, from `join` on one of the members. Absent where it is none. */
   self?: NodeLife
   clock: Clock
@@ -54,8 +64,12 @@ export interface DispatchOptions {
 }
 
 const maxGapAnswerBytes = 256 * 1024
+/** A heartbeat is sent early once so many streams are to be told with it. */
+const soonAtHeads = 4_096
+/** So many are told at most, after a cut say, in a quarter of what the bus takes. */
+const maxHeads = 8 * soonAtHeads
 
-export function createDispatch ({ bus, prefix, secret, acceptedSecrets, unsigned = 'accept', self: life, clock, log, intervals: ownIntervals }: DispatchOptions): Dispatch {
+export function createDispatch ({ bus, prefix, secret, acceptedSecrets, unsigned = 'accept', mode = 'broadcast', self: life, clock, log, intervals: ownIntervals }: DispatchOptions): Dispatch {
   // A clock that is set by another may have fractions, a life has none.
   const self = life && { id: life.id, startedAt: Math.floor(life.startedAt) }
   const intervals = { ...defaultIntervals, ...ownIntervals }
@@ -72,16 +86,18 @@ export function createDispatch ({ bus, prefix, secret, acceptedSecrets, unsigned
 
   const receiveCounters = createReceiveCounters()
   const receiver = createBroadcastReceiver({ bus, subjects, receiveCounters, log })
+  const interest = self === undefined || mode === 'broadcast' ? undefined : createInterest({ bus, subjects, onMessage: receiver.arrived, log })
   const gapWatch = createGapWatch({
-    receiver, receiveCounters, createdAtMs: clock.now(), intervals, log,
+    receiver, receiveCounters, interest, createdAtMs: clock.now(), intervals, log,
     ask: async (node, body) => await rpc.ask(node, gapQueryKind, body),
     emit: gap => { tell(gapHandlers, gap, log) }
   })
-  const read = createHeartbeatReader({ self: self?.id, signer, trust, log })
-  const members = createMemberWatch({ self: self?.id, intervals, read, gapWatch, receiveCounters, clock, log })
+  const members = createMemberWatch({ self: self?.id, intervals, read: createHeartbeatReader({ self: self?.id, signer, trust, log }), gapWatch, receiveCounters, clock, log })
   const publishLog = createPublishLog(intervals)
-  const heartbeatSender = createHeartbeatSender({ self, bus, subjects, signer, trust, publishLog, clock, onOwn: members.heardOwn })
-  const sender = createBroadcastSender({ self, bus, subjects, publishLog, isAlone: () => hasConverged() && members.isAlone(), log })
+  const pushedHeads = interest && createPushedHeads(() => Math.min(maxHeads, bus.maxPayloadBytes / 4 / bytesPerHead))
+  const heartbeatSender = createHeartbeatSender({ self, bus, subjects, signer, trust, publishLog, pushedHeads, clock, onOwn: members.heardOwn })
+  const byInterest = pushedHeads && sendByInterest(pushedHeads, () => hasConverged() && members.isByInterest(), heartbeatSender.soon)
+  const sender = createBroadcastSender({ self, bus, subjects, publishLog, isAlone: () => hasConverged() && members.isAlone(), interest: byInterest, log })
 
   if (self !== undefined) {
     rpc.answer(gapQueryKind, answerGapQuery({ startedAt: self.startedAt, publishLog, mark: () => { publishLog.mark(performance.now()) }, maxAnswerBytes: Math.min(maxGapAnswerBytes, bus.maxPayloadBytes / 2) }))
@@ -107,6 +123,7 @@ export function createDispatch ({ bus, prefix, secret, acceptedSecrets, unsigned
     broadcastVolatile: sender.broadcastVolatile,
     broadcastTopic: sender.broadcastTopic,
     onArrival: receiver.onArrival,
+    listen: interest?.listen,
     onTopic: receiver.onTopic,
     onDoubt (handler) { return register(gapHandlers, handler) },
 
@@ -128,8 +145,14 @@ export function createDispatch ({ bus, prefix, secret, acceptedSecrets, unsigned
       rpc.close()
       sender.close()
       receiver.close()
+      interest?.close()
     }
   }
+}
+
+/** Each push is told, early where many are. */
+function sendByInterest (pushedHeads: PushedHeads, isShared: () => boolean, soon: () => void): NonNullable<BroadcastSenderOptions['interest']> {
+  return { isShared, onPushed: (stream, seq) => { if (pushedHeads.add(stream, seq) >= soonAtHeads) soon() } }
 }
 
 interface ListenOptions {

@@ -14,6 +14,7 @@ export interface NodeLoad {
   readonly rssBytes: number
   /** `lmdb`, `mongodb`; with ` (unreachable)` behind it where it is, ` (full)` where it takes no writes. */
   readonly store: string
+  /** `nats`, `in-process`; with ` by interest` behind it where GATEPOST_DISPATCH says so, and ` (no link)` where there is none. */
   readonly dispatch: string
   /** The same of all nodes and Gates of one process, which share its memory and its event loop; absent in version 0.1. */
   readonly process?: string
@@ -36,6 +37,8 @@ export interface Member {
   readonly load: NodeLoad
   /** The seq up to which it has read the log of revocations; null until it has; absent in version 0.1. */
   readonly revocations?: number | null | undefined
+  /** It hears what is pushed over arcs, and tells what it pushes: GATEPOST_DISPATCH=interest. */
+  readonly isByInterest?: boolean | undefined
 }
 
 /** By its last heartbeat it cannot reach the store; others may. */
@@ -56,6 +59,14 @@ export interface Arrival {
   /** The stream's token (`streamToken`). */
   readonly token: string
   readonly payload: Uint8Array
+}
+
+/** Reading one stream by interest. */
+export interface Listening {
+  /** Resolves when all that is pushed from then on comes; undefined where it does already. Never rejects. */
+  readonly comes: Promise<void> | undefined
+  /** Once. */
+  readonly stop: () => void
 }
 
 export interface TopicArrival {
@@ -119,15 +130,20 @@ export interface Dispatch {
   onConnected: (handler: (isConnected: boolean) => void) => () => void
 
   /**
-   * To every other node, numbered: what is lost is noticed. While cut off or alone, the stream is remembered and nothing encoded; the same
+   * To every other node that may read the stream, numbered, with the entry's `seq`: what is lost is noticed. While cut off or alone, the stream is remembered and nothing encoded; the same
    * becomes of what is larger than the bus takes. Never throws for what is stored already.
    */
-  broadcast: (stream: StreamId, payload: Uint8Array | (() => Uint8Array)) => BroadcastFate
-  /** To every other node, numbered by nobody: for volatile entries of a stream. */
+  broadcast: (stream: StreamId, payload: Uint8Array | (() => Uint8Array), seq: number) => BroadcastFate
+  /** To the same nodes, numbered by nobody: for volatile entries of a stream. */
   broadcastVolatile: (stream: StreamId, payload: Uint8Array) => void
   broadcastTopic: (topic: string, match: 'exact' | 'prefix', payload: Uint8Array) => void
   /** `wants` is asked first, by the token alone: what it drops costs nothing more. */
   onArrival: (wants: (token: string) => boolean, handler: (arrival: Arrival) => void) => () => void
+  /**
+   * By interest: this node reads a stream from now on, and only what is listened to comes. `hears` is told the seq up to which another node has
+   * pushed the stream; where it returns false, the stream is in doubt. Undefined by broadcast: everything comes.
+   */
+  readonly listen: ((stream: StreamId, hears: (seq: number) => boolean) => Listening) | undefined
   onTopic: (handler: (arrival: TopicArrival) => void) => () => void
   /** A `node` doubt comes before `onMembers` tells that the node is gone: a ring built there still has it. */
   onDoubt: (handler: (doubt: SuspectedGap) => void) => () => void

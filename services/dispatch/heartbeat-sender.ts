@@ -10,6 +10,7 @@ import type { Bus } from './buses/bus.js'
 import type { BusTrust } from './bus-trust.js'
 import type { NodeAnnouncement, NodeLife } from './dispatch.js'
 import type { PublishLog } from './broadcast/publish-log.js'
+import type { PushedHeads } from './broadcast/pushed-heads.js'
 import type { Signer } from './signer.js'
 import type { Subjects } from '../../shared/contract/subjects.js'
 
@@ -33,6 +34,8 @@ export interface HeartbeatSenderOptions {
   readonly signer: Signer
   readonly trust: Pick<BusTrust, 'unsignedAgoMs'>
   readonly publishLog: Pick<PublishLog, 'count' | 'mark'>
+  /** By interest. */
+  readonly pushedHeads: Pick<PushedHeads, 'take'> | undefined
   readonly clock: Pick<Clock, 'tick'>
   /** This process does not hear itself. */
   readonly onOwn: (announcement: Heartbeat) => void
@@ -41,7 +44,7 @@ export interface HeartbeatSenderOptions {
 /** Announcements that are asked for keep this distance. */
 const gapMs = 100
 
-export function createHeartbeatSender ({ self, bus, subjects, signer, trust, publishLog, clock, onOwn }: HeartbeatSenderOptions): HeartbeatSender {
+export function createHeartbeatSender ({ self, bus, subjects, signer, trust, publishLog, pushedHeads, clock, onOwn }: HeartbeatSenderOptions): HeartbeatSender {
   let joinedAs: NodeAnnouncement | undefined
   let hasSaidHello = false
   let timer: NodeJS.Timeout | undefined
@@ -67,7 +70,8 @@ export function createHeartbeatSender ({ self, bus, subjects, signer, trust, pub
   }
 
   function tellOthers (subject: string, announcement: Heartbeat): void {
-    bus.publish(subject, signer.sign(subject, writeHeartbeat(announcement)))
+    const pushed = pushedHeads?.take(announcement.sent)
+    bus.publish(subject, signer.sign(subject, writeHeartbeat(pushed === undefined ? announcement : { ...announcement, pushed })))
   }
 
   function now (): void {

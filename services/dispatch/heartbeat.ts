@@ -39,7 +39,9 @@ const Heartbeat = Type.Object({
   /** How far this node has read the log of revocations: a seq; null until it has. Absent in version 0.1. */
   revocations: Type.Optional(Type.Union([whole, Type.Null()])),
   /** How long ago, in ms, this node heard of one that does not sign (bus-trust.ts); absent where it did not. */
-  unsignedAgoMs: Type.Optional(whole)
+  unsignedAgoMs: Type.Optional(whole),
+  /** By interest: what it has pushed since its heartbeat before (pushed-heads.ts). Absent by broadcast. */
+  pushed: Type.Optional(Type.Object({ since: whole, heads: Type.Optional(Type.String()) }))
 })
 export type Heartbeat = Static<typeof Heartbeat>
 

@@ -25,6 +25,8 @@ export interface MemberWatch extends Pick<Dispatch, 'members' | 'onMembers' | 'o
   advance: (elapsedMs: number, isLinkProven: boolean) => void
   /** No other node is known that is not down. */
   isAlone: () => boolean
+  /** Every other node that is not down is by interest. */
+  isByInterest: () => boolean
   close: () => void
 }
 
@@ -88,6 +90,7 @@ export function createMemberWatch ({ self, intervals, read, gapWatch, receiveCou
     advance (elapsedMs, isLinkProven) { handle(membership.advance(elapsedMs, isLinkProven)) },
     members: () => membership.members(),
     isAlone: () => membership.isAlone(),
+    isByInterest: () => membership.isByInterest(),
     onMembers: handler => register(memberHandlers, handler),
     onMemberEvent: handler => register(eventHandlers, handler),
     onHeartbeat: handler => register(heartbeatHandlers, handler),

@@ -38,6 +38,8 @@ export interface Membership {
   get: (node: NodeId) => Member | undefined
   /** No other node is known that is not down. */
   isAlone: () => boolean
+  /** Every other node that is not down is by interest. */
+  isByInterest: () => boolean
   /** Grows with each change of the set, a state, a weight, a url or a start. */
   readonly revision: number
 }
@@ -74,7 +76,7 @@ class MembershipTable implements Membership {
   #listed: readonly Member[] | undefined
   #revision = 0
   /** As of a revision. */
-  #alone = { revision: -1, isAlone: true }
+  #others = { revision: -1, isAlone: true, isByInterest: true }
   #listenedMs = 0
   /** All time, listened to or not. */
   #passedMs = 0
@@ -88,11 +90,15 @@ class MembershipTable implements Membership {
 
   get revision (): number { return this.#revision }
 
-  isAlone (): boolean {
-    if (this.#alone.revision !== this.#revision) {
-      this.#alone = { revision: this.#revision, isAlone: !this.#sorted.some(({ member }) => member.id !== this.#self && member.state !== 'down') }
+  isAlone (): boolean { return this.#lookAtOthers().isAlone }
+  isByInterest (): boolean { return this.#lookAtOthers().isByInterest }
+
+  #lookAtOthers (): { isAlone: boolean, isByInterest: boolean } {
+    if (this.#others.revision !== this.#revision) {
+      const others = this.#sorted.filter(({ member }) => member.id !== this.#self && member.state !== 'down')
+      this.#others = { revision: this.#revision, isAlone: others.length === 0, isByInterest: others.every(({ member }) => member.isByInterest) }
     }
-    return this.#alone.isAlone
+    return this.#others
   }
 
   members (): readonly Member[] {
@@ -216,5 +222,6 @@ const toMember = (heartbeat: Heartbeat, state: MemberState, nowMs: number): Memb
   lastSeen: nowMs,
   load: heartbeat.load,
   isClockOff: heartbeat.isClockOff,
-  revocations: heartbeat.revocations
+  revocations: heartbeat.revocations,
+  isByInterest: heartbeat.pushed !== undefined
 })

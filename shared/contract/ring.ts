@@ -40,6 +40,12 @@ const range = 2 ** rangeBits
 const pointsPerWeight = 640
 const maxWeight = 100
 
+/** In which of `count` equal arcs of the ring, a power of two, a name lies. The arcs are the same whoever the members are. */
+export function createArcs (count: number): (name: string) => number {
+  const arcs = new PlacedRing(Uint32Array.from({ length: count }, (_, arc) => (arc + 1) * (range / count) - 1))
+  return name => arcs.indexOf(name)
+}
+
 /** Makes rings, and remembers the control points of the members of the last one: hashing them is most of the work. */
 export function createRingBuilder (): (members: readonly RingMember[]) => Ring {
   let remembered = new Map<NodeId, Uint32Array>()

@@ -6,6 +6,7 @@
  * | --- | --- |
  * | `PREFIX.push.LIFE.STREAM` | an entry, counted by its receivers |
  * | `PREFIX.volatile.NODE.STREAM` | an entry that nobody counts |
+ * | `PREFIX.arc.ARC` | either of these, between nodes by interest; the stream and the node stand before the payload (arc-message.ts) |
  * | `PREFIX.topic.NODE.exact.TOPIC`, `PREFIX.topic.NODE.prefix.TOPIC` | a message to a topic, readable from the subject alone |
  * | `PREFIX.heartbeat.NODE`, `PREFIX.bye.NODE` | an announcement |
  * | `PREFIX.hello` | nothing: everyone announces itself at once |
@@ -15,6 +16,7 @@ import { createHash } from 'node:crypto'
 import { GatepostError, shown } from './errors.js'
 import type { NodeId, StreamId } from './names.js'
 import { remember } from './remember.js'
+import { createArcs, ringName } from './ring.js'
 
 export type TopicMatch = 'exact' | 'prefix'
 
@@ -29,6 +31,8 @@ export interface Subjects {
   /** Ends with a dot; the stream's token comes behind it. */
   pushStem: (life: string) => string
   volatileStem: (node: NodeId) => string
+  /** Of `arcOf`. */
+  arc: (arc: string) => string
   topic: (node: NodeId, topic: string, match: TopicMatch) => string
   heartbeat: (node: NodeId) => string
   bye: (node: NodeId) => string
@@ -42,12 +46,34 @@ export interface Subjects {
 const cachedNames = 8192
 const cachedStreams = 32_768
 /** 132 of SHA-1's 160 bits: a token is looked up among a node's own streams, nothing is trusted to it. */
-const streamTokenLength = 22
+export const streamTokenLength = 22
 
 const streamTokens = remember((stream: string) => createHash('sha1').update(stream).digest('base64url').slice(0, streamTokenLength), cachedStreams)
 
+const streamMarks = remember((stream: string) => Buffer.from(streamTokens(stream).slice(0, 6), 'base64url').readUInt32BE(0), cachedStreams)
+
 /** The name of a stream in a subject. */
 export const streamToken = (stream: StreamId): string => streamTokens(stream)
+
+/** 32 bits of a stream's token. Other streams may have the same. */
+export const streamMark = (stream: StreamId): number => streamMarks(stream)
+
+/**
+ * So many that at 1,000 nodes an arc has the users of three, and so few that a node of 8 never listens to more than some 35,000
+ * (docs/adr/0036-interest.md).
+ */
+const arcCount = 2 ** 18
+let arcs: ((name: string) => number) | undefined
+
+/**
+ * The part of all users, or of all groups, that a stream lies in: neighbours on the ring, so that a node reads few parts and a part has few
+ * nodes. Undefined for a stream that everyone reads.
+ */
+export function arcOf (stream: StreamId): string | undefined {
+  const kind = stream.startsWith('u:') ? 'u' : stream.startsWith('g:') ? 'g' : undefined
+  arcs ??= remember(createArcs(arcCount), cachedStreams)
+  return kind && kind + arcs(ringName(stream))
+}
 
 export const nameToken = (name: string): string => Buffer.from(name, 'utf8').toString('base64url')
 /** The name in a token; undefined where the token is not exactly what `nameToken` makes. */
@@ -86,6 +112,7 @@ export function createSubjects (prefix: string): Subjects {
     hello: `${prefix}.hello`,
     pushStem: life => `${prefix}.push.${life}.`,
     volatileStem: node => `${prefix}.volatile.${nameToken(node)}.`,
+    arc: arc => `${prefix}.arc.${arc}`,
     topic: (node, topic, match) => `${prefix}.topic.${nameToken(node)}.${match}.${nameToken(topic)}`,
     heartbeat: node => `${prefix}.heartbeat.${nameToken(node)}`,
     bye: node => `${prefix}.bye.${nameToken(node)}`,
@@ -117,7 +144,7 @@ export type Role = 'gate' | 'node'
 export const nobody = '~'
 
 /** What a Gate or a node needs of NATS, and what it has no use for, with `nobody` for every name. As docs/operations.md says. */
-export function rightsOf ({ allPushes, allVolatile, allTopics, allHeartbeats, allByes, hello }: Subjects, role: Role): { needed: readonly Right[], needless: readonly Right[] } {
+export function rightsOf ({ allPushes, allVolatile, allTopics, allHeartbeats, allByes, hello, arc }: Subjects, role: Role, isByInterest: boolean): { needed: readonly Right[], needless: readonly Right[] } {
   const prefix = hello.slice(0, hello.lastIndexOf('.'))
   const right = (may: Right['may']) => (subject: string): Right => ({ may, subject })
   const [publish, subscribe] = [right('publish'), right('subscribe')]
@@ -127,8 +154,9 @@ export function rightsOf ({ allPushes, allVolatile, allTopics, allHeartbeats, al
     ...[`${prefix}.push.${nobody}.${nobody}`, `${prefix}.volatile.${nobody}.${nobody}`, `${prefix}.topic.${nobody}.exact.${nobody}`, `${prefix}.heartbeat.${nobody}`, `${prefix}.bye.${nobody}`, `_INBOX.${nobody}.${nobody}`].map(publish),
     ...[allPushes, allVolatile, allTopics, ask].map(subscribe)
   ]
+  const ofInterest = [publish(arc(nobody)), subscribe(arc(nobody))]
   const elsewhere = [publish(`${nobody}.${nobody}`), subscribe('>')]
-  return role === 'node' ? { needed: [...ofBoth, ...ofNodes], needless: elsewhere } : { needed: ofBoth, needless: [...ofNodes, subscribe(`_INBOX.node.${nobody}`), ...elsewhere] }
+  return role === 'node' ? { needed: [...ofBoth, ...ofNodes, ...isByInterest ? ofInterest : []], needless: elsewhere } : { needed: ofBoth, needless: [...ofNodes, ...ofInterest, subscribe(`_INBOX.node.${nobody}`), ...elsewhere] }
 }
 
 /** Dot-separated tokens without wildcards, spaces and control characters. `_INBOX` and `$...` belong to NATS itself. */

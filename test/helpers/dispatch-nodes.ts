@@ -5,7 +5,7 @@ import { createSilentLog } from '../../shared/platform/log.js'
 import type { NodeId, StreamId } from '../../shared/contract/names.js'
 import type { Bus } from '../../services/dispatch/buses/bus.js'
 import type { Unsigned } from '../../services/dispatch/bus-trust.js'
-import { createDispatch } from '../../services/dispatch/create-dispatch.js'
+import { createDispatch, type DispatchMode } from '../../services/dispatch/create-dispatch.js'
 import type { Dispatch, SuspectedGap, NodeLoad } from '../../services/dispatch/dispatch.js'
 import type { DispatchIntervals } from '../../services/dispatch/intervals.js'
 import { streamToken } from '../../shared/contract/subjects.js'
@@ -19,15 +19,34 @@ export const idleLoad: NodeLoad = { sockets: 0, users: 0, messagesPerSecond: 0, 
 
 export interface TestNode {
   readonly id: NodeId
-  readonly dispatch: Dispatch
+  /** It numbers what it broadcasts by itself. */
+  readonly dispatch: Omit<Dispatch, 'broadcast'> & { readonly broadcast: (stream: StreamId, payload: Uint8Array | (() => Uint8Array)) => void }
   /** `from stream payload` of what came for a stream that this node wants. */
   readonly arrivals: string[]
   readonly doubts: SuspectedGap[]
-  /** The streams that this node has readers for. */
-  readonly wanted: Set<StreamId>
+  /** The streams that this node has readers for; it listens to them. */
+  readonly wanted: Wanted
   announced: 'up' | 'draining'
   isClockOff: boolean
   load: Partial<NodeLoad>
+}
+
+/** The seqs of all test nodes: a seq lies before what is broadcast. */
+let lastSeq = 0
+
+class Wanted extends Map<StreamId, { seq: number }> {
+  listen: Dispatch['listen']
+
+  /** As a hub opens a stream: from its head on. */
+  add (...streams: StreamId[]): void {
+    for (const stream of streams) {
+      const reached = { seq: lastSeq }
+      this.set(stream, reached)
+      this.listen?.(stream, seq => seq <= reached.seq)
+    }
+  }
+
+  byToken (token: string): StreamId | undefined { return [...this.keys()].find(stream => streamToken(stream) === token) }
 }
 
 export interface TestNodeOptions {
@@ -41,15 +60,17 @@ export interface TestNodeOptions {
   revocations?: () => number | null
   secret?: string
   unsigned?: Unsigned
+  mode?: DispatchMode | undefined
 }
 
-export function startTestNode (t: Test, { id, bus, startedAt = Date.now(), intervals = quickIntervals, clock = createClock(), prefix = 'test', weight = 1, revocations, secret = testSecret, unsigned }: TestNodeOptions): TestNode {
-  const node: Omit<TestNode, 'dispatch'> = { id: id as NodeId, arrivals: [], doubts: [], wanted: new Set(), announced: 'up', isClockOff: false, load: {} }
+export function startTestNode (t: Test, { id, bus, startedAt = Date.now(), intervals = quickIntervals, clock = createClock(), prefix = 'test', weight = 1, revocations, secret = testSecret, unsigned, mode }: TestNodeOptions): TestNode {
+  const node: Omit<TestNode, 'dispatch'> = { id: id as NodeId, arrivals: [], doubts: [], wanted: new Wanted(), announced: 'up', isClockOff: false, load: {} }
   const dispatch = createDispatch({
     bus,
     prefix,
     secret,
     unsigned,
+    mode,
     self: { id: node.id, startedAt },
     clock,
     log: createSilentLog(),
@@ -57,14 +78,20 @@ export function startTestNode (t: Test, { id, bus, startedAt = Date.now(), inter
   })
   t.teardown(async () => { await dispatch.close() })
   dispatch.join({ url: `http://${encodeURIComponent(id)}.test`, weight, version: '1.0.0', state: () => node.announced, isClockOff: () => node.isClockOff, load: () => ({ ...idleLoad, ...node.load }), ...revocations !== undefined && { revocations } })
+  node.wanted.listen = dispatch.listen
   dispatch.onArrival(
-    token => [...node.wanted].some(stream => streamToken(stream) === token),
+    token => node.wanted.byToken(token) !== undefined,
     ({ from, token, payload }) => {
-      const stream = [...node.wanted].find(wanted => streamToken(wanted) === token)
-      node.arrivals.push(`${from} ${stream} ${Buffer.from(payload).toString()}`)
+      const stream = node.wanted.byToken(token)!
+      const [, seq, text] = /^(\d+ )?(.*)$/su.exec(Buffer.from(payload).toString())!
+      if (seq !== undefined) node.wanted.get(stream)!.seq = Number(seq)
+      node.arrivals.push(`${from} ${stream} ${text}`)
     })
   dispatch.onDoubt(doubt => { node.doubts.push(doubt) })
-  return Object.assign(node, { dispatch })
+  const broadcast: TestNode['dispatch']['broadcast'] = (stream, payload) => {
+    dispatch.broadcast(stream, Buffer.concat([Buffer.from(`${++lastSeq} `), typeof payload === 'function' ? payload() : payload]), lastSeq)
+  }
+  return Object.assign(node, { dispatch: Object.create(dispatch, { broadcast: { value: broadcast } }) as TestNode['dispatch'] })
 }
 
 /** A process that watches the members and is none, as a Gate does. */

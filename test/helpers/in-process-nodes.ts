@@ -6,6 +6,7 @@ import { groupStream, type NodeId } from '../../shared/contract/names.js'
 import { createRing, ringName } from '../../shared/contract/ring.js'
 import type { LmdbStore } from '../../shared/store/lmdb-store.js'
 import type { Store } from '../../shared/store/store.js'
+import type { Bus } from '../../services/dispatch/buses/bus.js'
 import { startNode, type NodeOptions, type RunningNode } from '../../services/notifications/node/start.js'
 import { quickIntervals } from './dispatch-nodes.js'
 import { createFaultyStore, type FaultyStore } from './faulty-store.js'
@@ -32,7 +33,18 @@ export interface NodesOnOneStore {
 
 const secret = 'a secret of at least 32 bytes, for tests'
 
-export async function startNodes (t: Test, names: readonly string[], { through = store => store, maxPayloadBytes, ...options }: Partial<Pick<NodeOptions, 'lookRoundMs' | 'rules' | 'intervals'>> & { /** What the nodes see of the store. */ through?: (store: Store) => Store, /** What the bus takes. */ maxPayloadBytes?: number } = {}): Promise<NodesOnOneStore> {
+export interface StartNodesOptions extends Partial<Pick<NodeOptions, 'lookRoundMs' | 'rules' | 'intervals'>> {
+  /** What the nodes see of the store. */
+  through?: (store: Store) => Store
+  /** What the bus takes. */
+  maxPayloadBytes?: number
+  /** GATEPOST_DISPATCH of each. */
+  modeOf?: (name: string) => NodeOptions['settings']['dispatchMode']
+  /** Another bus than the hub. */
+  connect?: (name: string) => Promise<Bus>
+}
+
+export async function startNodes (t: Test, names: readonly string[], { through = store => store, maxPayloadBytes, modeOf, connect, ...options }: StartNodesOptions = {}): Promise<NodesOnOneStore> {
   const hub = createLossyBus(maxPayloadBytes === undefined ? {} : { maxPayloadBytes })
   const store = await openTestLmdb(t)
   const stores: Record<string, FaultyStore> = {}
@@ -40,8 +52,8 @@ export async function startNodes (t: Test, names: readonly string[], { through =
   await Promise.all(names.map(async name => {
     const reached = stores[name] = createFaultyStore(store)
     const node = await startNode({
-      settings: { host: '127.0.0.1', port: 0, nodeId: name, nodeWeight: 1, secret, auth: { kind: 'secret', secret }, retentionMs: 30 * 24 * 3_600_000, drainMs: 200, version: '1.0.0' },
-      store: through(reached), bus: hub.connect(name), natsPrefix: 'test', log: createSilentLog(), intervals: quickIntervals, ...options
+      settings: { host: '127.0.0.1', port: 0, nodeId: name, nodeWeight: 1, secret, auth: { kind: 'secret', secret }, retentionMs: 30 * 24 * 3_600_000, drainMs: 200, version: '1.0.0', dispatchMode: modeOf?.(name) },
+      store: through(reached), bus: await connect?.(name) ?? hub.connect(name), natsPrefix: 'test', log: createSilentLog(), intervals: quickIntervals, ...options
     })
     t.teardown(node.close)
     nodes[name] = node

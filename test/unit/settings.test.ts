@@ -48,7 +48,7 @@ t.test('settings - up needs nothing: the defaults of the contract', async t => {
     rules: noRules,
     natsUrl: undefined,
     natsCreds: undefined,
-    natsPrefix: 'gatepost', busUnsigned: 'accept',
+    natsPrefix: 'gatepost', busUnsigned: 'accept', dispatchMode: 'broadcast',
     mongodbUrl: undefined,
     dataDir: '/nonexistent/data',
     diskReserveBytes: 64 * 1024 ** 2,

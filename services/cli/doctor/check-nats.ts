@@ -9,12 +9,12 @@ const usualMaxPayloadBytes = 1024 * 1024
 const leastMaxPayloadBytes = 256 * 1024
 
 export async function checkNats (settings: DoctorSettings): Promise<Finding[]> {
-  const { natsUrl, natsCreds, natsPrefix, busUnsigned } = settings
+  const { natsUrl, natsCreds, natsPrefix, busUnsigned, dispatchMode } = settings
   if (natsUrl === undefined) return [ok('nats', 'none is set: dispatch stays within the process of `gatepost up`; `gatepost gate` and `gatepost node` need one')]
   const role = commandOf(settings) === 'node' ? 'node' : 'gate'
   let found: NatsInspection
   try {
-    found = await inspectNats({ url: natsUrl, prefix: natsPrefix, role, ...omitUndefined({ creds: natsCreds }) })
+    found = await inspectNats({ url: natsUrl, prefix: natsPrefix, role, isByInterest: dispatchMode === 'interest', ...omitUndefined({ creds: natsCreds }) })
   } catch (error) {
     return [fail('nats', reasonOf(error), 'Set GATEPOST_NATS_URL as it says')]
   }

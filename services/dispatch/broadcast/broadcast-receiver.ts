@@ -4,7 +4,6 @@
  *
  * Receiving begins with the first handler. A process that only watches the members (a Gate) costs nothing more.
  */
-import type { NodeId } from '../../../shared/contract/names.js'
 import type { Subjects } from '../../../shared/contract/subjects.js'
 import type { Log } from '../../../shared/platform/log.js'
 import type { Bus } from '../buses/bus.js'
@@ -16,6 +15,8 @@ export interface BroadcastReceiver extends Pick<Dispatch, 'onArrival' | 'onTopic
   /** How long pushes have been received, in ms by `advance`; undefined before the first `onArrival`. */
   readonly receivedMs: number | undefined
   advance: (elapsedMs: number) => void
+  /** One came by another way than the subjects that everyone hears. */
+  arrived: (arrival: Arrival) => void
   close: () => void
 }
 
@@ -42,21 +43,21 @@ export function createBroadcastReceiver ({ bus, subjects, receiveCounters, log }
         const publisher = receiveCounters.publisher(life)
         if (publisher === undefined) return
         publisher.counted++
-        arrive(publisher.node, token, payload)
+        arrive({ from: publisher.node, token, payload })
       }),
       bus.subscribe(subjects.allVolatile, (subject, payload) => {
         const read = subjects.readVolatile(subject)
-        if (read !== undefined) arrive(read.from, read.token, payload)
+        if (read !== undefined) arrive({ ...read, payload })
       })
     )
   }
 
-  function arrive (from: NodeId, token: string, payload: Uint8Array): void {
+  function arrive (arrival: Arrival): void {
     for (const { wants, handler } of receivers) {
       try {
-        if (wants(token)) handler({ from, token, payload })
+        if (wants(arrival.token)) handler(arrival)
       } catch (error) {
-        log.error({ event: 'arrival-failed', from, err: error }, 'an arrival could not be handled')
+        log.error({ event: 'arrival-failed', from: arrival.from, err: error }, 'an arrival could not be handled')
       }
     }
   }
@@ -64,6 +65,7 @@ export function createBroadcastReceiver ({ bus, subjects, receiveCounters, log }
   return {
     get receivedMs () { return receivedMs },
     advance (elapsedMs) { if (receivedMs !== undefined) receivedMs += elapsedMs },
+    arrived: arrive,
     onArrival (wants, handler) {
       const receiver = { wants, handler }
       receivers = [...receivers, receiver]

@@ -5,6 +5,8 @@
  * | what was heard | what is suspected |
  * | --- | --- |
  * | a heartbeat or `bye` whose count differs from the received one | the streams that the node names; after a `bye`, everything |
+ * | between nodes by interest: a head beyond the local one (pushed-heads.ts) | that stream |
+ * | between nodes by interest: a heartbeat or `bye` that does not begin where the last one ended | as where counts differ |
  * | nothing: a life ended without a `bye` | the node's last broadcasts, whose number nobody knows; everything where some were missing already |
  *
  * A process that does not receive broadcasts misses none.
@@ -18,6 +20,7 @@ import type { DispatchIntervals } from '../intervals.js'
 import type { BroadcastReceiver } from './broadcast-receiver.js'
 import { createGapBatcher } from './gap-batcher.js'
 import { createGapQuery } from './gap-query.js'
+import type { Interest } from './interest.js'
 import type { Publisher, ReceiveCounters } from './receive-counters.js'
 
 export interface GapWatch {
@@ -33,6 +36,8 @@ export interface GapWatch {
 export interface GapWatchOptions {
   readonly receiver: Pick<BroadcastReceiver, 'receivedMs'>
   readonly receiveCounters: ReceiveCounters
+  /** Where this node is by interest. */
+  readonly interest?: Pick<Interest, 'heardHeads'> | undefined
   /** Asks one node for the streams of what is missing. */
   readonly ask: (node: NodeId, body: unknown) => Promise<unknown>
   readonly emit: (gap: SuspectedGap) => void
@@ -45,7 +50,7 @@ export interface GapWatchOptions {
 /** Gaps that show together are emitted together. */
 const batchMs = 20
 
-export function createGapWatch ({ receiver, receiveCounters, ask, emit, createdAtMs, intervals: { settleMs, jitterMs }, log }: GapWatchOptions): GapWatch {
+export function createGapWatch ({ receiver, receiveCounters, interest, ask, emit, createdAtMs, intervals: { settleMs, jitterMs }, log }: GapWatchOptions): GapWatch {
   const batcher = createGapBatcher({ waitMs: batchMs, emit })
   const query = createGapQuery({
     receiveCounters,
@@ -57,6 +62,14 @@ export function createGapWatch ({ receiver, receiveCounters, ask, emit, createdA
   })
 
   const publisherOf = ({ id, startedAt }: Heartbeat): Publisher | undefined => receiveCounters.publisher(lifeToken(id as NodeId, startedAt))
+
+  /** Whether something of this publisher is in doubt. */
+  function compare (publisher: Publisher, { sent, pushed }: Heartbeat, joinedMidway: boolean): boolean {
+    if (interest === undefined || pushed === undefined) return receiveCounters.compare(publisher, sent, joinedMidway)
+    const { since, heads } = pushed
+    const isTold = heads !== undefined && interest.heardHeads(heads, stream => { batcher.addStreams([stream]) })
+    return receiveCounters.follow(publisher, isTold ? since : undefined, sent, joinedMidway)
+  }
 
   /** Broadcasts are missing, and the node that could name their streams is gone. */
   function giveUp (publisher: Publisher): void {
@@ -72,12 +85,12 @@ export function createGapWatch ({ receiver, receiveCounters, ask, emit, createdA
       const publisher = publisherOf(heartbeat)
       if (publisher === undefined) return
       const joinedMidway = receivedMs < settleMs && heartbeat.startedAt < createdAtMs
-      if (receiveCounters.compare(publisher, heartbeat.sent, joinedMidway)) query.ask(publisher)
+      if (compare(publisher, heartbeat, joinedMidway)) query.ask(publisher)
     },
     heardBye (heartbeat) {
       if (receiver.receivedMs === undefined) return
       const publisher = publisherOf(heartbeat)
-      if (publisher !== undefined && receiveCounters.compare(publisher, heartbeat.sent, false)) giveUp(publisher)
+      if (publisher !== undefined && compare(publisher, heartbeat, false)) giveUp(publisher)
     },
     lifeEnded (node, startedAt) {
       if (receiver.receivedMs === undefined) return

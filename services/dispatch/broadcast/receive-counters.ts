@@ -29,6 +29,8 @@ export interface ReceiveCounters {
   publisher: (life: string) => Publisher | undefined
   /** Compares; true when something is in doubt. */
   compare: (publisher: Publisher, sent: number, joinedMidway: boolean) => boolean
+  /** The same for one that tells what it has pushed `since` it last told: nothing is counted, only what it told must be without a gap. */
+  follow: (publisher: Publisher, since: number | undefined, sent: number, joinedMidway: boolean) => boolean
   /** Publishers of whom something is in doubt. */
   readonly doubted: number
   /** The publisher named all in doubt up to this number. */
@@ -53,20 +55,26 @@ export function createReceiveCounters (): ReceiveCounters {
     return publisher
   }
 
+  function compare (publisher: Publisher, sent: number, joinedMidway: boolean): boolean {
+    if (!publisher.isMet) {
+      publisher.isMet = true
+      if (joinedMidway) publisher.counted = publisher.reported = sent
+    }
+    if (publisher.counted !== sent) {
+      publisher.doubted = { after: publisher.doubted?.after ?? Math.min(publisher.reported, sent), upTo: sent }
+      publisher.counted = sent
+      doubted.add(publisher)
+    }
+    publisher.reported = sent
+    return publisher.doubted !== undefined
+  }
+
   return {
     publisher: life => publishers.get(life) ?? meet(life),
-    compare (publisher, sent, joinedMidway) {
-      if (!publisher.isMet) {
-        publisher.isMet = true
-        if (joinedMidway) publisher.counted = publisher.reported = sent
-      }
-      if (publisher.counted !== sent) {
-        publisher.doubted = { after: publisher.doubted?.after ?? Math.min(publisher.reported, sent), upTo: sent }
-        publisher.counted = sent
-        doubted.add(publisher)
-      }
-      publisher.reported = sent
-      return publisher.doubted !== undefined
+    compare,
+    follow (publisher, since, sent, joinedMidway) {
+      publisher.counted = since === publisher.reported ? sent : NaN
+      return compare(publisher, sent, joinedMidway)
     },
     resolve (publisher, upTo) {
       if (publisher.doubted === undefined) return

@@ -95,6 +95,7 @@ class Hub implements InProcessBus {
 }
 
 interface Subscription { readonly matches: (subject: string) => boolean, readonly handler: BusHandler }
+const isPattern = (subject: string): boolean => /[*>]/.test(subject)
 
 class Participant implements Bus {
   readonly kind = 'in-process'
@@ -102,7 +103,8 @@ class Participant implements Bus {
   readonly #hub: Hub
   /** How many links had been made with this one; undefined while cut off. What was published earlier is not for it. */
   #link: number | undefined
-  readonly #subscriptions = new Set<Subscription>()
+  /** By the literal subject; those with a wildcard under ''. A process may have thousands. */
+  readonly #subscriptions = new Map<string, ReadonlySet<Subscription>>()
   readonly #statusHandlers = new Set<(isConnected: boolean) => void>()
   /** Ends the waiting requests of this participant. */
   readonly #waiting = new Set<(error: Error) => void>()
@@ -128,10 +130,12 @@ class Participant implements Bus {
   /** How many handlers got it. */
   receive (subject: string, payload: Uint8Array, reply: Reply | undefined): number {
     let count = 0
-    for (const { matches, handler } of [...this.#subscriptions]) {
-      if (!matches(subject)) continue
-      count++
-      handler(subject, payload, reply && (answer => { if (this.isConnected) reply(answer) }))
+    for (const key of [subject, '']) {
+      for (const { matches, handler } of this.#subscriptions.get(key) ?? []) {
+        if (!matches(subject)) continue
+        count++
+        handler(subject, payload, reply && (answer => { if (this.isConnected) reply(answer) }))
+      }
     }
     return count
   }
@@ -143,8 +147,15 @@ class Participant implements Bus {
 
   subscribe (subject: string, handler: BusHandler): () => void {
     const subscription = { matches: createSubjectMatcher(subject), handler }
-    this.#subscriptions.add(subscription)
-    return () => { this.#subscriptions.delete(subscription) }
+    const key = isPattern(subject) ? '' : subject
+    // Replaced, not changed: a handler may subscribe and end what is being delivered to.
+    this.#subscriptions.set(key, new Set([...this.#subscriptions.get(key) ?? [], subscription]))
+    return () => {
+      const others = new Set(this.#subscriptions.get(key))
+      others.delete(subscription)
+      if (others.size > 0) this.#subscriptions.set(key, others)
+      else this.#subscriptions.delete(key)
+    }
   }
 
   async request (subject: string, payload: Uint8Array, timeoutMs: number): Promise<Uint8Array> {

@@ -26,17 +26,19 @@ export interface NatsInspectionOptions {
   readonly creds?: string
   readonly prefix: string
   readonly role: Role
+  /** GATEPOST_DISPATCH=interest: a node needs more. */
+  readonly isByInterest?: boolean
 }
 
 /** One connection. Throws GP_VALIDATION for a malformed address; whatever else goes wrong is in what it returns. */
-export async function inspectNats ({ url, creds, prefix, role }: NatsInspectionOptions): Promise<NatsInspection> {
+export async function inspectNats ({ url, creds, prefix, role, isByInterest = false }: NatsInspectionOptions): Promise<NatsInspection> {
   const options = connectionOptions({ url, creds, name: 'gatepost doctor', role })
   let connection: NatsConnection | undefined
   try {
     connection = await connect({ ...options, reconnect: false })
     const roundTripMs = await connection.rtt()
     const { version = 'unknown', max_payload: maxPayloadBytes = usualMaxPayloadBytes, tls_required: mustEncrypt = false } = connection.info ?? {}
-    const { needed, needless } = rightsOf(createSubjects(prefix), role)
+    const { needed, needless } = rightsOf(createSubjects(prefix), role, isByInterest)
     const denied = await deniedOf(connection, [...needed, ...needless])
     return {
       reachable: true,

@@ -69,7 +69,7 @@ export function createNode (options: NotificationsNodeOptions): NotificationsNod
   const views = createUserViews({ store, heads, clock })
   const unread = createUnreadCounter({ store, views, heads, now: clock.now })
 
-  const realtime = createRealtime({ store, clock, log, heads, views, unread })
+  const realtime = createRealtime({ store, clock, log, heads, views, unread, listen: dispatch.listen })
   const streams = createStreams({ ...options, tails, heads, views, unread, realtime })
   const { appender, forwarder: { append }, pushes } = streams
   const mailbox = createMailbox({

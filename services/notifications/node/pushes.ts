@@ -64,7 +64,7 @@ export function createPushes ({ dispatch, hub, reconciler, topics, times, log }:
   }
 
   return {
-    entry: (stream, doc) => { times.broadcast(stream, doc.seq, dispatch.broadcast(stream, () => encodeEntry(doc))) },
+    entry: (stream, doc) => { times.broadcast(stream, doc.seq, dispatch.broadcast(stream, () => encodeEntry(doc), doc.seq)) },
     volatile: (stream, wire) => {
       requireLink(stream.startsWith('g:') ? knowsLeaves() : dispatch.isConnected)
       dispatch.broadcastVolatile(stream, volatilePayload(wire))

@@ -54,6 +54,7 @@ export interface NodeOptions {
     readonly secret: string
     readonly acceptSecrets?: readonly string[] | undefined
     readonly busUnsigned?: DispatchOptions['unsigned']
+    readonly dispatchMode?: DispatchOptions['mode']
     readonly auth: AuthSettings
     readonly retentionMs: number
     readonly drainMs: number
@@ -98,7 +99,7 @@ function createParts ({ id, settings, store, bus, natsPrefix, log, metrics, now,
   const userLimits = { perMinute: undefined, maxReceivers: 50, maxTtlMs: retentionMs, maxSockets: 50, ...settings.userLimits }
   const clock = createClock(now)
   const clockWatch = watchClock({ store, now: clock.now, log, onMeasured: ms => { clock.heardOf(store.purgesByMs?.() ?? ms) } })
-  const dispatch = createDispatch({ bus, prefix: natsPrefix, secret, acceptedSecrets: acceptSecrets, unsigned: settings.busUnsigned, clock, log, ...intervals !== undefined && { intervals }, self: { id, startedAt: clock.now() } })
+  const dispatch = createDispatch({ bus, prefix: natsPrefix, secret, acceptedSecrets: acceptSecrets, unsigned: settings.busUnsigned, mode: settings.dispatchMode, clock, log, ...intervals !== undefined && { intervals }, self: { id, startedAt: clock.now() } })
   const ring = createOwnRing(dispatch)
   const outageLog = createOutageLog({ nodeId: id, dispatch, store, clock, log })
   const node = createNode({
@@ -188,7 +189,7 @@ export async function startNode ({ metrics: given, log: parent, connections, mou
       // A node whose clock is wrong takes no new users either, nor does one that has yet to read who is revoked.
       state: () => isDraining() || clockWatch.isOff() || !isPrepared() ? 'draining' : 'up',
       isClockOff: () => clockWatch.isOff() && !isDraining() && isPrepared(),
-      load: () => loadOf({ users, rate, refusalRate, metrics, store, bus })
+      load: () => loadOf({ users, rate, refusalRate, metrics, store, bus, dispatchMode: settings.dispatchMode })
     })
     log.info({ event: 'node', url, ...publicUrl !== url && { publicUrl } }, 'node started')
     const ready = async (): Promise<void> => { while (!isReady(checks()) && !isClosing) await pause(readyPollMs) }
@@ -217,10 +218,10 @@ function endSocketsWithTokens (users: ConnectedUsers, expiryNow: () => number): 
   return () => { clearInterval(sweep) }
 }
 
-interface LoadSources { readonly users: ConnectedUsers, readonly rate: RateMeter, readonly refusalRate: RateMeter, readonly metrics: Metrics, readonly store: Store, readonly bus: Bus }
+interface LoadSources { readonly users: ConnectedUsers, readonly rate: RateMeter, readonly refusalRate: RateMeter, readonly metrics: Metrics, readonly store: Store, readonly bus: Bus, readonly dispatchMode: DispatchOptions['mode'] }
 
 /** What its heartbeats say of its load. */
-function loadOf ({ users, rate, refusalRate, metrics, store, bus }: LoadSources): NodeLoad {
+function loadOf ({ users, rate, refusalRate, metrics, store, bus, dispatchMode }: LoadSources): NodeLoad {
   const { kind, reachable, refusesWrites } = store.status()
   return {
     sockets: users.connectionCount,
@@ -229,7 +230,7 @@ function loadOf ({ users, rate, refusalRate, metrics, store, bus }: LoadSources)
     eventLoopLagMs: Math.round(metrics.eventLoopLagMs * 100) / 100,
     rssBytes: metrics.rssBytes(),
     store: kind + (reachable ? refusesWrites === undefined ? '' : ' (full)' : ' (unreachable)'),
-    dispatch: bus.kind + (bus.isConnected ? '' : ' (no link)'),
+    dispatch: bus.kind + (dispatchMode === 'interest' ? ' by interest' : '') + (bus.isConnected ? '' : ' (no link)'),
     process: processId,
     refusalsPerSecond: refusalRate.perSecond()
   }

@@ -1,6 +1,7 @@
 /** Who is connected to this node, and what they are sent. */
 import type { Clock } from '../../../shared/contract/clock.js'
 import type { Log } from '../../../shared/platform/log.js'
+import type { Dispatch } from '../../dispatch/dispatch.js'
 import type { Store } from '../../../shared/store/store.js'
 import type { Heads } from '../log/heads.js'
 import type { UserViews } from '../mailbox/state/user-views.js'
@@ -31,12 +32,13 @@ export interface RealtimeOptions {
   readonly heads: Heads
   readonly views: UserViews
   readonly unread: UnreadCounter
+  readonly listen?: Dispatch['listen']
 }
 
-export function createRealtime ({ store, clock, log, heads, views, unread }: RealtimeOptions): Realtime {
+export function createRealtime ({ store, clock, log, heads, views, unread, listen }: RealtimeOptions): Realtime {
   const retryStoreWork = createRetryStoreWork(log)
   const times = createRecentTimes(clock.now)
-  const hub = createHub({ store, heads, now: clock.earliest, log, retryStoreWork, times })
+  const hub = createHub({ store, heads, now: clock.earliest, log, retryStoreWork, times, listen })
   const reconciler = createReconciler({ hub, store, heads, retryStoreWork })
   const users = createConnectedUsers({ hub, views, unread, now: clock.now, log, lookAt: stream => { void reconciler.doubt([stream]) } })
   hub.onEntry(users.accept)

@@ -8,6 +8,7 @@
  * The states of a stream are in local-stream.ts.
  */
 import type { Log } from '../../../shared/platform/log.js'
+import type { Dispatch } from '../../dispatch/dispatch.js'
 import type { RetryStoreWork } from './retry-store-work.js'
 import type { StreamId } from '../../../shared/contract/names.js'
 import { placeOfEntry, type EntryDoc, type Store } from '../../../shared/store/store.js'
@@ -46,9 +47,11 @@ export interface HubOptions {
   readonly log: Log
   readonly retryStoreWork: RetryStoreWork
   readonly times: Pick<RecentTimes, 'written'>
+  /** Has what others append to a stream brought here; undefined where it comes anyway. */
+  readonly listen?: Dispatch['listen']
 }
 
-export function createHub ({ store, heads, now, log, retryStoreWork, times }: HubOptions): Hub {
+export function createHub ({ store, heads, now, log, retryStoreWork, times, listen }: HubOptions): Hub {
   const byId = new Map<StreamId, HubStream>()
   const byToken = new Map<string, HubStream>()
   const fanOut = createFanOut(({ id }, after, upTo, readers) => { times.written(id, after, upTo, readers) })
@@ -94,7 +97,7 @@ export function createHub ({ store, heads, now, log, retryStoreWork, times }: Hu
     open: (id, reader) => {
       let stream = byId.get(id)
       if (stream === undefined) {
-        stream = new HubStream(id, owner)
+        stream = new HubStream(id, owner, listen)
         byId.set(id, stream)
         byToken.set(stream.token, stream)
         stream.opened.catch(() => {}) // whoever opens awaits it

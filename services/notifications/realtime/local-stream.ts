@@ -10,6 +10,7 @@
  */
 import { streamToken } from '../../../shared/contract/subjects.js'
 import type { StreamId } from '../../../shared/contract/names.js'
+import type { Dispatch, Listening } from '../../dispatch/dispatch.js'
 import type { EntryDoc } from '../../../shared/store/store.js'
 import { prevSeen } from '../log/entry.js'
 import type { Burst, EntryForm } from '../log/entry-form.js'
@@ -78,6 +79,8 @@ export class HubStream implements LocalStream {
   dueAt = 0
   /** While a crowd reads. */
   batchWindow: BatchWindow | undefined
+  /** Where what others append must be listened to. */
+  readonly #listening: Listening | undefined
   #state: State = 'opening'
   #head = 0
   /** The last entry that readers were sent, as it is or as gone: entries that no reader is shown may lie between it and the head. */
@@ -86,10 +89,11 @@ export class HubStream implements LocalStream {
   #opening: Promise<void> | undefined
   readonly #owner: StreamOwner
 
-  constructor (id: StreamId, owner: StreamOwner) {
+  constructor (id: StreamId, owner: StreamOwner, listen?: Dispatch['listen']) {
     this.id = id
     this.token = streamToken(id)
     this.#owner = owner
+    this.#listening = listen?.(id, seq => this.hears(seq))
   }
 
   get state (): State { return this.#state }
@@ -99,13 +103,21 @@ export class HubStream implements LocalStream {
 
   get opened (): Promise<void> {
     if (this.#state !== 'opening') return over
-    this.#opening ??= this.#owner.readHead(this).finally(() => { this.#opening = undefined })
+    this.#opening ??= this.#open().finally(() => { this.#opening = undefined })
     return this.#opening
+  }
+
+  async #open (): Promise<void> {
+    // What is appended after the head is read must come by itself.
+    const comes = this.#listening?.comes
+    if (comes !== undefined) await comes
+    await this.#owner.readHead(this)
   }
 
   become (state: State): void {
     if (!arrows[this.#state].includes(state)) throw new Error(`stream ${this.id}: ${this.#state} does not lead to ${state}`)
     this.#state = state
+    if (state === 'closed') this.#listening?.stop()
   }
 
   openAt (head: number): void {
@@ -120,6 +132,14 @@ export class HubStream implements LocalStream {
 
   /** The stream goes up to at least this seq. */
   hearOf (seq: number): void { if (seq > this.#target) this.#target = seq }
+
+  /** Another node has appended up to this seq, here or to a stream of the same mark. False where the store must say. */
+  hears (seq: number): boolean {
+    if (seq <= this.#head) return true
+    if (this.#state === 'live') return false
+    this.hearOf(seq)
+    return true
+  }
 
   /** What was heard of beyond the head does not exist. */
   forgetTarget (): void { this.#target = this.#head }

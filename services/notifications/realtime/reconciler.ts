@@ -3,6 +3,7 @@
  * streams of different shards in requests of their own, so that none waits for a shard that is away. What could not be
  * asked is asked again until it is answered.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { groupBy } from '../../../shared/platform/group-by.js'
 import { ownerRange } from '../../../shared/store/keys.js'
 import type { StreamId } from '../../../shared/contract/names.js'
@@ -29,6 +30,8 @@ export interface ReconcilerOptions {
 }
 
 const groupSize = 500
+/** A stream that is being read is looked at again after so long. */
+const busyMs = 100
 
 export function createReconciler ({ hub, store, heads, retryStoreWork }: ReconcilerOptions): Reconciler {
   /** Asked after in vain. */
@@ -87,10 +90,21 @@ export function createReconciler ({ hub, store, heads, retryStoreWork }: Reconci
     return grown
   }
 
+  /** What is being read of a stream may have been asked for before the doubt arose: it is looked at once it has come. */
+  async function lookLater (streams: readonly LocalStream[]): Promise<void> {
+    for (let busy = streams; busy.length > 0 && !isClosed;) {
+      await sleep(busyMs, undefined, { ref: false })
+      const ready = busy.filter(isLive)
+      busy = busy.filter(isBusy)
+      if (ready.length > 0) await at(ready)
+    }
+  }
+
   return {
     at,
     doubt: async streams => {
       for (const stream of streams) doubted.add(stream)
+      void lookLater(streams.filter(isBusy))
       return await at(streams)
     },
     get isInDoubt () { return doubted.size > 0 },
@@ -99,4 +113,5 @@ export function createReconciler ({ hub, store, heads, retryStoreWork }: Reconci
 }
 
 const isLive = ({ state }: LocalStream): boolean => state === 'live'
+const isBusy = ({ state }: LocalStream): boolean => state === 'opening' || state === 'filling'
 const isOwn = ({ id }: LocalStream): boolean => id.startsWith('u:')

@@ -88,6 +88,8 @@ const GATEPOST_BUS_UNSIGNED = oneOf(['accept', 'refuse'], {
   default: 'accept'
 })
 
+const GATEPOST_DISPATCH = oneOf(['broadcast', 'interest'], { valueName: 'WHAT', default: 'broadcast', description: 'What a node hears of what the others store. `broadcast`: everything, and it drops what is not for its users. `interest`: what its users read; for sites of many nodes. While one node is not by interest, all are sent everything.' })
+
 const mongodbUrl = {
   description: 'A mongos, a replica set or one server (MongoDB 4.4 and up); the database is the one in the URL, or `gatepost`.',
   valueName: 'URL',
@@ -167,6 +169,7 @@ export const upSchema = Type.Object({
   GATEPOST_NATS_CREDS,
   GATEPOST_NATS_PREFIX,
   GATEPOST_BUS_UNSIGNED,
+  GATEPOST_DISPATCH,
   GATEPOST_MONGODB_URL: upMongodbUrl,
   GATEPOST_DATA_DIR,
   GATEPOST_DISK_RESERVE,
@@ -211,6 +214,7 @@ export const nodeSchema = Type.Object({
   GATEPOST_NATS_CREDS,
   GATEPOST_NATS_PREFIX,
   GATEPOST_BUS_UNSIGNED,
+  GATEPOST_DISPATCH,
   GATEPOST_MONGODB_URL: requiredMongodbUrl,
   GATEPOST_DEMO,
   GATEPOST_RETENTION,
@@ -277,6 +281,7 @@ export const doctorSchema = Type.Object({
   GATEPOST_NATS_CREDS,
   GATEPOST_NATS_PREFIX,
   GATEPOST_BUS_UNSIGNED,
+  GATEPOST_DISPATCH,
   GATEPOST_MONGODB_URL: upMongodbUrl,
   GATEPOST_DATA_DIR,
   GATEPOST_DISK_RESERVE,

@@ -81,6 +81,7 @@ export interface NodeSettings extends Omit<ListenSettings, 'port'>, SecretSettin
   readonly natsCreds: string | undefined
   readonly natsPrefix: string
   readonly busUnsigned: 'accept' | 'refuse'
+  readonly dispatchMode: 'broadcast' | 'interest'
   readonly mongodbUrl: string
   readonly isDemo: boolean
   readonly retentionMs: number
@@ -106,6 +107,7 @@ export interface UpSettings extends ListenSettings, Pick<SecretSettings, 'accept
   readonly natsCreds: string | undefined
   readonly natsPrefix: string
   readonly busUnsigned: 'accept' | 'refuse'
+  readonly dispatchMode: 'broadcast' | 'interest'
   /** Undefined: the embedded store. */
   readonly mongodbUrl: string | undefined
   readonly dataDir: string
@@ -181,6 +183,7 @@ export interface DoctorSettings {
   readonly natsCreds: string | undefined
   readonly natsPrefix: string
   readonly busUnsigned: 'accept' | 'refuse'
+  readonly dispatchMode: 'broadcast' | 'interest'
   readonly mongodbUrl: string | undefined
   readonly dataDir: string
   readonly diskReserveBytes: number

@@ -50,7 +50,7 @@ function pushHere ({ stream, doc }: { stream: StreamId, doc: MessageDoc }): void
 function pushThere ({ stream, doc }: { stream: StreamId, doc: MessageDoc }): void {
   node.forConnections.heads.see(stream, doc)
   if (node.realtime.hub.get(stream) === undefined) node.mailbox.views.accept(stream, doc)
-  dispatch.broadcast(stream, encodeEntry(doc))
+  dispatch.broadcast(stream, encodeEntry(doc), doc.seq)
 }
 
 serveParent({

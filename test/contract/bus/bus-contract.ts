@@ -50,6 +50,32 @@ export function busContract (t: Test, name: string, createHarness: (t: Test) => 
     await until('all messages have come', () => count === 1)
   })
 
+  void t.test(`${name} bus - thousands of literal subjects: each brings its own from a round trip on, also once a broken link is back`, async t => {
+    const { connect, disconnect, reconnect } = await createHarness(t)
+    const [a, b] = [await connect('a'), await connect('b')]
+    const got: string[] = []
+    const subjects = Array.from({ length: 3_000 }, (_, i) => `arc.u${i}`)
+    const ends = subjects.map(subject => b.subscribe(subject, at => { got.push(at) }))
+    await ready(b)
+    const publishAll = async (): Promise<void> => {
+      for (const subject of subjects) a.publish(subject, bytes(''))
+      a.publish('arc.u3000', bytes(''))
+      await ready(a, b)
+    }
+    await publishAll()
+    t.same(got.splice(0), subjects)
+    await disconnect('b')
+    await until('it is cut off', () => !b.isConnected)
+    await reconnect('b')
+    await until('it is back', () => a.isConnected && b.isConnected)
+    await publishAll()
+    t.same(got.splice(0), subjects)
+    for (const end of ends.slice(1)) end()
+    await ready(b)
+    await publishAll()
+    t.same(got, subjects.slice(0, 1))
+  })
+
   void t.test(`${name} bus - matches subjects by tokens`, async t => {
     const { connect } = await createHarness(t)
     const [a, b] = [await connect('a'), await connect('b')]

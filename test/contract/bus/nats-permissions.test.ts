@@ -8,10 +8,10 @@ import { createLog, createSilentLog } from '../../../shared/platform/log.js'
 import { userStream, type NodeId } from '../../../shared/contract/names.js'
 import { writeHeartbeat } from '../../../services/dispatch/heartbeat.js'
 import type { Bus } from '../../../services/dispatch/buses/bus.js'
-import { createDispatch } from '../../../services/dispatch/create-dispatch.js'
+import { createDispatch, type DispatchMode } from '../../../services/dispatch/create-dispatch.js'
 import type { Dispatch } from '../../../services/dispatch/dispatch.js'
 import { createNatsBus } from '../../../services/dispatch/buses/nats-bus.js'
-import { createSubjects, lifeToken, streamToken } from '../../../shared/contract/subjects.js'
+import { arcOf, createSubjects, lifeToken, streamToken } from '../../../shared/contract/subjects.js'
 import { idleLoad, quickIntervals, startTestNode, statesOf, testSecret, type TestNode } from '../../helpers/dispatch-nodes.js'
 import { findNatsServer, natsMissing, startNatsServer, type NatsServer } from '../../helpers/nats-server.js'
 import { until } from '../../helpers/until.js'
@@ -34,9 +34,9 @@ async function connectBus (t: Test, server: NatsServer, role: 'gate' | 'node', l
   return bus
 }
 
-async function cluster (t: Test): Promise<{ server: NatsServer, a: TestNode, b: TestNode, gate: Dispatch }> {
+async function cluster (t: Test, mode: DispatchMode = 'broadcast'): Promise<{ server: NatsServer, a: TestNode, b: TestNode, gate: Dispatch }> {
   const server = await startNatsServer(t, { config })
-  const [a, b] = await Promise.all(['a', 'b'].map(async id => startTestNode(t, { id, prefix, bus: await connectBus(t, server, 'node') }))) as [TestNode, TestNode]
+  const [a, b] = await Promise.all(['a', 'b'].map(async id => startTestNode(t, { id, prefix, mode, bus: await connectBus(t, server, 'node') }))) as [TestNode, TestNode]
   const gate = createDispatch({ bus: await connectBus(t, server, 'gate'), prefix, secret: testSecret, clock: createClock(), log: createSilentLog(), intervals: quickIntervals })
   t.teardown(async () => { await gate.close() })
   await until('all see both', () => [a.dispatch, b.dispatch, gate].every(dispatch => dispatch.hasConverged && statesOf(dispatch) === 'a:up b:up'))
@@ -49,15 +49,17 @@ async function stranger (t: Test, server: NatsServer): Promise<NatsConnection> {
   return connection
 }
 
-void t.test('nats permissions - with the logins of deploy/ Gates and nodes do all that they do', natsSkip, async t => {
-  const { a, b, gate } = await cluster(t)
-  b.wanted.add(anna)
-  a.dispatch.broadcast(anna, bytes('hello'))
-  await until('a broadcast comes', () => b.arrivals.length === 1)
-  b.dispatch.answer('echo', async body => body)
-  t.same(await gate.ask('b' as NodeId, 'echo', { n: 1 }), { n: 1 })
-  t.same(await a.dispatch.ask('b' as NodeId, 'echo', { n: 2 }), { n: 2 })
-})
+for (const mode of ['broadcast', 'interest'] as const) {
+  void t.test(`nats permissions - with the logins of deploy/ Gates and nodes by ${mode} do all that they do`, natsSkip, async t => {
+    const { a, b, gate } = await cluster(t, mode)
+    b.wanted.add(anna)
+    a.dispatch.broadcast(anna, bytes('hello'))
+    await until('a broadcast comes', () => b.arrivals.length === 1)
+    b.dispatch.answer('echo', async body => body)
+    t.same(await gate.ask('b' as NodeId, 'echo', { n: 1 }), { n: 1 })
+    t.same(await a.dispatch.ask('b' as NodeId, 'echo', { n: 2 }), { n: 2 })
+  })
+}
 
 void t.test('nats permissions - a stranger with the login of Gates reads no mail, broadcasts none, and is no node', natsSkip, async t => {
   const { server, a, b, gate } = await cluster(t)
@@ -65,7 +67,7 @@ void t.test('nats permissions - a stranger with the login of Gates reads no mail
   const denied: string[] = []
   const heard: string[] = []
   void (async () => { for await (const { permissionContext } of connection.status()) if (permissionContext?.operation === 'publish') denied.push(permissionContext.subject) })()
-  for (const subject of ['>', `${prefix}.>`, subjects.allPushes, subjects.allVolatile, subjects.allTopics, `${prefix}.ask.>`, '_INBOX.node.>']) {
+  for (const subject of ['>', `${prefix}.>`, subjects.allPushes, subjects.allVolatile, subjects.allTopics, subjects.arc('u1'), `${prefix}.ask.>`, '_INBOX.node.>']) {
     connection.subscribe(subject, { callback: (error, message) => { if (error === null) heard.push(message.subject) } })
   }
   await connection.flush()
@@ -73,7 +75,7 @@ void t.test('nats permissions - a stranger with the login of Gates reads no mail
   const life = lifeToken('a' as NodeId, a.dispatch.members()[0]!.startedAt)
   const announcement = { id: 'evil', url: 'http://evil', weight: 1, version: '1', startedAt: 1, state: 'up' as const, load: idleLoad, sent: 0, time: 0 }
   b.wanted.add(anna)
-  const forbidden = [subjects.pushStem(life) + streamToken(anna), subjects.volatileStem('a' as NodeId) + streamToken(anna), subjects.topic('a' as NodeId, 'news', 'exact'), subjects.heartbeat('evil' as NodeId), subjects.bye('a' as NodeId)]
+  const forbidden = [subjects.arc(arcOf(anna)!), subjects.pushStem(life) + streamToken(anna), subjects.volatileStem('a' as NodeId) + streamToken(anna), subjects.topic('a' as NodeId, 'news', 'exact'), subjects.heartbeat('evil' as NodeId), subjects.bye('a' as NodeId)]
   for (const subject of forbidden) connection.publish(subject, subject.includes('heartbeat') ? writeHeartbeat(announcement) : bytes('forged'))
   await connection.flush()
   await until('all of it is denied', () => denied.length === forbidden.length)

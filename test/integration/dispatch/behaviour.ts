@@ -4,9 +4,10 @@ import { GatepostError } from '../../../shared/contract/errors.js'
 import { createClock, fromMs } from '../../../shared/contract/clock.js'
 import { groupStream, userStream, type NodeId } from '../../../shared/contract/names.js'
 import type { Bus } from '../../../services/dispatch/buses/bus.js'
+import type { DispatchMode } from '../../../services/dispatch/create-dispatch.js'
 import type { Member } from '../../../services/dispatch/dispatch.js'
 import type { DispatchIntervals } from '../../../services/dispatch/intervals.js'
-import { isInDoubt, startTestNode, startTestWatcher, statesOf, type TestNode } from '../../helpers/dispatch-nodes.js'
+import { isInDoubt, startTestNode, startTestWatcher, statesOf, type TestNode, type TestNodeOptions } from '../../helpers/dispatch-nodes.js'
 import { allowed, until } from '../../helpers/until.js'
 
 export interface DispatchHarness {
@@ -27,12 +28,13 @@ async function settled (...nodes: TestNode[]): Promise<void> {
   await until('every node sees every other', () => nodes.every(({ dispatch }) => dispatch.hasConverged && nodes.every(({ id }) => dispatch.members().some(member => member.id === id && member.state === 'up'))))
 }
 
-export function dispatchBehaviour (t: Test, name: string, intervals: Partial<DispatchIntervals>, createHarness: (t: Test) => Promise<DispatchHarness>): void {
-  const test = (title: string, run: (t: Test) => Promise<void>): void => { void t.test(`${name} dispatch - ${title}`, run) }
+export function dispatchBehaviour (t: Test, name: string, mode: DispatchMode, intervals: Partial<DispatchIntervals>, createHarness: (t: Test) => Promise<DispatchHarness>): void {
+  const test = (title: string, run: (t: Test) => Promise<void>): void => { void t.test(`${name} dispatch by ${mode} - ${title}`, run) }
+  const startNode = (t: Test, options: TestNodeOptions): TestNode => startTestNode(t, { mode, intervals, ...options })
 
   test('a broadcast reaches every other node that wants the stream, in order, and not its sender', async t => {
     const { connect } = await createHarness(t)
-    const [a, b, c] = await Promise.all(['a', 'b', 'c'].map(async id => startTestNode(t, { id, bus: await connect(id), intervals }))) as [TestNode, TestNode, TestNode]
+    const [a, b, c] = await Promise.all(['a', 'b', 'c'].map(async id => startNode(t, { id, bus: await connect(id) }))) as [TestNode, TestNode, TestNode]
     for (const node of [a, b, c]) node.wanted.add(anna)
     c.wanted.add(bert)
     await settled(a, b, c)
@@ -52,7 +54,7 @@ export function dispatchBehaviour (t: Test, name: string, intervals: Partial<Dis
 
   test('a message to a topic carries its topic and match in the subject', async t => {
     const { connect } = await createHarness(t)
-    const [a, b] = [startTestNode(t, { id: 'a', bus: await connect('a'), intervals }), startTestNode(t, { id: 'b', bus: await connect('b'), intervals })]
+    const [a, b] = [startNode(t, { id: 'a', bus: await connect('a') }), startNode(t, { id: 'b', bus: await connect('b') })]
     const got: string[] = []
     b.dispatch.onTopic(({ from, topic, match, payload }) => { got.push(`${from} ${topic} ${match} ${Buffer.from(payload).toString()}`) })
     await settled(a, b)
@@ -65,7 +67,7 @@ export function dispatchBehaviour (t: Test, name: string, intervals: Partial<Dis
   test('nodes with any name are members, and are asked and heard', async t => {
     const { connect } = await createHarness(t)
     const names = ['node.1', '*', '>', 'with space', '📮', 'ü~.', 'x'.repeat(128)]
-    const nodes = await Promise.all(names.map(async id => startTestNode(t, { id, bus: await connect(id), intervals })))
+    const nodes = await Promise.all(names.map(async id => startNode(t, { id, bus: await connect(id) })))
     await settled(...nodes)
     const sorted = [...names].sort()
     for (const { dispatch } of nodes) t.same(dispatch.members().map(({ id }) => id), sorted)
@@ -83,9 +85,9 @@ export function dispatchBehaviour (t: Test, name: string, intervals: Partial<Dis
     const { connect } = await createHarness(t)
     const early = startTestWatcher(t, { bus: await connect('early'), intervals })
     const nodes: TestNode[] = []
-    for (const id of ['c', 'a']) nodes.push(startTestNode(t, { id, bus: await connect(id), intervals }))
+    for (const id of ['c', 'a']) nodes.push(startNode(t, { id, bus: await connect(id) }))
     const late = startTestWatcher(t, { bus: await connect('late'), intervals })
-    nodes.push(startTestNode(t, { id: 'b', bus: await connect('b'), intervals }))
+    nodes.push(startNode(t, { id: 'b', bus: await connect('b') }))
     const all = [early, late, ...nodes.map(({ dispatch }) => dispatch)]
     await until('all agree', () => all.every(dispatch => dispatch.hasConverged && statesOf(dispatch) === 'a:up b:up c:up'))
     const [c] = nodes as [TestNode]
@@ -101,7 +103,7 @@ export function dispatchBehaviour (t: Test, name: string, intervals: Partial<Dis
     const watcher = startTestWatcher(t, { bus: await connect('w'), intervals })
     const told: string[] = []
     watcher.onMembers((members: readonly Member[]) => { told.push(members.map(({ id, state }) => `${id}:${state}`).join(' ')) })
-    const a = startTestNode(t, { id: 'a', bus: await connect('a'), intervals, weight: 2.5 })
+    const a = startNode(t, { id: 'a', bus: await connect('a'), weight: 2.5 })
     a.load = { sockets: 7, eventLoopLagMs: NaN }
     await until('the load is known', () => watcher.members()[0]?.load.sockets === 7)
     const member = watcher.members()[0] as Member
@@ -117,7 +119,7 @@ export function dispatchBehaviour (t: Test, name: string, intervals: Partial<Dis
 
   test('requests get replies, errors come back with their code, an absent node fails at once', async t => {
     const { connect } = await createHarness(t)
-    const [a, b] = [startTestNode(t, { id: 'a', bus: await connect('a'), intervals }), startTestNode(t, { id: 'b', bus: await connect('b'), intervals })]
+    const [a, b] = [startNode(t, { id: 'a', bus: await connect('a') }), startNode(t, { id: 'b', bus: await connect('b') })]
     const watcher = startTestWatcher(t, { bus: await connect('w'), intervals })
     for (const { dispatch, id } of [a, b]) {
       dispatch.answer('echo', async (body, from) => ({ id, from, body }))
@@ -154,7 +156,7 @@ export function dispatchBehaviour (t: Test, name: string, intervals: Partial<Dis
 
   test('too large a broadcast is noticed by its number, too large a volatile one is refused naming the limit', async t => {
     const { connect } = await createHarness(t)
-    const [a, b] = [startTestNode(t, { id: 'a', bus: await connect('a'), intervals }), startTestNode(t, { id: 'b', bus: await connect('b'), intervals })]
+    const [a, b] = [startNode(t, { id: 'a', bus: await connect('a') }), startNode(t, { id: 'b', bus: await connect('b') })]
     b.wanted.add(anna)
     await settled(a, b)
     const large = new Uint8Array(a.dispatch.maxPayloadBytes + 1)
@@ -171,7 +173,9 @@ export function dispatchBehaviour (t: Test, name: string, intervals: Partial<Dis
 
   test('what a node broadcasts while its link is broken is named to the others when it is back', async t => {
     const { connect, cut, mend } = await createHarness(t)
-    const [a, b, c] = await Promise.all(['a', 'b', 'c'].map(async id => startTestNode(t, { id, bus: await connect(id), intervals }))) as [TestNode, TestNode, TestNode]
+    const [a, b, c] = await Promise.all(['a', 'b', 'c'].map(async id => startNode(t, { id, bus: await connect(id) }))) as [TestNode, TestNode, TestNode]
+    const groups = Array.from({ length: 10 }, (_, i) => groupStream(`g${i}`))
+    for (const node of [b, c]) node.wanted.add(bert, ...groups)
     await settled(a, b, c)
     a.dispatch.broadcast(bert, bytes('arrives'))
     await until('the number is known', () => a.dispatch.isConnected)
@@ -179,7 +183,6 @@ export function dispatchBehaviour (t: Test, name: string, intervals: Partial<Dis
     await until('a is cut off', () => !a.dispatch.isConnected)
     for (let i = 0; i < 20; i++) a.dispatch.broadcast(groupStream(`g${i % 10}`), bytes('lost'))
     await mend('a')
-    const groups = Array.from({ length: 10 }, (_, i) => groupStream(`g${i}`))
     for (const node of [b, c]) {
       await until('the streams are named', () => groups.every(stream => isInDoubt(node, stream)), 20_000)
       t.notOk(node.doubts.some(({ kind }) => kind === 'everything'), 'by their names')
@@ -189,7 +192,8 @@ export function dispatchBehaviour (t: Test, name: string, intervals: Partial<Dis
 
   test('what was sent while the receiver\'s link was broken is named to it', async t => {
     const { connect, cut, mend, cutsOne } = await createHarness(t)
-    const [a, b] = [startTestNode(t, { id: 'a', bus: await connect('a'), intervals }), startTestNode(t, { id: 'b', bus: await connect('b'), intervals })]
+    const [a, b] = [startNode(t, { id: 'a', bus: await connect('a') }), startNode(t, { id: 'b', bus: await connect('b') })]
+    b.wanted.add(anna)
     await settled(a, b)
     await cut('b')
     await until('b is cut off', () => !b.dispatch.isConnected && (cutsOne || !a.dispatch.isConnected))
@@ -201,7 +205,7 @@ export function dispatchBehaviour (t: Test, name: string, intervals: Partial<Dis
 
   test('a broken link of one\'s own gives no verdict on others', async t => {
     const { connect, cut, mend } = await createHarness(t)
-    const [a, b] = [startTestNode(t, { id: 'a', bus: await connect('a'), intervals }), startTestNode(t, { id: 'b', bus: await connect('b'), intervals })]
+    const [a, b] = [startNode(t, { id: 'a', bus: await connect('a') }), startNode(t, { id: 'b', bus: await connect('b') })]
     const watcher = startTestWatcher(t, { bus: await connect('w'), intervals })
     await settled(a, b)
     await until('the watcher sees both', () => statesOf(watcher) === 'a:up b:up')
@@ -226,9 +230,9 @@ export function dispatchBehaviour (t: Test, name: string, intervals: Partial<Dis
   test('the times of others, whatever they are, move no clock', async t => {
     const { connect } = await createHarness(t)
     const clocks = { near: createClock(() => Date.now() + 5000), far: createClock(() => Date.now() + 40 * 86_400_000), own: createClock() }
-    startTestNode(t, { id: 'near', bus: await connect('near'), intervals, clock: clocks.near })
-    startTestNode(t, { id: 'far', bus: await connect('far'), intervals, clock: clocks.far })
-    const own = startTestNode(t, { id: 'own', bus: await connect('own'), intervals, clock: clocks.own })
+    startNode(t, { id: 'near', bus: await connect('near'), clock: clocks.near })
+    startNode(t, { id: 'far', bus: await connect('far'), clock: clocks.far })
+    const own = startNode(t, { id: 'own', bus: await connect('own'), clock: clocks.own })
     await until('both are heard', () => statesOf(own.dispatch) === 'far:up near:up own:up')
     t.ok(clocks.own.tick() < fromMs(Date.now() + 1000))
   })

@@ -5,16 +5,18 @@ import { quickIntervals, startTestNode, startTestWatcher, statesOf } from '../..
 import { until } from '../../helpers/until.js'
 import { dispatchBehaviour } from './behaviour.js'
 
-dispatchBehaviour(t, 'in-process', quickIntervals, async () => {
-  const hub = createInProcessBus()
-  const names = new Set<string>()
-  return {
-    cutsOne: true,
-    connect: async name => { names.add(name); return hub.connect(name) },
-    cut: async (...cut) => { for (const name of cut.length > 0 ? cut : names) hub.disconnect(name) },
-    mend: async (...mended) => { for (const name of mended.length > 0 ? mended : names) hub.reconnect(name) }
-  }
-})
+for (const mode of ['broadcast', 'interest'] as const) {
+  dispatchBehaviour(t, 'in-process', mode, quickIntervals, async () => {
+    const hub = createInProcessBus()
+    const names = new Set<string>()
+    return {
+      cutsOne: true,
+      connect: async name => { names.add(name); return hub.connect(name) },
+      cut: async (...cut) => { for (const name of cut.length > 0 ? cut : names) hub.disconnect(name) },
+      mend: async (...mended) => { for (const name of mended.length > 0 ? mended : names) hub.reconnect(name) }
+    }
+  })
+}
 
 /** Within one process nobody waits for a round of heartbeats: here none would come. */
 const slow = { ...quickIntervals, heartbeatMs: 60_000, settleMs: 60_000 }

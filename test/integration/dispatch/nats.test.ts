@@ -12,21 +12,23 @@ import { dispatchBehaviour } from './behaviour.js'
 if (await findNatsServer() === undefined) {
   void t.test('nats dispatch', { skip: natsMissing }, async () => undefined)
 } else {
-  dispatchBehaviour(t, 'nats', quickIntervals, async t => {
-    const server = await startNatsServer(t)
-    const links = new Map<string, TcpProxy>()
-    const chosen = (names: string[]): TcpProxy[] => [...links].filter(([name]) => names.length === 0 || names.includes(name)).map(([, link]) => link)
-    return {
-      cutsOne: true,
-      connect: async name => {
-        const link = await startTcpProxy(t, server.port)
-        links.set(name, link)
-        return await connectBus(`nats://127.0.0.1:${link.port}`, name)
-      },
-      cut: async (...names) => { for (const link of chosen(names)) await link.cut() },
-      mend: async (...names) => { for (const link of chosen(names)) await link.mend() }
-    }
-  })
+  for (const mode of ['broadcast', 'interest'] as const) {
+    dispatchBehaviour(t, 'nats', mode, quickIntervals, async t => {
+      const server = await startNatsServer(t)
+      const links = new Map<string, TcpProxy>()
+      const chosen = (names: string[]): TcpProxy[] => [...links].filter(([name]) => names.length === 0 || names.includes(name)).map(([, link]) => link)
+      return {
+        cutsOne: true,
+        connect: async name => {
+          const link = await startTcpProxy(t, server.port)
+          links.set(name, link)
+          return await connectBus(`nats://127.0.0.1:${link.port}`, name)
+        },
+        cut: async (...names) => { for (const link of chosen(names)) await link.cut() },
+        mend: async (...names) => { for (const link of chosen(names)) await link.mend() }
+      }
+    })
+  }
 
   async function connectBus (url: string, name: string): Promise<Bus> {
     const bus = createNatsBus({ url, name, role: 'node', log: createSilentLog() })

@@ -55,7 +55,7 @@ t.test('broadcast - whatever gets lost on the way, the numbers show a loss exact
       bus.isDeaf = fate === 'lost'
       alone.isAlone = fate === 'alone'
       let wasEncoded = false
-      sender.broadcast(stream, () => { wasEncoded = true; return fate === 'too large' ? tooLarge : fits })
+      sender.broadcast(stream, () => { wasEncoded = true; return fate === 'too large' ? tooLarge : fits }, 1)
       if (wasEncoded !== (fate !== 'cut off' && fate !== 'alone')) throw new Error(`${fate}: encoded ${wasEncoded}`)
     }
     const arrived = steps.filter(({ fate }) => fate === 'heard')
@@ -70,9 +70,9 @@ t.test('broadcast - whatever gets lost on the way, the numbers show a loss exact
 
 t.test('broadcast - a limit of the bus that is too low is logged once, and again when another server has another', async t => {
   const { bus, lines, publishLog, sender } = start()
-  for (let i = 0; i < 3; i++) sender.broadcast('all' as StreamId, tooLarge)
+  for (let i = 0; i < 3; i++) sender.broadcast('all' as StreamId, tooLarge, 1)
   bus.maxPayloadBytes = 50
-  sender.broadcast('all' as StreamId, tooLarge)
+  sender.broadcast('all' as StreamId, tooLarge, 1)
   t.same(lines, ['broadcast-too-large', 'broadcast-too-large'])
   t.equal(publishLog.count, 4)
 })
@@ -96,12 +96,12 @@ t.test('broadcast - a closed sender sends and counts nothing; what is no node se
   const arrivals: unknown[] = []
   receiver.onArrival(() => true, arrival => { arrivals.push(arrival) })
   sender.close()
-  sender.broadcast('all' as StreamId, fits)
+  sender.broadcast('all' as StreamId, fits, 1)
   sender.broadcastVolatile('all' as StreamId, fits)
   sender.broadcastTopic('weather', 'exact', fits)
   t.same([arrivals, publishLog.count], [[], 0])
   const gate = createBroadcastSender({ self: undefined, bus: start().bus, subjects, publishLog, isAlone: () => false, log: createSilentLog() })
-  t.throws(() => { gate.broadcast('all' as StreamId, fits) }, { message: 'only a node broadcasts' })
+  t.throws(() => { gate.broadcast('all' as StreamId, fits, 1) }, { message: 'only a node broadcasts' })
   t.throws(() => { gate.broadcastVolatile('all' as StreamId, fits) }, { message: 'only a node broadcasts' })
   t.throws(() => { gate.broadcastTopic('weather', 'exact', fits) }, { message: 'only a node broadcasts' })
 })
@@ -111,17 +111,17 @@ t.test('receiver - it receives from the first handler on until it closes; a hand
   t.equal(receiver.receivedMs, undefined)
   receiver.advance(5)
   t.equal(receiver.receivedMs, undefined)
-  sender.broadcast('all' as StreamId, fits)
+  sender.broadcast('all' as StreamId, fits, 1)
   const stop = receiver.onArrival(() => true, () => { throw new Error('of the test') })
   let arrived = 0
   receiver.onArrival(() => true, () => { arrived++ })
   receiver.advance(5)
   t.equal(receiver.receivedMs, 5)
-  sender.broadcast('all' as StreamId, fits)
+  sender.broadcast('all' as StreamId, fits, 1)
   t.equal(arrived, 1)
   t.same(lines, ['arrival-failed'])
   stop()
-  sender.broadcast('all' as StreamId, fits)
+  sender.broadcast('all' as StreamId, fits, 1)
   t.same([arrived, lines.length], [2, 1])
   t.equal(receiveCounters.publisher(lifeToken(self.id, self.startedAt))!.counted, 2, 'from when it began')
   receiver.close()

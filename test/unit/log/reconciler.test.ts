@@ -50,3 +50,37 @@ t.test('reconciler - a shard that is away holds up no other, and its own streams
   reconciler.close()
   hub.close()
 })
+
+t.test('reconciler - a doubt about a stream that is being opened is looked into once it is open: its head was asked for before', async t => {
+  const clock = createClock()
+  const memory = createMemoryStore()
+  let giveHead = (): void => {}
+  const store: typeof memory = {
+    ...memory,
+    lasts: async (collection, ranges) => {
+      const answer = await memory.lasts(collection, ranges)
+      await new Promise<void>(resolve => { giveHead = resolve })
+      return answer
+    }
+  }
+  const [heads, log] = [createHeads({ store, clock }), createSilentLog()]
+  const retryStoreWork = createRetryStoreWork(log)
+  let passed = 0
+  const hub = createHub({ store, heads, now: clock.now, log, retryStoreWork })
+  hub.onEntry(() => { passed++ })
+  const reconciler = createReconciler({ hub, store, heads, retryStoreWork })
+  const { append } = plainAppender(memory, clock)
+  const stream = userStream('ann')
+  const local = hub.open(stream, { form: wholeForm, deliver: () => {} })
+  const { opened } = local
+  const early = giveHead
+  await until('its head was read, and is on its way', () => giveHead !== early)
+  await append(stream, draftMessage(clock))
+  t.equal(await reconciler.doubt([local]), 0, 'nothing can be said yet')
+  giveHead()
+  await opened
+  t.equal(local.head, 0)
+  await until('found', () => { giveHead(); return passed === 1 })
+  reconciler.close()
+  hub.close()
+})
