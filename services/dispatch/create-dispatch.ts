@@ -86,7 +86,7 @@ export function createDispatch ({ bus, prefix, secret, acceptedSecrets, unsigned
 
   const receiveCounters = createReceiveCounters()
   const receiver = createBroadcastReceiver({ bus, subjects, receiveCounters, log })
-  const interest = self === undefined || mode === 'broadcast' ? undefined : createInterest({ bus, subjects, onMessage: receiver.arrived, log })
+  const interest = self === undefined || mode === 'broadcast' ? undefined : createInterest({ bus, subjects, onPush: receiver.arrived, log })
   const gapWatch = createGapWatch({
     receiver, receiveCounters, interest, createdAtMs: clock.now(), intervals, log,
     ask: async (node, body) => await rpc.ask(node, gapQueryKind, body),

@@ -1,6 +1,12 @@
 /**
+<<<<<<< HEAD
  * A running Gatepost, started as a user starts it: processes, settings, signals. `startDeployment` takes one `gatepost up`; with
  * GATEPOST_TEST_DEPLOYMENT=cluster Gates and nodes of their own with NATS and MongoDB, with =processes two processes on one port.
+=======
+ * A running Gatepost, started as a user starts it: processes, settings, signals. GATEPOST_TEST_DEPLOYMENT=cluster
+ * makes `startDeployment` take Gates and nodes of their own with NATS and MongoDB instead of one `gatepost up`.
+ * GATEPOST_TEST_DISPATCH=interest sets GATEPOST_DISPATCH for all that does not set it.
+>>>>>>> 90c6d88 (Nodes by interest: a login that may not listen is told once and at the start; dropped broadcasts make no object; the simulation's figures)
  */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
@@ -82,6 +88,10 @@ function environment (settings: Settings): NodeJS.ProcessEnv {
 /** Tests send as fast as the machine can; those of the limits set their own. */
 const noHurry: Settings = { GATEPOST_RATE_USER: '1000000' }
 
+const dispatchMode = process.env['GATEPOST_TEST_DISPATCH']
+/** Not for a former build, which does not know it. */
+const usualOf = (program: string): Settings => program === bin && dispatchMode !== undefined ? { GATEPOST_DISPATCH: dispatchMode } : {}
+
 export interface RunOptions {
   cwd: string
   settings?: Settings | undefined
@@ -93,7 +103,7 @@ export interface RunOptions {
 export function runGatepost (args: readonly string[], { cwd, settings = {}, program = bin, maxDescriptors }: RunOptions): GatepostProcess {
   const command = [process.execPath, '--max-semi-space-size=64', '--initial-heap-size=256', program, ...args]
   const [file = '', ...rest] = maxDescriptors === undefined ? command : ['sh', '-c', `ulimit -n ${maxDescriptors} && exec "$@"`, 'sh', ...command]
-  const child: ChildProcess = spawn(file, rest, { cwd, env: environment(settings), stdio: ['ignore', 'pipe', 'pipe'] })
+  const child: ChildProcess = spawn(file, rest, { cwd, env: environment({ ...usualOf(program), ...settings }), stdio: ['ignore', 'pipe', 'pipe'] })
   let out = ''
   let err = ''
   const exited = new Promise<number | NodeJS.Signals>((resolve, reject) => {

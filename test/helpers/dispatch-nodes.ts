@@ -6,7 +6,7 @@ import type { NodeId, StreamId } from '../../shared/contract/names.js'
 import type { Bus } from '../../services/dispatch/buses/bus.js'
 import type { Unsigned } from '../../services/dispatch/bus-trust.js'
 import { createDispatch, type DispatchMode } from '../../services/dispatch/create-dispatch.js'
-import type { Dispatch, SuspectedGap, NodeLoad } from '../../services/dispatch/dispatch.js'
+import type { BroadcastFate, Dispatch, SuspectedGap, NodeLoad } from '../../services/dispatch/dispatch.js'
 import type { DispatchIntervals } from '../../services/dispatch/intervals.js'
 import { streamToken } from '../../shared/contract/subjects.js'
 
@@ -20,7 +20,7 @@ export const idleLoad: NodeLoad = { sockets: 0, users: 0, messagesPerSecond: 0, 
 export interface TestNode {
   readonly id: NodeId
   /** It numbers what it broadcasts by itself. */
-  readonly dispatch: Omit<Dispatch, 'broadcast'> & { readonly broadcast: (stream: StreamId, payload: Uint8Array | (() => Uint8Array)) => void }
+  readonly dispatch: Omit<Dispatch, 'broadcast'> & { readonly broadcast: (stream: StreamId, payload: Uint8Array | (() => Uint8Array)) => BroadcastFate }
   /** `from stream payload` of what came for a stream that this node wants. */
   readonly arrivals: string[]
   readonly doubts: SuspectedGap[]
@@ -88,9 +88,8 @@ export function startTestNode (t: Test, { id, bus, startedAt = Date.now(), inter
       node.arrivals.push(`${from} ${stream} ${text}`)
     })
   dispatch.onDoubt(doubt => { node.doubts.push(doubt) })
-  const broadcast: TestNode['dispatch']['broadcast'] = (stream, payload) => {
+  const broadcast: TestNode['dispatch']['broadcast'] = (stream, payload) =>
     dispatch.broadcast(stream, Buffer.concat([Buffer.from(`${++lastSeq} `), typeof payload === 'function' ? payload() : payload]), lastSeq)
-  }
   return Object.assign(node, { dispatch: Object.create(dispatch, { broadcast: { value: broadcast } }) as TestNode['dispatch'] })
 }
 

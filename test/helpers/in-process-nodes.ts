@@ -32,19 +32,20 @@ export interface NodesOnOneStore {
 }
 
 const secret = 'a secret of at least 32 bytes, for tests'
+const usualMode = process.env['GATEPOST_TEST_DISPATCH'] === 'interest' ? 'interest' : 'broadcast'
 
 export interface StartNodesOptions extends Partial<Pick<NodeOptions, 'lookRoundMs' | 'rules' | 'intervals'>> {
   /** What the nodes see of the store. */
   through?: (store: Store) => Store
   /** What the bus takes. */
   maxPayloadBytes?: number
-  /** GATEPOST_DISPATCH of each. */
+  /** GATEPOST_DISPATCH of each; by default what GATEPOST_TEST_DISPATCH says. */
   modeOf?: (name: string) => NodeOptions['settings']['dispatchMode']
   /** Another bus than the hub. */
   connect?: (name: string) => Promise<Bus>
 }
 
-export async function startNodes (t: Test, names: readonly string[], { through = store => store, maxPayloadBytes, modeOf, connect, ...options }: StartNodesOptions = {}): Promise<NodesOnOneStore> {
+export async function startNodes (t: Test, names: readonly string[], { through = store => store, maxPayloadBytes, modeOf = () => usualMode, connect, ...options }: StartNodesOptions = {}): Promise<NodesOnOneStore> {
   const hub = createLossyBus(maxPayloadBytes === undefined ? {} : { maxPayloadBytes })
   const store = await openTestLmdb(t)
   const stores: Record<string, FaultyStore> = {}
@@ -52,7 +53,7 @@ export async function startNodes (t: Test, names: readonly string[], { through =
   await Promise.all(names.map(async name => {
     const reached = stores[name] = createFaultyStore(store)
     const node = await startNode({
-      settings: { host: '127.0.0.1', port: 0, nodeId: name, nodeWeight: 1, secret, auth: { kind: 'secret', secret }, retentionMs: 30 * 24 * 3_600_000, drainMs: 200, version: '1.0.0', dispatchMode: modeOf?.(name) },
+      settings: { host: '127.0.0.1', port: 0, nodeId: name, nodeWeight: 1, secret, auth: { kind: 'secret', secret }, retentionMs: 30 * 24 * 3_600_000, drainMs: 200, version: '1.0.0', dispatchMode: modeOf(name) },
       store: through(reached), bus: await connect?.(name) ?? hub.connect(name), natsPrefix: 'test', log: createSilentLog(), intervals: quickIntervals, ...options
     })
     t.teardown(node.close)

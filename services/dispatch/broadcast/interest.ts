@@ -12,11 +12,12 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { StreamId } from '../../../shared/contract/names.js'
-import { arcOf, streamMark, type Subjects } from '../../../shared/contract/subjects.js'
+import { arcOf, nobody, streamMark, type Subjects } from '../../../shared/contract/subjects.js'
 import type { Log } from '../../../shared/platform/log.js'
 import type { Bus } from '../buses/bus.js'
 import type { Dispatch, Listening } from '../dispatch.js'
-import { readArcMessage, type ArcMessage } from './arc-message.js'
+import { readArcMessage } from './arc-message.js'
+import type { BroadcastReceiver } from './broadcast-receiver.js'
 import { readHeads } from './pushed-heads.js'
 
 export interface Interest {
@@ -31,7 +32,7 @@ export interface Interest {
 export interface InterestOptions {
   readonly bus: Pick<Bus, 'subscribe' | 'isConnected' | 'roundTrip'>
   readonly subjects: Pick<Subjects, 'arc'>
-  readonly onMessage: (message: ArcMessage) => void
+  readonly onPush: BroadcastReceiver['arrived']
   readonly log: Log
   readonly sweepMs?: number
 }
@@ -43,7 +44,7 @@ interface Reader { readonly stream: StreamId, readonly hears: (seq: number) => b
 const defaultSweepMs = 30_000
 const longestAnswerMs = 500
 
-export function createInterest ({ bus, subjects, onMessage, log, sweepMs = defaultSweepMs }: InterestOptions): Interest {
+export function createInterest ({ bus, subjects, onPush, log, sweepMs = defaultSweepMs }: InterestOptions): Interest {
   const arcs = new Map<string, Arc>()
   /** By the mark of their stream; hardly ever more than one. */
   const readers = new Map<number, readonly Reader[]>()
@@ -51,7 +52,7 @@ export function createInterest ({ bus, subjects, onMessage, log, sweepMs = defau
 
   const handle = (_subject: string, payload: Uint8Array): void => {
     const message = readArcMessage(payload)
-    if (message !== undefined) onMessage(message)
+    if (message !== undefined) onPush(message.from, message.token, message.payload)
     else log.debug({ event: 'malformed-push' }, 'something on the bus is no push')
   }
 
@@ -94,6 +95,8 @@ export function createInterest ({ bus, subjects, onMessage, log, sweepMs = defau
     }
   }
   const timer = setInterval(sweep, sweepMs).unref()
+  /** A login that may not listen to arcs shows at the start, and not at the first user. */
+  const stopProbe = bus.subscribe(subjects.arc(nobody), () => {})
 
   return {
     listen (stream, hears) {
@@ -111,6 +114,7 @@ export function createInterest ({ bus, subjects, onMessage, log, sweepMs = defau
     get arcs () { return arcs.size },
     close () {
       clearInterval(timer)
+      stopProbe()
       for (const { unsubscribe } of arcs.values()) unsubscribe()
       arcs.clear()
     }

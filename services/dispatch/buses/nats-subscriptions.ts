@@ -16,14 +16,19 @@ export interface NatsSubscriptionsOptions {
   readonly log: Log
 }
 
-interface Wanted { readonly subject: string, readonly handler: BusHandler, live: Subscription | undefined, isRefused: boolean }
+interface Wanted { readonly subject: string, readonly handler: BusHandler, live: Subscription | undefined }
 
 const refusedRetryMs = 2_000
+
+/** Subjects that differ in their last token only are refused together, thousands of them. */
+const kindOf = (subject: string): string => subject.slice(0, subject.lastIndexOf('.'))
 
 export class NatsSubscriptions {
   readonly #options: NatsSubscriptionsOptions
   readonly #wanted = new Set<Wanted>()
   readonly #refused = new Set<Wanted>()
+  /** Of which a refusal was logged, and no end of it yet. */
+  readonly #refusedKinds = new Set<string>()
   #connection: NatsConnection | undefined
   #retryTimer: NodeJS.Timeout | undefined
 
@@ -36,7 +41,7 @@ export class NatsSubscriptions {
 
   /** Returns what ends it. */
   add (subject: string, handler: BusHandler): () => void {
-    const want: Wanted = { subject, handler, live: undefined, isRefused: false }
+    const want: Wanted = { subject, handler, live: undefined }
     this.#wanted.add(want)
     this.#attach(want)
     return () => {
@@ -85,8 +90,9 @@ export class NatsSubscriptions {
   #refuse (want: Wanted, error: NatsError): void {
     want.live = undefined
     if (!this.#wanted.has(want)) return
-    if (!want.isRefused) this.#options.log.error({ event: 'nats-subscription-refused', subject: want.subject, reason: reasonOf(error) }, 'NATS does not let this process subscribe, so it counts as cut off: give its login the permissions of docs/operations.md')
-    want.isRefused = true
+    const kind = kindOf(want.subject)
+    if (!this.#refusedKinds.has(kind)) this.#options.log.error({ event: 'nats-subscription-refused', subject: want.subject, reason: reasonOf(error) }, 'NATS does not let this process subscribe, so it counts as cut off: give its login the permissions of docs/operations.md')
+    this.#refusedKinds.add(kind)
     this.#refused.add(want)
     this.#options.onRefused()
     this.#retryTimer ??= setTimeout(() => { void this.#retry() }, refusedRetryMs).unref()
@@ -99,10 +105,10 @@ export class NatsSubscriptions {
     this.#refused.clear()
     for (const want of again) if (this.#wanted.has(want)) this.#attach(want)
     await this.#options.confirm()
-    for (const want of again) {
-      if (this.#refused.has(want) || want.live === undefined) continue
-      want.isRefused = false
-      this.#options.log.info({ event: 'nats-subscribed-again', subject: want.subject }, 'NATS lets this process subscribe again')
+    const stillRefused = new Set([...this.#refused].map(({ subject }) => kindOf(subject)))
+    for (const { subject, live } of again) {
+      if (live === undefined || stillRefused.has(kindOf(subject)) || !this.#refusedKinds.delete(kindOf(subject))) continue
+      this.#options.log.info({ event: 'nats-subscribed-again', subject }, 'NATS lets this process subscribe again')
     }
   }
 }

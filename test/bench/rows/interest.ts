@@ -41,7 +41,7 @@ function startNodes (mode: DispatchMode, owners: ReadonlyMap<StreamId, NodeId>):
     const tokens = new Set(streams.map(streamToken))
     receiver.onArrival(token => tokens.has(token), () => { arrived++ })
     if (mode === 'broadcast') return undefined
-    const interest = createInterest({ bus: { subscribe, isConnected: false, roundTrip: async () => {} }, subjects, onMessage: receiver.arrived, log })
+    const interest = createInterest({ bus: { subscribe, isConnected: false, roundTrip: async () => {} }, subjects, onPush: receiver.arrived, log })
     for (const stream of streams) interest.listen(stream, () => true)
     return interest
   })

@@ -161,6 +161,28 @@ void t.test('nats permissions - a permission that is missing is named, makes the
   t.same(states.at(-1), true)
 })
 
+void t.test('nats permissions - a node by interest that may not listen to arcs is cut off before its first user, and says so once for all of them', natsSkip, async t => {
+  const denying = config.replace('subscribe: { allow: ["gatepost.>", "_INBOX.node.>"] }', 'subscribe: { allow: ["gatepost.>", "_INBOX.node.>"], deny: ["gatepost.arc.*"] }')
+  t.not(denying, config)
+  const server = await startNatsServer(t, { config: denying })
+  const lines: string[] = []
+  const said = (event: string): number => lines.filter(line => line.includes(event)).length
+  const bus = createNatsBus({ url: urlOf(server, 'node'), name: 'a', role: 'node', log: createLog({ level: 'info', isPretty: false, destination: { write: line => { lines.push(line) } } }) })
+  t.teardown(async () => { await bus.close() })
+  const node = startTestNode(t, { id: 'a', prefix, mode: 'interest', bus })
+  await until('it is refused', () => said('nats-subscription-refused') > 0)
+  t.equal(bus.isConnected, false)
+  node.wanted.add(...Array.from({ length: 50 }, (_, i) => userStream(`user ${i}`)))
+  server.reload(config)
+  await until('it is connected', () => bus.isConnected)
+  const other = startTestNode(t, { id: 'b', prefix, mode: 'interest', bus: await connectBus(t, server, 'node') })
+  await until('both see both', () => [node, other].every(({ dispatch }) => dispatch.hasConverged && statesOf(dispatch) === 'a:up b:up'))
+  other.dispatch.broadcast(userStream('user 49'), bytes('hello'))
+  await until('it hears', () => node.arrivals.length === 1)
+  t.equal(said('nats-subscription-refused'), 1)
+  t.equal(said('nats-subscribed-again'), 1)
+})
+
 void t.test('nats permissions - a publish that is refused is named once for its kind', natsSkip, async t => {
   const server = await startNatsServer(t, { config })
   const lines: string[] = []

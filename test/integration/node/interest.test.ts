@@ -28,12 +28,13 @@ async function startSite (t: Test, names: readonly string[], byBroadcast: readon
   return { ...nodes, server, links }
 }
 
-/** Mail without end, one after the other, until it is stopped; gives how many there were. */
+/** Mail without end, one after the other, until it is stopped, and one more, which every socket that is open by then gets; gives how many there were. */
 function flow (from: Session, users: readonly string[]): { readonly sent: number, stop: () => Promise<number> } {
   let sent = 0
   let isStopped = false
-  const done = (async () => { while (!isStopped) await from.send({ to: { users }, title: `m${sent++}` }) })()
-  return { get sent () { return sent }, stop: async () => { isStopped = true; await done; return sent } }
+  const send = async (): Promise<unknown> => await from.send({ to: { users }, title: `m${sent++}` })
+  const done = (async () => { while (!isStopped) await send() })()
+  return { get sent () { return sent }, stop: async () => { isStopped = true; await done; await send(); return sent } }
 }
 
 /** Everything up to the last one has come, in one chain from where the socket began. */

@@ -11,7 +11,7 @@ t.test('nodes - broadcasts that are lost on the way come within 3 s', async t =>
   const ann = userOf('n1', 'ann')
   const socket = await openSocket(t, session(ann, 'n2'))
   let lost = 0
-  const stop = hub.lose(({ subject }) => subject.includes('.push.') && ++lost > 0)
+  const stop = hub.lose(({ subject }) => /\.(push|arc)\./.test(subject) && ++lost > 0)
   const bob = session('bob', 'n1')
   for (let i = 0; i < 20; i++) await bob.send({ to: { user: ann }, title: `m${i}` })
   t.ok(lost >= 20)

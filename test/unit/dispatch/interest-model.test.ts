@@ -35,7 +35,7 @@ function createWorld () {
     return () => { subscribed.delete(subject) }
   }
   const receiver = createBroadcastReceiver({ bus: { subscribe }, subjects, receiveCounters, log })
-  const interest = createInterest({ bus: { subscribe, isConnected: false, roundTrip: async () => {} }, subjects, onMessage: receiver.arrived, log })
+  const interest = createInterest({ bus: { subscribe, isConnected: false, roundTrip: async () => {} }, subjects, onPush: receiver.arrived, log })
 
   const look = (stream: StreamId): void => {
     const local = locals.get(stream)

@@ -66,7 +66,7 @@ t.test('reconciler - a doubt about a stream that is being opened is looked into 
   const [heads, log] = [createHeads({ store, clock }), createSilentLog()]
   const retryStoreWork = createRetryStoreWork(log)
   let passed = 0
-  const hub = createHub({ store, heads, now: clock.now, log, retryStoreWork })
+  const hub = createHub({ store, heads, now: clock.now, log, retryStoreWork, times: createRecentTimes(clock.now) })
   hub.onEntry(() => { passed++ })
   const reconciler = createReconciler({ hub, store, heads, retryStoreWork })
   const { append } = plainAppender(memory, clock)
