@@ -66,7 +66,15 @@ export async function startSite (options: SiteOptions): Promise<Site> {
     started.push(node)
     lifecycle.add({ name: `node ${number}`, drain: node.drain, close: closeNodes })
   }
-  return { url: gate.url, nodes: started, ready: async () => { await Promise.all([gate.ready(), ...started.map(async node => { await node.ready() })]) } }
+  return {
+    url: gate.url,
+    nodes: started,
+    ready: async () => {
+      await Promise.all(started.map(async node => { await node.ready() }))
+      // After them: it waits for what they know.
+      await gate.ready()
+    }
+  }
 }
 
 /** The one `after` that which is set; 0 = any free port for each. */

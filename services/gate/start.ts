@@ -92,7 +92,8 @@ export async function openGate ({ settings, bus, natsPrefix, log, metrics: given
   const gate: OpenGate = {
     url: '',
     ready: async () => {
-      while ((!dispatch.hasConverged || revocations.missing !== undefined) && closing === undefined) await pause(settlePollMs)
+      const isReady = (): boolean => dispatch.hasConverged && (ownNodes === undefined || rings().up.size > 0) && revocations.missing === undefined
+      while (!isReady() && closing === undefined) await pause(settlePollMs)
     },
     close: async () => await (closing ??= close())
   }

@@ -58,9 +58,9 @@ t.test('broken links - what was acknowledged is there, what was refused is not, 
 
   const breaking = (async () => {
     for (let round = 0; round < 6; round++) {
-      const before = outcomes.get('stored') ?? 0
+      const [stored, replaced] = [outcomes.get('stored') ?? 0, outcomes.get('replace done') ?? 0]
       // Cut while writes are under way, at another point each time.
-      await until('some writes', () => (outcomes.get('stored') ?? 0) > before + round, 20_000, 1)
+      await until('some writes of each kind', () => (outcomes.get('stored') ?? 0) > stored + round && (outcomes.get('replace done') ?? 0) > replaced, 20_000, 1)
       await proxy.cut()
       await proxy.mend()
     }
