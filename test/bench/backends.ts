@@ -1,10 +1,10 @@
 /** NATS and Redis as processes of the comparison's own, on free ports of the loopback. */
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { createServer } from 'node:net'
 import { promisify } from 'node:util'
 import { findNatsServer, natsMissing } from '../helpers/nats-server.js'
 import { until } from '../helpers/until.js'
+import { freePort } from '../helpers/free-port.js'
 
 export interface Backend { readonly url: string, readonly pid: number, close: () => Promise<void> }
 
@@ -53,14 +53,4 @@ async function started (child: ChildProcess, output: NodeJS.ReadableStream, sign
       await ended
     }
   }
-}
-
-async function freePort (): Promise<number> {
-  const server = createServer()
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as { port: number }
-  server.close()
-  await once(server, 'close')
-  return port
 }

@@ -1,6 +1,4 @@
 /** The inbox element while what is under it dies and the network is cut, on a running Gatepost. */
-import { once } from 'node:events'
-import { createServer, type AddressInfo } from 'node:net'
 import type { Page } from 'playwright-core'
 import t, { type Test } from 'tap'
 import { createProducer } from '../../clients/index.js'
@@ -9,6 +7,7 @@ import { noBrowser as skip, openPage, startBrowser, startSite } from '../helpers
 import { startCluster, startEmbedded } from '../helpers/deployment.js'
 import { startTcpProxy } from '../helpers/tcp-proxy.js'
 import { until } from '../helpers/until.js'
+import { freePort } from '../helpers/free-port.js'
 
 const patienceMs = 60_000
 const titles = async (page: Page): Promise<string[]> => await page.locator('.row .title').allTextContents()
@@ -85,12 +84,3 @@ t.test('inbox - faults', { skip, timeout: 280_000 }, async t => {
     t.strictSame(faults.filter(fault => !isOfNetwork(fault)), [])
   })
 })
-
-async function freePort (): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}

@@ -6,12 +6,13 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Test } from 'tap'
 import { runGatepost, tokensOf, type Deployment, type GatepostProcess } from '../helpers/deployment.js'
-import { freePort, startMongodbServer } from '../helpers/mongodb-server.js'
+import { startMongodbServer } from '../helpers/mongodb-server.js'
 import { startNatsServer } from '../helpers/nats-server.js'
 import { request } from '../helpers/raw-client.js'
 import { startTcpProxy, type TcpProxy } from '../helpers/tcp-proxy.js'
 import { until } from '../helpers/until.js'
 import type { Step } from './schedule.js'
+import { freePort } from '../helpers/free-port.js'
 
 interface Place {
   readonly name: string

@@ -7,7 +7,6 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
-import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { composeFolder, exampleVariables, findProgram, makeCertificates, natsConfOn, nginxOn, readCompose } from '../helpers/compose-file.js'
@@ -16,22 +15,14 @@ import { bodies, faultsOfOrder, probeInbox } from '../helpers/inbox-probe.js'
 import { findMongodb, mongodbMissing, startMongodbServer } from '../helpers/mongodb-server.js'
 import { findNatsServer, natsMissing, startNatsServer } from '../helpers/nats-server.js'
 import { nowSeconds, signHs256 } from '../helpers/tokens.js'
-import { until } from '../helpers/until.js'
+import { until, within } from '../helpers/until.js'
+import { freePort } from '../helpers/free-port.js'
 
 const secret = randomBytes(32).toString('hex')
 const password = (): string => randomBytes(24).toString('hex')
 const { services } = readCompose(exampleVariables({ GATEPOST_SECRET: secret, NATS_GATE_PASSWORD: password(), NATS_NODE_PASSWORD: password(), NATS_ROUTE_PASSWORD: password() }))
 const names = (command: string): string[] => Object.keys(services).filter(name => services[name]?.command?.[0] === command)
 const token = (sub: string, scope = 'user'): string => signHs256({ sub, scope, exp: nowSeconds() + 3600 }, secret)
-
-async function freePort (): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}
 
 /** Three servers with the configuration and the environment of the Compose file, as one cluster on other ports; the address of Gates and nodes for them. */
 async function startNats (t: Test, tls: string): Promise<{ urlOf: (name: string) => string, servers: Array<Awaited<ReturnType<typeof startNatsServer>>> }> {
@@ -51,6 +42,8 @@ async function startNats (t: Test, tls: string): Promise<{ urlOf: (name: string)
     servers
   }
 }
+
+const ask: typeof fetch = async (url, init) => await fetch(url, { signal: AbortSignal.timeout(60_000), ...init })
 
 const processNames = [...names('gate'), ...names('node')]
 const countsOf = (name: string): string => `${name}-metrics`
@@ -101,16 +94,16 @@ t.test('compose - its processes with its settings: assigned, delivered across no
       if (proxy.exitCode === null && proxy.kill('SIGTERM')) await ended
     })
     entrance = `http://127.0.0.1:${ports.proxy ?? 0}`
-    await until('the proxy answers', async () => await fetch(`${entrance}/gate/assign`).then(answer => answer.status === 401, () => false))
+    await until('the proxy answers', async () => await ask(`${entrance}/gate/assign`).then(answer => answer.status === 401, () => false))
   } else t.comment('without nginx: clients go to a Gate and to the nodes themselves')
 
   const assign = async (gate: string, user: string): Promise<{ node: { id: string, url: string }, ticket: string }> => {
-    const answer = await fetch(`${gate}/gate/assign`, { headers: { authorization: `Bearer ${token(user)}` } })
+    const answer = await ask(`${gate}/gate/assign`, { headers: { authorization: `Bearer ${token(user)}` } })
     t.equal(answer.status, 200)
     return await answer.json() as { node: { id: string, url: string }, ticket: string }
   }
   const upAt = async (gate: string): Promise<string[]> => {
-    const answer = await fetch(`${gate}/gate/nodes`, { headers: { authorization: `Bearer ${token('operator', 'admin')}` } })
+    const answer = await ask(`${gate}/gate/nodes`, { headers: { authorization: `Bearer ${token('operator', 'admin')}` } })
     const { nodes } = await answer.json() as { nodes: Array<{ id: string, state: string }> }
     return nodes.filter(({ state }) => state === 'up').map(({ id }) => id).sort()
   }
@@ -128,12 +121,12 @@ t.test('compose - its processes with its settings: assigned, delivered across no
 
   const users = [...userOf.values()]
   const probes = users.map(user => probeInbox(t, { gate: entrance, token: token(user), timing: { readyTimeoutMs: 5_000, requestTimeoutMs: 5_000, patienceMs: 10_000, retryBaseMs: 50 } }))
-  await Promise.all(probes.map(async ({ inbox }) => { await inbox.whenLive() }))
+  await within('all are live', Promise.all(probes.map(async ({ inbox }) => { await inbox.whenLive() })))
   for (const [at, { inbox }] of probes.entries()) {
-    for (const user of users) if (user !== users[at]) await inbox.send({ to: { user }, body: `from ${users[at] ?? ''}` })
+    for (const user of users) if (user !== users[at]) await within('a send', inbox.send({ to: { user }, body: `from ${users[at] ?? ''}` }))
   }
   const batch = Array.from({ length: 300 }, (_, i) => ({ to: { user: users[i % 3] }, body: 'x'.repeat(10_000) }))
-  const answer = await fetch(`${entrance}/gate/messages`, { method: 'POST', headers: { authorization: `Bearer ${token('shop', 'producer')}`, 'content-type': 'application/json' }, body: JSON.stringify(batch) })
+  const answer = await ask(`${entrance}/gate/messages`, { method: 'POST', headers: { authorization: `Bearer ${token('shop', 'producer')}`, 'content-type': 'application/json' }, body: JSON.stringify(batch) })
   t.equal(answer.status, 207, 'three MB pass the proxy')
   t.ok((await answer.json() as { results: Array<{ status: number }> }).results.every(({ status }) => status === 201))
   for (const [at, probe] of probes.entries()) {
@@ -142,7 +135,7 @@ t.test('compose - its processes with its settings: assigned, delivered across no
     t.strictSame(got().filter(body => body.startsWith('from')).sort(), users.filter(user => user !== users[at]).map(user => `from ${user}`).sort())
     t.strictSame(faultsOfOrder(probe.entries), [])
   }
-  const status = async (url: string): Promise<number> => (await fetch(url)).status
+  const status = async (url: string): Promise<number> => (await ask(url)).status
   for (const path of ['metrics', 'livez', 'readyz', 'docs', 'openapi.json', 'gate/docs', 'gate/openapi.json']) {
     for (const name of processNames) t.equal(await status(`http://127.0.0.1:${ports[name] ?? 0}/${path}`), 404, `${name}: ${path} is not for those outside`)
     if (nginx !== undefined) for (const under of ['', 'nodes/node1/', 'nodes/node2/']) t.equal(await status(`${entrance}/${under}${path}`), 404, `the proxy: ${under}${path}`)
@@ -155,14 +148,14 @@ t.test('compose - its processes with its settings: assigned, delivered across no
 
   // One of three servers ends: its clients go to the others.
   await nats.servers[0]?.kill()
-  for (const name of processes.keys()) await until(`${name} is ready with two servers`, async () => (await fetch(`http://127.0.0.1:${ports[countsOf(name)] ?? 0}/readyz`)).ok)
+  for (const name of processes.keys()) await until(`${name} is ready with two servers`, async () => (await ask(`http://127.0.0.1:${ports[countsOf(name)] ?? 0}/readyz`)).ok)
 
   // All of NATS is away: docs/operations.md says what goes on and what does not.
   for (const server of nats.servers) await server.kill()
-  for (const name of processes.keys()) await until(`${name} says what is missing`, async () => (await fetch(`http://127.0.0.1:${ports[countsOf(name)] ?? 0}/readyz`)).status === 503)
+  for (const name of processes.keys()) await until(`${name} says what is missing`, async () => (await ask(`http://127.0.0.1:${ports[countsOf(name)] ?? 0}/readyz`)).status === 503)
   await assign(entrance, users[0] ?? '')
-  await probes[0]?.inbox.send({ to: { user: users[1] ?? '' }, body: 'without NATS' })
-  const refused = await fetch(`${entrance}/gate/messages`, { method: 'POST', headers: { authorization: `Bearer ${token('shop', 'producer')}`, 'content-type': 'application/json' }, body: JSON.stringify({ to: { user: users[0] }, body: 'not now' }) })
+  await within('a send without NATS', probes[0]!.inbox.send({ to: { user: users[1] ?? '' }, body: 'without NATS' }))
+  const refused = await ask(`${entrance}/gate/messages`, { method: 'POST', headers: { authorization: `Bearer ${token('shop', 'producer')}`, 'content-type': 'application/json' }, body: JSON.stringify({ to: { user: users[0] }, body: 'not now' }) })
   t.equal(refused.status, 503)
   t.match((await refused.json() as { code: string }).code, /^GP_(?:DISPATCH_UNAVAILABLE|NO_NODE)$/)
   for (const server of nats.servers) await server.restart()
@@ -176,15 +169,15 @@ t.test('compose - its processes with its settings: assigned, delivered across no
   const begun = performance.now()
   const ending = processes.get('node1')?.end('SIGTERM')
   await until('no Gate gives node1 any more', async () => (await Promise.all(gates.map(upAt))).every(up => !up.includes('node1')))
-  await probes[1]?.inbox.send({ to: { user: userOf.get('node1') ?? '' }, body: 'while you move' })
-  t.equal(await ending, 0)
+  await within('a send while a node drains', probes[1]!.inbox.send({ to: { user: userOf.get('node1') ?? '' }, body: 'while you move' }))
+  t.equal(await within('node1 ends', ending!), 0)
   t.ok(performance.now() - begun < graceMs, 'before Compose would kill it')
   await until('the mail came', () => moved !== undefined && bodies(moved.entries).includes('while you move'))
   t.strictSame(faultsOfOrder(moved?.entries ?? []), [])
 
-  await Promise.all(probes.map(async ({ inbox }) => { await inbox.close() }))
+  await within('the clients close', Promise.all(probes.map(async ({ inbox }) => { await inbox.close() })))
   const left = [...processes].filter(([name]) => name !== 'node1')
-  t.strictSame(await Promise.all(left.map(async ([, one]) => await one.end('SIGTERM'))), left.map(() => 0), 'all end with 0')
+  t.strictSame(await within('the others end', Promise.all(left.map(async ([, one]) => await one.end('SIGTERM')))), left.map(() => 0), 'all end with 0')
   const errors = [...processes.values()].flatMap(one => one.stdout().split('\n')).filter(line => /"level":(?:50|60|"error"|"fatal")/.test(line))
   t.strictSame(errors, [], 'nothing that somebody must act upon')
 })

@@ -11,10 +11,11 @@ import { bin, runGatepost, tempDir, tokensOf, type GatepostProcess } from '../he
 import { findFormerBuild, formerMissing } from '../helpers/former-build.js'
 import { faultsOfOrder, probeInbox, type Probe } from '../helpers/inbox-probe.js'
 import { isFull } from '../helpers/full.js'
-import { findMongodb, freePort, mongodbMissing, startMongodbServer } from '../helpers/mongodb-server.js'
+import { findMongodb, mongodbMissing, startMongodbServer } from '../helpers/mongodb-server.js'
 import { findNatsServer, natsMissing, startNatsServer } from '../helpers/nats-server.js'
 import { assign, request, type Answer, type Session } from '../helpers/raw-client.js'
 import { until } from '../helpers/until.js'
+import { freePort } from '../helpers/free-port.js'
 
 const former = await findFormerBuild()
 const missing = former === undefined ? formerMissing : await findNatsServer() === undefined ? natsMissing : await findMongodb() === undefined ? mongodbMissing : false

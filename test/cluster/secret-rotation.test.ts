@@ -9,10 +9,11 @@ import { paced } from '../../services/cli/bench/pace.js'
 import { runGatepost, tempDir, tokensOf, type GatepostProcess, type Settings } from '../helpers/deployment.js'
 import { faultsOfOrder, probeInbox } from '../helpers/inbox-probe.js'
 import { isFull } from '../helpers/full.js'
-import { findMongodb, freePort, mongodbMissing, startMongodbServer } from '../helpers/mongodb-server.js'
+import { findMongodb, mongodbMissing, startMongodbServer } from '../helpers/mongodb-server.js'
 import { findNatsServer, natsMissing, startNatsServer } from '../helpers/nats-server.js'
 import { request } from '../helpers/raw-client.js'
 import { until } from '../helpers/until.js'
+import { freePort } from '../helpers/free-port.js'
 
 const missing = await findNatsServer() === undefined ? natsMissing : await findMongodb() === undefined ? mongodbMissing : false
 const messagesPerSecond = isFull ? 200 : 40

@@ -1,20 +1,11 @@
-import { createServer, type AddressInfo } from 'node:net'
 import t from 'tap'
 import { runGatepost, tempDir } from '../helpers/deployment.js'
 import { refused, request } from '../helpers/raw-client.js'
 import { nowSeconds, signHs256 } from '../helpers/tokens.js'
 import { until } from '../helpers/until.js'
+import { freePort } from '../helpers/free-port.js'
 
 const secret = 'a secret for tests, long enough for all'
-
-/** A port that was free a moment ago. */
-async function freePort (): Promise<number> {
-  const server = createServer()
-  await new Promise<void>(resolve => { server.listen(0, '127.0.0.1', resolve) })
-  const { port } = server.address() as AddressInfo
-  await new Promise(resolve => { server.close(resolve) })
-  return port
-}
 
 const lines = (text: string): number => text.split('\n').filter(line => /"level":(?:40|50|"warn"|"error")/.test(line)).length
 

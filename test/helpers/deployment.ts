@@ -92,6 +92,9 @@ const dispatchMode = process.env['GATEPOST_TEST_DISPATCH']
 /** Not for a former build, which does not know it. */
 const usualOf = (program: string): Settings => program === bin && dispatchMode !== undefined ? { GATEPOST_DISPATCH: dispatchMode } : {}
 
+/** As where three of them start at once on a machine with much else to do. */
+const readyWithinMs = 180_000
+
 export interface RunOptions {
   cwd: string
   settings?: Settings | undefined
@@ -118,6 +121,8 @@ export function runGatepost (args: readonly string[], { cwd, settings = {}, prog
         if (line.includes('"event":"ready"') && line.endsWith('}')) resolve((JSON.parse(line) as { url: string }).url)
       }
     })
+    const tooLate = setTimeout(() => { reject(new Error(`gatepost ${args.join(' ')} is not ready after ${readyWithinMs} ms:\n${err}${out}`.slice(0, 4000))) }, readyWithinMs).unref()
+    exited.finally(() => { clearTimeout(tooLate) }).catch(() => {})
     exited.then(code => { reject(new Error(`gatepost ${args.join(' ')} ended with ${code} before it was ready:\n${err}${out}`.slice(0, 4000))) }, reject)
   })
   ready.catch(() => {})
@@ -164,7 +169,8 @@ export function tokensOf (secret: string): Pick<Deployment, 'userToken' | 'produ
 export async function startEmbedded (t: Test, options: DeploymentOptions = {}): Promise<Deployment> {
   const dir = await tempDir(t)
   const secret = randomBytes(24).toString('hex')
-  const nodeCount = options.nodes ?? 2
+  // Each process has a node at least.
+  const nodeCount = Math.max(options.nodes ?? 2, Number(options.settings?.['GATEPOST_PROCESSES'] ?? 1))
   const logs: GatepostProcess[] = []
   let running: GatepostProcess | undefined
   let gate = ''

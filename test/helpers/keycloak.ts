@@ -10,7 +10,7 @@ import { createCookieJar } from './cookie-jar.js'
 import { tempDir } from './deployment.js'
 import { noteServer } from './servers-seen.js'
 import { until } from './until.js'
-import { freePort } from './mongodb-server.js'
+import { freePort } from './free-port.js'
 
 export interface Keycloak {
   readonly issuer: string

@@ -8,7 +8,6 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -17,6 +16,7 @@ import { MongoClient } from 'mongodb'
 import type { Test } from 'tap'
 import { noteServer } from './servers-seen.js'
 import { until } from './until.js'
+import { freePort } from './free-port.js'
 
 /** Whose end is the server's. */
 export type Ending = Pick<Test, 'teardown'>
@@ -169,13 +169,4 @@ async function tempDir (t: Ending): Promise<string> {
   const dir = await mkdtemp(join(tmpdir(), 'gatepost-mongodb-'))
   t.teardown(async () => { await rm(dir, { recursive: true, force: true }) })
   return dir
-}
-
-export async function freePort (): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }

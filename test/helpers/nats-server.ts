@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import type { Test } from 'tap'
+import { freePort } from './free-port.js'
 import { noteServer } from './servers-seen.js'
 import { until } from './until.js'
 
@@ -55,13 +56,12 @@ export async function startNatsServer (t: Test, { config = '' }: { config?: stri
   const dir = await mkdtemp(join(tmpdir(), 'gatepost-nats-'))
   const configFile = join(dir, 'nats.conf')
   await writeFile(configFile, config)
-  let port = 0
+  const port = await freePort()
   let routeUrl: string | undefined
   let child: ChildProcess | undefined
 
   async function start (): Promise<void> {
-    // -1: the server picks a free port and writes it into its ports file.
-    const running = spawn(program?.path ?? '', ['-a', '127.0.0.1', '-p', port === 0 ? '-1' : String(port), '-c', configFile, '--ports_file_dir', dir], { stdio: ['ignore', 'ignore', 'pipe'] })
+    const running = spawn(program?.path ?? '', ['-a', '127.0.0.1', '-p', String(port), '-c', configFile, '--ports_file_dir', dir], { stdio: ['ignore', 'ignore', 'pipe'] })
     child = running
     let lines = ''
     running.stderr?.on('data', (chunk: Buffer) => { lines += chunk.toString() })
@@ -69,10 +69,7 @@ export async function startNatsServer (t: Test, { config = '' }: { config?: stri
       if (running.exitCode !== null) throw new Error(`nats-server ended: ${lines}`)
       return lines.includes('Server is ready')
     })
-    if (port !== 0) return
-    const told = await until('nats-server tells its ports', async () => await readPorts(dir))
-    port = Number(new URL(told.nats).port)
-    routeUrl = told.cluster
+    routeUrl ??= (await until('nats-server tells its ports', async () => await readPorts(dir))).cluster
   }
 
   async function end (signal: NodeJS.Signals): Promise<void> {
@@ -110,11 +107,10 @@ export async function startNatsServer (t: Test, { config = '' }: { config?: stri
   }
 }
 
-async function readPorts (dir: string): Promise<{ nats: string, cluster: string | undefined } | undefined> {
+async function readPorts (dir: string): Promise<{ cluster: string | undefined } | undefined> {
   const name = (await readdir(dir)).find(file => file.endsWith('.ports'))
   if (name === undefined) return undefined
   const text = await readFile(join(dir, name), 'utf8')
   // It may be there and not be written yet.
-  const { nats, cluster } = (text === '' ? {} : JSON.parse(text)) as { nats?: string[], cluster?: string[] }
-  return nats?.[0] === undefined ? undefined : { nats: nats[0], cluster: cluster?.[0] }
+  return text === '' ? undefined : { cluster: (JSON.parse(text) as { cluster?: string[] }).cluster?.[0] }
 }

@@ -1,8 +1,9 @@
 /** A TCP link that can be broken: forwards to a port of this machine. */
 import { once } from 'node:events'
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
+import { connect, createServer, type Socket } from 'node:net'
 import { Transform } from 'node:stream'
 import type { Test } from 'tap'
+import { freePort } from './free-port.js'
 
 export interface TcpProxy {
   readonly port: number
@@ -54,9 +55,9 @@ export async function startTcpProxy (t: Test, targetPort: number): Promise<TcpPr
       if (isFrozen || (isMuted && socket === far)) socket.pause()
     })
   })
-  server.listen(0, '127.0.0.1')
+  const port = await freePort()
+  server.listen(port, '127.0.0.1')
   await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
 
   async function cut (): Promise<void> {
     const closed = server.listening ? once(server, 'close') : undefined

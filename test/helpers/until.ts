@@ -15,6 +15,13 @@ function work (): number {
 /** A limit of `ms` as it is meant, or longer by as much as this machine is slower, or busier with others, at this moment. */
 export const allowed = (ms: number): number => ms * Math.max(1, work() / workMs)
 
+/** What `work` resolves with; fails after `timeoutMs` (`allowed`) naming `what`. */
+export async function within<T> (what: string, work: Promise<T>, timeoutMs = 60_000): Promise<T> {
+  let isDone = false
+  const done = work.finally(() => { isDone = true })
+  return await Promise.race([done, until(what, () => isDone, timeoutMs, 50).then(async () => await done)])
+}
+
 /** Polls until `condition` gives something true, which is the answer; fails after `timeoutMs` (`allowed`) naming `what`. */
 export async function until<T> (what: string, condition: () => T | Promise<T>, timeoutMs = 30_000, intervalMs = 20): Promise<NonNullable<T>> {
   const begun = performance.now()

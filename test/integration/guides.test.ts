@@ -11,10 +11,11 @@ import { io } from 'socket.io-client'
 import t from 'tap'
 import { findProgram } from '../helpers/compose-file.js'
 import { runGatepost, startCluster, tempDir, tokensOf } from '../helpers/deployment.js'
-import { findMongodb, freePort, mongodbMissing } from '../helpers/mongodb-server.js'
+import { findMongodb, mongodbMissing } from '../helpers/mongodb-server.js'
 import { findNatsServer, natsMissing } from '../helpers/nats-server.js'
 import { request, socketAddress, type GivenNode } from '../helpers/raw-client.js'
 import { until } from '../helpers/until.js'
+import { freePort } from '../helpers/free-port.js'
 
 const run = promisify(execFile)
 

@@ -14,10 +14,11 @@ import { message } from '../contract/store/store-contract.js'
 import { runGatepost, tempDir } from '../helpers/deployment.js'
 import { startLmdbChild } from '../helpers/lmdb-store.js'
 import { checkSame, rawClient, runMigrate, startMigrate } from '../helpers/migration.js'
-import { freePort, mongodbMissing, startMongodbServer, type MongodbServer } from '../helpers/mongodb-server.js'
+import { mongodbMissing, startMongodbServer, type MongodbServer } from '../helpers/mongodb-server.js'
 import { silentLog } from '../helpers/mongodb-store.js'
 import { mongosVersions, startMongosDouble } from '../helpers/mongos-double.js'
 import { until } from '../helpers/until.js'
+import { freePort } from '../helpers/free-port.js'
 
 const mongodb = await startMongodbServer(t)
 const skip = mongodb === undefined && mongodbMissing

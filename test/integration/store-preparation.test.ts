@@ -2,10 +2,10 @@
 import { randomBytes } from 'node:crypto'
 import t, { type Test } from 'tap'
 import { runGatepost, tempDir, type GatepostProcess, type Settings } from '../helpers/deployment.js'
-import { freePort } from '../helpers/mongodb-server.js'
 import { startMongosDouble, type MongosDouble } from '../helpers/mongos-double.js'
 import { findNatsServer, natsMissing, startNatsServer } from '../helpers/nats-server.js'
 import { until } from '../helpers/until.js'
+import { freePort } from '../helpers/free-port.js'
 
 const secret = randomBytes(24).toString('hex')
 const skip = await findNatsServer() === undefined && natsMissing

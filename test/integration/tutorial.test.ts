@@ -13,9 +13,9 @@ import t from 'tap'
 import { noBrowser, openPage, startBrowser, type Opened } from '../helpers/browser.js'
 import { findProgram } from '../helpers/compose-file.js'
 import { runGatepost, tempDir, type GatepostProcess } from '../helpers/deployment.js'
-import { freePort } from '../helpers/mongodb-server.js'
 import { request } from '../helpers/raw-client.js'
 import { until } from '../helpers/until.js'
+import { freePort } from '../helpers/free-port.js'
 
 const run = promisify(execFile)
 const root = fileURLToPath(new URL('../../', import.meta.url))

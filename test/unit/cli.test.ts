@@ -10,6 +10,7 @@ import { faultOfStart } from '../../services/cli/start-faults.js'
 import { createTokenVerifier } from '../../shared/platform/identity/verify.js'
 import { keepSecret } from '../../shared/platform/settings/secret-file.js'
 import { openLmdbStore } from '../../shared/store/lmdb-store.js'
+import { freePort } from '../helpers/free-port.js'
 
 async function run (argv: string[], { env = {}, cwd = '/nonexistent' }: { env?: Record<string, string>, cwd?: string } = {}) {
   let out = ''
@@ -121,12 +122,4 @@ t.test('start - what a setting is to blame for is reported as its fault', async 
 
 async function listenError (port: number, host: string): Promise<unknown> {
   return await new Promise(resolve => createServer().once('error', resolve).listen(port, host))
-}
-
-async function freePort (): Promise<number> {
-  const server = createServer()
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as { port: number }
-  await new Promise(resolve => server.close(resolve))
-  return port
 }
