@@ -5,7 +5,7 @@
 =======
  * A running Gatepost, started as a user starts it: processes, settings, signals. GATEPOST_TEST_DEPLOYMENT=cluster
  * makes `startDeployment` take Gates and nodes of their own with NATS and MongoDB instead of one `gatepost up`.
- * GATEPOST_TEST_DISPATCH=interest sets GATEPOST_DISPATCH for all that does not set it.
+ * GATEPOST_TEST_DISPATCH=interest sets GATEPOST_DISPATCH for all that does not set it, `mixed` for every second process that starts.
 >>>>>>> 90c6d88 (Nodes by interest: a login that may not listen is told once and at the start; dropped broadcasts make no object; the simulation's figures)
  */
 import { spawn, type ChildProcess } from 'node:child_process'
@@ -89,8 +89,12 @@ function environment (settings: Settings): NodeJS.ProcessEnv {
 const noHurry: Settings = { GATEPOST_RATE_USER: '1000000' }
 
 const dispatchMode = process.env['GATEPOST_TEST_DISPATCH']
+let started = 0
 /** Not for a former build, which does not know it. */
-const usualOf = (program: string): Settings => program === bin && dispatchMode !== undefined ? { GATEPOST_DISPATCH: dispatchMode } : {}
+function usualOf (program: string): Settings {
+  if (program !== bin || dispatchMode === undefined) return {}
+  return { GATEPOST_DISPATCH: dispatchMode === 'mixed' ? (started++ % 2 === 0 ? 'interest' : 'broadcast') : dispatchMode }
+}
 
 /** As where three of them start at once on a machine with much else to do. */
 const readyWithinMs = 180_000

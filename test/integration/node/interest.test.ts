@@ -12,14 +12,15 @@ const natsSkip = await findNatsServer() === undefined ? { skip: natsMissing } : 
 t.setTimeout(180_000)
 
 interface Site extends NodesOnOneStore { server: NatsServer, links: Record<string, TcpProxy> }
+interface SiteOptions { byBroadcast?: readonly string[], /** By default one for all. */ portOf?: (name: string) => number }
 
-async function startSite (t: Test, names: readonly string[], byBroadcast: readonly string[] = []): Promise<Site> {
+async function startSite (t: Test, names: readonly string[], { byBroadcast = [], portOf }: SiteOptions = {}): Promise<Site> {
   const server = await startNatsServer(t)
   const links: Record<string, TcpProxy> = {}
   const nodes = await startNodes(t, names, {
     modeOf: name => byBroadcast.includes(name) ? 'broadcast' : 'interest',
     connect: async name => {
-      const link = links[name] = await startTcpProxy(t, server.port)
+      const link = links[name] = await startTcpProxy(t, portOf?.(name) ?? server.port)
       const bus = createNatsBus({ url: `nats://127.0.0.1:${link.port}`, name, role: 'node', log: createSilentLog() })
       t.teardown(async () => { await bus.close() })
       return bus
@@ -96,7 +97,7 @@ void t.test('interest - NATS is cut for one node, then ends and is back, while m
 })
 
 void t.test('interest - a node by broadcast beside two by interest, then gone: mail goes on in both ways', natsSkip, async t => {
-  const { session, userOf, nodes } = await startSite(t, ['n1', 'n2', 'old'], ['old'])
+  const { session, userOf, nodes } = await startSite(t, ['n1', 'n2', 'old'], { byBroadcast: ['old'] })
   const ann = userOf('n1', 'ann')
   const sockets = await Promise.all(['n1', 'n2'].map(async node => await openSocket(t, session(ann, node))))
   const atOld = await openSocket(t, session(ann, 'old'))
@@ -107,4 +108,49 @@ void t.test('interest - a node by broadcast beside two by interest, then gone: m
   await until('more are stored', () => mail.sent > atEnd + 20)
   const sent = await mail.stop()
   for (const socket of sockets) await holdsAll(t, socket, sent, socket.session.node.id)
+})
+
+void t.test('interest - nodes at two servers of a NATS cluster, where a subscription reaches the other server late: what it misses comes within 3 s', natsSkip, async t => {
+  const near = await startNatsServer(t, { config: 'cluster { name: both, listen: "127.0.0.1:-1", no_advertise: true }' })
+  const away = await startNatsServer(t, { config: `cluster { name: both, listen: "127.0.0.1:-1", no_advertise: true, routes: ["${near.routeUrl}"] }` })
+  const { session, userOf } = await startSite(t, ['n1', 'n2', 'n3'], { portOf: name => name === 'n1' ? near.port : away.port })
+  const users = Array.from({ length: 12 }, (_, i) => userOf(`n${i % 3 + 1}`, `user ${i}`))
+  const mail = flow(session('bob', 'n1'), users)
+  const sockets: RawSocket[] = []
+  for (const user of users) for (const node of ['n2', 'n3']) sockets.push(await openSocket(t, session(user, node)))
+  const sent = await mail.stop()
+  for (const socket of sockets) {
+    await socket.message(`m${sent - 1}`, 3_000)
+    await holdsAll(t, socket, sent, `${socket.session.user} at ${socket.session.node.id}`)
+  }
+})
+
+void t.test('interest - links freeze and are cut, NATS ends and is back, sockets come and go, all while two nodes send: nothing is lost', natsSkip, async t => {
+  const { session, userOf, links, server } = await startSite(t, ['n1', 'n2', 'n3'])
+  const users = ['n1', 'n2', 'n3'].map(node => userOf(node, 'ann'))
+  const flows = [flow(session('bob', 'n1'), [users[0]!]), flow(session('cid', 'n2'), [users[1]!])] as const
+  const sockets: RawSocket[] = []
+  const open = async (): Promise<void> => { for (const user of users.slice(0, 2)) for (const node of ['n1', 'n2', 'n3']) sockets.push(await openSocket(t, session(user, node))) }
+  const goOn = async (): Promise<void> => {
+    const before = flows.map(({ sent }) => sent)
+    await until('mail goes on', () => flows.every(({ sent }, i) => sent > before[i]! + 5))
+  }
+  await open()
+  const faults: ReadonlyArray<readonly [begin: () => unknown, end: () => unknown]> = [
+    [() => { links['n1']!.freeze() }, () => { links['n1']!.thaw() }],
+    [() => links['n3']!.cut(), () => links['n3']!.mend()],
+    [() => { links['n3']!.mute() }, () => { links['n3']!.thaw() }],
+    [() => server.kill(), () => server.restart()],
+    [() => { links['n3']!.freeze(); return links['n2']!.cut() }, () => { links['n3']!.thaw(); return links['n2']!.mend() }]
+  ]
+  for (const [begin, end] of faults) {
+    await begin()
+    await goOn()
+    sockets.shift()!.close()
+    await open()
+    await end()
+    await goOn()
+  }
+  const sent = [await flows[0].stop(), await flows[1].stop()]
+  for (const socket of sockets) await holdsAll(t, socket, sent[users.indexOf(socket.session.user)]!, `${socket.session.user} at ${socket.session.node.id}`)
 })
