@@ -155,8 +155,8 @@ function writesOver (writer: LmdbWriter, reader: LmdbReader): Pick<Store, 'inser
     try { return wasStored() ? 'unknown' : 'refused' } catch { return 'unknown' }
   }
 
-  async function insert<C extends CollectionName> (collection: C, chains: ReadonlyArray<ReadonlyArray<Collections[C]>>, claims: ReadonlyMap<string, EntryClaim>): Promise<ChainOutcome[]> {
-    const result = await writer.write(needOf([...chains.flat(), ...[...claims.values()].map(({ doc }) => doc)]), view => chains.map(chain => insertInto(view, collection, chain, claims)))
+  async function insert<C extends CollectionName> (collection: C, chains: ReadonlyArray<ReadonlyArray<Collections[C]>>, claims?: ReadonlyMap<string, EntryClaim>): Promise<ChainOutcome[]> {
+    const result = await writer.write(needOf(claims === undefined ? chains.flat() : [...chains.flat(), ...[...claims.values()].map(({ doc }) => doc)]), view => chains.map(chain => insertInto(view, collection, chain, claims)))
     if ('refused' in result) return chains.map(() => ({ stored: 0, stopped: 'refused', cause: result.refused }))
     const { decided, commit } = result
     if (commit.state === 'committed') return decided
@@ -167,7 +167,7 @@ function writesOver (writer: LmdbWriter, reader: LmdbReader): Pick<Store, 'inser
   }
 
   return {
-    insertChains: (collection, chains) => insert(collection, chains, noClaims),
+    insertChains: (collection, chains) => insert(collection, chains),
     insertClaimed: (chains, claims) => insert('entries', chains, claims),
     replace: async (collection, replacements) => {
       const result = await writer.write(needOf(replacements.map(({ doc }) => doc)), view => replacements.map(replacement => replaceInto(view, collection, replacement)))
@@ -191,14 +191,12 @@ function needOf (docs: ReadonlyArray<{ readonly key: string, readonly text: stri
   return { docs: docs.length, bytes }
 }
 
-const noClaims: ReadonlyMap<string, EntryClaim> = new Map()
-
-function insertInto<C extends CollectionName> (view: WriteView, collection: C, chain: ReadonlyArray<Collections[C]>, claims: ReadonlyMap<string, EntryClaim>): ChainOutcome {
+function insertInto<C extends CollectionName> (view: WriteView, collection: C, chain: ReadonlyArray<Collections[C]>, claims: ReadonlyMap<string, EntryClaim> | undefined): ChainOutcome {
   let stored = 0
   for (const doc of chain) {
     if (!isStorableKey(doc.key)) return { stored, stopped: 'refused', cause: new Error('the key is empty or too long') }
     if (view.current(collection, doc.key) !== undefined) return { stored, stopped: 'exists' }
-    const claim = claims.get(doc.key)
+    const claim = claims?.get(doc.key)
     if (claim !== undefined && !takeClaim(view, claim)) return { stored, stopped: 'unclaimed' }
     view.put(collection, doc)
     stored++

@@ -32,7 +32,7 @@ subscribe('net.client.socket', message => {
 const agent = new Agent({ keepAlive: true, maxSockets: 256 })
 
 interface Opening { url: string, auths: object[], waitsForReady: boolean, perSecond: number }
-interface Requests { url: string, method: string, tokens: string[], bodies: Array<string | undefined>, inFlight: number, status: number }
+interface Requests { url: string, method: string, tokens: string[], bodies: Array<string | undefined>, inFlight: number, status: number, /** A new idempotency key with each. */ isKeyed?: boolean }
 
 interface Marked { readonly n: number, readonly atMs: number }
 
@@ -49,10 +49,11 @@ function take (messages: ReadonlyArray<Marked | null | undefined>): void {
   onDelivery()
 }
 
-async function ask (method: string, url: string, token: string | undefined, body: string | undefined): Promise<{ status: number, text: string }> {
+async function ask (method: string, url: string, token: string | undefined, body: string | undefined, key?: string): Promise<{ status: number, text: string }> {
   return await new Promise((resolve, reject) => {
     const headers: Record<string, string | number> = {}
     if (token !== undefined) headers['authorization'] = `Bearer ${token}`
+    if (key !== undefined) headers['idempotency-key'] = key
     if (body !== undefined) Object.assign(headers, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) })
     const outgoing = request(url, { agent, method, headers }, incoming => {
       let text = ''
@@ -67,6 +68,7 @@ async function ask (method: string, url: string, token: string | undefined, body
 }
 
 let nextNumber = 0
+let nextKey = 0
 
 serveParent({
   open: async ({ url, auths, waitsForReady, perSecond }: Opening) => {
@@ -118,12 +120,12 @@ serveParent({
     return { deliveries: messages * sockets.length, others: others - othersBefore, frames: frames - framesBefore, p50Ms: latency.quantile(0.5) }
   },
 
-  requests: async ({ url, method, tokens, bodies, inFlight, status }: Requests) => {
+  requests: async ({ url, method, tokens, bodies, inFlight, status, isKeyed = false }: Requests) => {
     const count = Math.max(tokens.length, bodies.length)
     const times = createHistogram()
     await paced({ perSecond: 0, inFlight }, { count }, async at => {
       const begunMs = sharedNowMs()
-      const answer = await ask(method, url, tokens[at % tokens.length], bodies[at % bodies.length])
+      const answer = await ask(method, url, tokens[at % tokens.length], bodies[at % bodies.length], isKeyed ? String(nextKey++) : undefined)
       if (answer.status !== status || answer.text.includes('"code"')) throw new Error(`${answer.status} ${answer.text.slice(0, 500)}`)
       times.add(sharedNowMs() - begunMs)
     })

@@ -13,7 +13,7 @@ const inFlight = 64
 const usersFull = 200
 const hourMs = 3_600_000
 
-export interface Load { readonly url: string, readonly method: string, readonly tokens: readonly string[], readonly bodies: ReadonlyArray<string | undefined>, readonly status: number, readonly inFlight?: number }
+export interface Load { readonly url: string, readonly method: string, readonly tokens: readonly string[], readonly bodies: ReadonlyArray<string | undefined>, readonly status: number, readonly inFlight?: number, readonly isKeyed?: boolean }
 
 export async function requests (server: Child, clients: Child, load: Load, perRequest = 1): Promise<Measured> {
   const { micros, result: { bytes, result } } = await cpuDuring([server], [], async () => await wireBytesDuring(clients, async () => await clients.ask<{ count: number, p50Ms: number }>('requests', { inFlight, ...load })))
@@ -106,6 +106,8 @@ const batchConnected: Row = {
   })
 }
 
+const medianMs = ({ cost, figures, wireBytes = 0 }: Measured): Measured => ({ cost: figures?.['p50Ms'] ?? NaN, wireBytes, figures: { cpuMicros: cost } })
+
 /** One at a time: what a sender waits for. */
 const onePost: Row = {
   name: 'post-one',
@@ -117,9 +119,31 @@ const onePost: Row = {
   variantOf: 'mail-post',
   prepare: async size => {
     const contest = await prepareMailPost(sized(size, 2_000, 20), populated(size, usersFull, 8), 1)
-    const median = ({ cost, figures, wireBytes = 0 }: Measured): Measured => ({ cost: figures?.['p50Ms'] ?? NaN, wireBytes, figures: { cpuMicros: cost } })
-    return { ...contest, ours: async () => median(await contest.ours()), baseline: async () => median(await contest.baseline()) }
+    return { ...contest, ours: async () => medianMs(await contest.ours()), baseline: async () => medianMs(await contest.baseline()) }
   }
+}
+
+/** The claim of a key costs no durable write of its own (test/integration/node/one-write.test.ts counts them). */
+const onePostWithKey: Row = {
+  name: 'post-one-key',
+  unit: 'mail',
+  costIn: 'ms',
+  ours: 'POST /messages with an Idempotency-Key, one at a time: the median from the request to the answer',
+  baseline: 'the same without a key',
+  reach: { kind: 'cost', atMost: 1.25 },
+  variantOf: 'mail-post',
+  prepare: async size => await withResources(async resources => {
+    const users = populated(size, usersFull, 8)
+    const { server, node } = await startGatepost(resources)
+    const clients = await openClients(resources, { url: node.url, node: node.id, users })
+    const bodies = Array.from({ length: sized(size, 2_000, 20) }, (_, i) => JSON.stringify(mailTo(i, users)))
+    const load = { method: 'POST', bodies, status: 201, inFlight: 1, url: `${node.url}/messages`, tokens: Array.from({ length: users }, (_, i) => ticketOf(userName(i), node.id)) }
+    return {
+      servers: [server],
+      ours: async () => medianMs(await requests(server, clients, { ...load, isKeyed: true })),
+      baseline: async () => medianMs(await requests(server, clients, load))
+    }
+  })
 }
 
 let issued = 0
@@ -152,4 +176,4 @@ function assignment (name: string, path: string, baseline: string): Row {
 const assign = assignment('assign', '/assign', 'Fastify and fast-jwt without its cache: checked and answered, nothing signed')
 const assignSigned: Row = { ...assignment('assign-signed', '/assign-signed', 'the same, and a ticket of the same claims signed'), variantOf: 'assign' }
 
-export const postRows: readonly Row[] = [mailPost, onePost, batch, batchConnected, assign, assignSigned]
+export const postRows: readonly Row[] = [mailPost, onePost, onePostWithKey, batch, batchConnected, assign, assignSigned]
