@@ -11,10 +11,13 @@ export const ticketOf = (user: string, node: string): string =>
 
 export const producerToken = (): string => signToken({ secret, sub: 'shop', scopes: ['producer'], groups: [], ttlMs: 6 * hourMs })
 
-/** The clients of one server, with a socket for each user from `from` up to `users`. `node` undefined: of a bare Socket.IO server. */
+/**
+ * The clients of one server, with a socket for each user from `from` up to `users`. `node` undefined: of a bare Socket.IO server.
+ * Sockets of ours ask for entries of form 2 and count unread messages along, as our client libraries do.
+ */
 export async function openClients (resources: Resources, { url, node, users, from = 0 }: { url: string, node?: string, users: number, from?: number }): Promise<Child> {
   const clients = resources.add(await startChild('./load-child.ts', []))
-  const auths = Array.from({ length: users - from }, (_, i) => node === undefined ? { user: userName(from + i) } : { ticket: ticketOf(userName(from + i), node) })
+  const auths = Array.from({ length: users - from }, (_, i) => node === undefined ? { user: userName(from + i) } : { form: 2, counts: true, ticket: ticketOf(userName(from + i), node) })
   await clients.ask('open', { url, auths, waitsForReady: node !== undefined, perSecond: openedPerSecond })
   return clients
 }

@@ -36,6 +36,9 @@ interface Requests { url: string, method: string, tokens: string[], bodies: Arra
 
 interface Marked { readonly n: number, readonly atMs: number }
 
+/** The entries are the last argument: in form 2 of the socket behind their stream and where they begin, in form 1 alone. */
+const entriesIn = (json: string): ReadonlyArray<{ data?: Marked | null }> => JSON.parse(`[${json}]`).at(-1)
+
 /** Of one frame. */
 function take (messages: ReadonlyArray<Marked | null | undefined>): void {
   const now = sharedNowMs()
@@ -79,7 +82,7 @@ serveParent({
           url,
           auth: auths[at]!,
           onEvent: (event, json) => {
-            if (event === 'entries') take((JSON.parse(json) as Array<{ data?: Marked | null }>).map(({ data }) => data))
+            if (event === 'entries') take(entriesIn(json).map(({ data }) => data))
             else if (event === 'mail') take([JSON.parse(json) as Marked])
             else if (event === 'ready') {
               ready++

@@ -10,9 +10,10 @@ import { skippedLine, tableHead, tableLine } from './table.js'
 const help = `npm run bench -- [--row NAME]... [--runs N] [--short] [--profile] [--json] [--against REV]
 
 Each row: ours beside a baseline, in turns; the table as Markdown on stdout, progress on stderr. A cell is the median of the
-turns with the least and the most. "200 bytes, bare": the same baseline with what a user of it would emit, without what Gatepost
-adds to a message. "bytes on the wire": of TCP, to and from the clients for one unit, counted at their sockets (in the rows of
-mongodb: between the node and MongoDB). docs/performance.md says how it measures, and how to read it.
+turns with the least and the most. Our sockets ask for what our client libraries ask for: entries of form 2, unread messages counted
+along. "200 bytes, bare": the same baseline with what a user of it would emit, without what Gatepost adds to a message. "bytes on the
+wire": of TCP, to and from the clients for one unit, counted at their sockets (in the rows of mongodb: between the node and MongoDB).
+docs/performance.md says how it measures, and how to read it.
 
   --row NAME     only this row; may be repeated. The rows:
 ${rows.map(({ name, ours, baseline }) => `                 ${name}: ${ours}\n                   beside: ${baseline}`).join('\n')}

@@ -6,7 +6,7 @@ export const spread = ({ median, min, max }: Spread): string => `${shown(median)
 
 /** As Markdown, so that it can be read where it is printed and kept where it is documented. */
 export const tableHead = (): string => [
-  '| row | unit | ours, µs of server CPU | baseline | ratio | 200 bytes, bare | ratio to that | reach | bytes on the wire: ours / baseline / bare | |',
+  '| row | unit | ours, µs of server CPU; sockets as our clients open them | baseline | ratio | 200 bytes, bare | ratio to that | reach | bytes on the wire: ours / baseline / bare | |',
   '| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |'
 ].join('\n')
 
