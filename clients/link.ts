@@ -4,6 +4,7 @@ import { expandBurst, expandSync, type Burst, type CompactSync } from './compact
 import { GatepostError, unreachable } from './errors.js'
 import { withoutSlash } from './http.js'
 import type { Cursors, Entry, Reassign, Ready, UnreadCount, VolatileMessage } from './protocol.js'
+import { createUnreadTally, type UnreadTally } from './unread-tally.js'
 import { openWire } from './wire/library-wire.js'
 
 export interface Link {
@@ -48,6 +49,8 @@ export function openLink ({ given, form, cursors, topics, events, isPollingFirst
     let state: 'opening' | 'open' | 'ended' = 'opening'
     /** Of a node that sends entries compact. */
     let compact: Ready | undefined
+    /** With a node that leaves the counting to its clients. */
+    let tally: UnreadTally | undefined
     let sayEnded: (reason: string) => void
     const node = `node ${given.node.id}`
     const ended = new Promise<string>(resolve => { sayEnded = resolve })
@@ -85,9 +88,15 @@ export function openLink ({ given, form, cursors, topics, events, isPollingFirst
     function onReady (ready: Ready): void {
       state = 'open'
       if (ready.form === 2) compact = ready
+      if (ready.counts === true) tally = createUnreadTally(ready)
       clearTimeout(timer)
       events.onReady(link, ready)
       resolve(link)
+    }
+
+    function onEntries (entries: ReadonlyArray<Entry | VolatileMessage>): void {
+      events.onEntries(link, entries)
+      if (tally?.take(entries) === true) events.onUnread(link, tally.count)
     }
 
     function onEvent (name: string, ...args: unknown[]): void {
@@ -98,8 +107,10 @@ export function openLink ({ given, form, cursors, topics, events, isPollingFirst
         return
       }
       switch (name) {
-        case 'entries': return events.onEntries(link, compact === undefined ? payload as ReadonlyArray<Entry | VolatileMessage> : expandBurst(args as unknown as Burst, compact))
-        case 'unread': return events.onUnread(link, payload as UnreadCount)
+        case 'entries': return onEntries(compact === undefined ? payload as ReadonlyArray<Entry | VolatileMessage> : expandBurst(args as unknown as Burst, compact))
+        case 'unread':
+          tally?.set(payload as UnreadCount)
+          return events.onUnread(link, payload as UnreadCount)
         case 'reassign': return events.onReassign(link, payload as Reassign)
         case 'behind': return events.onBehind(link)
       }
@@ -116,7 +127,7 @@ export function openLink ({ given, form, cursors, topics, events, isPollingFirst
       // In Socket.IO's own address a path would name a namespace. A Gate of version 0.1 does not say where Socket.IO is.
       origin: url.origin,
       path: given.node.path ?? `${withoutSlash(url.pathname)}/socket.io`,
-      auth: { form, ticket: given.ticket, ...(cursors === undefined ? {} : { cursors }), ...(topics.length === 0 ? {} : { topics }) },
+      auth: { form, counts: true, ticket: given.ticket, ...(cursors === undefined ? {} : { cursors }), ...(topics.length === 0 ? {} : { topics }) },
       isPollingFirst
     }, { onEvent, onRefused, onClosed: reason => { end(unreachable(node, new Error(reason)), reason) } })
   })

@@ -136,6 +136,8 @@ export interface Ready extends UnreadCount {
   readonly form?: number
   /** With `form` 2: for how many seconds a message lives that says nothing of it. */
   readonly ttl?: number
+  /** The client adds to the unread count what its entries bring, and is sent it only where that is not enough. */
+  readonly counts?: boolean
 }
 
 export interface Reassign {

@@ -32,8 +32,8 @@ t.test('expiry - after its ttl a message is seen nowhere', { buffered: true }, a
 t.test('expiry - open sockets get the new number', { buffered: true }, async t => {
   const device = await openSocket(t, await assign(site, 'told'))
   await producer.send({ to: { user: 'told' }, title: 'short', ttl: 1 })
-  await until('one unread', () => device.unreads.at(-1)?.unread === 1)
-  await until('none unread', () => device.unreads.at(-1)?.unread === 0, 8000)
+  await until('one unread', () => device.shown().unread === 1)
+  await until('none unread', () => device.shown().unread === 0, 8000)
 })
 
 t.test('expiry - a replay names what is gone, and the chain holds', { buffered: true }, async t => {

@@ -71,7 +71,7 @@ export interface Delivery {
   /** Whether this node gets the broadcasts of what the other one writes. */
   readonly heard: { isHeard: boolean }
   /** In form 1 where none is given. */
-  open: (user: UserId, cursors?: Cursors, form?: EntryForm) => Promise<OpenConnection>
+  open: (user: UserId, cursors?: Cursors, form?: EntryForm, countsItself?: boolean) => Promise<OpenConnection>
   /** Gives the entry's seq. */
   post: (stream: StreamId) => Promise<number>
 }
@@ -100,9 +100,9 @@ export function startDelivery (t: { teardown: (work: () => void) => void }): Del
 
   return {
     clock, store, hub, times, heads, views, users, reconciler, groups, heard,
-    open: async (user, cursors, form = wholeForm) => {
+    open: async (user, cursors, form = wholeForm, countsItself = false) => {
       const transport = new MemoryTransport()
-      const connection = new Connection({ node: { hub, store, heads, reconciler, views, clock, retryStoreWork, times }, transport, ticket: { user } as unknown as Ticket, form, cursors })
+      const connection = new Connection({ node: { hub, store, heads, reconciler, views, clock, retryStoreWork, times }, transport, ticket: { user } as unknown as Ticket, form, countsItself, cursors })
       users.add(connection)
       for (const stream of [userStream(user), allStream]) await connection.open(stream).opened
       connection.start(await connection.openAll(), heads => { transport.emit('ready', { heads }) })

@@ -3,6 +3,8 @@ import { Agent, request as httpRequest, STATUS_CODES } from 'node:http'
 import { io, type Socket } from 'socket.io-client'
 import type { Test } from 'tap'
 import { expandBurst, expandSync, type Burst } from '../../clients/compact.js'
+import type { Entry as ClientEntry } from '../../clients/protocol.js'
+import { createUnreadTally, type UnreadTally } from '../../clients/unread-tally.js'
 import type { Deployment } from './deployment.js'
 import { until } from './until.js'
 
@@ -182,6 +184,7 @@ export interface Ready {
   byCategory: Record<string, number>
   form?: number
   ttl?: number
+  counts?: boolean
 }
 
 /** One open socket and all that it was sent, in the order in which it came. */
@@ -194,7 +197,10 @@ export interface RawSocket {
   readonly entries: Entry[]
   /** How many arrays the entries came in. */
   readonly bursts: number[]
+  /** The events `unread`. */
   readonly unreads: Array<{ unread: number, byCategory: Record<string, number>, atMs: number }>
+  /** The number that its client shows by now. */
+  shown: () => { readonly unread: number, readonly byCategory: Readonly<Record<string, number>> }
   readonly reassigns: Array<{ reason: string, delayMs: number }>
   readonly behinds: unknown[]
   /** Why it was closed by the server; undefined while it is open. */
@@ -210,6 +216,8 @@ export interface RawSocket {
 export interface SocketOptions {
   /** In which it asks for its entries; by default 1, or what GATEPOST_TEST_FORM says. What the test sees is whole. */
   form?: 1 | 2
+  /** Whether it counts along; by default as GATEPOST_TEST_FORM says, too. */
+  counts?: boolean
   cursors?: unknown
   topics?: unknown
   transports?: Array<'websocket' | 'polling'>
@@ -226,6 +234,7 @@ function dial (session: Session, options: SocketOptions): Socket {
   const auth = options.auth ?? {
     ticket: session.ticket,
     ...((options.form ?? usualForm) === 2 && { form: 2 }),
+    ...(options.counts ?? usualForm === 2) && { counts: true },
     ...(options.cursors === undefined ? {} : { cursors: options.cursors }),
     ...(options.topics === undefined ? {} : { topics: options.topics })
   }
@@ -237,6 +246,7 @@ function dial (session: Session, options: SocketOptions): Socket {
 export async function openSocket (t: Test, session: Session, options: SocketOptions = {}): Promise<RawSocket> {
   const socket = dial(session, options)
   let ready: Ready | undefined
+  let tally: UnreadTally | undefined
   let failure: Error | undefined
   let reason: string | undefined
   const raw: Omit<RawSocket, 'ready'> = {
@@ -246,6 +256,7 @@ export async function openSocket (t: Test, session: Session, options: SocketOpti
     entries: [],
     bursts: [],
     unreads: [],
+    shown: () => tally?.count ?? raw.unreads.at(-1) ?? ready ?? { unread: 0, byCategory: {} },
     reassigns: [],
     behinds: [],
     closed: () => reason,
@@ -263,13 +274,20 @@ export async function openSocket (t: Test, session: Session, options: SocketOpti
     close: () => { socket.close() }
   }
   socket.onAny((event: string) => { raw.events.push(event) })
-  socket.on('ready', (payload: Ready) => { ready = payload })
+  socket.on('ready', (payload: Ready) => {
+    ready = payload
+    if (payload.counts === true) tally = createUnreadTally(payload)
+  })
   socket.on('entries', (...args: [Entry[]] | Burst) => {
     const entries = ready?.form === 2 ? expandBurst(args as Burst, ready) as Entry[] : args[0] as Entry[]
     raw.entries.push(...entries)
     raw.bursts.push(entries.length)
+    tally?.take(entries as unknown as ClientEntry[])
   })
-  socket.on('unread', payload => { raw.unreads.push({ ...payload, atMs: performance.now() }) })
+  socket.on('unread', payload => {
+    tally?.set(payload)
+    raw.unreads.push({ ...payload, atMs: performance.now() })
+  })
   socket.on('reassign', payload => { raw.reassigns.push(payload) })
   socket.on('behind', payload => { raw.behinds.push(payload) })
   socket.on('disconnect', why => { reason = why })

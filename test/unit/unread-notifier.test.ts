@@ -13,34 +13,39 @@ const unreadOf = ({ packet }: Frame): number => (JSON.parse(packet.slice(1)) as 
 
 interface Site {
   turns: UnreadNotifier
+  /** How often what is pending had to go first. */
+  flushes: () => number
   /** What there is to count, for everybody. */
-  counted: { now: number, readsFirst: boolean, failures: number, hanging: number }
-  join: (name: string, sockets?: number, refused?: number) => { turn: UserNotifier, readers: NumberReader[], alone: number[][] }
+  counted: { now: number, byCategory: Record<string, number>, readsFirst: boolean, failures: number, hanging: number }
+  join: (name: string, sockets?: number, refused?: number, counting?: number) => { turn: UserNotifier, readers: NumberReader[], alone: number[][] }
 }
 
 function start (t: Test): Site {
-  const counted = { now: 0, readsFirst: false, failures: 0, hanging: 0 }
+  const counted = { now: 0, byCategory: {} as Record<string, number>, readsFirst: false, failures: 0, hanging: 0 }
   const count = (): CountedUnread | Promise<CountedUnread> => {
-    const answer = { unread: { unread: counted.now, byCategory: {} }, nextExpiryMs: Infinity }
+    const answer = { unread: { unread: counted.now, byCategory: counted.byCategory }, nextExpiryMs: Infinity }
     if (counted.failures > 0) { counted.failures--; throw new Error('no store') }
     if (counted.hanging > 0) { counted.hanging--; return new Promise(() => {}) }
     return counted.readsFirst ? Promise.resolve(answer) : answer
   }
   const view = { head: 0 } as UserView
-  const hub: Pick<Hub, 'get'> = { get: () => undefined }
+  let flushes = 0
+  const hub: Pick<Hub, 'get' | 'flush'> = { get: () => undefined, flush: () => { flushes++ } }
   const turns = createUnreadNotifier({ hub, views: { peek: () => view, fresh: async () => view }, unread: { count }, log: createSilentLog() })
   t.teardown(turns.close)
-  const join: Site['join'] = (name, sockets = 1, refused = 0) => {
+  const join: Site['join'] = (name, sockets = 1, refused = 0, counting = 0) => {
     const alone: number[][] = []
     const tried = { count: 0, refused }
-    const readers = Array.from({ length: sockets }, () => {
+    const readers = Array.from({ length: sockets }, (_, i) => {
       const told: number[] = []
       alone.push(told)
-      return { deliverLatest: (frame: Frame) => { told.push(unreadOf(frame)); return ++tried.count > tried.refused } }
+      return { countsItself: i < counting, deliverLatest: (frame: Frame) => { told.push(unreadOf(frame)); return ++tried.count > tried.refused } }
     })
-    return { turn: new UserNotifier(name as UserId, new Set(readers), turns), readers, alone }
+    const turn = new UserNotifier(name as UserId, new Set(readers), turns)
+    for (const reader of readers) turn.joined(reader)
+    return { turn, readers, alone }
   }
-  return { turns, counted, join }
+  return { turns, counted, join, flushes: () => flushes }
 }
 
 t.test('unread turns - a number goes with the next entry, and to the other sockets at once', async t => {
@@ -68,7 +73,7 @@ t.test('unread turns - no entry comes: it is sent alone, a number that is known 
   turns.touch(turn)
   await until('told', () => told!.length > 0)
   turns.touch(turn)
-  other.turn.lastUnread = turn.lastUnread
+  other.turn.welcomed('{"unread":3,"byCategory":{}}')
   turns.touch(other.turn)
   await until('both have rested', () => turn.state === 'idle' && other.turn.state === 'idle')
   t.same(told, [3])
@@ -143,4 +148,54 @@ t.test('unread turns - a number that cannot be read, as its shard is away, holds
     await until('rested', () => ann.turn.state === 'idle')
   }
   t.same(away.alone, [[]])
+})
+
+t.test('unread turns - sockets that count by themselves are sent what is not the sum of what they have', async t => {
+  const { turns, counted, join, flushes } = start(t)
+  const { turn, alone } = join('ann', 2, 0, 2)
+  const other = join('bob', 2, 0, 1)
+  let pass = 0
+  const bring = (...notifiers: UserNotifier[]): void => {
+    pass++
+    // Each of the two sockets of a user reads the stream.
+    for (const notifier of [...notifiers, ...notifiers]) { notifier.add('general', pass); turns.arrived(notifier) }
+  }
+  counted.now = 1
+  turns.touch(turn)
+  turns.touch(other.turn)
+  await until('the first number', () => [...alone, ...other.alone].every(told => told.at(-1) === 1))
+  t.equal(turn.ride({ countsItself: true, deliverLatest: () => true }), undefined)
+  counted.now = 3
+  counted.byCategory = { general: 2 }
+  bring(turn, other.turn)
+  bring(turn, other.turn)
+  await until('the one with a socket that does not count is told', () => other.alone.every(told => told.at(-1) === 3))
+  await until('looked at', () => !turn.isArrived && turn.state === 'resting')
+  t.same(alone, [[1], [1]], 'nothing to correct')
+  await until('rested', () => turn.state === 'idle')
+  const before = flushes()
+  counted.now = 3 // a message came and another was read
+  bring(turn)
+  await until('corrected', () => alone.every(told => told.at(-1) === 3))
+  t.ok(flushes() > before, 'all that is in it has gone before')
+  turns.touch(turn)
+  await until('counted again', () => turn.state === 'resting')
+  await until('rested', () => turn.state === 'idle')
+  t.same(alone, [[1, 3], [1, 3]])
+  counted.now = 4
+  counted.byCategory = { general: 1, orders: 1 }
+  bring(turn)
+  await until('another category', () => alone.every(told => told.at(-1) === 4))
+})
+
+t.test('unread turns - what a socket shows that came beside others is told to all, unless they show the same', async t => {
+  const { turn } = start(t).join('ann', 2, 0, 2)
+  const json = '{"unread":1,"byCategory":{}}'
+  const counted = { unread: { unread: 1, byCategory: {} }, nextExpiryMs: Infinity }
+  turn.newsIn(counted)
+  turn.welcomed(json)
+  t.equal(turn.newsIn(counted), undefined)
+  turn.add('general', 1)
+  turn.welcomed(json)
+  t.equal(turn.newsIn(counted), json)
 })

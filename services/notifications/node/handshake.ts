@@ -56,7 +56,7 @@ export function createHandshake ({ node, isDraining }: HandshakeOptions): Handsh
       const form = node.forms[auth.form]
       const ticket = entrance.verifyTicket(text)
       const { cursors, topics } = auth
-      const connection = new Connection({ node: node.forConnections, transport: new SocketWriter(socket), ticket, form, cursors })
+      const connection = new Connection({ node: node.forConnections, transport: new SocketWriter(socket), ticket, form, countsItself: auth.counts, cursors })
       const end = (): void => {
         socket.conn.off('close', end)
         if (connection.state === 'closed') return
@@ -93,7 +93,7 @@ export function createHandshake ({ node, isDraining }: HandshakeOptions): Handsh
       if (connection?.state !== 'opening' || unread === undefined) return undefined
       const view = mailbox.views.peek(userStream(connection.user))
       if (view === undefined) return undefined
-      connection.start(view, heads => { socket.emit('ready', { user: connection.user, node: node.nodeId, heads, ...unread, ...connection.form.inReady }) })
+      connection.start(view, heads => { socket.emit('ready', { user: connection.user, node: node.nodeId, heads, ...unread, ...connection.form.inReady, ...connection.countsItself && { counts: true } }) })
       realtime.users.notified(connection.user, JSON.stringify(unread))
       return connection
     }

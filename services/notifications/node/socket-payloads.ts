@@ -30,7 +30,7 @@ const validateRefresh = createValidator(Type.Object({ token: Type.String({ descr
 
 /** The `auth` of a handshake, part by part, in the order in which a handshake is refused for them. Typed clients send null for what is not set. */
 export class HandshakeAuth {
-  readonly #auth: { readonly form?: unknown, readonly ticket?: unknown, readonly cursors?: unknown, readonly topics?: unknown }
+  readonly #auth: { readonly form?: unknown, readonly counts?: unknown, readonly ticket?: unknown, readonly cursors?: unknown, readonly topics?: unknown }
 
   constructor (auth: unknown) { this.#auth = Object(auth) as object }
 
@@ -47,6 +47,14 @@ export class HandshakeAuth {
     if (isUnset(form) || form === 1) return 1
     if (form === 2) return 2
     throw refusal('auth.form', form, 'a number up to 2')
+  }
+
+  /** Whether its client adds to the unread number what its entries bring. */
+  get counts (): boolean {
+    const { counts } = this.#auth
+    if (isUnset(counts)) return false
+    if (typeof counts === 'boolean') return counts
+    throw refusal('auth.counts', counts, 'true or false')
   }
 
   /** Undefined: only new entries. */

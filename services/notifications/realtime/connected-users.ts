@@ -4,7 +4,7 @@
  */
 import type { Log } from '../../../shared/platform/log.js'
 import { allStream, groupStream, userStream, type GroupId, type StreamId, type UserId } from '../../../shared/contract/names.js'
-import type { EntryDoc, LogDoc } from '../../../shared/store/store.js'
+import type { EntryDoc, LogDoc, MessageDoc } from '../../../shared/store/store.js'
 import { leavesIn } from '../log/leave-mark.js'
 import { forgotten, parseChange, type StoredChange } from '../log/change.js'
 import type { UnreadCounter } from '../mailbox/unread/unread.js'
@@ -12,7 +12,7 @@ import type { UserViews } from '../mailbox/state/user-views.js'
 import type { Hub, LocalStream } from './hub.js'
 import { Connection } from './connection.js'
 import { ConnectionsByUser, type ConnectedUser } from './connections-by-user.js'
-import { createUnreadNotifier } from './unread-notifier.js'
+import { createUnreadNotifier, type UserNotifier } from './unread-notifier.js'
 
 export interface ConnectedUsers {
   add: (connection: Connection) => void
@@ -20,8 +20,8 @@ export interface ConnectedUsers {
   connectionsOf: (user: UserId) => readonly Connection[]
   /** What one of the user's sockets was sent as its number, undefined where that is not known. A number that has changed since is sent again. */
   notified: (user: UserId, unreadJson: string | undefined) => void
-  /** The hub passed this entry on. */
-  accept: (stream: LocalStream, doc: EntryDoc) => void
+  /** The hub passed this entry on; `isShown`: to readers as it is. */
+  accept: (stream: LocalStream, doc: EntryDoc, isShown: boolean) => void
   /** Compares what the sockets of a user take part in with what the user sees; how many had to be mended. */
   check: (own: LocalStream) => Promise<number>
   readonly users: number
@@ -44,7 +44,9 @@ const expiryRoundMs = 1_000
 
 export function createConnectedUsers ({ hub, views, unread, now, log, lookAt }: ConnectedUsersOptions): ConnectedUsers {
   const notifier = createUnreadNotifier({ hub, views, unread, log })
-  const here = new ConnectionsByUser({ views, ride: notifier.ride })
+  const here = new ConnectionsByUser({ views, numbers: notifier })
+  /** How many entries were passed on. */
+  let passes = 0
   const expiryTimer = setInterval(touchExpired, expiryRoundMs)
   expiryTimer.unref()
 
@@ -58,12 +60,26 @@ export function createConnectedUsers ({ hub, views, unread, now, log, lookAt }: 
     for (const reader of hub.get(stream)?.readers ?? []) if (reader instanceof Connection && reader.turn !== undefined) notifier.touch(reader.turn)
   }
 
-  function acceptOwn (own: StreamId, doc: EntryDoc): void {
+  function acceptOwn (own: StreamId, doc: EntryDoc, isShown: boolean): void {
     views.accept(own, doc)
     const local = here.get(own)
     if (local === undefined) return
+    if (doc.kind === 'message') { arrive(local.notifier, doc, isShown); return }
     if (doc.kind === 'change') followMembership(local, parseChange(doc))
     notifier.touch(local.notifier)
+  }
+
+  function acceptShared (stream: LocalStream, doc: EntryDoc, isShown: boolean): void {
+    unread.accept(stream.id, doc)
+    if (doc.kind === 'log') acceptLeaves(stream.id, doc)
+    else if (doc.kind === 'change') touchReaders(stream.id)
+    else for (const reader of stream.readers) if (reader instanceof Connection && reader.turn !== undefined) arrive(reader.turn, doc, isShown)
+  }
+
+  /** What a client that counts by itself adds is in docs/protocol.md, "Counting along". */
+  function arrive (number: UserNotifier, doc: MessageDoc, isShown: boolean): void {
+    if (isShown && doc.boxes === 'inbox' && doc.recalled === 0 && doc.sender !== number.own) number.add(doc.category, passes)
+    notifier.arrived(number)
   }
 
   /**
@@ -89,18 +105,15 @@ export function createConnectedUsers ({ hub, views, unread, now, log, lookAt }: 
     notified: (user, unreadJson) => {
       const local = here.get(userStream(user))
       if (local === undefined) return
-      const number = local.notifier
-      if (local.connections.size === 1) number.lastUnread = unreadJson
-      else if (number.lastUnread !== unreadJson) number.lastUnread = undefined
-      notifier.touch(number)
+      if (unreadJson === undefined) local.notifier.forget()
+      else local.notifier.welcomed(unreadJson)
+      notifier.touch(local.notifier)
     },
-    accept: ({ id }, doc) => {
-      if (id.startsWith('u:')) acceptOwn(id, doc)
-      else if (id === allStream || id.startsWith('g:')) {
-        unread.accept(id, doc)
-        if (doc.kind === 'log') acceptLeaves(id, doc)
-        else touchReaders(id)
-      }
+    accept: (stream, doc, isShown) => {
+      const { id } = stream
+      passes++
+      if (id.startsWith('u:')) acceptOwn(id, doc, isShown)
+      else if (id === allStream || id.startsWith('g:')) acceptShared(stream, doc, isShown)
     },
     check: async own => {
       const local = here.get(own.id)

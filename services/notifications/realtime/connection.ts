@@ -41,6 +41,8 @@ export interface ConnectionOptions {
   readonly transport: Transport
   readonly ticket: Ticket
   readonly form: EntryForm
+  /** The client adds to its unread number what its entries bring. */
+  readonly countsItself: boolean
   /** Undefined: only new entries. */
   readonly cursors: Cursors | undefined
 }
@@ -55,6 +57,7 @@ export class Connection implements StreamReader {
   readonly user: UserId
   readonly ticket: Ticket
   readonly form: EntryForm
+  readonly countsItself: boolean
   /** By `clock.elapsed`. */
   readonly openedAt: number
   /** The user's newest one: the socket ends when it does. */
@@ -75,12 +78,15 @@ export class Connection implements StreamReader {
   readonly #sent = new Map<StreamId, number | undefined>()
   #topics: Set<string> | undefined
   #state: 'opening' | 'live' | 'behind' | 'closed' = 'opening'
+  /** It counts by itself, and what it was brought up with it has not counted as its user's others have. */
+  #isOwedNumber = false
 
-  constructor ({ node, transport, ticket, form, cursors }: ConnectionOptions) {
+  constructor ({ node, transport, ticket, form, countsItself, cursors }: ConnectionOptions) {
     this.#node = node
     this.#cursors = cursors
     this.ticket = ticket
     this.form = form
+    this.countsItself = countsItself
     this.user = ticket.user as UserId
     this.openedAt = node.clock.elapsed()
     this.token = { expiresAt: ticket.userTokenExpiresAt, issuedAt: ticket.userTokenIssuedAt, profile: ticket.profile }
@@ -150,6 +156,7 @@ export class Connection implements StreamReader {
   leave (stream: StreamId): void {
     this.#sent.delete(stream)
     this.#node.hub.leave(stream, this)
+    this.#settleNumber()
   }
 
   /** Makes what it takes part in what the user sees, as of the last entry of the own stream that the socket was sent; true where something had to change. */
@@ -198,6 +205,7 @@ export class Connection implements StreamReader {
         // A cursor beyond all that is stored is none of this stream's: it counts as the head.
         this.#sent.set(stream, undefined)
         local.goLive(this)
+        this.#settleNumber()
         return
       }
       await this.#transport.drained()
@@ -216,8 +224,20 @@ export class Connection implements StreamReader {
       const wires = isEmpty ? [this.form.gone(stream, cursor, reached)] : page.wires
       if (wires.length > 0 && !this.#transport.send(entriesFrame(this.form, { stream, prev: cursor, wires }))) { this.fallBehind(); return }
       if (page.wires.length > 0) times.written(stream, cursor, reached, 1, this.user)
+      this.#isOwedNumber = this.countsItself
       this.#sent.set(stream, reached)
     }
+  }
+
+  get #isBroughtUp (): boolean {
+    for (const cursor of this.#sent.values()) if (cursor !== undefined) return true
+    return false
+  }
+
+  #settleNumber (): void {
+    if (!this.#isOwedNumber || this.#isBroughtUp) return
+    this.#isOwedNumber = false
+    this.turn?.doubt()
   }
 
   deliver (frame: Frame): void {
@@ -229,9 +249,15 @@ export class Connection implements StreamReader {
     if (this.#state === 'live' && this.#transport.waitingBytes() < volatileBytes) this.#transport.send(frame)
   }
 
-  /** A small frame that a later one replaces. False where too much waits. A socket that is not live gets a new one when it is live again. */
+  /**
+   * A small frame that a later one replaces. False where too much waits. A socket that is not live gets a new one when it is live again, and one that counts
+   * by itself when nothing of what was counted is on its way from the store any more.
+   */
   deliverLatest (frame: Frame): boolean {
-    return this.#state !== 'live' || this.#transport.send(frame)
+    if (this.#state !== 'live') return true
+    if (!this.countsItself || !this.#isBroughtUp) return this.#transport.send(frame)
+    this.#isOwedNumber = true
+    return true
   }
 
   fallBehind (): void {

@@ -2,7 +2,7 @@
 import { userStream, type StreamId, type UserId } from '../../../shared/contract/names.js'
 import type { UserViews } from '../mailbox/state/user-views.js'
 import type { Connection } from './connection.js'
-import { UserNotifier, type Ride } from './user-notifier.js'
+import { UserNotifier, type NumberSender } from './user-notifier.js'
 
 export interface ConnectedUser {
   readonly user: UserId
@@ -17,8 +17,8 @@ interface Held extends ConnectedUser {
 
 export interface ConnectionsByUserOptions {
   readonly views: Pick<UserViews, 'pin'>
-  /** How the users' unread numbers go with entries. */
-  readonly ride: Ride
+  /** Of the users' unread numbers. */
+  readonly numbers: NumberSender
 }
 
 export class ConnectionsByUser {
@@ -42,10 +42,11 @@ export class ConnectionsByUser {
     let held = this.#users.get(own)
     if (held === undefined) {
       const connections = new Set<Connection>()
-      held = { user, connections, notifier: new UserNotifier(user, connections, this.#options), unpin: this.#options.views.pin(user) }
+      held = { user, connections, notifier: new UserNotifier(user, connections, this.#options.numbers), unpin: this.#options.views.pin(user) }
       this.#users.set(own, held)
     }
     held.connections.add(connection)
+    held.notifier.joined(connection)
     connection.turn = held.notifier
     this.#connections.add(connection)
   }
@@ -54,6 +55,7 @@ export class ConnectionsByUser {
     const own = userStream(connection.user)
     const held = this.#users.get(own)
     if (held?.connections.delete(connection) !== true) return
+    held.notifier.left(connection)
     this.#connections.delete(connection)
     if (held.connections.size > 0) return
     this.#users.delete(own)

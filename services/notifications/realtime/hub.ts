@@ -21,8 +21,11 @@ import type { RecentTimes } from './recent-times.js'
 export type { LocalStream, StreamReader } from './local-stream.js'
 
 export interface Hub {
-  /** Called for every entry that is passed on, in the order of its stream, before its frame is sent. One handler: a later one takes its place. */
-  onEntry: (handler: (stream: LocalStream, doc: EntryDoc) => void) => void
+  /**
+   * Called for every entry that is passed on, in the order of its stream, before its frame is sent; `isShown`: readers are sent it as it is. One handler: a
+   * later one takes its place.
+   */
+  onEntry: (handler: (stream: LocalStream, doc: EntryDoc, isShown: boolean) => void) => void
   /** The reader takes part in the stream from now on, as one that is not live. */
   open: (stream: StreamId, reader: StreamReader) => LocalStream
   leave: (stream: StreamId, reader: StreamReader) => void
@@ -81,14 +84,15 @@ export function createHub ({ store, heads, now, log, retryStoreWork, times, list
   }
 
   function pass (stream: HubStream, doc: EntryDoc, prev: number): void {
+    let isShown = false
     if (doc.kind === 'log') {
       stream.passOver(doc)
     } else {
       if (stream.pending.length === 0) fanOut.schedule(stream)
-      stream.push(doc, prev, now())
+      isShown = stream.push(doc, prev, now())
     }
     // It is pending before it is acted upon: what that leads to may need it to be sent first.
-    passed(stream, doc)
+    passed(stream, doc, isShown)
     fanOut.flushLarge(stream)
   }
 

@@ -147,13 +147,15 @@ export class HubStream implements LocalStream {
   /** The next entry is for the node alone: readers hear with the one after it that something lay between. */
   passOver (doc: EntryDoc): void { this.#head = doc.seq }
 
-  /** The next entry, for the live readers: as it is, or as gone where it has expired by `now`. */
-  push (doc: EntryDoc, prev: number, now: number): void {
+  /** The next entry, for the live readers: true where it goes as it is, false as gone, where it has expired by `now`. */
+  push (doc: EntryDoc, prev: number, now: number): boolean {
     const seen = prevSeen(prev, this.#head)
+    const isShown = doc.expiresAt > now
     if (seen > this.#shownTo) this.pending.push({ doc: undefined, prev: this.#shownTo, seq: seen })
-    this.pending.push({ doc: doc.expiresAt > now ? doc : undefined, prev: seen, seq: doc.seq })
+    this.pending.push({ doc: isShown ? doc : undefined, prev: seen, seq: doc.seq })
     this.pendingChars += doc.text.length + entryChars
     this.#head = this.#shownTo = doc.seq
+    return isShown
   }
 
   takePending (): readonly Pending[] {

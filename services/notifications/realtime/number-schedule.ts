@@ -7,6 +7,8 @@ import type { UserNotifier } from './user-notifier.js'
 /** How long a number waits for an entry to go with, and how long one that was sent rests. */
 const waitMs = 50
 const restMs = 250
+/** After so long what clients have counted by themselves is looked at. */
+const lookMs = 900
 /** Numbers are sent alone for so long at a time, and take this share of the loop's time at most, so that entries go first. */
 const sliceMs = 2
 const shareOfTime = 0.1
@@ -20,10 +22,13 @@ export class NumberSchedule {
   /** Among the due ones are some that were sent meanwhile. */
   readonly #due = new WaitingUsers()
   readonly #resting = new WaitingUsers()
+  /** Their clients have counted something by themselves. */
+  #arrived: UserNotifier[] = []
   readonly #tellAlone: (notifier: UserNotifier) => void
   #ridesLeft = ridesPerTick
   #reading = 0
   #timer: NodeJS.Timeout | undefined
+  #lookTimer: NodeJS.Timeout | undefined
   #isClosed = false
 
   /** `tellAlone` calls `beginReading` in the same turn, and `endReading` in the end. */
@@ -36,6 +41,14 @@ export class NumberSchedule {
     notifier.become('due', performance.now() + waitMs)
     this.#due.push(notifier)
     this.#tickIn(tickMs)
+  }
+
+  /** As `touch`, in a while: the clients have done it, most likely. */
+  arrived (notifier: UserNotifier): void {
+    if (notifier.isArrived || this.#isClosed) return
+    notifier.isArrived = true
+    this.#arrived.push(notifier)
+    this.#lookTimer ??= setTimeout(() => { this.#look() }, lookMs)
   }
 
   /** Whether another number may go with an entry before the next tick. */
@@ -63,6 +76,17 @@ export class NumberSchedule {
   close (): void {
     this.#isClosed = true
     clearTimeout(this.#timer)
+    clearTimeout(this.#lookTimer)
+  }
+
+  #look (): void {
+    this.#lookTimer = undefined
+    const arrived = this.#arrived
+    this.#arrived = []
+    for (const notifier of arrived) {
+      notifier.isArrived = false
+      this.touch(notifier)
+    }
   }
 
   #rest (notifier: UserNotifier): void {

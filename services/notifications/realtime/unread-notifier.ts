@@ -2,25 +2,30 @@
  * Tells users how many messages they have not read. A number goes with the next entry to its user, in the same write; where none
  * comes soon, alone. Then it rests, so that a user gets at most four numbers a second, and always the last.
  *
+ * A socket whose client counts by itself adds 1 for each unread message that it is sent, and so does its user's notifier. What it shows is compared
+ * with what there is to count within a second, or at once after anything else that may change the number, and is sent only where the two
+ * differ: behind all entries that were passed before it, and never in the middle of a stream that the socket is brought up in.
+ *
  * The states of a user's number are in user-notifier.ts, the times in number-schedule.ts, the counting in unread-numbers.ts.
  */
 import type { Log } from '../../../shared/platform/log.js'
 import type { CountedUnread } from '../mailbox/unread/unread.js'
 import type { Frame } from './transport/frame.js'
+import type { Hub } from './hub.js'
 import { NumberSchedule } from './number-schedule.js'
 import { createUnreadNumbers, NumberFrame, type UnreadNumbersOptions } from './unread-numbers.js'
-import type { NumberReader, Ride, UserNotifier } from './user-notifier.js'
+import type { NumberReader, NumberSender, UserNotifier } from './user-notifier.js'
 
 export { UserNotifier, type NumberReader } from './user-notifier.js'
 
-export interface UnreadNotifier {
-  /** Something may have changed the user's number. */
-  touch: (notifier: UserNotifier) => void
-  ride: Ride
-  close: () => void
+export interface UnreadNotifier extends NumberSender {
+  /** A message was passed that may have made it 1 more. */
+  arrived: (notifier: UserNotifier) => void
+  readonly close: () => void
 }
 
 export interface UnreadNotifierOptions extends UnreadNumbersOptions {
+  readonly hub: Pick<Hub, 'get' | 'flush'>
   readonly log: Log
 }
 
@@ -36,11 +41,10 @@ export function createUnreadNotifier ({ hub, views, unread, log }: UnreadNotifie
     if (json === undefined) return undefined
     const frame = numberFrame.of(json)
     let isTold = true
+    // What counts by itself adds what comes after the number: all that is in it must have gone.
+    if (notifier.someCount) hub.flush()
     for (const reader of notifier.readers) if (reader !== by) isTold = reader.deliverLatest(frame) && isTold
-    if (!isTold) {
-      notifier.lastUnread = undefined
-      schedule.touch(notifier)
-    }
+    if (!isTold) notifier.doubt()
     return frame
   }
 
@@ -62,6 +66,10 @@ export function createUnreadNotifier ({ hub, views, unread, log }: UnreadNotifie
 
   return {
     touch: notifier => { schedule.touch(notifier) },
+    arrived: notifier => {
+      if (notifier.allCount) schedule.arrived(notifier)
+      else schedule.touch(notifier)
+    },
     ride: (notifier, by) => {
       const counted = schedule.hasRide ? numbers.countNow(notifier) : undefined
       if (counted === undefined) return undefined

@@ -113,7 +113,7 @@ async function costsOf (t: Test, { traffic, session, post, join }: Site, round: 
   await cost('a message to a group: one entry for all members', async () => await post(mail({ group })), { 'insert entries': [1, 1, 0] }, 860)
 
   // Counting has read the group's stream by then.
-  await until('the announcements and the messages to the group are counted', () => socket.unreads.at(-1)?.unread === 4)
+  await until('the announcements and the messages to the group are counted', () => socket.shown().unread === 4)
   const cursors = { ...socket.ready.heads }
   socket.close()
   await until('the socket is gone', () => socket.closed() !== undefined)

@@ -12,7 +12,7 @@ t.test('connections by user - a user is here, with the view kept and one notifie
     pinned.push(user)
     return () => { pinned.splice(pinned.indexOf(user), 1) }
   }
-  const here = new ConnectionsByUser({ views: { pin }, ride: () => undefined })
+  const here = new ConnectionsByUser({ views: { pin }, numbers: { ride: () => undefined, touch: () => {} } })
   const [first, second, other] = [connectionOf('ann'), connectionOf('ann'), connectionOf('bob')]
   const ann = userStream('ann')
   for (const connection of [first, second, other]) here.add(connection)

@@ -3,7 +3,7 @@ import t from 'tap'
 import type { UserId } from '../../../shared/contract/names.js'
 import { UserNotifier } from '../../../services/notifications/realtime/user-notifier.js'
 
-const create = (): UserNotifier => new UserNotifier('ann' as UserId, new Set(), { ride: () => undefined })
+const create = (): UserNotifier => new UserNotifier('ann' as UserId, new Set(), { ride: () => undefined, touch: () => {} })
 
 t.test('user notifier - its states lead where its table says, and nowhere else', async t => {
   const all = ['idle', 'due', 'reading', 'resting'] as const
@@ -28,6 +28,6 @@ t.test('user notifier - a number is news once, until nobody knows what the socke
   t.equal(notifier.nextExpiryMs, 9)
   t.equal(notifier.newsIn({ ...counted, nextExpiryMs: 10 }), undefined)
   t.equal(notifier.nextExpiryMs, 10)
-  notifier.lastUnread = undefined
+  notifier.forget()
   t.equal(notifier.newsIn(counted), '{"unread":1,"byCategory":{"general":1}}')
 })
