@@ -8,6 +8,7 @@ import { createAppender } from '../../services/notifications/log/appender.js'
 import { createHeads, type Heads } from '../../services/notifications/log/heads.js'
 import { createGroups, type Groups } from '../../services/notifications/mailbox/commands/groups.js'
 import { createUserViews, type UserViews } from '../../services/notifications/mailbox/state/user-views.js'
+import type { Unread } from '../../services/notifications/mailbox/unread/counts.js'
 import { createUnreadCounter } from '../../services/notifications/mailbox/unread/unread.js'
 import { wholeForm, type EntryForm } from '../../services/notifications/log/entry-form.js'
 import { Connection, type Cursors } from '../../services/notifications/realtime/connection.js'
@@ -18,7 +19,7 @@ import { createRecentTimes, type RecentTimes } from '../../services/notification
 import { createRetryStoreWork } from '../../services/notifications/realtime/retry-store-work.js'
 import type { Frame } from '../../services/notifications/realtime/transport/frame.js'
 import type { Transport } from '../../services/notifications/realtime/transport/transport.js'
-import { dayMs, draftMessage } from './entry-drafts.js'
+import { dayMs, draftChange, draftMessage } from './entry-drafts.js'
 import { entriesIn } from './forms.js'
 import { createFaultyStore, type FaultyStore } from './faulty-store.js'
 import { createMemoryStore } from './memory-store.js'
@@ -70,6 +71,10 @@ export interface Delivery {
   readonly groups: Groups
   /** Whether this node gets the broadcasts of what the other one writes. */
   readonly heard: { isHeard: boolean }
+  /** What the user has not read, as another node counts it. */
+  unreadOf: (user: UserId) => Promise<Unread>
+  /** The user has read all up to these places, and says so at another node. */
+  readTo: (user: UserId, readTo: Record<StreamId, number>) => Promise<void>
   /** In form 1 where none is given. */
   open: (user: UserId, cursors?: Cursors, form?: EntryForm, countsItself?: boolean) => Promise<OpenConnection>
   /** Gives the entry's seq. */
@@ -91,21 +96,29 @@ export function startDelivery (t: { teardown: (work: () => void) => void }): Del
   const times = createRecentTimes(now)
   const hub = createHub({ store, heads, now, log, retryStoreWork, times })
   const reconciler = createReconciler({ hub, store, heads, retryStoreWork })
-  const users = createConnectedUsers({ hub, views, unread: createUnreadCounter({ store, views, heads, now }), now, log, lookAt: stream => { void reconciler.at([stream]) } })
+  const unread = createUnreadCounter({ store, views, heads, now })
+  const users = createConnectedUsers({ hub, views, unread, now, log, lookAt: stream => { void reconciler.at([stream]) } })
   hub.onEntry(users.accept)
   const heard = { isHeard: true }
   const { append } = createAppender({ store: memory, clock, log, onAppended: (stream: StreamId, doc: EntryDoc) => { if (heard.isHeard) hub.accept(stream, doc) } })
-  const groups = createGroups({ store: memory, clock, append, retentionMs: 30 * dayMs, way: 'add', ...parts(memory) })
+  const elsewhere = parts(memory)
+  const counter = createUnreadCounter({ store: memory, ...elsewhere, now })
+  const groups = createGroups({ store: memory, clock, append, retentionMs: 30 * dayMs, way: 'add', ...elsewhere })
   t.teardown(() => { users.close(); reconciler.close(); hub.close() })
 
   return {
     clock, store, hub, times, heads, views, users, reconciler, groups, heard,
+    unreadOf: async user => await counter.of(user),
+    readTo: async (user, readTo) => { await append(userStream(user), draftChange(clock, { type: 'readTo', readTo })) },
     open: async (user, cursors, form = wholeForm, countsItself = false) => {
       const transport = new MemoryTransport()
       const connection = new Connection({ node: { hub, store, heads, reconciler, views, clock, retryStoreWork, times }, transport, ticket: { user } as unknown as Ticket, form, countsItself, cursors })
       users.add(connection)
       for (const stream of [userStream(user), allStream]) await connection.open(stream).opened
-      connection.start(await connection.openAll(), heads => { transport.emit('ready', { heads }) })
+      const view = await connection.openAll()
+      const number = (await unread.count(view, stream => hub.get(stream)?.head ?? 0)).unread
+      connection.start(view, heads => { transport.emit('ready', { user, heads, ...number }) })
+      users.notified(user, JSON.stringify(number))
       return { connection, transport }
     },
     post: async stream => (await append(stream, draftMessage(clock, { home: stream }))).doc.seq

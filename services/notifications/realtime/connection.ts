@@ -78,7 +78,7 @@ export class Connection implements StreamReader {
   readonly #sent = new Map<StreamId, number | undefined>()
   #topics: Set<string> | undefined
   #state: 'opening' | 'live' | 'behind' | 'closed' = 'opening'
-  /** It counts by itself, and what it was brought up with it has not counted as its user's others have. */
+  /** It counts by itself, and has missed or counted what its user's others have not. */
   #isOwedNumber = false
 
   constructor ({ node, transport, ticket, form, countsItself, cursors }: ConnectionOptions) {
@@ -263,6 +263,7 @@ export class Connection implements StreamReader {
   fallBehind (): void {
     if (this.#state !== 'live') return
     this.#state = 'behind'
+    this.#isOwedNumber = this.countsItself
     for (const stream of this.#sent.keys()) this.#node.hub.get(stream)?.leaveLive(this)
     this.#transport.emit('behind', {})
   }

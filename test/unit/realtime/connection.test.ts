@@ -11,6 +11,8 @@ import { eventFrame, type Frame } from '../../../services/notifications/realtime
 import { maxWaitingBytes, SocketWriter } from '../../../services/notifications/realtime/transport/socket-writer.js'
 import { startDelivery, type OpenConnection, type SentEntry } from '../../helpers/delivery.js'
 import { entriesOfAnswer, forms } from '../../helpers/forms.js'
+import { createUnreadTally } from '../../../clients/unread-tally.js'
+import type { Entry, Ready, UnreadCount } from '../../../clients/protocol.js'
 import { until } from '../../helpers/until.js'
 
 const ann = 'ann' as UserId
@@ -95,6 +97,67 @@ t.test('connection - every entry after the cursors comes once and in order, what
     for (const end of teardowns) end()
   }), { numRuns: 100 })
   t.ok(behinds > 0, 'some fell behind')
+})
+
+/** What the client of a socket that counts along shows. */
+function shownBy ({ transport: { events } }: OpenConnection): UnreadCount {
+  const tally = createUnreadTally(events[0]![1] as Ready)
+  let isLive = true
+  for (const [event, payload] of events) {
+    if (event === 'unread') tally.set(payload as UnreadCount)
+    else if (event === 'entries' && isLive) tally.take(payload as Entry[])
+    else if (event === 'page') isLive = true
+    else if (event === 'behind') isLive = false
+  }
+  return tally.count
+}
+
+t.test('connection - what a client counts along is what there is to count, whatever is lost, slow, read elsewhere or joined late', async t => {
+  const streams = [own, allStream, clubStream]
+  const stream = fc.constantFrom(...streams)
+  const step = fc.record({ type: fc.constantFrom('post', 'post', 'post', 'read', 'join', 'leave', 'lose', 'hear', 'turn', 'wait', 'open another', 'fall behind and sync'), stream })
+  let corrections = 0
+  await Promise.all(fc.sample(fc.array(step, { minLength: 5, maxLength: 40 }), { numRuns: 60, seed: 16 }).map(async (steps, run) => {
+    const { hub, groups, heard, open, post, readTo, unreadOf } = startDelivery(t)
+    const last: Record<string, number> = {}
+    const write = async (to: StreamId): Promise<void> => { last[to] = await post(to) }
+    for (const to of streams) await write(to)
+    const readers = [await open(ann, run % 2 === 0 ? undefined : { [own]: 0 }, forms[0], true)]
+    for (const { type, stream } of steps) {
+      switch (type) {
+        case 'post': await write(stream); break
+        case 'read': await readTo(ann, { [stream]: last[stream]! }); break
+        case 'join': await groups.join(ann, club); break
+        case 'leave': await groups.leave(ann, club); break
+        case 'lose': case 'hear': heard.isHeard = type === 'hear'; break
+        case 'turn': await endOfTurn(); break
+        // A number is sent after 50 ms.
+        case 'wait': await new Promise(resolve => setTimeout(resolve, 60)); break
+        case 'open another': readers.push(await open(ann, { [own]: 0 }, forms[readers.length % 2], true)); break
+        case 'fall behind and sync': {
+          const { connection, transport } = readers[0]!
+          transport.isFull = true
+          await write(stream)
+          await endOfTurn()
+          transport.isFull = false
+          for (let more = connection.state === 'behind'; more;) {
+            const page = await connection.sync(Object.fromEntries(transport.entries().map(({ stream, seq }) => [stream, seq])), 50)
+            more = page.more
+            if (!more) transport.events.push(['page', undefined])
+          }
+        }
+      }
+    }
+    heard.isHeard = true
+    // A stream whose next entry comes has read what was lost of it.
+    for (const to of streams) await write(to)
+    const exact = await unreadOf(ann)
+    await until(`${run}: all show ${exact.unread}`, () => readers.every(reader => JSON.stringify(shownBy(reader)) === JSON.stringify({ ...shownBy(reader), ...exact })), 10_000).catch(error => {
+      throw new Error(`${run}: ${JSON.stringify(steps)}: shown ${JSON.stringify(readers.map(shownBy))}, exact ${JSON.stringify(exact)}, heads ${streams.map(id => `${id} ${hub.get(id)?.head} of ${last[id]}`).join()}`, { cause: error })
+    })
+    corrections += readers.flatMap(({ transport }) => transport.names).filter(name => name === 'unread').length
+  }))
+  t.ok(corrections > 0, 'some numbers were sent')
 })
 
 t.test('connection - what comes while the backlog is read goes after it, in the same order, and nothing falls between', async t => {
