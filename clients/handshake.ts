@@ -3,6 +3,7 @@ import type { Assignments, Given } from './assignments.js'
 import { asGatepostError, GatepostError, isTokenRefused } from './errors.js'
 import { openLink, type Link, type LinkEvents, type LinkOptions } from './link.js'
 import type { Cursors } from './protocol.js'
+import { countAlong } from './unread-tally.js'
 
 export interface HandshakeOptions {
   assignments: Assignments
@@ -27,7 +28,7 @@ export function createHandshake (
     const given = await assignments.fresh()
     await prepare(given.user)
     try {
-      const open = (form: LinkOptions['form']): Promise<Link> => openLink({ given, form, cursors: cursors(), topics: topics(given), isPollingFirst, signal, readyTimeoutMs, requestTimeoutMs, events })
+      const open = (form: LinkOptions['form']): Promise<Link> => openLink({ given, form, cursors: cursors(), topics: topics(given), isPollingFirst, signal, readyTimeoutMs, requestTimeoutMs, events: countAlong(events) })
       const link = await open(2).catch((error: unknown) => {
         // A node of a version before form 2 knows it not.
         if (asGatepostError(error).code === 'GP_VALIDATION') return open(1)

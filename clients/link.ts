@@ -4,7 +4,6 @@ import { expandBurst, expandSync, type Burst, type CompactSync } from './compact
 import { GatepostError, unreachable } from './errors.js'
 import { withoutSlash } from './http.js'
 import type { Cursors, Entry, Reassign, Ready, UnreadCount, VolatileMessage } from './protocol.js'
-import { createUnreadTally, type UnreadTally } from './unread-tally.js'
 import { openWire } from './wire/library-wire.js'
 
 export interface Link {
@@ -49,8 +48,6 @@ export function openLink ({ given, form, cursors, topics, events, isPollingFirst
     let state: 'opening' | 'open' | 'ended' = 'opening'
     /** Of a node that sends entries compact. */
     let compact: Ready | undefined
-    /** With a node that leaves the counting to its clients. */
-    let tally: UnreadTally | undefined
     let sayEnded: (reason: string) => void
     const node = `node ${given.node.id}`
     const ended = new Promise<string>(resolve => { sayEnded = resolve })
@@ -88,15 +85,9 @@ export function openLink ({ given, form, cursors, topics, events, isPollingFirst
     function onReady (ready: Ready): void {
       state = 'open'
       if (ready.form === 2) compact = ready
-      if (ready.counts === true) tally = createUnreadTally(ready)
       clearTimeout(timer)
       events.onReady(link, ready)
       resolve(link)
-    }
-
-    function onEntries (entries: ReadonlyArray<Entry | VolatileMessage>): void {
-      events.onEntries(link, entries)
-      if (tally?.take(entries) === true) events.onUnread(link, tally.count)
     }
 
     function onEvent (name: string, ...args: unknown[]): void {
@@ -107,10 +98,8 @@ export function openLink ({ given, form, cursors, topics, events, isPollingFirst
         return
       }
       switch (name) {
-        case 'entries': return onEntries(compact === undefined ? payload as ReadonlyArray<Entry | VolatileMessage> : expandBurst(args as unknown as Burst, compact))
-        case 'unread':
-          tally?.set(payload as UnreadCount)
-          return events.onUnread(link, payload as UnreadCount)
+        case 'entries': return events.onEntries(link, compact === undefined ? payload as ReadonlyArray<Entry | VolatileMessage> : expandBurst(args as unknown as Burst, compact))
+        case 'unread': return events.onUnread(link, payload as UnreadCount)
         case 'reassign': return events.onReassign(link, payload as Reassign)
         case 'behind': return events.onBehind(link)
       }

@@ -45,3 +45,30 @@ export function createUnreadTally ({ user, heads, ...ready }: Ready): UnreadTall
     }
   }
 }
+
+/** Of those that a link tells of what its node said. */
+interface CountedEvents<L> {
+  onReady (link: L, ready: Ready): void
+  onEntries (link: L, entries: ReadonlyArray<Entry | VolatileMessage>): void
+  onUnread (link: L, count: UnreadCount): void
+}
+
+/** The events of one link, and `onUnread` behind entries too, where its node leaves the counting to its client. */
+export function countAlong<L, E extends CountedEvents<L>> (events: E & CountedEvents<L>): E {
+  let tally: UnreadTally | undefined
+  return {
+    ...events,
+    onReady (link: L, ready: Ready) {
+      tally = ready.counts === true ? createUnreadTally(ready) : undefined
+      events.onReady(link, ready)
+    },
+    onEntries (link: L, entries: ReadonlyArray<Entry | VolatileMessage>) {
+      events.onEntries(link, entries)
+      if (tally?.take(entries) === true) events.onUnread(link, tally.count)
+    },
+    onUnread (link: L, count: UnreadCount) {
+      tally?.set(count)
+      events.onUnread(link, count)
+    }
+  }
+}

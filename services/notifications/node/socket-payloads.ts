@@ -5,7 +5,7 @@ import { IdempotencyKey, parseMessage } from '../../../shared/contract/message.j
 import { parseStream } from '../../../shared/contract/names.js'
 import { createValidator, Name } from '../../../shared/contract/validate.js'
 import type { Outgoing } from '../mailbox/commands/post.js'
-import type { Cursors } from '../realtime/connection.js'
+import type { Cursors } from '../realtime/connection-node.js'
 
 export const maxTopics = 1_000
 const maxCursors = 10_000

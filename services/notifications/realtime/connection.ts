@@ -18,9 +18,8 @@ import { GatepostError } from '../../../shared/contract/errors.js'
 import { userStream, type GroupId, type StreamId, type UserId } from '../../../shared/contract/names.js'
 import type { LogDoc } from '../../../shared/store/store.js'
 import type { Ticket } from '../../../shared/platform/identity/ticket.js'
-import type { Identity } from '../../../shared/platform/identity/verify.js'
 import { toMs } from '../../../shared/contract/clock.js'
-import type { ConnectionNode } from './connection-node.js'
+import type { ConnectionNode, ConnectionOptions, Cursors, UserToken } from './connection-node.js'
 import type { EntryForm } from '../log/entry-form.js'
 import { leavesIn } from '../log/leave-mark.js'
 import { recover } from '../mailbox/replay.js'
@@ -31,21 +30,6 @@ import type { LocalStream, StreamReader } from './hub.js'
 import { readSyncPage, type SyncAnswer } from './sync-page.js'
 import type { Transport } from './transport/transport.js'
 import type { UserNotifier } from './unread-notifier.js'
-
-export type Cursors = Readonly<Record<string, number>>
-
-export type UserToken = Pick<Identity, 'expiresAt' | 'issuedAt' | 'profile'>
-
-export interface ConnectionOptions {
-  readonly node: ConnectionNode
-  readonly transport: Transport
-  readonly ticket: Ticket
-  readonly form: EntryForm
-  /** The client adds to its unread number what its entries bring. */
-  readonly countsItself: boolean
-  /** Undefined: only new entries. */
-  readonly cursors: Cursors | undefined
-}
 
 const noTopics: ReadonlySet<string> = new Set()
 const pageEntries = 200
@@ -229,10 +213,7 @@ export class Connection implements StreamReader {
     }
   }
 
-  get #isBroughtUp (): boolean {
-    for (const cursor of this.#sent.values()) if (cursor !== undefined) return true
-    return false
-  }
+  get #isBroughtUp (): boolean { return [...this.#sent.values()].some(cursor => cursor !== undefined) }
 
   #settleNumber (): void {
     if (!this.#isOwedNumber || this.#isBroughtUp) return
@@ -249,10 +230,7 @@ export class Connection implements StreamReader {
     if (this.#state === 'live' && this.#transport.waitingBytes() < volatileBytes) this.#transport.send(frame)
   }
 
-  /**
-   * A small frame that a later one replaces. False where too much waits. A socket that is not live gets a new one when it is live again, and one that counts
-   * by itself when nothing of what was counted is on its way from the store any more.
-   */
+  /** A small frame that a later one replaces; false where too much waits. One that is not live, or counts by itself and is being brought up, gets a new one later. */
   deliverLatest (frame: Frame): boolean {
     if (this.#state !== 'live') return true
     if (!this.countsItself || !this.#isBroughtUp) return this.#transport.send(frame)

@@ -84,13 +84,8 @@ export function createHub ({ store, heads, now, log, retryStoreWork, times, list
   }
 
   function pass (stream: HubStream, doc: EntryDoc, prev: number): void {
-    let isShown = false
-    if (doc.kind === 'log') {
-      stream.passOver(doc)
-    } else {
-      if (stream.pending.length === 0) fanOut.schedule(stream)
-      isShown = stream.push(doc, prev, now())
-    }
+    if (doc.kind !== 'log' && stream.pending.length === 0) fanOut.schedule(stream)
+    const isShown = doc.kind === 'log' ? stream.passOver(doc) : stream.push(doc, prev, now())
     // It is pending before it is acted upon: what that leads to may need it to be sent first.
     passed(stream, doc, isShown)
     fanOut.flushLarge(stream)

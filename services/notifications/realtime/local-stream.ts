@@ -145,7 +145,10 @@ export class HubStream implements LocalStream {
   forgetTarget (): void { this.#target = this.#head }
 
   /** The next entry is for the node alone: readers hear with the one after it that something lay between. */
-  passOver (doc: EntryDoc): void { this.#head = doc.seq }
+  passOver (doc: EntryDoc): false {
+    this.#head = doc.seq
+    return false
+  }
 
   /** The next entry, for the live readers: true where it goes as it is, false as gone, where it has expired by `now`. */
   push (doc: EntryDoc, prev: number, now: number): boolean {
