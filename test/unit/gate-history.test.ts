@@ -56,6 +56,15 @@ t.test('history - what was not heard is not known, the oldest goes, and who is s
   t.same(history.view(5).processes.map(({ process }) => process), ['of b'])
 })
 
+t.test('history - who fell silent within a step is not counted beside those that have its users now', async t => {
+  const history = createHistory(2)
+  history.heard(told('a', { sockets: 4 }))
+  history.heard(told('b', { sockets: 5 }))
+  history.silent('a')
+  history.step(0)
+  t.same(history.view(1).total.sockets, [null, 5])
+})
+
 t.test('history - memory does not grow with members that come and go', async t => {
   const history = createHistory(2)
   for (let n = 0; n < 5_000; n++) history.heard(told(`n${n}`, { sockets: 1 }))
@@ -85,6 +94,10 @@ t.test('happenings - newest first, bounded, and what was there at the start did 
   happenings.addMemberEvent({ kind: 'forgotten', node, startedAt: 2 }, true)
   t.same(happenings.list().map(({ kind }) => kind), ['left', 'joined', 'died', 'returned', 'draining', 'healed', 'suspect', 'found'])
   t.same(happenings.list()[0], { at: 9, kind: 'left', node: 'a' })
+  const other = 'b' as NodeId
+  happenings.addMemberEvent({ kind: 'appeared', node: other, startedAt: 1 }, true)
+  happenings.addMemberEvent({ kind: 'changed', node: other, from: 'draining', to: 'up' }, true)
+  t.equal(happenings.list()[0]?.kind, 'joined', 'it was not ready yet, and was never drained')
   for (let n = 0; n < 1_000; n++) happenings.add('link-lost', null)
   t.equal(happenings.list().length, 200)
   t.equal(happenings.since, 1)

@@ -8,8 +8,7 @@ export const listStyle = `
 .item.unread { --row: color-mix(in srgb, var(--accent) 5%, var(--bg)); }
 .item:hover { --row: var(--hover); }
 .item.picked { --row: color-mix(in srgb, var(--accent) 12%, var(--bg)); }
-.row { display: flex; align-items: flex-start; gap: 12px; width: 100%; padding: 12px 16px 12px 18px; border-radius: 0; color: inherit; text-align: start; text-decoration: none; }
-.row:dir(rtl) { padding: 12px 18px 12px 16px; }
+.row { display: flex; align-items: flex-start; gap: 12px; width: 100%; padding-block: 12px; padding-inline: 18px 16px; border-radius: 0; color: inherit; text-align: start; text-decoration: none; }
 .face { position: relative; flex: none; padding-top: 1px; }
 .unread .face::before { content: ""; position: absolute; inset-inline-start: -13px; top: 16px; width: 8px; height: 8px; border-radius: 50%; background: var(--accent); }
 .content { flex: 1; min-width: 0; }
@@ -33,8 +32,7 @@ export const listStyle = `
 .pick:checked::after { border-color: var(--accent); background: var(--accent); }
 .pick:checked::before { content: ""; position: absolute; z-index: 1; left: 16px; top: 11px; width: 5px; height: 11px; border: solid var(--accent-fg); border-width: 0 2px 2px 0; rotate: 42deg; }
 .pick:not([hidden]) ~ .row .avatar { visibility: hidden; }
-.choices { display: flex; flex-wrap: wrap; gap: 8px; padding: 0 16px 12px 68px; margin-top: -2px; }
-.choices:dir(rtl) { padding: 0 68px 12px 16px; }
+.choices { display: flex; flex-wrap: wrap; gap: 8px; padding-block: 0 12px; padding-inline: 68px 16px; margin-top: -2px; }
 .choice { display: inline-flex; align-items: center; min-height: 32px; max-width: 100%; padding: 4px 12px; border: 1px solid color-mix(in srgb, var(--fg) 24%, transparent); border-radius: 8px; background: var(--bg); color: var(--fg); font-weight: 600; font-size: .93em; text-decoration: none; overflow: hidden; text-overflow: ellipsis; }
 .choice.first { border-color: var(--accent); background: var(--accent); color: var(--accent-fg); }
 .choice:hover { filter: brightness(.96); }

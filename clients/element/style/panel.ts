@@ -8,15 +8,14 @@ export const panelStyle = `
 .panel:focus { outline: none; }
 .panel::backdrop { background: transparent; }
 .panel.full { inset: 0; width: 100%; height: 100%; border: 0; border-radius: 0; font-size: max(1em, 15px); }
-.head { display: flex; flex: none; align-items: center; gap: 2px; min-height: 52px; padding: 6px 8px 6px 16px; }
-.head:dir(rtl) { padding: 6px 16px 6px 8px; }
-.head:has(.back:not([hidden])), .selection { padding-inline-start: 8px; }
+.head { display: flex; flex: none; align-items: center; gap: 2px; min-height: 52px; padding-block: 6px; padding-inline: 16px 8px; }
+.head:has(.back:not([hidden])), .selection { padding-inline: 4px; }
 h2 { flex: 1; min-width: 0; margin: 0; font-size: 1.2em; font-weight: 650; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .head button { display: grid; place-items: center; width: 36px; height: 36px; padding: 0; color: var(--soft); }
 .head button:hover:not(:disabled) { background: var(--hover); color: var(--fg); }
 .reading-tools { display: flex; gap: 2px; }
 .back svg:dir(rtl) { transform: scaleX(-1); }
-.picked-count { flex: 1; padding-inline-start: 6px; font-weight: 600; }
+.picked-count { flex: 1; font-weight: 600; }
 .tabs { display: flex; flex: none; gap: 2px; padding: 0 8px; overflow-x: auto; scrollbar-width: none; border-bottom: 1px solid var(--line); }
 .tab { position: relative; display: flex; flex: none; align-items: center; gap: 6px; padding: 8px 9px 10px; border-radius: 8px 8px 0 0; color: var(--soft); font-weight: 550; white-space: nowrap; }
 .tab:hover { color: var(--fg); background: var(--hover); }
@@ -40,9 +39,8 @@ h2 { flex: 1; min-width: 0; margin: 0; font-size: 1.2em; font-weight: 650; overf
 .pill svg, .notice svg, .go svg, .chosen svg { width: 16px; height: 16px; }
 .pill svg { stroke-width: 2.2; }
 .older { position: absolute; bottom: 0; inset-inline: 0; padding: 6px; text-align: center; font-size: .86em; color: var(--soft); background: linear-gradient(transparent, var(--bg) 40%); }
-.toast { position: absolute; z-index: 4; bottom: max(12px, env(safe-area-inset-bottom)); inset-inline: 12px; display: flex; align-items: center; gap: 4px; min-height: 44px; padding: 4px 6px 4px 16px; border-radius: 10px;
+.toast { position: absolute; z-index: 4; bottom: max(12px, env(safe-area-inset-bottom)); inset-inline: 12px; display: flex; align-items: center; gap: 4px; min-height: 44px; padding-block: 4px; padding-inline: 16px 6px; border-radius: 10px;
   background: var(--fg); color: var(--bg); box-shadow: 0 6px 24px rgb(0 0 0 / 28%); }
-.toast:dir(rtl) { padding: 4px 16px 4px 6px; }
 .toast > span { flex: 1; min-width: 0; overflow-wrap: anywhere; }
 .toast button { min-height: 32px; padding: 4px 10px; font-weight: 650; color: inherit; }
 .toast .undo, .toast .retry { text-decoration: underline; text-underline-offset: 3px; }

@@ -6,7 +6,7 @@ export const partyStyle = `
 .mark { flex: none; display: inline-flex; align-items: center; gap: 3px; max-width: 12em; color: var(--accent); font-size: .82em; font-weight: 600; white-space: nowrap; }
 .mark svg { width: 15px; height: 15px; }
 .mark.group svg, .mark.announcement svg { width: 13px; height: 13px; stroke-width: 2.2; }
-.mark.group, .mark.announcement { padding: 0 6px; border-radius: 5px; background: color-mix(in srgb, var(--accent) 12%, transparent); line-height: 1.55; }
+.mark.group, .mark.announcement { padding: 0 6px; border-radius: 5px; background: color-mix(in srgb, var(--accent) 12%, var(--bg)); line-height: 1.55; }
 .mark.group { flex: 0 1 auto; min-width: 0; }
 .mark bdi { overflow: hidden; text-overflow: ellipsis; }
 @media (forced-colors: active) { .avatar, .mark { border: 1px solid; } .tab[aria-selected="true"]::after , .unread .face::before { background: Highlight; } }

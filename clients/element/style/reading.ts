@@ -5,7 +5,7 @@ article { padding: 16px 18px; }
 .who { flex: 1; min-width: 0; }
 .who .from { color: var(--fg); font-weight: 650; }
 .meta { display: flex; flex-wrap: wrap; gap: 0 8px; color: var(--soft); font-size: .9em; overflow-wrap: anywhere; }
-.meta .id:not([hidden])::after { content: "·"; margin-inline-start: 8px; }
+.id:not([hidden])::after { content: "·"; margin-inline-start: 8px; }
 .subject { margin: 18px 0 0; font-size: 1.28em; font-weight: 650; line-height: 1.3; overflow-wrap: anywhere; }
 .subject:focus { outline: none; }
 .text { white-space: pre-wrap; overflow-wrap: anywhere; unicode-bidi: plaintext; }

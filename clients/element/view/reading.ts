@@ -65,7 +65,7 @@ function opened (message: Message, { tab }: State, context: Context): HTMLElemen
   const isSent = tab === 'sent' || !message.boxes.includes('inbox')
   const title = make('h3', { id: 'subject', class: 'subject', tabindex: '-1', dir: 'auto' }, headOf(message, texts).title)
   const name = make('bdi', { class: 'from' }, isSent ? texts.to(party.name) : party.name)
-  const id = make('bdi', { class: 'id' }, visibleName(party.id))
+  const id = make('span', { class: 'id' }, make('bdi', {}, visibleName(party.id)))
   id.hidden = visibleName(party.id) === party.name
   const marks = party.mark === undefined || isSent ? [] : [mark(party.mark, texts, groupOf(message))]
   const url = urlOf(message, document.baseURI)

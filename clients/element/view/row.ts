@@ -42,7 +42,7 @@ export const partyOf = (message: Message, tab: Tab, context: Context): Party =>
 
 type Parts = ReturnType<typeof makeParts>
 
-function makeParts (message: Message, { texts }: Context) {
+function makeParts (message: Message) {
   const spoken = make('span', { class: 'spoken' })
   const from = make('bdi', { class: 'from' })
   const marks = make('span', { class: 'marks' })
@@ -58,7 +58,7 @@ function makeParts (message: Message, { texts }: Context) {
   const answers = make('div', { class: 'choices' })
   const reading = make('button', { type: 'button', class: 'tool' })
   const filing = make('button', { type: 'button', class: 'tool archive' }, icon('archive'))
-  const more = make('button', { type: 'button', class: 'tool more', title: texts.more, 'aria-haspopup': 'menu' }, icon('more'))
+  const more = make('button', { type: 'button', class: 'tool more', 'aria-haspopup': 'menu' }, icon('more'))
   const tools = make('div', { class: 'tools' }, reading, filing, more)
   const picking = make('input', { type: 'checkbox', class: 'pick' })
   const item = make('li', {}, picking, main, answers, tools)
@@ -115,7 +115,7 @@ function listen ({ item, main, reading, filing, more, picking }: Parts, now: () 
 
 export function createRow (first: RowState, context: Context, rows: RowWanted): Row {
   const { texts, times } = context
-  const parts = makeParts(first.message, context)
+  const parts = makeParts(first.message)
   const { item, main, spoken, time, picking, tools } = parts
   let state = first
   let drawn: Message | undefined

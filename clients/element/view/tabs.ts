@@ -14,7 +14,7 @@ export function createTabs ({ texts, wanted, settings }: Context): TabsView {
   const all: Array<{ tab: Tab, label: string }> = [
     { tab: 'all', label: texts.all },
     { tab: 'unread', label: texts.unread },
-    ...settings.categories.map(({ name, label }) => ({ tab: `category:${name}` as const, label })),
+    ...settings.categories.map(({ name, label = name }) => ({ tab: `category:${name}` as const, label })),
     { tab: 'archived', label: texts.archived },
     { tab: 'sent', label: texts.sent }
   ]

@@ -41,6 +41,8 @@ const kept = 200
 export function createHappenings ({ now }: { now: () => number }): Happenings {
   const since = now()
   const happenings: Happening[] = []
+  /** A node that came is `draining` until it is ready, and then takes users for the first time. */
+  const drained = new Set<string>()
   const add: Happenings['add'] = (kind, node) => {
     happenings.unshift({ at: now(), kind, node })
     if (happenings.length > kept) happenings.pop()
@@ -49,7 +51,10 @@ export function createHappenings ({ now }: { now: () => number }): Happenings {
     add,
     addMemberEvent (event, isSettled) {
       const kind = kindOf(event, isSettled)
-      if (kind !== undefined) add(kind, event.node)
+      if (kind === undefined || (kind === 'returned' && !drained.has(event.node))) return
+      if (kind === 'draining' || kind === 'found') drained.add(event.node)
+      else if (kind !== 'suspect' && kind !== 'healed') drained.delete(event.node)
+      add(kind, event.node)
     },
     list: () => happenings,
     since

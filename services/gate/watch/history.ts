@@ -40,6 +40,8 @@ export interface HistoryView {
 
 export interface History {
   heard: (told: Told) => void
+  /** It fell silent or ended: its users are told of by the nodes that have them now. */
+  silent: (id: string) => void
   /** A step is over. */
   step: (nowMs: number) => void
   view: (limit: number) => HistoryView
@@ -64,6 +66,7 @@ export function createHistory (size = steps): History {
       const worst = Math.max(told.eventLoopLagMs, heard.get(told.id)?.eventLoopLagMs ?? 0)
       heard.set(told.id, { ...told, eventLoopLagMs: worst })
     },
+    silent: id => { heard.delete(id) },
     step (nowMs) {
       const all = [...heard.values()]
       heard = new Map()

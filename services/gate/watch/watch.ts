@@ -51,6 +51,7 @@ export function watchCluster ({ dispatch, rings, clock, own }: WatchOptions): Wa
     dispatch.onMemberEvent(event => {
       happenings.addMemberEvent(event, dispatch.hasConverged)
       if (event.kind === 'lifeEnded') drains.forget(event.node)
+      if (event.kind === 'lifeEnded' || (event.kind === 'changed' && event.to === 'suspect')) history.silent(event.node)
     }),
     dispatch.onConnected(isConnected => {
       if (isConnected && wasLost) happenings.add('link-back', null)

@@ -53,7 +53,7 @@ function traceCard (trace: TraceAnswer): HTMLElement {
 function stepsOf (trace: TraceAnswer): Step[] {
   return [
     { name: 'Accepted', state: 'done', when: timeWithMs(trace.acceptedAt), where: 'By the clock of the Gate or node that took it, which the id carries. Which one that was is not kept.' },
-    { name: 'Stored', state: 'done', when: timeWithMs(trace.storedAt), where: `${trace.recent.broadcast === null ? 'Which node wrote it is not known any more.' : `By ${trace.recent.broadcast.node}.`} ${trace.storedBy === null ? 'No node owns its stream now.' : `${trace.storedBy} owns its stream now.`}` },
+    { name: 'Stored', state: 'done', when: timeWithMs(trace.storedAt), where: storedWhere(trace) },
     broadcast(trace.recent),
     trace.reader?.sees === false ? notForReader(trace.reader) : written(trace),
     ...trace.reader === null ? [] : readerSteps(trace.reader),
@@ -62,6 +62,11 @@ function stepsOf (trace: TraceAnswer): Step[] {
 }
 
 type Reader = NonNullable<TraceAnswer['reader']>
+
+function storedWhere ({ recent: { broadcast }, storedBy }: TraceAnswer): string {
+  if (broadcast !== null && broadcast.node === storedBy) return `By ${storedBy}, which owns its stream.`
+  return `${broadcast === null ? 'Which node wrote it is not known any more.' : `By ${broadcast.node}.`} ${storedBy === null ? 'No node owns its stream now.' : `${storedBy} owns its stream now.`}`
+}
 
 const notSent: Readonly<Record<string, string>> = {
   disconnected: 'The node had no link to the others: they read it from the store.',

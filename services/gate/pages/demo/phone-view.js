@@ -56,7 +56,7 @@ export function createPhoneView ({ section, user, other, canDrain, onUser, onDra
     )
     waiting.textContent = queued === 0 ? '' : `${queued} ${queued === 1 ? 'message waits' : 'messages wait'} for the network`
     drain.disabled = state !== 'live' || !canDrain(node)
-    drain.ariaLabel = `Drain the node of ${user}'s phone${node === undefined ? '' : `, ${node}`}`
+    drain.ariaLabel = `Drain its node${node === undefined ? '' : `, ${node}`}: the node of ${user}'s phone`
     compose.elements.text.placeholder = `Write to ${other()}`
     compose.elements.text.ariaLabel = `${user} writes to ${other()}`
   }
