@@ -49,17 +49,19 @@ async function stranger (t: Test, server: NatsServer): Promise<NatsConnection> {
   return connection
 }
 
-for (const mode of ['broadcast', 'interest'] as const) {
-  void t.test(`nats permissions - with the logins of deploy/ Gates and nodes by ${mode} do all that they do`, natsSkip, async t => {
-    const { a, b, gate } = await cluster(t, mode)
-    b.wanted.add(anna)
-    a.dispatch.broadcast(anna, bytes('hello'))
-    await until('a broadcast comes', () => b.arrivals.length === 1)
-    b.dispatch.answer('echo', async body => body)
-    t.same(await gate.ask('b' as NodeId, 'echo', { n: 1 }), { n: 1 })
-    t.same(await a.dispatch.ask('b' as NodeId, 'echo', { n: 2 }), { n: 2 })
-  })
-}
+void t.test('nats permissions - with the logins of deploy/ Gates and nodes do all that they do', natsSkip, async t => {
+  for (const mode of ['broadcast', 'interest'] as const) {
+    await t.test(`by ${mode}`, async t => {
+      const { a, b, gate } = await cluster(t, mode)
+      b.wanted.add(anna)
+      a.dispatch.broadcast(anna, bytes('hello'))
+      await until('a broadcast comes', () => b.arrivals.length === 1)
+      b.dispatch.answer('echo', async body => body)
+      t.same(await gate.ask('b' as NodeId, 'echo', { n: 1 }), { n: 1 })
+      t.same(await a.dispatch.ask('b' as NodeId, 'echo', { n: 2 }), { n: 2 })
+    })
+  }
+})
 
 void t.test('nats permissions - a stranger with the login of Gates reads no mail, broadcasts none, and is no node', natsSkip, async t => {
   const { server, a, b, gate } = await cluster(t)
