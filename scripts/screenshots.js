@@ -83,6 +83,7 @@ async function showAdmin (browser, gate) {
   await page.locator('input').first().fill(token)
   await page.keyboard.press('Enter')
   await page.getByRole('button', { name: /Drain/ }).first().waitFor()
+  for (const drawn of [page.locator('.chart .now', { hasText: /\d/ }), page.locator('.shares li')]) await drawn.first().waitFor()
   await keep(page, 'admin')
 }
 
