@@ -37,7 +37,7 @@ const oneFileOfTheBell = {
 
 /**
  * Writes `gatepost-inbox.js` (the element; its panel and each language are files beside it that a page loads when it needs them) and
- * `gatepost-client.js` (createInbox and createProducer), minified ES modules with source maps, and returns their folder.
+ * `gatepost-client.js` (createInbox and createProducer), minified ES modules with source maps beside them, and returns their folder.
  */
 export async function bundleClients (outDir = `${root}clients/dist/bundle`) {
   // Parts of an earlier build have other names.
@@ -51,7 +51,8 @@ export async function bundleClients (outDir = `${root}clients/dist/bundle`) {
     target: ['es2022'],
     minify: true,
     charset: 'utf8',
-    sourcemap: true,
+    // Gate names them in a header: in the files that would be bytes of every page.
+    sourcemap: 'external',
     legalComments: 'linked',
     logLevel: 'warning',
     plugins: [browserWire, minifiedSheets, oneFileOfTheBell]

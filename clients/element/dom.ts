@@ -31,17 +31,8 @@ const svg = 'http://www.w3.org/2000/svg'
 /** A 24 x 24 outline in the text's colour. */
 export function icon (name: keyof typeof paths): SVGElement {
   const element = document.createElementNS(svg, 'svg')
-  const attributes = {
-    viewBox: '0 0 24 24',
-    fill: 'none',
-    stroke: 'currentColor',
-    'stroke-width': '1.8',
-    'stroke-linecap': 'round',
-    'stroke-linejoin': 'round',
-    'aria-hidden': 'true',
-    focusable: 'false'
-  }
-  for (const [attribute, value] of Object.entries(attributes)) element.setAttribute(attribute, value)
+  element.setAttribute('viewBox', '0 0 24 24')
+  element.setAttribute('aria-hidden', 'true')
   const shape = document.createElementNS(svg, 'path')
   shape.setAttribute('d', paths[name])
   element.append(shape)

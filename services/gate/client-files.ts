@@ -31,6 +31,7 @@ export async function serveClients (app: App): Promise<void> {
     const file = files.get(name)
     if (file === undefined) throw new GatepostError('GP_NOT_FOUND', `there is no client ${name}`)
     // Another Gate, of another build, named its own version: what is here does as well, and is not kept under that name.
+    if (files.has(`${name}.map`)) void reply.header('sourcemap', `${name}.map`)
     return await sendServed(request, reply.headers({ ...open, 'cache-control': asked === version ? 'public, max-age=31536000, immutable' : 'no-cache' }), file)
   })
 }

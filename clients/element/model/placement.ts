@@ -8,7 +8,6 @@ export interface Placement {
   readonly top: number
   readonly width: number
   readonly maxHeight: number
-  readonly side: 'below' | 'above'
 }
 
 const gap = 6
@@ -28,8 +27,7 @@ export function placeAt (anchor: Box, wanted: Size, window: Size, { isRtl = fals
     left: clamp(flush, margin, window.width - margin - width),
     top: clamp(top, margin, window.height - margin - maxHeight),
     width,
-    maxHeight,
-    side: isBelow ? 'below' : 'above'
+    maxHeight
   }
 }
 

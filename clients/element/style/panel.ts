@@ -62,9 +62,7 @@ h2 { flex: 1; min-width: 0; margin: 0; font-size: 1.2em; font-weight: 650; overf
 .full .menu button { min-height: 44px; }
 @media (prefers-reduced-motion: no-preference) {
   .panel:popover-open { animation: appear .14s ease-out; }
-  .panel.above:popover-open { animation-name: appear-above; }
-  .toast, .pill { animation: appear-above .16s ease-out; }
-  @keyframes appear { from { opacity: 0; translate: 0 -6px; } }
-  @keyframes appear-above { from { opacity: 0; translate: 0 6px; } }
+  .toast, .pill { animation: appear .14s ease-out; }
+  @keyframes appear { from { opacity: 0; translate: 0 6px; } }
 }
 `

@@ -27,7 +27,7 @@ button { cursor: pointer; border: 0; background: none; border-radius: 8px; paddi
 button:disabled { opacity: .4; cursor: default; }
 a { color: var(--accent); text-underline-offset: 2px; }
 :focus-visible { outline: 2px solid var(--accent); outline-offset: -2px; }
-svg { width: 20px; height: 20px; display: block; flex: none; }
+svg { width: 20px; height: 20px; display: block; flex: none; fill: none; stroke: currentColor; stroke-width: 1.8; stroke-linecap: round; stroke-linejoin: round; }
 .spoken { position: absolute; width: 1px; height: 1px; margin: -1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 .bell { position: relative; display: inline-grid; place-items: center; width: 44px; height: 44px; padding: 0; border-radius: 12px; color: var(--gatepost-bell, inherit); }
 .bell svg { width: 24px; height: 24px; }

@@ -24,7 +24,6 @@ export function createPlacing (element: HTMLElement, anchor: HTMLElement, isNeed
     const isRtl = getComputedStyle(element).direction === 'rtl'
     const at = placeAt(anchor.getBoundingClientRect(), wanted, { width: document.documentElement.clientWidth, height: innerHeight }, { isRtl })
     for (const [i, value] of [at.left, at.top, at.maxHeight, at.width].entries()) element.style.setProperty(set[i] as string, `${value}px`)
-    element.classList.toggle('above', at.side === 'above')
   }
 
   return {
