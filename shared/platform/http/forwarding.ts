@@ -24,6 +24,14 @@ function refuse (outgoing: ServerResponse, error: GatepostError): void {
   outgoing.writeHead(statusCode, { ...headers, 'content-type': 'application/json; charset=utf-8' }).end(JSON.stringify(body))
 }
 
+/** What is said about one connection (RFC 9110, 7.6.1): with a client's `Connection: close` the other side would close one of ours behind our back. */
+const ofOneConnection = new Set(['connection', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'upgrade'])
+
+/** Names and values in turn, as Node has them. */
+function endToEnd (rawHeaders: readonly string[]): string[] {
+  return rawHeaders.filter((_, at) => !ofOneConnection.has(rawHeaders[at - at % 2]!.toLowerCase()))
+}
+
 /** Listens nowhere: for a mount (mounts.ts). */
 export function createForwarding ({ socketPath, path, giveUpgrade }: ForwardingOptions): { readonly server: Server, readonly close: () => void } {
   // The other side closes idle connections too; ours must go first, or a request could meet a closing one.
@@ -31,8 +39,8 @@ export function createForwarding ({ socketPath, path, giveUpgrade }: ForwardingO
   const server = createServer((incoming, outgoing) => { forward(incoming, outgoing) })
 
   function forward (incoming: IncomingMessage, outgoing: ServerResponse): void {
-    const request = ask({ agent, socketPath, method: incoming.method, path: `${path}${incoming.url}`, headers: incoming.rawHeaders, setHost: false }, answer => {
-      outgoing.writeHead(answer.statusCode ?? 502, answer.statusMessage, answer.rawHeaders)
+    const request = ask({ agent, socketPath, method: incoming.method, path: `${path}${incoming.url}`, headers: endToEnd(incoming.rawHeaders), setHost: false }, answer => {
+      outgoing.writeHead(answer.statusCode ?? 502, answer.statusMessage, endToEnd(answer.rawHeaders))
       answer.pipe(outgoing)
       answer.once('error', () => { outgoing.destroy() })
     })
