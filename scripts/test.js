@@ -27,7 +27,7 @@ const long = new RegExp(`^test/(?:${[
   'hostile/(?:floods|one-user|upgrades)',
   'browser/(?:gate-demo|inbox-faults|inbox-functions)',
   'conformance/(?:form-2-model|members)',
-  'integration/(?:bench-command|bench-smoke|clients-wire|full-disk|migrate-faults)'
+  'integration/(?:bench-command|bench-smoke|full-disk|migrate-faults)'
 ].join('|')})\\.test\\.ts$`)
 
 /**

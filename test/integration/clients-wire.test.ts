@@ -5,9 +5,12 @@ import { Server, type Socket } from 'socket.io'
 import t, { type Test } from 'tap'
 import { page } from '../helpers/page-globals.js'
 import { openWire as byBrowser } from '../../clients/wire/browser-wire.js'
-import { openWire as byLibrary } from '../../clients/wire/library-wire.js'
+import type * as Library from '../../clients/wire/library-wire.js'
 import type { OpenWire, Wire } from '../../clients/wire/wire.js'
 import { until } from '../helpers/until.js'
+
+// As built, and only now: the library looks once, when it is loaded, whether it is in a page.
+const { openWire: byLibrary } = await import(new URL('../../clients/dist/wire/library-wire.js', import.meta.url).href) as typeof Library
 
 interface Site {
   url: string
