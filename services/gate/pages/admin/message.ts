@@ -92,7 +92,7 @@ function written ({ recent: { written, isWhole }, reader }: TraceAnswer): Step {
   const name = 'Delivered'
   const open = reader === null ? [] : reader.nodes.flatMap(({ sockets }) => sockets ?? [])
   const listed = open.filter(({ wasPassedOn }) => wasPassedOn === true).length
-  const now = reader === null ? '' : open.length === 0 ? 'No socket is open now.' : `${listed} of ${plural(open.length, 'open socket')} ${open.length === 1 ? 'stands' : 'stand'} behind it.`
+  const now = reader === null ? '' : open.length === 0 ? 'No socket is open now.' : `${listed} of ${plural(open.length, 'open socket')} ${listed === 1 ? 'has' : 'have'} it.`
   const [first] = [...written].sort((one, other) => one.firstAt < other.firstAt ? -1 : 1)
   if (first === undefined) {
     const nobody = reader === null ? 'To no open socket so far.' : `${listed > 0 ? 'Its sockets began with the list.' : 'It waits in the inbox.'} ${now}`
