@@ -28,7 +28,7 @@ function start (t: Test, { maxPayloadBytes = 1 << 20, timeoutMs = 150 } = {}) {
 }
 
 t.test('hand-over - the node of the stream appends, the asker knows the place', async t => {
-  const { here, there, told } = start(t)
+  const { here, there, told } = start(t, { timeoutMs: 5_000 })
   there.dispatch.answer(forwardKind, async body => await there.handOver.serve(body as ForwardedEntries))
   const clock = createClock()
   const docs = (await Promise.all(Array.from({ length: 30 }, () => here.handOver.append(annStream, draftMessage(clock))))).map(({ doc }) => doc)
@@ -94,7 +94,7 @@ t.test('hand-over - while nothing answers, only what was asked already waits; th
 })
 
 t.test('hand-over - a refusal of the other node is the answer', async t => {
-  const { here, there, ids } = start(t)
+  const { here, there, ids } = start(t, { timeoutMs: 5_000 })
   there.dispatch.answer(forwardKind, async body => await there.handOver.serve(body as ForwardedEntries))
   const ahead = createClock(() => Date.now() + 400 * dayMs)
   await t.rejects(here.handOver.append(annStream, draftMessage(ahead)), { code: 'GP_STORE_UNAVAILABLE' })
@@ -126,7 +126,7 @@ t.test('hand-over - what an older node refuses by its clock is appended here', a
 })
 
 t.test('hand-over - a node whose store is slow is asked again until it is done; only it appends', async t => {
-  const { here, there, store, ids } = start(t)
+  const { here, there, store, ids } = start(t, { timeoutMs: 600 })
   there.dispatch.answer(forwardKind, async body => { questions++; return await there.handOver.serve(body as ForwardedEntries) })
   let questions = 0
   let free = (): void => {}
