@@ -129,6 +129,9 @@ t.test('demo', { skip }, async t => {
     t.equal(await order.locator('.avatar img').count(), 1, "the sender's picture")
     t.same(await fay.titles(), ['Club evening on Friday', 'New opening hours'], 'to one user')
 
+    await page.evaluate(() => { document.documentElement.dir = 'rtl' })
+    t.equal(await page.locator('#curl').evaluate(node => getComputedStyle(node).direction), 'ltr', 'code is no text of the page\'s language')
+    await page.evaluate(() => { document.documentElement.dir = 'ltr' })
     const shell = await page.locator('#curl').innerText()
     const { stdout } = await promisify(execFile)('sh', ['-c', shell])
     t.match(JSON.parse(stdout), { duplicate: false }, 'runs as it is')
