@@ -26,23 +26,29 @@ export function createUnread ({ link, mailbox, onChange }: UnreadOptions): Unrea
     onChange(count)
   }
 
+  /** An answer by REST, or of a link before this one, may be older than what the link of now has said. */
+  function setFrom (asked: Link | undefined, answer: UnreadCount): void { if (link() === asked) set(answer) }
+
   return {
     get count () { return count },
     set,
     async markRead (ids) {
+      let answer = count
       for (let at = 0; at < ids.length; at += idsPerRequest) {
         const some = ids.slice(at, at + idsPerRequest)
         const to = link()
         try {
           if (to === undefined) throw new GatepostError('GP_UNREACHABLE', 'not connected')
-          set(await to.request<UnreadCount>('read', { ids: some }))
+          answer = await to.request<UnreadCount>('read', { ids: some })
+          setFrom(to, answer)
         } catch (error) {
           if (asGatepostError(error).retry === 'never') throw error
           for (const id of some) await mailbox.update(id, { read: true })
-          set(await mailbox.countUnread())
+          answer = await mailbox.countUnread()
+          setFrom(undefined, answer)
         }
       }
-      return count
+      return answer
     }
   }
 }

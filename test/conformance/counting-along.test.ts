@@ -2,6 +2,7 @@
 import t, { type Test } from 'tap'
 import { assign, assignBoth, openSocket, producerOf, type RawSocket, type Session } from '../helpers/raw-client.js'
 import { startDeployment } from '../helpers/deployment.js'
+import { probeInbox, shortTiming } from '../helpers/inbox-probe.js'
 import { until } from '../helpers/until.js'
 
 const site = await startDeployment(t)
@@ -96,4 +97,27 @@ t.test('counting along - more categories than are counted by name', async t => {
   const names = Array.from({ length: 105 }, (_, i) => `k${i}`)
   await Promise.all(names.map(async name => { await producer.send({ to: { user: 'many' }, title: name, category: name }) }))
   await allShow('most by name', sessions, devices, before + 105)
+})
+
+t.test('counting along - an acknowledgement of read is followed by the number, whatever else is done meanwhile', async t => {
+  const session = await assign(site, 'acked')
+  const device = await openSocket(t, session, { counts: true })
+  const { id } = await producer.send({ to: { user: 'acked' }, title: 'first' })
+  await device.message('first')
+  await session.patch(id, { read: true })
+  await until('the mark is counted', () => device.shown().unread === device.ready.unread)
+  const before = device.unreads.length
+  const acknowledged = await device.ask('read', { ids: [id] })
+  t.ok(device.unreads.length === before, 'not in front of it')
+  await until('the number comes', () => device.unreads.length > before)
+  t.match(device.unreads.at(-1), acknowledged, 'and is the same where nothing else was done')
+
+  const { inbox } = probeInbox(t, { gate: site.gate, token: site.userToken('acked'), tabs: false, timing: { ...shortTiming, requestTimeoutMs: 10_000 } })
+  await inbox.whenLive()
+  for (let round = 0; round < 10; round++) {
+    await inbox.markRead(id)
+    await session.patch(id, { read: false })
+    const exact = await session.get('/messages/unread')
+    await until(`it shows what was unread again, round ${round}`, () => JSON.stringify(inbox.unread) === JSON.stringify(exact), 3_000)
+  }
 })

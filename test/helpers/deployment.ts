@@ -1,12 +1,7 @@
 /**
-<<<<<<< HEAD
  * A running Gatepost, started as a user starts it: processes, settings, signals. `startDeployment` takes one `gatepost up`; with
  * GATEPOST_TEST_DEPLOYMENT=cluster Gates and nodes of their own with NATS and MongoDB, with =processes two processes on one port.
-=======
- * A running Gatepost, started as a user starts it: processes, settings, signals. GATEPOST_TEST_DEPLOYMENT=cluster
- * makes `startDeployment` take Gates and nodes of their own with NATS and MongoDB instead of one `gatepost up`.
  * GATEPOST_TEST_DISPATCH=interest sets GATEPOST_DISPATCH for all that does not set it, `mixed` for every second process that starts.
->>>>>>> 90c6d88 (Nodes by interest: a login that may not listen is told once and at the start; dropped broadcasts make no object; the simulation's figures)
  */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'

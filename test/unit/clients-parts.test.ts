@@ -166,12 +166,21 @@ t.test('unread - marks go over the socket a hundred at a time, and by REST where
   const link = { request: async (_: string, { ids }: { ids: string[] }) => { asked.push(`socket ${ids.length}`); if (state.error !== undefined) throw state.error; return { unread: 1, byCategory: {} } } } as unknown as Link
   const mailbox = { update: async (id: string) => { asked.push(`rest ${id}`); return {} as never }, countUnread: async () => ({ unread: 2, byCategory: {} }) }
   const counts: number[] = []
-  const unread = createUnread({ link: () => link, mailbox, onChange: ({ unread }) => { counts.push(unread) } })
+  let current: Link | undefined = link
+  const unread = createUnread({ link: () => current, mailbox, onChange: ({ unread }) => { counts.push(unread) } })
   await unread.markRead(Array.from({ length: 150 }, (_, i) => `${i}`))
   t.same(asked.splice(0), ['socket 100', 'socket 50'])
   state.error = unreachable('node')
   t.same(await unread.markRead(['a', 'b']), { unread: 2, byCategory: {} })
   t.same(asked.splice(0), ['socket 2', 'rest a', 'rest b'])
+  t.same(counts, [1, 1], 'a link that is open says itself what there is')
+  current = undefined
+  t.same(await unread.markRead(['c']), { unread: 2, byCategory: {} })
+  t.same(asked.splice(0), ['rest c'])
+  t.same(counts, [1, 1, 2])
+  current = { request: async () => { current = link; return { unread: 9, byCategory: {} } } } as unknown as Link
+  t.same(await unread.markRead(['d']), { unread: 9, byCategory: {} }, 'of a link that was replaced meanwhile')
+  t.same(counts, [1, 1, 2])
   state.error = new GatepostError('GP_VALIDATION', 'no')
   await t.rejects(unread.markRead(['a']), { code: 'GP_VALIDATION' })
   t.same(asked, ['socket 1'])

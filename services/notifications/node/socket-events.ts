@@ -32,7 +32,10 @@ export function createSocketEvents ({ entrance, mailbox, posting, realtime }: No
       await entrance.budget.charge(user, 'work', read.ids === undefined ? priceOfStreams(read.upTo) : priceOfMany(read.ids.length))
       if (read.ids !== undefined) await mailbox.marks.read(user, read.ids)
       else await mailbox.marks.readTo(user, read.upTo, undefined)
-      return await afterWriting(async () => await mailbox.unread.of(user))
+      const unread = await afterWriting(async () => await mailbox.unread.of(user))
+      // The client shows it at once, and it may be old by then: the number that comes behind it is not.
+      setImmediate(() => { realtime.users.notified(user, undefined) })
+      return unread
     },
     subscribe: async (connection, payload) => {
       const topics = parseTopics(payload)
