@@ -9,7 +9,7 @@ import { tempDir } from '../helpers/deployment.js'
 
 interface Answer { readonly status: number | undefined, readonly connection: string | undefined, readonly body: string }
 
-async function startPair (t: Test): Promise<{ service: Server, post: (body: string, connection: string) => Promise<Answer> }> {
+async function startPair (t: Test): Promise<{ service: Server, post: (body: string, connection: string, method?: string) => Promise<Answer> }> {
   const socketPath = join(await tempDir(t), 'service')
   const service = createServer((incoming, outgoing) => { incoming.pipe(outgoing) }).listen(socketPath)
   const forwarding = createForwarding({ socketPath, path: '/under', giveUpgrade: () => {} })
@@ -23,8 +23,8 @@ async function startPair (t: Test): Promise<{ service: Server, post: (body: stri
     }
   })
   const { port } = forwarding.server.address() as AddressInfo
-  const post = async (body: string, connection: string): Promise<Answer> => await new Promise((resolve, reject) => {
-    const outgoing = request({ agent: false, port, host: '127.0.0.1', method: 'POST', path: '/x', headers: { connection, 'content-length': Buffer.byteLength(body) } }, incoming => {
+  const post = async (body: string, connection: string, method = 'POST'): Promise<Answer> => await new Promise((resolve, reject) => {
+    const outgoing = request({ agent: false, port, host: '127.0.0.1', method, path: '/x', headers: { connection, 'content-length': Buffer.byteLength(body) } }, incoming => {
       let text = ''
       incoming.setEncoding('utf8').on('data', (chunk: string) => { text += chunk }).on('end', () => { resolve({ status: incoming.statusCode, connection: incoming.headers.connection, body: text }) })
     })
@@ -45,6 +45,8 @@ t.test('forwarding - a service that is gone: nothing was done; one that ends in 
   const { service, post } = await startPair(t)
   service.removeAllListeners('request').on('request', incoming => { incoming.socket.destroy() })
   t.match(await post('x', 'close'), { status: 504, body: /GP_OUTCOME_UNKNOWN/ })
+  t.match(await post('', 'close', 'GET'), { status: 401, body: /GP_TICKET_WRONG_NODE/ }, 'a read is never in doubt')
+  t.match(await post('', 'close', 'HEAD'), { status: 401 })
   service.close()
   service.closeAllConnections()
   t.match(await post('x', 'close'), { status: 401, body: /GP_TICKET_WRONG_NODE/ })

@@ -19,6 +19,9 @@ export interface ForwardingOptions {
 /** A client with a ticket of a node that is gone asks Gate again. */
 const nobodyThere = (): GatepostError => new GatepostError('GP_TICKET_WRONG_NODE', 'the process of this node has ended; ask Gate for another node')
 
+const reads = new Set(['GET', 'HEAD', 'OPTIONS'])
+const wasNothingDone = ({ method = '' }: IncomingMessage, error: NodeJS.ErrnoException): boolean => error.syscall === 'connect' || reads.has(method)
+
 function refuse (outgoing: ServerResponse, error: GatepostError): void {
   const { statusCode, headers, body } = toErrorResponse(error)
   outgoing.writeHead(statusCode, { ...headers, 'content-type': 'application/json; charset=utf-8' }).end(JSON.stringify(body))
@@ -46,7 +49,7 @@ export function createForwarding ({ socketPath, path, giveUpgrade }: ForwardingO
     })
     request.once('error', error => {
       if (outgoing.headersSent) outgoing.destroy()
-      else refuse(outgoing, (error as NodeJS.ErrnoException).syscall === 'connect' ? nobodyThere() : outcomeUnknown('the process of this node ended', error))
+      else refuse(outgoing, wasNothingDone(incoming, error) ? nobodyThere() : outcomeUnknown('the process of this node ended', error))
     })
     outgoing.once('close', () => { if (!outgoing.writableEnded) request.destroy() })
     incoming.pipe(request)
