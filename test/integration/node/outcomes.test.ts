@@ -18,6 +18,8 @@ interface Faults {
   insert?: 'refused' | 'unsaid'
   replace?: Partial<Record<'entries' | 'state' | 'claims', 'refused'>>
   read?: boolean
+  /** Awaited once, when somebody has looked for a key and not been told yet. */
+  afterLook?: () => Promise<unknown>
 }
 
 async function start (t: Test, names: readonly string[] = ['n1']) {
@@ -35,7 +37,16 @@ async function start (t: Test, names: readonly string[] = ['n1']) {
   }
   const through = (store: Store): Store => ({
     ...store,
-    get: async (...args) => { checkReads(); return await store.get(...args) },
+    get: async (...args) => {
+      checkReads()
+      const docs = await store.get(...args)
+      const { afterLook } = faults
+      if (args[0] === 'claims' && afterLook !== undefined) {
+        delete faults.afterLook
+        await afterLook()
+      }
+      return docs
+    },
     exist: async (...args) => { checkReads(); return await store.exist(...args) },
     range: async (...args) => { checkReads(); return await store.range(...args) },
     lasts: async (...args) => { checkReads(); return await store.lasts(...args) },
@@ -103,6 +114,23 @@ t.test('outcomes - a key that was used before: while nobody can look, it may be 
   const again = await until('repeated until it is stored', async () => { const answer = await post('n2'); return answer.status === 200 ? answer : undefined })
   t.match(again.body, { duplicate: true })
   t.same(await titles(session('bob', 'n1')), ['x'])
+})
+
+t.test('outcomes - a key that another request claims meanwhile: a refusal does not say of its message that it is not there', async t => {
+  const { session, faults, mend } = await start(t)
+  const post = async (title: string, key: string) => await session('ann', 'n1').call('POST', '/messages', { body: { to: { user: 'bob' }, title }, headers: { 'idempotency-key': key } })
+  for (const [key, title] of [['same', 'same'], ['other', 'another one']] as const) {
+    faults.afterLook = async () => {
+      t.equal((await post(key, key)).status, 201)
+      faults.insert = 'refused'
+    }
+    const late = await post(title, key)
+    if (title === key) refused(t, late, 504, 'GP_OUTCOME_UNKNOWN', 'the first one has stored it')
+    else refused(t, late, 409, 'GP_IDEMPOTENCY_CONFLICT', 'the first one said something else')
+    mend()
+    await until('it is found', async () => (await post(key, key)).status === 200)
+  }
+  t.same((await titles(session('bob', 'n1'))).sort(), ['other', 'same'])
 })
 
 t.test('outcomes - marks, recalls and members: half done is 504, and the same again completes it', async t => {

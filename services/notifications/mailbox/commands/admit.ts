@@ -25,6 +25,8 @@ export interface Admission {
   needed: (sender: Sender, outgoing: Outgoing) => boolean
   /** Rejects with GP_SCOPE, GP_NOT_MEMBER, or why the key could not be claimed. `isClaimedAhead`: as IdempotencyRecords.claim has it. */
   admit: (sender: Sender, outgoing: Outgoing, isClaimedAhead: boolean) => Promise<ClaimedId>
+  /** Whether another request under its key may have stored what this one, admitted as `id`, did not. Rejects where that one said something else. */
+  isTaken: (sender: Sender, outgoing: Outgoing, id: MessageId) => Promise<boolean>
   /** Where nothing is needed. */
   admitted: (outgoing: Outgoing) => ClaimedId
 }
@@ -53,6 +55,7 @@ export function createAdmission ({ clock, claims, views }: AdmissionOptions): Ad
       const id = idOf(outgoing)
       return idempotencyKey === undefined ? { id, duplicate: false } : await claims.claim(sender, idempotencyKey, draft, id, isClaimedAhead)
     },
+    isTaken: async (sender, { draft, idempotencyKey }, id) => idempotencyKey !== undefined && await claims.isTaken(sender, idempotencyKey, draft, id),
     admitted: outgoing => ({ id: idOf(outgoing), duplicate: false })
   }
 }

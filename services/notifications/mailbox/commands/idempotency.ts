@@ -45,9 +45,12 @@ export interface IdempotencyRecords {
    * GP_IDEMPOTENCY_CONFLICT when the key stands for another message, GP_STORE_UNAVAILABLE.
    */
   claim: (sender: string, key: string, draft: MessageDraft, id: MessageId, isAhead: boolean) => Promise<ClaimedId>
+  /** Whether the key stands for an earlier request with this message. Writes nothing. Rejects as `claim` does. */
+  isTaken: (sender: string, key: string, draft: MessageDraft, id: MessageId) => Promise<boolean>
 }
 
 const hash = (text: string): string => createHash('sha256').update(text).digest('base64url')
+const keyOf = (sender: string, key: string): string => claimKey('send', sender, hash(key))
 const parse = (text: string): Claimed => JSON.parse(text) as Claimed
 const maxTries = 5
 
@@ -75,29 +78,43 @@ export function createIdempotencyRecords ({ store, clock, secrets, isKeyed }: Id
     return known === undefined || body === known.seal(text)
   }
 
+  /** What the key stands for; else the version of its record that is too old, if there is one. */
+  async function look (docKey: string, message: string, id: MessageId): Promise<{ readonly known: ClaimedId } | { readonly was: number | undefined }> {
+    const [stored] = await store.get('claims', [docKey])
+    if (stored === undefined) return { was: undefined }
+    const first = parse(stored.text)
+    if (first.id === id) return { known: { id, duplicate: false } } // our own write, whose outcome was unknown
+    if (clock.earliest() - first.at >= lives.claimMs) return { was: stored.v }
+    if (!isSame(first, message)) throw new GatepostError('GP_IDEMPOTENCY_CONFLICT', 'Idempotency-Key: used before for another message')
+    return { known: { id: first.id, duplicate: true } }
+  }
+
   return {
+    isTaken: async (sender, key, draft, id) => {
+      const found = await look(keyOf(sender, key), hashedText(draft), id)
+      return 'known' in found && found.known.duplicate
+    },
     claim: async (sender, key, draft, id, isAhead) => {
       const message = hashedText(draft)
       const [sealing] = isKeyed ? seals : []
       const claim: Claimed = { id, at: clock.latest(), ...sealing === undefined ? { body: hash(message) } : { body: sealing.seal(message), by: sealing.by } }
-      const docKey = claimKey('send', sender, hash(key))
+      const docKey = keyOf(sender, key)
       const docOf = (v: number): JsonDoc => ({ key: docKey, v, purgeAt: claim.at + lives.claimMs, text: JSON.stringify(claim) })
-      if (!isAhead) {
-        const [stored] = await store.get('claims', [docKey])
-        if (stored === undefined) return { id, duplicate: false, claim: { doc: docOf(0), isSame: ({ text }) => parse(text).id === id, isLost: false } }
-      }
       let was: number | undefined
+      if (!isAhead) {
+        const found = await look(docKey, message, id)
+        if ('known' in found) return found.known
+        if (found.was === undefined) return { id, duplicate: false, claim: { doc: docOf(0), isSame: ({ text }) => parse(text).id === id, isLost: false } }
+        was = found.was
+      }
       for (let tries = 0; tries < maxTries; tries++) {
         const [outcome] = await store.replace('claims', [{ was, doc: docOf((was ?? -1) + 1) }])
         if (outcome === 'done') return { id, duplicate: false }
+        // A full disk can be read, and may have the key. A server that refuses is away: to ask it would take as long again.
+        const found = outcome === 'refused' && store.refusal === undefined ? { was } : await look(docKey, message, id)
+        if ('known' in found) return found.known
         if (outcome === 'refused') throw new GatepostError('GP_STORE_UNAVAILABLE', `${store.refusal?.() ?? 'the store did not take it'}; nothing was stored by this request`)
-        const [stored] = await store.get('claims', [docKey])
-        if (stored === undefined) { was = undefined; continue } // purged, or not readable yet
-        const first = parse(stored.text)
-        if (first.id === id) return { id, duplicate: false } // our own write, whose outcome was unknown
-        if (clock.earliest() - first.at >= lives.claimMs) { was = stored.v; continue }
-        if (!isSame(first, message)) throw new GatepostError('GP_IDEMPOTENCY_CONFLICT', 'Idempotency-Key: used before for another message')
-        return { id: first.id, duplicate: true }
+        was = found.was // undefined: purged, or not readable yet
       }
       throw new GatepostError('GP_STORE_UNAVAILABLE', 'an idempotency key could not be claimed')
     }

@@ -90,8 +90,10 @@ export function createPost ({ clock, claims, views, append, refusalOf, sendVolat
   async function storeAdmitted (sender: Sender, one: Outgoing, admitted: ClaimedId): Promise<Posted> {
     try { return await store(sender, one, admitted) } catch (error) {
       if (admitted.claim?.isLost === true) return await storeAdmitted(sender, one, await admission.admit(sender, one, true))
+      if (!isSurelyNotStored(error)) throw error
       // The first one under this key may have stored it.
-      throw admitted.duplicate && isSurelyNotStored(error) ? outcomeUnknown('it was sent before, and the store cannot be asked for it', error) : error
+      const isSentBefore = admitted.duplicate || (admitted.claim !== undefined && await admission.isTaken(sender, one, admitted.id))
+      throw isSentBefore ? outcomeUnknown('it was sent before, and the store cannot be asked for it', error) : error
     }
   }
 
