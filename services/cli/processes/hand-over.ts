@@ -27,9 +27,10 @@ export function createHandOver<What> (send: (message: HandOverMessage<What>, soc
   let lastId = 0
   return {
     give (socket, what) {
+      socket.on('error', ignore)
+      if (socket.destroyed) return // its client has left, and no `close` may follow
       const id = ++lastId
       given.set(id, socket)
-      socket.on('error', ignore)
       socket.once('close', () => { given.delete(id) })
       send({ hand: 'give', id, what }, socket)
     },
@@ -51,6 +52,7 @@ export function createHandOver<What> (send: (message: HandOverMessage<What>, soc
           const one = taken.get(id)
           if (one === undefined) return
           taken.delete(id)
+          if (one.socket.destroyed) return
           one.socket.off('error', ignore)
           onSocket(one.socket, one.what)
         }
