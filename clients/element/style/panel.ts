@@ -1,9 +1,9 @@
+/** The panel takes nothing over from how the page sets its text, but its direction; a site themes it by custom properties. */
 export const panelStyle = `
-.panel { position: fixed; inset: auto; margin: 0; padding: 0; z-index: var(--gatepost-layer, 1000); width: var(--gatepost-width, 400px);
-  height: min(var(--gatepost-height, 600px), 85vh); max-width: none; max-height: none; flex-direction: column; overflow: hidden;
+.panel { all: initial; color-scheme: inherit; display: none; position: fixed; z-index: var(--gatepost-layer, 1000); width: var(--gatepost-width, 400px);
+  height: min(var(--gatepost-height, 600px), 85vh); flex-direction: column; overflow: hidden; user-select: text;
   background: var(--bg); color: var(--fg); border: 1px solid var(--line); border-radius: var(--gatepost-radius, 14px); box-shadow: var(--shadow);
-  text-align: start; text-transform: none; text-indent: 0; text-shadow: none; letter-spacing: normal; word-spacing: normal; white-space: normal;
-  user-select: text; cursor: auto; visibility: visible; font: var(--gatepost-font, 14px/1.45 system-ui, sans-serif); }
+  font: var(--gatepost-font, 14px/1.45 system-ui, sans-serif); }
 .panel:popover-open, .panel[open] { display: flex; }
 .panel:focus { outline: none; }
 .panel::backdrop { background: transparent; }
