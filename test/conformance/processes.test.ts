@@ -5,6 +5,7 @@ import { once } from 'node:events'
 import t, { type Test } from 'tap'
 import { createInbox } from '../../clients/index.js'
 import { runGatepost, startEmbedded, tempDir, type Deployment } from '../helpers/deployment.js'
+import { freePort } from '../helpers/free-port.js'
 import { assignBoth, openSocket, producerOf, request } from '../helpers/raw-client.js'
 import { until } from '../helpers/until.js'
 
@@ -100,6 +101,18 @@ t.test('processes - two on one port', { skip }, async t => {
     await site.kill()
     await until('they have ended', () => !workers.some(isRunning), 30_000)
   })
+})
+
+t.test('processes - a start behind one that was killed waits for the port, which a process without a turn still has', { skip }, async t => {
+  const site = await startEmbedded(t, { settings, port: await freePort() })
+  const workers = childrenOf(site.pids()[0] ?? 0)
+  for (const pid of workers) process.kill(pid, 'SIGSTOP')
+  const [pid = 0] = site.pids()
+  const killed = site.kill()
+  await until('it is killed', () => !isRunning(pid))
+  setTimeout(() => { for (const pid of workers) process.kill(pid, 'SIGCONT') }, 1_000)
+  await Promise.all([site.start(), killed])
+  t.equal(childrenOf(site.pids()[0] ?? 0).length, 2)
 })
 
 t.test('processes - a start that cannot be names the setting', { skip }, async t => {

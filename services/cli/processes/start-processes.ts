@@ -4,6 +4,7 @@
  */
 import { once } from 'node:events'
 import { createServer, type Socket } from 'node:net'
+import { setTimeout as pause } from 'node:timers/promises'
 import { createInProcessBus } from '../../dispatch/buses/in-process-bus.js'
 import { joinHub } from '../../dispatch/buses/machine-hub.js'
 import { makeSocketFolder } from '../../../shared/platform/link.js'
@@ -11,7 +12,7 @@ import type { Lifecycle } from '../../../shared/platform/lifecycle.js'
 import type { UpSettings } from '../../../shared/platform/settings/settings.js'
 import { shareLmdb } from '../../../shared/store/lmdb-share.js'
 import type { LmdbStore } from '../../../shared/store/lmdb-store.js'
-import { anyFreePort } from '../free-port.js'
+import { anyFreePort, isFree } from '../free-port.js'
 import type { StartOptions } from '../site.js'
 import type { WorkerStart } from './messages.js'
 import { createSupervisor } from './supervisor.js'
@@ -19,6 +20,9 @@ import { createSupervisor } from './supervisor.js'
 export interface ProcessesOptions extends StartOptions {
   readonly openEmbedded: (settings: UpSettings, log: StartOptions['log']) => Promise<LmdbStore>
 }
+
+const leaveWithinMs = 3_000
+const leavePollMs = 50
 
 /** Resolves with the address of their port once all of them are ready. */
 export async function startProcesses ({ settings, keys, log, lifecycle, openEmbedded }: ProcessesOptions): Promise<string> {
@@ -44,6 +48,7 @@ export async function startProcesses ({ settings, keys, log, lifecycle, openEmbe
   const nodes = Math.max(settings.nodes, processes)
   // A process that is started again must find the port of the first ones, though none of them may be left to keep it.
   const port = settings.port === 0 ? await anyFreePort(settings.host) : settings.port
+  await whenLeft(settings.host, port)
   const starts = Array.from({ length: processes }, (_, at): WorkerStart => ({
     settings: { ...settings, nodes, port },
     keys,
@@ -57,6 +62,12 @@ export async function startProcesses ({ settings, keys, log, lifecycle, openEmbe
   const supervisor = createSupervisor({ starts, log, onGone: () => { store?.checkReaders() } })
   lifecycle.add({ name: 'processes', drain: async () => { await supervisor.drain(settings.drainMs) }, close: supervisor.close })
   return await supervisor.start()
+}
+
+/** Where the first process was killed the others end in moments, but one that was busy keeps the port for a while. Who still has it then is named by the start. */
+async function whenLeft (host: string, port: number): Promise<void> {
+  const begun = performance.now()
+  while (!await isFree(host, port) && performance.now() - begun < leaveWithinMs) await pause(leavePollMs)
 }
 
 async function listen (path: string, lifecycle: Lifecycle, onSocket: (socket: Socket) => void): Promise<void> {
