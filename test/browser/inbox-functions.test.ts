@@ -357,6 +357,16 @@ t.test('inbox - functions', { skip }, async t => {
     await item(page, 'Third').waitFor()
     await page.keyboard.type('b')
     t.equal(await search.inputValue(), 'a b', 'the field keeps the focus')
+    await item(page, 'Third').locator('.row').click()
+    await page.locator('article').waitFor()
+    // Closed by the focus in the field and opened again before it is drawn.
+    await page.evaluate(() => {
+      (document.querySelector('main input') as HTMLElement).focus()
+      ;(document.querySelector('gatepost-inbox') as GatepostInbox).open = true
+    })
+    await item(page, 'Third').waitFor()
+    await page.keyboard.type('c')
+    t.equal(await search.inputValue(), 'a bc', 'the field keeps the focus, whatever was open in the panel')
     await page.keyboard.press('Escape')
     await page.locator('.panel').waitFor({ state: 'hidden' })
     t.strictSame(first.faults, [])

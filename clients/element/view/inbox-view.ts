@@ -79,10 +79,11 @@ export function createView (root: ShadowRoot, { element: bell, spoken }: BellVie
   /** Where the focus goes when what it was on goes away. */
   function renderFocus (before: State | undefined, state: State, hadFocus: boolean): void {
     const isReading = state.selected !== undefined
-    const focusList = (id?: string): void => { if (!isReading && !list.focus(id)) panel.element.focus() }
+    const isElsewhere = !hadFocus && !panel.isModal && isWriting()
+    const focusList = (id?: string): void => { if (!isReading && !isElsewhere && !list.focus(id)) panel.element.focus() }
     if (!state.isOpen) {
       if (before?.isOpen === true && hadFocus) bell.focus()
-    } else if (before?.isOpen !== true) { if (panel.isModal || !isWriting()) focusList() } else if (!isReading && before.selected !== undefined) focusList(before.selected.id)
+    } else if (before?.isOpen !== true || (!isReading && before.selected !== undefined)) focusList(before?.isOpen === true ? before.selected?.id : undefined)
     // The rows have come; nobody has gone elsewhere meanwhile.
     else if (root.activeElement === panel.element && visible.length > 0 && !isReading) focusList()
     else if (hadFocus && root.activeElement === null) panel.element.focus()
