@@ -62,7 +62,7 @@ export const streamMark = (stream: StreamId): number => streamMarks(stream)
  * So many that at 1,000 nodes an arc has the users of three, and so few that a node of 8 never listens to more than some 35,000
  * (docs/adr/0036-interest.md).
  */
-const arcCount = 2 ** 18
+export const arcCount = 2 ** 18
 let arcs: ((name: string) => number) | undefined
 
 /**

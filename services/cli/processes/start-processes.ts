@@ -47,8 +47,9 @@ export async function startProcesses ({ settings, keys, log, lifecycle, openEmbe
 
   const nodes = Math.max(settings.nodes, processes)
   // A process that is started again must find the port of the first ones, though none of them may be left to keep it.
-  const port = settings.port === 0 ? await anyFreePort(settings.host) : settings.port
-  await whenLeft(settings.host, port)
+  let { port } = settings
+  if (port === 0) port = await anyFreePort(settings.host)
+  else await whenLeft(settings.host, port)
   const starts = Array.from({ length: processes }, (_, at): WorkerStart => ({
     settings: { ...settings, nodes, port },
     keys,

@@ -137,7 +137,8 @@ function hear (places: readonly Place[], place: Place, message: FromWorker, sock
 const known = (places: readonly Place[]): NodePlace[] => places.flatMap(({ nodes, start }) => nodes.map(id => ({ id, path: start.ownPath, process: start.number })))
 
 function tellPlaces (places: readonly Place[]): void {
-  for (const place of places) tell(place, { do: 'know', places: known(places) })
+  const all = known(places)
+  for (const place of places) tell(place, { do: 'know', places: all })
 }
 
 /** A WebSocket that came to a process which does not have its node. */

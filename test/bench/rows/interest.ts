@@ -11,7 +11,7 @@ import type { DispatchMode } from '../../../services/dispatch/create-dispatch.js
 import type { BusHandler } from '../../../services/dispatch/buses/bus.js'
 import { userStream, type NodeId, type StreamId } from '../../../shared/contract/names.js'
 import { createRing, ringName } from '../../../shared/contract/ring.js'
-import { arcOf, createSubjects, streamToken } from '../../../shared/contract/subjects.js'
+import { arcCount, arcOf, createSubjects, streamToken } from '../../../shared/contract/subjects.js'
 import { groupBy } from '../../../shared/platform/group-by.js'
 import { createSilentLog } from '../../../shared/platform/log.js'
 import { userName } from '../message.js'
@@ -77,11 +77,10 @@ function startNodes (mode: DispatchMode, owners: ReadonlyMap<StreamId, NodeId>):
 
 /** How many nodes hear an arc in which every place has a reader, on average; one that has two parts of it counts twice. */
 function copiesWhenFull (places: readonly NodeId[]): number {
-  const arcs = 2 ** 18
-  const perArc = places.length / arcs
+  const perArc = places.length / arcCount
   let sum = 0
   for (let place = 0; place < places.length; place++) if (place % perArc === 0 || places[place] !== places[place - 1]) sum++
-  return sum / arcs
+  return sum / arcCount
 }
 
 const rowOf = (nodeCount: number, atMost: number): Row => ({
@@ -104,7 +103,7 @@ const rowOf = (nodeCount: number, atMost: number): Row => ({
     const pushed = streams.slice(0, 10_000)
     for (const stream of pushed) arcOf(stream)
     const count = sized(size, Math.ceil(4_000_000 / nodeCount / perHeartbeat) * perHeartbeat, perHeartbeat)
-    const full = copiesWhenFull(ring.sample(2 ** 18 * 8))
+    const full = copiesWhenFull(ring.sample(arcCount * 8))
     const nodes = { interest: startNodes('interest', owners), broadcast: startNodes('broadcast', owners) }
     let at = 0
     const measure = (mode: DispatchMode): Measured => {
