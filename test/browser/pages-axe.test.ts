@@ -35,6 +35,18 @@ t.test('dashboard - axe finds nothing', { skip, timeout: 280_000 }, async t => {
   }
 })
 
+t.test('dashboard - axe finds nothing before there are figures', { skip, timeout: 280_000 }, async t => {
+  const site = createMemorySite(t)
+  const gate = await site.addGate('gate')
+  const browser = await startBrowser(t)
+  const { page } = await openPage(t, browser, gate.url, { path: '/gate/admin' })
+  for (const path of ['history', 'ring']) await page.route(`**/gate/${path}`, () => {})
+  await page.evaluate(token => { window.location.hash = `token=${token}` }, site.token('admin'))
+  await page.reload({ waitUntil: 'commit' })
+  await page.getByRole('heading', { name: 'The ring' }).waitFor()
+  t.same(await look(page, 'admin-before'), [])
+})
+
 t.test('demo - axe finds nothing', { skip, timeout: 280_000 }, async t => {
   const site = await startEmbedded(t, { settings: { GATEPOST_DEMO: 'true' }, nodes: 2 })
   const browser = await startBrowser(t)

@@ -86,7 +86,10 @@ t.test('expiry - of a post to a group, of a read and of an unread one', { buffer
 })
 
 t.test('expiry - a node that first hears of a message after its end does not count it', { buffered: true }, async t => {
-  const sessions = await assignBoth(site, 'idle')
+  // A site of its own: what is sent to all counts for everybody.
+  const own = await startDeployment(t)
+  const producer = producerOf(own)
+  const sessions = await assignBoth(own, 'idle')
   await producer.join('idle', 'idle')
   for (const to of [{ user: 'idle' }, { group: 'idle' }, { all: true }]) {
     const before = await Promise.all(sessions.map(async session => await session.unread()))

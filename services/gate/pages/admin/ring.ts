@@ -16,7 +16,7 @@ export interface Ring {
 }
 
 export function createRing (colourOf: (node: string) => number): Ring {
-  const picture = svg('svg', { role: 'img', viewBox: '-100 -100 200 200', class: 'ring' })
+  const picture = svg('svg', { role: 'img', 'aria-label': 'The ring: not known yet', viewBox: '-100 -100 200 200', class: 'ring' })
   const list = el('ul', { class: 'shares' })
   const element = el('section', { class: 'card ring-card' }, el('h2', {}, 'The ring'), el('div', { class: 'ring-body' }, picture, list))
   let shown = ''
