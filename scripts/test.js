@@ -1,7 +1,8 @@
 // `npm test`: builds what is stale, runs the tests (all, or the files and folders given), and says at the end what was left out and
-// what that needs. Counts are of named tests, read from the TAP that they wrote; they are kept in .tap/summary.json.
+// what that needs. Files run beside each other; one that fails is run once more by itself, and what then passes is named as unsteady.
+// Counts are of named tests, read from the TAP that they wrote; they are kept in .tap/summary.json.
 import { spawn } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
@@ -30,12 +31,15 @@ const long = new RegExp(`^test/(?:${[
   'integration/(?:bench-command|bench-smoke|full-disk|migrate-faults)'
 ].join('|')})\\.test\\.ts$`)
 
+/** More files than these that fail are no matter of timing: none is run again. */
+const mostRunAgain = 5
+
 /**
  * The results in a TAP 14 text. Depth 0 are files, depth 1 the tests in them; a file that failed without a failed
  * test (it crashed, or took too long) counts as one.
  */
 export function readResults (tap) {
-  const results = { passed: 0, failed: [], skipped: [] }
+  const results = { passed: [], failed: [], skipped: [] }
   let failedInFile = 0
   let openFile
   for (const line of tap.split('\n')) {
@@ -60,7 +64,7 @@ export function readResults (tap) {
     } else if (directive?.toUpperCase() === 'SKIP') {
       results.skipped.push(test)
     } else if (depth === 1 && directive?.toUpperCase() !== 'TODO') {
-      if (point[2] === 'ok') results.passed++
+      if (point[2] === 'ok') results.passed.push(test)
       else {
         results.failed.push(test)
         failedInFile++
@@ -100,33 +104,57 @@ function serversSeen () {
   return lines.length === 0 ? ['server: none was started'] : lines.sort()
 }
 
+/** The results of these files, and the exit code. What they wrote is added to what is kept. */
+async function runFiles (files) {
+  const lines = []
+  const showFailures = createLogFilter(line => { console.log(line) })
+  const code = await run(process.execPath, [join(root, 'scripts', 'run-tests.js'), ...files], line => {
+    lines.push(line)
+    showFailures(line)
+  })
+  const tap = lines.join('\n')
+  appendFileSync(output, tap)
+  return { ...readResults(tap), code }
+}
+
+/** The files of these failed tests once more, one by one. */
+async function runAgain (failed) {
+  const files = [...new Set(failed.map(({ file }) => file))]
+  const all = { passed: [], failed: [], skipped: [], files, code: 0 }
+  if (files.length === 0 || files.length > mostRunAgain) return { ...all, files: [], code: 1 }
+  for (const file of files) {
+    console.log(`\nonce more, by itself: ${file}`)
+    const { code, ...results } = await runFiles([file])
+    for (const kind of ['passed', 'failed', 'skipped']) all[kind].push(...results[kind])
+    all.code ||= code
+  }
+  return all
+}
+
 async function main (args) {
   if (await run(process.execPath, [join(root, 'scripts', 'build.js'), '--if-stale']) !== 0) return 1
   mkdirSync(folder, { recursive: true })
   rmSync(output, { force: true })
   rmSync(serversFile, { force: true })
   process.env.GATEPOST_TEST_SERVERS_FILE = serversFile
-  const lines = []
-  const showFailures = createLogFilter(line => { console.log(line) })
   const found = findTests(args.length === 0 ? undefined : args)
   const left = args.length > 0 || process.env.GATEPOST_TEST_FULL !== undefined ? [] : found.filter(file => long.test(file))
   const files = found.filter(file => !left.includes(file))
-  const code = await run(process.execPath, [join(root, 'scripts', 'run-tests.js'), ...files], line => {
-    lines.push(line)
-    showFailures(line)
-  })
-  writeFileSync(output, lines.join('\n'))
-
-  const { passed, failed, skipped } = readResults(lines.join('\n'))
+  const first = await runFiles(files)
+  const again = first.code !== 0 && files.length > 1 ? await runAgain(first.failed) : { passed: [], failed: [], skipped: [], files: [], code: first.code }
+  const isFirst = ({ file }) => !again.files.includes(file)
+  const [passed, failed, skipped] = ['passed', 'failed', 'skipped'].map(kind => [...first[kind].filter(isFirst), ...again[kind]])
+  const unsteady = first.failed.filter(({ file }) => again.files.includes(file) && !again.failed.some(one => one.file === file))
   skipped.push(...left.map(file => ({ file, name: file, reason: 'time: `npm run test:full`, or its path' })))
+  for (const { file, name } of unsteady) console.log(`unsteady: ${file}: ${name} (failed beside other files, passed by itself)`)
   for (const { file, name, reason } of failed) console.log(`failed: ${file}: ${name}${reason === '' ? '' : ` (${reason})`}`)
   if (skipped.length > 0) console.log('\nLeft out here, and what that needs:')
   for (const { file, name, reason } of skipped) console.log(`  ${name === file ? file : `${file}: ${name}`}${reason === '' ? '' : `: ${reason}`}`)
   console.log(`\n${serversSeen().join('\n')}`)
   // tap knows of more ways to fail than a test that did.
-  const failures = Math.max(failed.length, code === 0 ? 0 : 1)
-  writeFileSync(join(folder, 'summary.json'), JSON.stringify({ passed, failed: failures, skipped: skipped.length }) + '\n')
-  console.log(`\n${passed} passed, ${failures} failed, ${skipped.length} skipped`)
+  const failures = Math.max(failed.length, again.code === 0 ? 0 : 1)
+  writeFileSync(join(folder, 'summary.json'), JSON.stringify({ passed: passed.length, failed: failures, unsteady: unsteady.length, skipped: skipped.length }) + '\n')
+  console.log(`\n${passed.length} passed, ${failures} failed, ${skipped.length} skipped`)
   return failures === 0 ? 0 : 1
 }
 
