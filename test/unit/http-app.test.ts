@@ -184,6 +184,15 @@ t.test('app - any site may ask, without credentials', async t => {
   }
 })
 
+t.test('app - a connection has one idle time, within a request and between two', async t => {
+  const { app } = await testApp(t)
+  const url = await listenOn(app, { host: '127.0.0.1', port: 0 })
+  t.match(app.server, { timeout: 120_000, keepAliveTimeout: 0 })
+  const { headers } = await fetch(`${url}/at-once`)
+  t.equal(headers.get('connection'), 'keep-alive')
+  t.equal(headers.get('keep-alive'), null, 'no other time is told')
+})
+
 t.test('probes - readyz says what is missing', async t => {
   const ready = await testApp(t, { missing: { dispatch: true } })
   t.match(await ready.app.inject('/readyz'), { statusCode: 200, body: '{"status":"ready","checks":{"dispatch":"ok"}}' })

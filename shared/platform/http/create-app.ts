@@ -80,8 +80,6 @@ export async function createApp ({ log, metrics, bodyLimitBytes, connections = c
     bodyLimit: bodyLimitBytes,
     requestTimeout: requestTimeoutMs,
     connectionTimeout: idleTimeoutMs,
-    // The same between two requests: another time there is set, and set back, for each.
-    keepAliveTimeout: 0,
     http: { maxHeaderSize: maxHeaderBytes, connectionsCheckingInterval: timeoutCheckMs },
     routerOptions: { maxParamLength: maxHeaderBytes },
     schemaController: { compilersFactory: { buildValidator: () => compileValidator as never, buildSerializer: () => compileSerializer as never } }, // typed for Fastify's own only
@@ -95,6 +93,8 @@ export async function createApp ({ log, metrics, bodyLimitBytes, connections = c
     clientErrorHandler: answerBrokenRequest
   }).withTypeProvider<TypeBoxTypeProvider>()
 
+  // The same idle time between two requests: another one there is set, and set back, for each. As an option Fastify takes 0 for its default, 72 s.
+  app.server.keepAliveTimeout = 0
   const watched = connections.watch(app.server)
   app.addHook('preClose', done => {
     watched.endAfter(closeWithinMs)
