@@ -1,4 +1,5 @@
 import { Type } from 'typebox'
+import { createIsoTime } from '../../../shared/contract/clock.js'
 import { GatepostError } from '../../../shared/contract/errors.js'
 import { Assignment } from '../../../shared/contract/wire.js'
 import type { App } from '../../../shared/platform/http/create-app.js'
@@ -27,6 +28,7 @@ const Query = Type.Object({
 }, strict)
 const nobody: ReadonlySet<string> = new Set()
 const nowhere: NodeAddress = { url: '' }
+const isoOfExpiry = createIsoTime()
 
 export function serveAssign (app: App, { access, dispatch, rings, ownNodes, signTicket }: AssignOptions): void {
   app.get('/gate/assign', {
@@ -50,6 +52,6 @@ export function serveAssign (app: App, { access, dispatch, rings, ownNodes, sign
     if (id === undefined) throw new GatepostError('GP_NO_NODE', 'no node is healthy')
     const { ticket, expiresAt } = signTicket({ user, node: id, groups, profile, userTokenExpiresAt, userTokenIssuedAt, userTokenAheadMs })
     const { url, path } = addressByRequest(ownNodes, id, request.headers) ?? current.addresses.get(id) ?? nowhere
-    return { user, node: { id, url, ...path !== undefined && { path } }, ticket, expiresAt: new Date(expiresAt).toISOString() }
+    return { user, node: { id, url, ...path !== undefined && { path } }, ticket, expiresAt: isoOfExpiry(expiresAt) }
   })
 }
