@@ -115,6 +115,19 @@ export function createIsoTime (): (ms: number) => string {
   }
 }
 
+/** Reads what `createIsoTime` writes; NaN for what is no time. The last one is remembered: copies of one message have the same. */
+export function createTimeReader (): (iso: string) => number {
+  let last = ''
+  let ms = NaN
+  return iso => {
+    if (iso !== last) {
+      ms = Date.parse(iso)
+      last = iso
+    }
+    return ms
+  }
+}
+
 const digits = '0123456789abcdefghijklmnopqrstuvwxyz'
 const lowBase = 36 ** 5
 const pairs = Array.from({ length: 36 * 36 }, (_, i) => digits.charAt(Math.floor(i / 36)) + digits.charAt(i % 36))

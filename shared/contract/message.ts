@@ -29,6 +29,7 @@ const targetTakes = 'exactly one of {user}, {users}, {group}, {topic, match?}, {
 export const Target = Type.Union([ToUser, ToUsers, ToGroup, ToTopic, ToAll], { title: 'Target', description: targetTakes })
 export type Target = Static<typeof Target>
 
+const ofMessage = { ...strict, title: 'Message', description: 'a message: {to, title?, body?, data?, category?, ttl?, volatile?, url?, actions?}, and of producers sender?' } as const
 export const Message = Type.Object({
   to: Target,
   title: Type.Optional(Type.String({ maxLength: 256, description: 'text of at most 256 characters' })),
@@ -40,7 +41,7 @@ export const Message = Type.Object({
   url: Type.Optional(Link),
   actions: Type.Optional(Actions),
   sender: Type.Optional(SenderProfile)
-}, { ...strict, title: 'Message', description: 'a message: {to, title?, body?, data?, category?, ttl?, volatile?, url?, actions?}, and of producers sender?' })
+}, ofMessage)
 export type Message = Static<typeof Message>
 
 /** A message that passed every check, with its defaults in place. */
@@ -69,22 +70,26 @@ const targets = {
   all: createValidator(ToAll)
 }
 
+const kinds = Object.keys(targets) as Array<keyof typeof targets>
+
 /** Throws GP_VALIDATION, naming the member that is wrong. */
 export function parseTarget (to: unknown): Target {
   if (typeof to !== 'object' || to === null || Array.isArray(to)) throw refusal('to', to, targetTakes)
-  const kinds = Object.keys(targets).filter(kind => Object.hasOwn(to, kind)) as Array<keyof typeof targets>
-  if (kinds.length !== 1) throw refusal('to', to, targetTakes)
-  return targets[kinds[0]!](to, 'to')
+  const given = kinds.filter(kind => Object.hasOwn(to, kind))
+  if (given.length !== 1) throw refusal('to', to, targetTakes)
+  return targets[given[0]!](to, 'to')
 }
-const validateMessage = createValidator(Message)
+/** But for `to`, which is checked before. */
+const validateMessage = createValidator(Type.Object({ ...Message.properties, to: Type.Unknown({ description: targetTakes }) }, ofMessage))
 
 /**
  * Checks a message. Throws GatepostError GP_VALIDATION (which names the field) or GP_TOO_LARGE.
  * Anything may be passed: `data` of any depth, a value with binary in it, no object at all.
  */
 export function parseMessage (value: unknown): MessageDraft {
-  if (typeof value === 'object' && value !== null && Object.hasOwn(value, 'to')) parseTarget((value as { to: unknown }).to)
-  const { to, title, body, data, category, ttl, volatile: isVolatile, url, actions, sender } = validateMessage(value)
+  const given = typeof value === 'object' && value !== null && Object.hasOwn(value, 'to') ? parseTarget((value as { to: unknown }).to) : undefined
+  const { title, body, data, category, ttl, volatile: isVolatile, url, actions, sender } = validateMessage(value)
+  const to = given! // required: whatever lacks it was refused
   if (title === undefined && body === undefined && data === undefined) throw refusal('title, body, data', undefined, 'at least one of them')
   if (actions !== undefined) requireUniqueIds(actions)
   const isPlain = url === undefined && actions === undefined && sender === undefined

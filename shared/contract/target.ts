@@ -9,8 +9,11 @@ export function homeOf (to: Target): StreamId | undefined {
   return undefined
 }
 
-/** Receivers' streams of a stored message, each once, and what each copy says in `to`. A topic has none: what goes there is not stored. */
-export function receiversOf (to: Target): Array<{ stream: StreamId, to: Target }> {
+/** A stream, and what its copy says in `to`. */
+export interface Receiver { readonly stream: StreamId, readonly to: Target }
+
+/** Where a message is stored, each stream once. A topic has none: what goes there is not stored. */
+export function receiversOf (to: Target): Receiver[] {
   if ('user' in to) return [{ stream: userStream(to.user), to }]
   if ('users' in to) return [...new Set(to.users)].map(user => ({ stream: userStream(user), to: { user } }))
   if ('group' in to) return [{ stream: groupStream(to.group), to }]

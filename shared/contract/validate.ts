@@ -34,9 +34,10 @@ function refuseTooMany (schema: TSchema, value: unknown, prefix: string): void {
     const extra = names.length > manyFields ? names.find(name => !Object.hasOwn(properties, name)) : undefined
     if (extra !== undefined) throw refusalInWords(fieldOf(extra), 'an unknown field', `only ${namesOfFields(schema)}`)
   }
-  for (const [name, property] of Object.entries(properties)) {
-    const given = valueAt(value, [name])
+  for (const name in properties) {
+    const given = Object.hasOwn(value, name) ? (value as Record<string, unknown>)[name] : undefined
     if (typeof given !== 'object' || given === null) continue
+    const property = properties[name]!
     const { items, maxItems, maxProperties } = property
     const most = Array.isArray(given) ? maxItems : maxProperties
     const count = most === undefined ? 0 : Array.isArray(given) ? given.length : Object.keys(given).length

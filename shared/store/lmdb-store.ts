@@ -156,7 +156,7 @@ function writesOver (writer: LmdbWriter, reader: LmdbReader): Pick<Store, 'inser
   }
 
   async function insert<C extends CollectionName> (collection: C, chains: ReadonlyArray<ReadonlyArray<Collections[C]>>, claims?: ReadonlyMap<string, EntryClaim>): Promise<ChainOutcome[]> {
-    const result = await writer.write(needOf(claims === undefined ? chains.flat() : [...chains.flat(), ...[...claims.values()].map(({ doc }) => doc)]), view => chains.map(chain => insertInto(view, collection, chain, claims)))
+    const result = await writer.write(needOf(claims === undefined ? chains : [...chains, [...claims.values()].map(({ doc }) => doc)]), view => chains.map(chain => insertInto(view, collection, chain, claims)))
     if ('refused' in result) return chains.map(() => ({ stored: 0, stopped: 'refused', cause: result.refused }))
     const { decided, commit } = result
     if (commit.state === 'committed') return decided
@@ -170,7 +170,7 @@ function writesOver (writer: LmdbWriter, reader: LmdbReader): Pick<Store, 'inser
     insertChains: (collection, chains) => insert(collection, chains),
     insertClaimed: (chains, claims) => insert('entries', chains, claims),
     replace: async (collection, replacements) => {
-      const result = await writer.write(needOf(replacements.map(({ doc }) => doc)), view => replacements.map(replacement => replaceInto(view, collection, replacement)))
+      const result = await writer.write(needOf([replacements.map(({ doc }) => doc)]), view => replacements.map(replacement => replaceInto(view, collection, replacement)))
       if ('refused' in result) return replacements.map(() => 'refused')
       const { decided, commit } = result
       if (commit.state === 'committed') return decided
@@ -185,10 +185,14 @@ function writesOver (writer: LmdbWriter, reader: LmdbReader): Pick<Store, 'inser
 }
 
 /** UTF-8 has at most 3 bytes for each unit of a text. */
-function needOf (docs: ReadonlyArray<{ readonly key: string, readonly text: string }>): WriteNeed {
+function needOf (chains: ReadonlyArray<ReadonlyArray<{ readonly key: string, readonly text: string }>>): WriteNeed {
+  let docs = 0
   let bytes = 0
-  for (const { key, text } of docs) bytes += 3 * (key.length + text.length)
-  return { docs: docs.length, bytes }
+  for (const chain of chains) {
+    docs += chain.length
+    for (const { key, text } of chain) bytes += 3 * (key.length + text.length)
+  }
+  return { docs, bytes }
 }
 
 function insertInto<C extends CollectionName> (view: WriteView, collection: C, chain: ReadonlyArray<Collections[C]>, claims: ReadonlyMap<string, EntryClaim> | undefined): ChainOutcome {

@@ -7,7 +7,7 @@ import type { StreamId } from '../../../shared/contract/names.js'
 import type { Log } from '../../../shared/platform/log.js'
 import type { EntryClaim, EntryDoc, Store } from '../../../shared/store/store.js'
 import type { Batch } from './append-groups.js'
-import type { DuplicateSearch } from './duplicate-search.js'
+import type { DuplicateSearch, LatePointer } from './duplicate-search.js'
 import type { PendingEntry } from './pending-entry.js'
 import { planAppend, type Placed, type PlacingRules, type Plan } from './placing.js'
 import type { RecentIds } from './recent-ids.js'
@@ -89,8 +89,7 @@ export function createAppendRun ({ store, clock, log, tails, recentMs, reader, d
   }
 
   async function insert (insertions: readonly Insertion[]): Promise<void> {
-    const late = insertions.flatMap(({ queue: { stream }, placed }) =>
-      placed.filter(({ isLate }) => isLate).map(({ doc }) => ({ stream, doc, behind: placed[0]!.prev })))
+    const late = lateOf(insertions)
     if (late.length > 0) await duplicates.leavePointers(late)
     const chains = insertions.map(({ placed }) => placed.map(({ doc }) => doc))
     const claims = claimsOf(insertions)
@@ -112,6 +111,14 @@ export function createAppendRun ({ store, clock, log, tails, recentMs, reader, d
   }
 
   return { run, counts }
+}
+
+function lateOf (insertions: readonly Insertion[]): LatePointer[] {
+  const late: LatePointer[] = []
+  for (const { queue: { stream }, placed } of insertions) {
+    for (const { doc, isLate } of placed) if (isLate) late.push({ stream, doc, behind: placed[0]!.prev })
+  }
+  return late
 }
 
 /** By the key of the entry that needs it. */

@@ -6,10 +6,12 @@
  * The stored text is cut where its fields begin and never parsed. It has them in one order (entry.ts), and nothing that was sent looks like
  * one: a quotation mark inside of a text has a backslash before it. Only `data` can hold a name of ours as it is, and it lies in the middle.
  */
-import { timeOfId, toMs } from '../../../shared/contract/clock.js'
+import { createTimeReader, timeOfId, toMs } from '../../../shared/contract/clock.js'
 import type { StreamId } from '../../../shared/contract/names.js'
 
 const isoLength = '2026-01-01T00:00:00.000Z'.length
+const msOfCreation = createTimeReader()
+const msOfExpiry = createTimeReader()
 
 /**
  * The text from `from` to `boxes`, and what lies behind it, for a message of this id; each field with a comma before it. `stream` undefined: a volatile message.
@@ -27,7 +29,7 @@ export function compactText (text: string, id: string, stream: StreamId | undefi
   if (!(text.startsWith('"from":{') && fromEnd > 0 && titleAt > 0 && bodyAt > 0 && dataAt > 0 && categoryAt >= dataAt)) return undefined
 
   const to = text.slice(fromEnd + 7, titleAt)
-  const createdMs = Date.parse(text.slice(createdAtAt + 14, createdAtAt + 14 + isoLength))
+  const createdMs = msOfCreation(text.slice(createdAtAt + 14, createdAtAt + 14 + isoLength))
   const boxesEnd = text.indexOf(']', boxesAt) + 1
   return compactFrom(text.slice(7, fromEnd + 1)) +
     (stream !== undefined && to === targetText(stream) ? '' : `,"to":${to}`) +
@@ -56,7 +58,7 @@ function compactFrom (from: string): string {
 /** When it expires: as seconds after `createdAt`. */
 function compactEnd (createdMs: number, expiresAt: string, stream: StreamId | undefined, lifeSeconds: number): string {
   if (expiresAt === 'null') return stream === undefined ? '' : ',"expiresAt":null'
-  const seconds = (Date.parse(expiresAt.slice(1, -1)) - createdMs) / 1000
+  const seconds = (msOfExpiry(expiresAt.slice(1, -1)) - createdMs) / 1000
   return stream !== undefined && seconds === lifeSeconds ? '' : `,"ttl":${seconds}`
 }
 

@@ -75,8 +75,8 @@ const isoOfExpiry = createIsoTime()
 /** The texts of all copies of one message, which differ in `to` and `boxes` alone: the rest is written once. */
 export function messageTexts ({ from, title, body, data, category, createdAt, expiresAtMs, url, actions }: MessageTextParts): MessageTexts {
   const head = `"from":${JSON.stringify(from)},"to":`
-  const expiresAt = expiresAtMs === undefined ? 'null' : `"${isoOfExpiry(expiresAtMs)}"`
-  const tail = `,"title":${JSON.stringify(title)},"body":${JSON.stringify(body)},"data":${JSON.stringify(data)},"category":${JSON.stringify(category)},"createdAt":"${createdAt}","expiresAt":${expiresAt},"boxes":`
+  const expiresAt = expiresAtMs === undefined ? null : isoOfExpiry(expiresAtMs)
+  const tail = `,${JSON.stringify({ title, body, data, category, createdAt, expiresAt }).slice(1, -1)},"boxes":`
   const links = url === undefined && actions === undefined ? '' : linksText(url, actions)
   return { of: (to, boxes) => `${head}${JSON.stringify(to)}${tail}${boxTexts[boxes]}${links}`, chars: head.length + tail.length + links.length }
 }

@@ -21,6 +21,7 @@ export function createPostByUser ({ postAll, budget, limits }: PostByUserOptions
     const costs = outgoing.map(({ draft: { to } }, i) => refusals[i] === undefined ? receiverCount(to) : 0)
     const postTaken = (waits: readonly number[]): Array<Promise<Posted>> => {
       for (const [i, seconds] of waits.entries()) if (seconds > 0) refusals[i] ??= budget.refusal(costs[i]!, seconds)
+      if (refusals.every(refused => refused === undefined)) return postAll(`u:${user}`, outgoing)
       const posted = postAll(`u:${user}`, outgoing.filter((_, i) => refusals[i] === undefined))
       let next = 0
       return refusals.map(refused => refused === undefined ? posted[next++]! : Promise.reject(refused))

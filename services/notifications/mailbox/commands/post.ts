@@ -7,9 +7,10 @@ import type { Target } from '../../../../shared/contract/message.js'
 import { lives } from '../../../../shared/contract/deadlines.js'
 import { isSurelyNotStored, outcomeUnknown } from '../../../../shared/contract/errors.js'
 import type { MessageId, StreamId } from '../../../../shared/contract/names.js'
+import type { Profile } from '../../../../shared/contract/profile.js'
 import { receiversOf } from '../../../../shared/contract/target.js'
 import type { EntryDoc, MessageDoc } from '../../../../shared/store/store.js'
-import { messageTexts, volatileWire, type EntryDraft } from '../../log/entry.js'
+import { messageTexts, volatileWire, type EntryDraft, type From } from '../../log/entry.js'
 import { createAdmission, type AdmissionOptions, type Outgoing, type Sender } from './admit.js'
 import type { ClaimedId } from './idempotency.js'
 import { createStoreCopies, streamsOf, type StoreCopiesOptions } from './store-copies.js'
@@ -41,6 +42,12 @@ export interface PostOptions extends AdmissionOptions, StoreCopiesOptions {
 
 const isoOfCreation = createIsoTime()
 
+function fromOf (sender: Sender, profile: Profile | undefined): From {
+  const name = sender.slice(2)
+  const from = sender.startsWith('u:') ? { user: name } : { producer: name }
+  return profile === undefined ? from : { ...from, ...profile }
+}
+
 export function createPost ({ clock, claims, views, append, refusalOf, sendVolatile, sendToTopic, retentionMs, areStoredTogether, takesClaims }: PostOptions): Post {
   const storeCopies = createStoreCopies({ append, refusalOf, areStoredTogether })
   const admission = createAdmission({ clock, claims, views })
@@ -49,10 +56,10 @@ export function createPost ({ clock, claims, views, append, refusalOf, sendVolat
     const createdAtMs = toMs(timeOfId(id))
     const createdAt = isoOfCreation(createdAtMs)
     const { to, title, body, data, category, ttlSeconds, url, actions } = draft
-    const from = sender.startsWith('u:') ? { user: sender.slice(2), ...profile } : { producer: sender.slice(2), ...draft.sender }
-    const said = { from, title, body, data, category, createdAt, url, actions }
+    const from = fromOf(sender, sender.startsWith('u:') ? profile : draft.sender)
     if (draft.isVolatile) {
-      const texts = messageTexts({ ...said, expiresAtMs: ttlSeconds === undefined ? undefined : createdAtMs + ttlSeconds * 1000 })
+      const expiresAtMs = ttlSeconds === undefined ? undefined : createdAtMs + ttlSeconds * 1000
+      const texts = messageTexts({ from, title, body, data, category, createdAt, expiresAtMs, url, actions })
       return new Promise(resolve => {
         // What is thrown refuses this message, and none of those that came with it.
         if (!duplicate) handOn(to, to => volatileWire(id, texts.of(to, 'inbox')))
@@ -63,7 +70,7 @@ export function createPost ({ clock, claims, views, append, refusalOf, sendVolat
     // over before it is stored.
     const bornMs = Math.max(createdAtMs, clock.latest() - lives.claimMs)
     const expiresAt = bornMs + (ttlSeconds === undefined ? retentionMs : ttlSeconds * 1000)
-    const texts = messageTexts({ ...said, expiresAtMs: expiresAt })
+    const texts = messageTexts({ from, title, body, data, category, createdAt, expiresAtMs: expiresAt, url, actions })
     const draftOf = (boxes: MessageDoc['boxes'], to: Target): EntryDraft => ({
       kind: 'message',
       id,

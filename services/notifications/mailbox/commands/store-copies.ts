@@ -2,7 +2,7 @@
 import type { Target } from '../../../../shared/contract/message.js'
 import { GatepostError } from '../../../../shared/contract/errors.js'
 import type { StreamId } from '../../../../shared/contract/names.js'
-import { receiversOf } from '../../../../shared/contract/target.js'
+import { receiversOf, type Receiver } from '../../../../shared/contract/target.js'
 import type { EntryDoc, MessageDoc } from '../../../../shared/store/store.js'
 import { createAtomicGroup, type AtomicGroup, type Claim } from '../../log/atomic-group.js'
 import type { EntryDraft } from '../../log/entry.js'
@@ -25,7 +25,7 @@ export interface Copies {
   readonly claim: Claim | undefined
 }
 
-/** Resolves to the sender's own copy; a producer has none. Rejects as Appender.append does. */
+/** The receivers' are queued in the turn in which it is called, so that messages to one target keep their order. Resolves to the sender's own copy; a producer has none. Rejects as Appender.append does. */
 export type StoreCopies = (sender: Sender, to: Target, copies: Copies) => Promise<EntryDoc | undefined>
 
 const ownStreamOf = (sender: Sender): StreamId | undefined => sender.startsWith('u:') ? sender as StreamId : undefined
@@ -41,28 +41,28 @@ export function streamsOf (sender: Sender, to: Target): StreamId[] {
 export function createStoreCopies ({ append, refusalOf, areStoredTogether }: StoreCopiesOptions): StoreCopies {
   const shares = createSenderShares()
 
-  return (sender, to, { draftOf, chars, claim }) => {
+  return async (sender, to, { draftOf, chars, claim }) => {
     const ownStream = ownStreamOf(sender)
     const receivers = receiversOf(to)
     const isToSelf = receivers.some(({ stream }) => stream === ownStream)
-    // Queued in this turn, so that messages to one target keep their order.
     const others = receivers.filter(({ stream }) => stream !== ownStream)
     const entries = others.length + (ownStream === undefined ? 0 : 1)
     const atomicGroup = entries > 1 || claim !== undefined ? createAtomicGroup(claim) : undefined
     const refusal = atomicGroup === undefined ? undefined : refusalOf(entries, entries * chars)
-    if (refusal !== undefined) return Promise.reject(refusal)
+    if (refusal !== undefined) throw refusal
     const end = ownStream === undefined ? undefined : shares.take(sender, entries, entries * chars)
-    if (ownStream !== undefined && end === undefined) return Promise.reject(new GatepostError('GP_OVERLOADED', 'what this user sent before still waits for the store; nothing was stored'))
-    const storeAll = async (): Promise<EntryDoc | undefined> => {
+    if (ownStream !== undefined && end === undefined) throw new GatepostError('GP_OVERLOADED', 'what this user sent before still waits for the store; nothing was stored')
+    const appendTo = ({ stream, to }: Receiver): Promise<{ doc: EntryDoc }> => append(stream, draftOf('inbox', to), atomicGroup)
+    const appendOwn = (own: StreamId): Promise<{ doc: EntryDoc }> => append(own, draftOf(isToSelf ? 'both' : 'sent', to), atomicGroup)
+    try {
+      const [first] = others
+      if (ownStream !== undefined && first !== undefined && others.length === 1 && areStoredTogether([ownStream, first.stream])) {
+        const [, own] = await Promise.all([appendTo(first), appendOwn(ownStream)])
+        return own.doc
+      }
       // What is stored of each is let go at once: a thousand copies wait for one another.
-      const copies = others.map(({ stream, to }) => append(stream, draftOf('inbox', to), atomicGroup).then(forget))
-      if (ownStream === undefined) return await Promise.all(copies).then(() => undefined)
-      const appendOwn = (): Promise<{ doc: EntryDoc }> => append(ownStream, draftOf(isToSelf ? 'both' : 'sent', to), atomicGroup)
-      if (others.length === 1 && areStoredTogether([ownStream, others[0]!.stream])) return await Promise.all([appendOwn(), ...copies]).then(([own]) => own.doc)
-      return await Promise.all(copies).then(appendOwn).then(own => own.doc)
-    }
-    const storing = storeAll()
-    if (end !== undefined) storing.then(end, end)
-    return storing
+      await Promise.all(others.map(receiver => appendTo(receiver).then(forget)))
+      return ownStream === undefined ? undefined : (await appendOwn(ownStream)).doc
+    } finally { end?.() }
   }
 }
