@@ -14,7 +14,7 @@ export function readBatch (items: readonly unknown[]): Array<Draft | RefusedMess
   if (items.length === 0 || items.length > maxBatchMessages) throw refusalInWords('body', `${items.length} messages`, `1 to ${maxBatchMessages} messages`)
   return items.map(item => {
     try {
-      if (typeof item !== 'object' || item === null || Array.isArray(item)) return { message: parseMessage(item), idempotencyKey: undefined }
+      if (typeof item !== 'object' || item === null || !Object.hasOwn(item, 'idempotencyKey')) return { message: parseMessage(item), idempotencyKey: undefined }
       const { idempotencyKey, ...message } = item as Record<string, unknown>
       return { message: parseMessage(message), idempotencyKey: readKey(idempotencyKey, 'idempotencyKey') }
     } catch (error) {
