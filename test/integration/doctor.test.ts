@@ -95,6 +95,28 @@ t.test('doctor - the keys of users\' tokens: fetched and counted, a discovery do
   t.match(lines(missing.out, 'user tokens')[0], /^FAIL +user tokens +the keys at .*\/none: answered with status 404/)
 })
 
+t.test('doctor - an issuer as its discovery document says it, one that differs, one that has none', async t => {
+  const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  let issuer = ''
+  const server = createHttpServer((request, response) => {
+    const answer = { '/keys': { keys: [publicKey.export({ format: 'jwk' })] }, '/realm/.well-known/openid-configuration': { issuer } }[request.url ?? '']
+    response.writeHead(answer === undefined ? 404 : 200).end(JSON.stringify(answer))
+  })
+  const base = `http://127.0.0.1:${await listen(t, server)}`
+  const issuersAt = async (named: string): Promise<{ code: unknown, issuers: string[] }> => {
+    const { code, out } = await doctor(t, { GATEPOST_AUTH_JWKS_URL: `${base}/keys`, GATEPOST_AUTH_AUDIENCE: 'app', GATEPOST_AUTH_ISSUER: named })
+    return { code, issuers: lines(out, 'issuer  ') }
+  }
+  issuer = `${base}/realm`
+  t.match(await issuersAt(issuer), { code: 0, issuers: [new RegExp(`^ok +issuer +${issuer}, as its discovery document says$`)] })
+  t.match(await issuersAt(`${issuer}/`), { code: 1, issuers: [new RegExp(`^FAIL +issuer +the provider at ${issuer}/ writes "${issuer}" into its tokens.*Set GATEPOST_AUTH_ISSUER to ${issuer}$`)] })
+  t.match(await issuersAt(`${issuer}/,${issuer}`), { code: 0, issuers: [/^ok /, /^ok /] }, 'either is taken')
+  t.match(await issuersAt(`${base}/other`), { code: 0, issuers: [/^ok +issuer .*not compared.*status 404/] })
+  t.same((await issuersAt('our backend')).issuers, [], 'no address')
+  issuer = ''
+  t.match(await issuersAt(`${base}/realm`), { code: 0, issuers: [/^ok +issuer .*not compared.*no issuer/] })
+})
+
 t.test('doctor - the clock of the server of the keys', async t => {
   const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   let aheadMs = 0

@@ -100,7 +100,7 @@ t.test('jwks - an algorithm that is not taken is named', async t => {
   const site = await siteOf(t)
   await site.publish(pairOf('RS256', '1'))
   const token = `${Buffer.from('{"alg":"ES256K","kid":"1"}').toString('base64url')}.${Buffer.from('{}').toString('base64url')}.AAAA`
-  await t.rejects(check(verifierOf(t, site.url), token), { code: 'GP_TOKEN_INVALID', message: 'alg: got "ES256K"; takes RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA, Ed25519' })
+  await t.rejects(check(verifierOf(t, site.url), token), { code: 'GP_TOKEN_INVALID', message: 'alg: got "ES256K"; takes RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA, Ed25519 (GATEPOST_AUTH_JWKS_URL)' })
 })
 
 t.test('jwks - a rotation: the unknown key makes a fetch, within 5 s of the last one nobody can tell', async t => {

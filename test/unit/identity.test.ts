@@ -119,7 +119,7 @@ t.test('tokens - each kind of public key, and its algorithms alone', async t => 
     }
     for (const alg of ['none', 'None', '', 'HS512', 5, undefined]) await t.rejects(ask(`${encode({ alg })}.${encode(valid)}.AAAA`), invalid, `${what}: alg ${alg}`)
     for (const { pair: other, algorithms: others } of Object.values(pairs)) {
-      if (other !== pair) await t.rejects(ask(asymmetric(others[0]!, other.privateKey, valid)), { ...invalid, message: `alg: got "${others[0]}"; takes ${algorithms.join(', ')}` })
+      if (other !== pair) await t.rejects(ask(asymmetric(others[0]!, other.privateKey, valid)), { ...invalid, message: `alg: got "${others[0]}"; takes ${algorithms.join(', ')} (GATEPOST_AUTH_PUBLIC_KEY)` })
     }
     clock.ms += 3_600_000
     await t.rejects(ask(asymmetric(algorithms[0]!, pair.privateKey, valid)), { code: 'GP_TOKEN_EXPIRED' })
@@ -137,6 +137,13 @@ t.test('tokens - algorithms beside the one of the key', async t => {
     t.throws(() => verify(hs256(valid, secret, header)), invalid, JSON.stringify(header))
   }
   t.throws(() => verify(hs256(valid, secret, null as unknown as object)), invalid, 'no header')
+})
+
+t.test('tokens - a provider\'s algorithm where no key of its is set: the text names the settings', async t => {
+  const token = asymmetric('RS256', pairs.rsa.pair.privateKey, valid)
+  for (const auth of [{ kind: 'secret', secret } as const, { kind: 'secret', secret: 'of the site, 32 bytes at the least' } as const]) {
+    t.throws(() => verifierAt(auth).verify(token), { ...invalid, message: 'alg: got "RS256"; takes HS256 where neither GATEPOST_AUTH_JWKS_URL nor GATEPOST_AUTH_PUBLIC_KEY is set' })
+  }
 })
 
 t.test('tokens - headers of several signers, in any order, and none of them opens the way for another', async t => {
@@ -190,9 +197,9 @@ t.test('tokens - what the site asks for: audience, issuer, typ, of users only', 
     for (const claims of [{}, { aud: ['x', 'app2'] }, { iss: 'https://id2.example' }]) t.equal((await ask(sign({ ...good, ...claims }))).sub, 'ann', JSON.stringify(claims))
     for (const typ of ['JWT', 'jwt', 'at+jwt', 'application/AT+JWT']) t.equal((await ask(sign(good, { typ }))).sub, 'ann', typ)
     for (const [claim, values] of Object.entries({ aud: [undefined, 'other', ['other'], [], null, 'app ', 5], iss: [undefined, 'https://id.example', 'https://id.example//', 'HTTPS://id.example/', ['https://id.example/'], null] })) {
-      for (const value of values) await t.rejects(ask(sign({ ...good, [claim]: value })), { ...invalid, message: new RegExp(`^${claim}: got `) }, `${claim} ${JSON.stringify(value)}`)
+      for (const value of values) await t.rejects(ask(sign({ ...good, [claim]: value })), { ...invalid, message: new RegExp(`^${claim}: got .*\\(${claim === 'aud' ? 'GATEPOST_AUTH_AUDIENCE' : 'GATEPOST_AUTH_ISSUER'}\\)$`) }, `${claim} ${JSON.stringify(value)}`)
     }
-    for (const typ of ['logout+jwt', 'password-reset+jwt', '', null, 5, ['JWT']]) await t.rejects(ask(sign(good, { typ })), { ...invalid, message: /^typ: got / }, `typ ${typ}`)
+    for (const typ of ['logout+jwt', 'password-reset+jwt', '', null, 5, ['JWT']]) await t.rejects(ask(sign(good, { typ })), { ...invalid, message: /^typ: got .*\(GATEPOST_AUTH_TYP\)$/ }, `typ ${typ}`)
   }
   const { verify } = verifierAt({ kind: 'secret', secret, rules })
   for (const aud of [undefined, 'gatepost-service', 'app', ['x', 'gatepost-service']]) t.ok(verify(hs256({ ...valid, scope: 'producer', aud }, secret, { alg: 'HS256', typ: 'x' })).scopes.has('producer'), `a producer for ${aud}`)

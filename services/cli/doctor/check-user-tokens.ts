@@ -1,6 +1,6 @@
 import { authWarnings } from '../../../shared/platform/identity/auth-warnings.js'
 import { maxAheadMs } from '../../../shared/contract/claims.js'
-import { fetchKeySet, keySource } from '../../../shared/platform/identity/key-set.js'
+import { fetchIssuer, fetchKeySet, keySource } from '../../../shared/platform/identity/key-set.js'
 import { formatDuration } from '../../../shared/platform/settings/duration.js'
 import { withoutCredentials } from '../../../shared/platform/settings/fault.js'
 import type { DoctorSettings } from '../../../shared/platform/settings/settings.js'
@@ -11,7 +11,7 @@ const usualClockSeconds = 3
 /** Whose tokens are taken, and whether the keys are there. */
 export async function checkUserTokens ({ auth, rules }: DoctorSettings): Promise<Finding[]> {
   return [
-    ...auth?.kind === 'jwks' ? await checkKeySet(auth.url) : [ok('user tokens', auth === undefined ? 'HS256 with the secret' : auth.kind === 'secret' ? 'HS256 with GATEPOST_AUTH_SECRET' : 'by the public key in GATEPOST_AUTH_PUBLIC_KEY')],
+    ...auth?.kind === 'jwks' ? (await Promise.all([checkKeySet(auth.url), checkIssuers(rules.issuers)])).flat() : [ok('user tokens', auth === undefined ? 'HS256 with the secret' : auth.kind === 'secret' ? 'HS256 with GATEPOST_AUTH_SECRET' : 'by the public key in GATEPOST_AUTH_PUBLIC_KEY')],
     ok('user tokens', rules.maxLifeMs === undefined ? 'they live as long as they say: GATEPOST_AUTH_MAX_LIFE is not set' : `they live ${formatDuration(rules.maxLifeMs)} at most`),
     ...authWarnings(auth === undefined ? undefined : { ...auth, rules }).map(({ text, remedy }) => warn('user tokens', text, remedy))
   ]
@@ -27,6 +27,16 @@ async function checkKeySet (url: string): Promise<Finding[]> {
   } catch (error) {
     return [fail('user tokens', `the keys at ${shown}: ${withoutCredentials(reasonOf(error))}`, 'Set GATEPOST_AUTH_JWKS_URL to the address of the key set, and see that this machine reaches it')]
   }
+}
+
+/** Issuers that are addresses, by what their providers call themselves: one slash too many, and each login is refused. */
+async function checkIssuers (issuers: readonly string[]): Promise<Finding[]> {
+  return await Promise.all(issuers.filter(issuer => /^https?:/.test(issuer) && URL.canParse(issuer)).map(async issuer => {
+    let written: string
+    try { written = await fetchIssuer(issuer) } catch (error) { return ok('issuer', `${issuer}, not compared: its discovery document cannot be had (${withoutCredentials(reasonOf(error))})`) }
+    if (issuers.includes(written)) return ok('issuer', `${issuer}, as its discovery document says`)
+    return fail('issuer', `the provider at ${issuer} writes "${written.slice(0, 500)}" into its tokens: they are refused`, `Set GATEPOST_AUTH_ISSUER to ${written.slice(0, 500)}`)
+  }))
 }
 
 /** By a clock that tells whole seconds. */

@@ -32,6 +32,24 @@ export function keySource (text: string): KeySource {
 
 /** `serverTimeMs`: the server's wall time in whole seconds, where it tells. Rejects with an Error that says what is wrong with the answer, and where none of its keys can be used. */
 export async function fetchKeySet ({ url, headers }: KeySource, closed?: AbortSignal): Promise<KeySet & { readonly serverTimeMs: number | undefined }> {
+  const { bytes, headers: received } = await fetchBytes(url, headers, closed)
+  // What a cache gives has the time at which it was made.
+  const serverTimeMs = received.has('age') ? NaN : Date.parse(received.get('date') ?? '')
+  return { ...readKeySet(bytes), serverTimeMs: Number.isNaN(serverTimeMs) ? undefined : serverTimeMs }
+}
+
+/**
+ * The issuer as the provider's discovery document (OpenID Connect Discovery, 4) writes it: so it is in tokens. Rejects with an Error that says what is
+ * wrong with the answer.
+ */
+export async function fetchIssuer (issuer: string): Promise<string> {
+  const { bytes } = await fetchBytes(new URL(`${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`), { accept: 'application/json' })
+  const { issuer: written } = Object(readJson(bytes)) as { issuer?: unknown }
+  if (typeof written !== 'string' || written === '') throw new Error('answered with no issuer')
+  return written
+}
+
+async function fetchBytes (url: URL, headers: Readonly<Record<string, string>>, closed?: AbortSignal): Promise<{ bytes: Uint8Array, headers: Headers }> {
   const timeout = AbortSignal.timeout(fetchTimeoutMs)
   // A redirect could lead to another scheme or into the inner network.
   const response = await fetch(url, { headers, redirect: 'error', signal: closed === undefined ? timeout : AbortSignal.any([closed, timeout]) })
@@ -46,16 +64,16 @@ export async function fetchKeySet ({ url, headers }: KeySource, closed?: AbortSi
     if (bytes > maxBodyBytes) throw new Error(`answered with more than ${maxBodyBytes} bytes`)
     parts.push(part)
   }
-  // What a cache gives has the time at which it was made.
-  const serverTimeMs = response.headers.has('age') ? NaN : Date.parse(response.headers.get('date') ?? '')
-  return { ...readKeySet(Buffer.concat(parts)), serverTimeMs: Number.isNaN(serverTimeMs) ? undefined : serverTimeMs }
+  return { bytes: Buffer.concat(parts), headers: response.headers }
+}
+
+function readJson (bytes: Uint8Array): unknown {
+  // The decoder drops a byte order mark.
+  try { return JSON.parse(new TextDecoder().decode(bytes)) } catch (cause) { throw new Error('answered with what is not JSON', { cause }) }
 }
 
 export function readKeySet (bytes: Uint8Array): KeySet {
-  let value: unknown
-  // The decoder drops a byte order mark.
-  try { value = JSON.parse(new TextDecoder().decode(bytes)) } catch (cause) { throw new Error('answered with what is not JSON', { cause }) }
-  const { keys, jwks_uri: jwksUri } = Object(value) as { keys?: unknown, jwks_uri?: unknown }
+  const { keys, jwks_uri: jwksUri } = Object(readJson(bytes)) as { keys?: unknown, jwks_uri?: unknown }
   if (!Array.isArray(keys)) {
     throw new Error(typeof jwksUri === 'string' ? `answered with a discovery document; its jwks_uri is ${jwksUri.slice(0, 500)}` : 'answered with no key set: it has no list of keys')
   }

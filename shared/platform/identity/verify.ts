@@ -64,6 +64,9 @@ export function createTokenVerifier ({ secret, acceptSecrets = [], auth, now = D
   const publicKey = auth.kind === 'public-key' ? checkWithPublicKey(auth.publicKey) : undefined
   const remote = auth.kind === 'jwks' ? createRemoteKeys({ url: auth.url, log, elapsed, onChange: () => { cache.clear() } }) : undefined
   const siteAlgorithms = publicKey?.algorithms ?? (remote === undefined ? [] : publicKeyAlgorithms)
+  const takenAlgorithms = auth.kind === 'secret'
+    ? 'HS256 where neither GATEPOST_AUTH_JWKS_URL nor GATEPOST_AUTH_PUBLIC_KEY is set'
+    : `${siteAlgorithms.join(', ')} (${auth.kind === 'jwks' ? 'GATEPOST_AUTH_JWKS_URL' : 'GATEPOST_AUTH_PUBLIC_KEY'})`
   const { rules = noRules } = auth
   const readIdentity = createIdentityReader({ rules, readGroups: createGroupsReader(rules, log), now })
 
@@ -80,7 +83,7 @@ export function createTokenVerifier ({ secret, acceptSecrets = [], auth, now = D
       // A user comes once for each login: with a secret, to check the token again costs less than to keep it.
       return identity.scopes.has('producer') || identity.scopes.has('admin') ? keep(token, identity, Infinity) : identity
     }
-    if (!siteAlgorithms.includes(header.alg as string)) throw invalidClaim('alg', header.alg, (siteAlgorithms.length === 0 ? ['HS256'] : siteAlgorithms).join(', '))
+    if (!siteAlgorithms.includes(header.alg as string)) throw invalidClaim('alg', header.alg, takenAlgorithms)
     if (publicKey !== undefined) return publicKey.check(token).then(payload => keep(token, readIdentity(payload, header, 'site'), Infinity))
     return remote!.check(token).then(({ payload, goodForMs }) => keep(token, readIdentity(payload, header, 'site'), now() + Math.min(goodForMs, remoteCacheMs)))
   }
@@ -125,9 +128,9 @@ function createIdentityReader ({ rules, readGroups, now }: { rules: TokenRules, 
 
 /** Another application's token of the same issuer is signed with the same key. */
 function requireUserClaims (payload: Payload, { typ }: JoseHeader, { audiences, issuers, types }: TokenRules): void {
-  if (audiences.length > 0 && !audiences.some(audience => namesAudience(payload, audience))) throw invalidClaim('aud', payload.aud, `one of ${audiences.join(', ')}`)
-  if (issuers.length > 0 && !issuers.includes(payload.iss as string)) throw invalidClaim('iss', payload.iss, `exactly one of ${issuers.join(', ')}`)
-  if (types.length > 0 && !types.includes(plainType(typeof typ === 'string' ? typ : typ === undefined ? 'JWT' : ''))) throw invalidClaim('typ', typ, `one of ${types.join(', ')}`)
+  if (audiences.length > 0 && !audiences.some(audience => namesAudience(payload, audience))) throw invalidClaim('aud', payload.aud, `one of ${audiences.join(', ')} (GATEPOST_AUTH_AUDIENCE)`)
+  if (issuers.length > 0 && !issuers.includes(payload.iss as string)) throw invalidClaim('iss', payload.iss, `exactly one of ${issuers.join(', ')} (GATEPOST_AUTH_ISSUER)`)
+  if (types.length > 0 && !types.includes(plainType(typeof typ === 'string' ? typ : typ === undefined ? 'JWT' : ''))) throw invalidClaim('typ', typ, `one of ${types.join(', ')} (GATEPOST_AUTH_TYP)`)
 }
 
 function requireShortLife (issuedAt: number | undefined, expiresAt: number, { maxLifeMs }: TokenRules): void {
@@ -139,5 +142,5 @@ function requireShortLife (issuedAt: number | undefined, expiresAt: number, { ma
 /** Where the site says whom its tokens are for, one that is for somebody else makes no producer or admin either. */
 function requireServiceAudience (payload: Payload, { audiences }: TokenRules): void {
   if (payload.aud === undefined || audiences.length === 0 || [serviceAudience, ...audiences].some(audience => namesAudience(payload, audience))) return
-  throw invalidClaim('aud', payload.aud, `nothing, ${serviceAudience}, or one of ${audiences.join(', ')}`)
+  throw invalidClaim('aud', payload.aud, `nothing, ${serviceAudience}, or one of ${audiences.join(', ')} (GATEPOST_AUTH_AUDIENCE)`)
 }
