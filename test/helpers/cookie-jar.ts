@@ -4,13 +4,14 @@ export interface CookieJar {
   visit: (url: string, form?: Record<string, string>) => Promise<Response>
 }
 
-export function createCookieJar (): CookieJar {
+/** `headers` are sent with each request. */
+export function createCookieJar (headers: Record<string, string> = {}): CookieJar {
   const cookies = new Map<string, string>()
   return {
     visit: async (url, form) => {
       const response = await fetch(url, {
         redirect: 'manual',
-        headers: { cookie: [...cookies].map(([name, value]) => `${name}=${value}`).join('; ') },
+        headers: { ...headers, cookie: [...cookies].map(([name, value]) => `${name}=${value}`).join('; ') },
         ...form !== undefined && { method: 'POST', body: new URLSearchParams(form) }
       })
       for (const line of response.headers.getSetCookie()) {

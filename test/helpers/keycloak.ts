@@ -1,38 +1,26 @@
 /** A real Keycloak: from `.servers/keycloak`, where scripts/install-keycloak.sh puts it. */
 import { spawn } from 'node:child_process'
-import { createHash, randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { cp } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Test } from 'tap'
-import { createCookieJar } from './cookie-jar.js'
+import { logInByCode, redirectUri } from './code-login.js'
 import { tempDir } from './deployment.js'
 import { noteServer } from './servers-seen.js'
 import { until } from './until.js'
 import { freePort } from './free-port.js'
-
-export interface Keycloak {
-  readonly issuer: string
-  readonly jwksUrl: string
-  /** An authorization code login by the login page: both tokens. */
-  logIn: (user: string) => Promise<{ accessToken: string, idToken: string }>
-  /** A new key of higher priority: Keycloak signs with it at once. */
-  rotate: () => Promise<void>
-  /** Which groups a user is in from the next login on. */
-  setGroups: (user: string, groups: readonly string[]) => Promise<void>
-}
+import { rotatesOnDemand, users, type Provider } from './provider.js'
 
 const installed = fileURLToPath(new URL('../../.servers/keycloak', import.meta.url))
 export const keycloakMissing = 'needs Keycloak: run npm run test:full, or scripts/install-keycloak.sh'
 export const hasKeycloak = existsSync(join(installed, 'bin/kc.sh'))
 
 export const audience = 'gatepost'
-const redirectUri = 'https://www.example.com/callback'
 const password = 'a password for the tests'
 
-/** With a realm `site`, a client `web` whose access tokens are for `audience`, live 20 s and name the user's groups, and these users. */
-export async function startKeycloak (t: Test, users: readonly string[]): Promise<Keycloak> {
+/** With a realm `site`, a client `web` whose access tokens are for `audience`, live 20 s and name the user's groups. */
+export async function startKeycloak (t: Test): Promise<Provider> {
   // It writes into its own folder.
   const folder = join(await tempDir(t), 'keycloak')
   await cp(installed, folder, { recursive: true })
@@ -77,12 +65,12 @@ export async function startKeycloak (t: Test, users: readonly string[]): Promise
   return {
     issuer,
     jwksUrl: `${issuer}/protocol/openid-connect/certs`,
-    logIn: async user => await logIn(issuer, user),
-    rotate: async () => {
+    logIn: async username => await logInByCode({ authorizeUrl: `${issuer}/protocol/openid-connect/auth`, tokenUrl: `${issuer}/protocol/openid-connect/token`, clientId: 'web', scope: 'openid profile email' }, { username, password }),
+    rotateAfter: rotatesOnDemand(async () => {
       const parentId = (await admin('GET', '/site') as { id: string }).id
       priority++
       await admin('POST', '/site/components', { name: `rsa ${priority}`, providerId: 'rsa-generated', providerType: 'org.keycloak.keys.KeyProvider', parentId, config: { priority: [`${priority}`], enabled: ['true'], active: ['true'], algorithm: ['RS256'] } })
-    },
+    }),
     setGroups: async (user, groups) => {
       const userId = await idOf(`/site/users?exact=true&username=${user}`)
       for (const { id } of await admin('GET', `/site/users/${userId}/groups`) as Array<{ id: string }>) await admin('DELETE', `/site/users/${userId}/groups/${id}`)
@@ -104,18 +92,4 @@ function createAdmin (base: string): (method: string, path: string, body?: objec
     if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`)
     return text === '' ? undefined : JSON.parse(text)
   }
-}
-
-async function logIn (issuer: string, user: string): Promise<{ accessToken: string, idToken: string }> {
-  const { visit } = createCookieJar()
-  const verifier = randomBytes(32).toString('base64url')
-  const query = new URLSearchParams({ client_id: 'web', redirect_uri: redirectUri, response_type: 'code', scope: 'openid profile email', code_challenge: createHash('sha256').update(verifier).digest('base64url'), code_challenge_method: 'S256' })
-  const page = await (await visit(`${issuer}/protocol/openid-connect/auth?${query.toString()}`)).text()
-  const action = /<form[^>]* action="([^"]+)"/.exec(page)?.[1]?.replaceAll('&amp;', '&')
-  if (action === undefined) throw new Error(`no login page: ${page.slice(0, 500)}`)
-  const location = (await visit(action, { username: user, password })).headers.get('location')
-  const code = location === null ? null : new URL(location).searchParams.get('code')
-  if (code === null) throw new Error(`no login: ${location}`)
-  const body = await (await visit(`${issuer}/protocol/openid-connect/token`, { client_id: 'web', grant_type: 'authorization_code', code, redirect_uri: redirectUri, code_verifier: verifier })).json() as { access_token: string, id_token: string }
-  return { accessToken: body.access_token, idToken: body.id_token }
 }

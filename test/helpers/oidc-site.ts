@@ -1,10 +1,10 @@
 /** A real OpenID provider (npm oidc-provider) in front of a site, with logins by plain HTTP requests, as a browser makes them. */
-import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto'
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import Provider from 'oidc-provider'
 import type { Test } from 'tap'
-import { createCookieJar } from './cookie-jar.js'
+import { logInByCode, redirectUri, type Tokens } from './code-login.js'
 
 export interface OidcSite {
   readonly issuer: string
@@ -12,11 +12,10 @@ export interface OidcSite {
   /** Signs with a new key from now on, and publishes it beside those before. */
   rotate: () => void
   /** An authorization code login of this user: both tokens. */
-  logIn: (user: string) => Promise<{ accessToken: string, idToken: string }>
+  logIn: (user: string) => Promise<Tokens>
 }
 
 const clientId = 'web'
-const redirectUri = 'https://www.example.com/callback'
 const resource = 'https://gatepost.example.com'
 
 export async function startOidcSite (t: Test, { accessTokenTtlSeconds, alg = 'RS256' }: { accessTokenTtlSeconds: number, alg?: string }): Promise<OidcSite> {
@@ -48,31 +47,10 @@ export async function startOidcSite (t: Test, { accessTokenTtlSeconds, alg = 'RS
   }
   rotate()
 
-  return { issuer, jwksUrl: `${issuer}/jwks`, rotate, logIn: async user => await logIn(issuer, user) }
-}
-
-async function logIn (issuer: string, user: string): Promise<{ accessToken: string, idToken: string }> {
-  const { visit } = createCookieJar()
-  const verifier = randomBytes(32).toString('base64url')
-  const query = new URLSearchParams({ client_id: clientId, redirect_uri: redirectUri, response_type: 'code', scope: 'openid mail', resource, code_challenge: createHash('sha256').update(verifier).digest('base64url'), code_challenge_method: 'S256' })
-  let url = `${issuer}/auth?${query.toString()}`
-  let response = await visit(url)
-  for (let steps = 0; steps < 12; steps++) {
-    const location = response.headers.get('location')
-    if (location?.startsWith(redirectUri) === true) {
-      const code = new URL(location).searchParams.get('code')
-      if (code === null) throw new Error(`no login: ${location}`)
-      const body = await (await visit(`${issuer}/token`, { client_id: clientId, grant_type: 'authorization_code', code, redirect_uri: redirectUri, code_verifier: verifier })).json() as { access_token: string, id_token: string }
-      return { accessToken: body.access_token, idToken: body.id_token }
-    }
-    if (location !== null) {
-      url = new URL(location, issuer).href
-      response = await visit(url)
-      continue
-    }
-    const prompt = /name="prompt" value="(\w+)"/.exec(await response.text())?.[1]
-    if (prompt === undefined) throw new Error(`no login: ${url} answered ${response.status}`)
-    response = await visit(url, { prompt, login: user, password: 'any' })
+  return {
+    issuer,
+    jwksUrl: `${issuer}/jwks`,
+    rotate,
+    logIn: async login => await logInByCode({ authorizeUrl: `${issuer}/auth`, tokenUrl: `${issuer}/token`, clientId, scope: 'openid mail', parameters: { resource } }, { login, password: 'any' })
   }
-  throw new Error('no login: too many steps')
 }

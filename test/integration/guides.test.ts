@@ -2,7 +2,6 @@
 import { execFile, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { request as httpsRequest } from 'node:https'
 import { join } from 'node:path'
@@ -11,6 +10,7 @@ import { io } from 'socket.io-client'
 import t from 'tap'
 import { findProgram } from '../helpers/compose-file.js'
 import { runGatepost, startCluster, tempDir, tokensOf } from '../helpers/deployment.js'
+import { blockOf, settingsOf } from '../helpers/guide-program.js'
 import { findMongodb, mongodbMissing } from '../helpers/mongodb-server.js'
 import { findNatsServer, natsMissing } from '../helpers/nats-server.js'
 import { request, socketAddress, type GivenNode } from '../helpers/raw-client.js'
@@ -18,14 +18,6 @@ import { until } from '../helpers/until.js'
 import { freePort } from '../helpers/free-port.js'
 
 const run = promisify(execFile)
-
-/** The fenced block with this info string, without the indentation of the list that it stands in. */
-function blockOf (guide: string, info: string): string {
-  const text = readFileSync(new URL(`../../docs/guides/${guide}`, import.meta.url), 'utf8')
-  const [, indent = '', code] = new RegExp(`^( *)\`\`\`${info}\\n([^]*?)^ *\`\`\`$`, 'm').exec(text) ?? []
-  if (code === undefined) throw new Error(`${guide} has no block ${info}`)
-  return code.split('\n').map(line => line.slice(indent.length)).join('\n').trim()
-}
 
 /** What a command line of a guide hands to gatepost. */
 function argumentsOf (line: string): string[] {
@@ -106,10 +98,7 @@ const clusterMissing = await findNatsServer() === undefined ? natsMissing : awai
 
 t.test("guides - add a node: with the guide's settings it joins and takes users", { skip: clusterMissing }, async t => {
   const cluster = await startCluster(t, { nodes: 1 })
-  const settings = Object.fromEntries(blockOf('add-a-node.md', 'sh settings').split('\n').map(line => {
-    const [, name = '', value = ''] = /^export (\w+)=(.*)$/.exec(line) ?? []
-    return [name, value]
-  }))
+  const settings = settingsOf('add-a-node.md', 'sh settings')
   const port = await freePort()
   const secretFile = join(cluster.dir, 'secret')
   await writeFile(secretFile, cluster.secret)
