@@ -15,7 +15,7 @@ import { openMongodb, openNats } from './backends.js'
 import type { Terminal } from './command.js'
 import { omitUndefined } from './defined.js'
 import { runService } from './run-service.js'
-import { startSite, type OpenBus, type StartOptions } from './site.js'
+import type { OpenBus, StartOptions } from './site.js'
 import { faultOfStart } from './start-faults.js'
 import { version } from './version.js'
 
@@ -50,7 +50,7 @@ async function startAll ({ settings, keys, log, lifecycle }: StartOptions): Prom
   lifecycle.add({ name: 'store', close: async () => { await store.close() } })
   const openBus = natsUrl === undefined ? await inProcess() : await openNats(natsUrl, natsCreds, log)
   const nodes = Array.from({ length: settings.nodes }, (_, at) => at + 1)
-  const site = await startSite({ settings, keys, log, lifecycle, store, openBus, mounts: createMounts(), nodes, metricsPort: settings.metricsPort })
+  const site = await (await import('./site.js')).startSite({ settings, keys, log, lifecycle, store, openBus, mounts: createMounts(), nodes, metricsPort: settings.metricsPort })
   await site.ready()
   return site.url
 }

@@ -10,7 +10,6 @@ import { createTicketSigner } from '../../shared/platform/identity/sign.js'
 import type { TokenVerifier } from '../../shared/platform/identity/verify.js'
 import type { Log } from '../../shared/platform/log.js'
 import type { Metrics } from '../../shared/platform/metrics.js'
-import { createRateLimit } from '../../shared/platform/rate-limit.js'
 import type { Dispatch } from '../dispatch/dispatch.js'
 import { createAccess, prepareAccess } from './access.js'
 import { createRequestWithFailover } from './request-with-failover.js'
@@ -18,6 +17,7 @@ import type { FollowedRevocations } from './follow-revocations.js'
 import { createSubmit } from './submit.js'
 import type { MemberRings } from './member-rings.js'
 import { servePages } from './pages.js'
+import { createProducerLimit } from './producer-limit.js'
 import { serveAnnouncements } from './routes/announcements.js'
 import { serveAssign } from './routes/assign.js'
 import { serveDemo } from './routes/demo.js'
@@ -95,14 +95,14 @@ export async function createGateApp ({ version, origins, secret, acceptSecrets, 
   const access = createAccess({ verify: tokens.verify, checkRevoked: revocations.check, audit })
   const requestWithFailover = createRequestWithFailover(dispatch)
   const submit = createSubmit({ dispatch, rings, clock, requestWithFailover })
-  const rateLimit = rateProducerPerMinute === undefined ? undefined : createRateLimit({ perMinute: rateProducerPerMinute, elapsed: clock.elapsed })
+  const takeOfProducer = rateProducerPerMinute === undefined ? undefined : createProducerLimit({ perMinute: rateProducerPerMinute, dispatch, rings, elapsed: clock.elapsed })
 
   serveAssign(app, { access, dispatch, rings, ownNodes, signTicket: createTicketSigner({ secret, now: clock.now }) })
   const countMessage = (status: number): void => {
     taken.inc({ status: String(status) })
     if (status >= 400) metrics.countRefusal() // one of a batch: a request that is refused tells by its own status
   }
-  serveMessages(app, { access, requestWithFailover, submit, rings, rateLimit, count: countMessage })
+  serveMessages(app, { access, requestWithFailover, submit, rings, takeOfProducer, count: countMessage })
   serveNodes(app, { access, audit, dispatch, rings })
   if (ownNodes !== undefined) serveOwnNodes(app, ownNodes)
   serveOverview(app, { access, dispatch, rings, watch, now: clock.now })

@@ -157,6 +157,8 @@ export interface NodeRequests {
   'trace-message': [{ id: string, user?: string, group?: string }, MessageTrace]
   /** From memory; of what was written, with `user` only what went to that user's sockets. Unknown before this version. */
   'recent-times': [{ stream: string, seq: number, user?: string }, RecentTimesOfEntry]
+  /** Takes so many messages of a producer's minute, or says how long until they are there. Counted here for all Gates; unknown before this version. */
+  'count-producer': [{ producer: string, messages: number, perMinute: number }, { waitSeconds: number }]
   /** Takes note of a Gate; every Gate that this node has heard of lately. */
   'announce-gate': [GateAnnouncement, { gates: readonly SeenGate[] }]
   /** Closes them; how many there were. */

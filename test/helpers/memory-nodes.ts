@@ -7,6 +7,7 @@ import { createRevocations } from '../../shared/contract/revocations.js'
 import { createSilentLog } from '../../shared/platform/log.js'
 import type { NodeId } from '../../shared/contract/names.js'
 import { startGate, type Gate, type GateOptions } from '../../services/gate/start.js'
+import { createProducerRates } from '../../services/notifications/node/producer-rates.js'
 import { createSeenGates } from '../../services/notifications/node/seen-gates.js'
 import { quickIntervals, startTestNode, type TestNode } from './dispatch-nodes.js'
 import { signHs256 } from './tokens.js'
@@ -91,6 +92,7 @@ export function createMemorySite (t: Test, { maxPayloadBytes }: { maxPayloadByte
         return { stream: `u:${user}`, seq: at + 1, from: message.sender, category: 'general', createdAt: toMs(at), storedAt: toMs(at), expiresAt: toMs(at) + 1_000, recalledAt: null, reader: null }
       },
       'recent-times': async () => ({ since: 0, broadcast: null, written: null }),
+      'count-producer': createProducerRates(() => performance.now()),
       'announce-gate': async gate => ({ gates: seenGates.announce(gate) }),
       disconnect: async ({ user }) => {
         const sockets = node.sockets.get(user) ?? 0

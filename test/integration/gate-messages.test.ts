@@ -371,6 +371,23 @@ t.test('rate - messages of a producer, each of a batch; what is refused is not s
   t.equal(site.stored.length, 11)
 })
 
+t.test('rate - of a producer it is one for all Gates; while the node that counts is silent each Gate counts by itself', async t => {
+  const site = createMemorySite(t)
+  const nodes = ['a', 'b'].map(id => site.addNode(id))
+  const gates = [await site.addGate('one', { rateProducerPerMinute: 20 }), await site.addGate('two', { rateProducerPerMinute: 20 })]
+  const taken = async (sub: string, times: number): Promise<number[]> => await Promise.all(gates.map(async gate => {
+    let stored = 0
+    for (let i = 0; i < times; i++) if ((await call(gate, 'POST', '/gate/messages', { token: site.token('producer', sub), body: { to: { user: 'ann' }, title: 'x' } })).status === 201) stored++
+    return stored
+  }))
+  // Three seconds bring one more.
+  const [one = 0, two = 0] = await taken('shop', 20)
+  t.ok(one + two >= 20 && one + two <= 22, `${one} and ${two}`)
+  t.ok(one > 0 && two > 0)
+  for (const node of nodes) node.fault = async kind => { if (kind === 'count-producer') throw new GatepostError('GP_INTERNAL', 'not known') }
+  for (const stored of await taken('another', 30)) t.ok(stored >= 20 && stored <= 22, `${stored}`)
+})
+
 t.test('recall - by its sender, with the target as it was sent', async t => {
   const site = createMemorySite(t)
   for (const id of ['a', 'b']) site.addNode(id)

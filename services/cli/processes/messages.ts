@@ -16,8 +16,8 @@ export interface WorkerStart {
   readonly busPath: string | undefined
   /** Undefined: MongoDB. */
   readonly storePath: string | undefined
-  /** Where it listens for the requests that others take for its nodes. */
-  readonly ownPath: string
+  /** Where each of the processes listens for what the others ask it: the first one of all, then by their numbers. */
+  readonly paths: readonly string[]
 }
 
 /** A node and the socket of the process that it runs in. */
@@ -27,8 +27,10 @@ export interface NodePlace { readonly id: string, readonly path: string, readonl
 export interface WebSocketRequest { readonly node: string, readonly head: Uint8Array }
 
 export type ToWorker =
-  | { readonly do: 'start', readonly start: WorkerStart }
-  | { readonly do: 'know', readonly places: readonly NodePlace[] }
+  /** `isLate`: others serve meanwhile, so that it takes no connection before it is ready. */
+  | { readonly do: 'start', readonly start: WorkerStart, readonly isLate: boolean }
+  /** `eldest`: the number of the process that has served longest; undefined before the first one does. */
+  | { readonly do: 'know', readonly places: readonly NodePlace[], readonly eldest: number | undefined }
   | { readonly do: 'end' }
   | HandOverMessage<WebSocketRequest>
 

@@ -25,10 +25,31 @@ const leaveWithinMs = 3_000
 const leavePollMs = 50
 
 /** Resolves with the address of their port once all of them are ready. */
-export async function startProcesses ({ settings, keys, log, lifecycle, openEmbedded }: ProcessesOptions): Promise<string> {
+export async function startProcesses (options: ProcessesOptions): Promise<string> {
+  const { settings, log, lifecycle } = options
+  const { processes } = settings
+  let store: LmdbStore | undefined
+  const supervisor = createSupervisor({ count: processes, log, onGone: () => { store?.checkReaders() } })
+  try {
+    const shared = await openShared(options)
+    store = shared.store
+    const starts = await workOf(options, shared)
+    lifecycle.add({ name: 'processes', drain: async () => { await supervisor.drain(settings.drainMs) }, close: supervisor.close })
+    return await supervisor.start(starts)
+  } catch (error) {
+    await supervisor.close()
+    throw error
+  }
+}
+
+interface Shared extends Pick<WorkerStart, 'busPath' | 'storePath' | 'paths'> { readonly store: LmdbStore | undefined }
+
+/** What the first process has for the others. */
+async function openShared ({ settings, log, lifecycle, openEmbedded }: ProcessesOptions): Promise<Shared> {
+  const { processes, natsUrl, mongodbUrl } = settings
   const folder = makeSocketFolder()
   lifecycle.add({ name: 'sockets between processes', close: folder.remove })
-  const { processes, natsUrl, mongodbUrl } = settings
+  const paths = Array.from({ length: processes + 1 }, (_, number) => folder.pathOf(`process-${number}`))
   let busPath: string | undefined
   let storePath: string | undefined
   let store: LmdbStore | undefined
@@ -44,13 +65,17 @@ export async function startProcesses ({ settings, keys, log, lifecycle, openEmbe
     busPath = folder.pathOf('bus')
     await listen(busPath, lifecycle, socket => { joinHub(hub, String(++joined), socket) })
   }
+  return { store, storePath, busPath, paths }
+}
 
+async function workOf ({ settings, keys, log }: ProcessesOptions, { busPath, storePath, paths }: Shared): Promise<WorkerStart[]> {
+  const { processes } = settings
   const nodes = Math.max(settings.nodes, processes)
   // A process that is started again must find the port of the first ones, though none of them may be left to keep it.
   let { port } = settings
   if (port === 0) port = await anyFreePort(settings.host)
   else await whenLeft(settings.host, port)
-  const starts = Array.from({ length: processes }, (_, at): WorkerStart => ({
+  return Array.from({ length: processes }, (_, at): WorkerStart => ({
     settings: { ...settings, nodes, port },
     keys,
     number: at + 1,
@@ -58,11 +83,8 @@ export async function startProcesses ({ settings, keys, log, lifecycle, openEmbe
     logLevel: log.level as WorkerStart['logLevel'],
     busPath,
     storePath,
-    ownPath: folder.pathOf(`process-${at + 1}`)
+    paths
   }))
-  const supervisor = createSupervisor({ starts, log, onGone: () => { store?.checkReaders() } })
-  lifecycle.add({ name: 'processes', drain: async () => { await supervisor.drain(settings.drainMs) }, close: supervisor.close })
-  return await supervisor.start()
 }
 
 /** Where the first process was killed the others end in moments, but one that was busy keeps the port for a while. Who still has it then is named by the start. */

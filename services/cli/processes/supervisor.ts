@@ -8,11 +8,11 @@ import { fileURLToPath } from 'node:url'
 import type { Log } from '../../../shared/platform/log.js'
 import { SettingsError } from '../../../shared/platform/settings/fault.js'
 import { createHandOver, type HandOver } from './hand-over.js'
-import type { FromWorker, NodePlace, ToWorker, WebSocketRequest, WorkerStart } from './messages.js'
+import type { FromWorker, ToWorker, WebSocketRequest, WorkerStart } from './messages.js'
 
 export interface Supervisor {
-  /** Starts all and resolves with the address of their port once all are ready. Rejects where one cannot be started. */
-  readonly start: () => Promise<string>
+  /** Has all serve, and resolves with the address of their port once all are ready. Rejects where one cannot be started. */
+  readonly start: (starts: readonly WorkerStart[]) => Promise<string>
   /** Has all end, each with its drain. Resolves when they have, or after `ms`: they may still be closing then. */
   readonly drain: (ms: number) => Promise<void>
   /** Ends them where they were not drained. What has not ended soon is killed. */
@@ -20,7 +20,7 @@ export interface Supervisor {
 }
 
 export interface SupervisorOptions {
-  readonly starts: readonly WorkerStart[]
+  readonly count: number
   readonly log: Log
   /** A process is gone, however it ended. */
   readonly onGone: () => void
@@ -34,18 +34,30 @@ const closeWithinMs = 1_400
 const soundMs = 60_000
 
 interface Place {
-  readonly start: WorkerStart
+  /** From 1. */
+  readonly number: number
+  /** Undefined: it waits until it is told what to serve. */
+  start: WorkerStart | undefined
+  begun: Begun | undefined
   worker: Worker | undefined
   /** It hears. What is sent to it before would be lost. */
   isHere: boolean
   handOver: HandOver<WebSocketRequest> | undefined
   startedAt: number
+  /** Undefined: not ready. */
+  readyAt: number | undefined
   pauseMs: number
   nodes: readonly string[]
 }
 
-export function createSupervisor ({ starts, log, onGone }: SupervisorOptions): Supervisor {
-  const places: Place[] = starts.map(start => ({ start, worker: undefined, isHere: false, handOver: undefined, startedAt: 0, pauseMs: firstPauseMs, nodes: [] }))
+/** Who waits for its start. */
+interface Begun { readonly ready: (url: string) => void, readonly failed: (error: Error) => void }
+
+/** The processes load their program from here on, while the store is opened. */
+export function createSupervisor ({ count, log, onGone }: SupervisorOptions): Supervisor {
+  const places = Array.from({ length: count }, (_, at): Place => ({
+    number: at + 1, start: undefined, begun: undefined, worker: undefined, isHere: false, handOver: undefined, startedAt: 0, readyAt: undefined, pauseMs: firstPauseMs, nodes: []
+  }))
   const timers = new Set<NodeJS.Timeout>()
   let isEnding = false
   let whenAllEnded: (() => void) | undefined
@@ -53,40 +65,49 @@ export function createSupervisor ({ starts, log, onGone }: SupervisorOptions): S
   cluster.schedulingPolicy = cluster.SCHED_NONE
   cluster.setupPrimary({ exec: fileURLToPath(new URL('./worker.js', import.meta.url)), args: [], serialization: 'advanced' })
 
-  function run (place: Place, onReady: (url: string) => void, onFailed: (error: Error) => void): void {
+  for (const place of places) run(place)
+
+  function run (place: Place): void {
     const worker = cluster.fork()
     place.worker = worker
     place.startedAt = performance.now()
     place.handOver = createHandOver((message, socket) => { tell(place, message, socket) }, (socket, request) => { pass(places, request, socket) })
-    worker.on('message', (message: FromWorker, socket?: Socket) => { hear(places, place, message, socket, onReady, onFailed) })
-    worker.once('exit', (code, signal) => { gone(place, code, signal, onFailed) })
+    worker.on('message', (message: FromWorker, socket?: Socket) => { hear(places, place, message, socket) })
+    worker.once('exit', (code, signal) => { gone(place, code, signal) })
   }
 
-  function gone (place: Place, code: number | null, signal: string | null, onFailed: (error: Error) => void): void {
+  function gone (place: Place, code: number | null, signal: string | null): void {
+    const { number } = place
     place.worker = undefined
     place.isHere = false
+    place.readyAt = undefined
     place.handOver?.end()
     place.nodes = []
     onGone()
-    onFailed(new Error(`a process of this site ended at its start (${signal ?? `exit code ${code}`})`))
+    place.begun?.failed(new Error(`a process of this site ended at its start (${signal ?? `exit code ${code}`})`))
     if (isEnding) {
       if (places.every(({ worker }) => worker === undefined)) whenAllEnded?.()
       return
     }
     tellPlaces(places)
     if (performance.now() - place.startedAt > soundMs) place.pauseMs = firstPauseMs
-    log.error({ event: 'process-gone', process: place.start.number, code, signal, againInMs: place.pauseMs }, 'a process of this site ended unasked; it is started again. If that goes on, look at what it logged last')
+    log.error({ event: 'process-gone', process: number, code, signal, againInMs: place.pauseMs }, 'a process of this site ended unasked; it is started again. If that goes on, look at what it logged last')
     const timer = setTimeout(() => {
       timers.delete(timer)
-      run(place, url => { log.info({ event: 'process-back', process: place.start.number, url }, 'it serves again') }, () => {})
+      place.begun = { ready: url => { log.info({ event: 'process-back', process: number, url }, 'it serves again') }, failed: () => {} }
+      run(place)
     }, place.pauseMs)
     timers.add(timer)
     place.pauseMs = Math.min(2 * place.pauseMs, longestPauseMs)
   }
 
   return {
-    start: async () => {
-      const urls = await Promise.all(places.map(async place => await new Promise<string>((resolve, reject) => { run(place, resolve, reject) })))
+    start: async starts => {
+      const urls = await Promise.all(places.map(async (place, at) => await new Promise<string>((resolve, reject) => {
+        place.start = starts[at]!
+        place.begun = { ready: resolve, failed: reject }
+        if (place.isHere) begin(places, place)
+      })))
       return urls[0]!
     },
     drain: async ms => { await ended(ms) },
@@ -114,7 +135,13 @@ export function createSupervisor ({ starts, log, onGone }: SupervisorOptions): S
   }
 }
 
-function hear (places: readonly Place[], place: Place, message: FromWorker, socket: Socket | undefined, onReady: (url: string) => void, onFailed: (error: Error) => void): void {
+function begin (places: readonly Place[], place: Place): void {
+  if (place.start === undefined) return
+  tell(place, { do: 'start', start: place.start, isLate: places.some(({ readyAt }) => readyAt !== undefined) })
+  tell(place, news(places))
+}
+
+function hear (places: readonly Place[], place: Place, message: FromWorker, socket: Socket | undefined): void {
   if ('hand' in message) {
     place.handOver?.hear(message, socket)
     return
@@ -122,23 +149,32 @@ function hear (places: readonly Place[], place: Place, message: FromWorker, sock
   switch (message.is) {
     case 'here':
       place.isHere = true
-      tell(place, { do: 'start', start: place.start })
-      tell(place, { do: 'know', places: known(places) })
+      begin(places, place)
       return
     case 'placed':
       place.nodes = message.nodes
       tellPlaces(places)
       return
-    case 'ready': onReady(message.url); return
-    case 'failed': onFailed(message.fault === undefined ? new Error(message.text) : new SettingsError([message.fault]))
+    case 'ready':
+      place.readyAt = performance.now()
+      tellPlaces(places)
+      place.begun?.ready(message.url)
+      return
+    case 'failed': place.begun?.failed(message.fault === undefined ? new Error(message.text) : new SettingsError([message.fault]))
   }
 }
 
-const known = (places: readonly Place[]): NodePlace[] => places.flatMap(({ nodes, start }) => nodes.map(id => ({ id, path: start.ownPath, process: start.number })))
+function news (places: readonly Place[]): ToWorker {
+  const [eldest] = places.filter(({ readyAt }) => readyAt !== undefined).sort((a, b) => a.readyAt! - b.readyAt!)
+  return {
+    do: 'know',
+    places: places.flatMap(({ nodes, number, start }) => nodes.map(id => ({ id, path: start!.paths[number]!, process: number }))),
+    eldest: eldest?.number
+  }
+}
 
 function tellPlaces (places: readonly Place[]): void {
-  const all = known(places)
-  for (const place of places) tell(place, { do: 'know', places: all })
+  for (const place of places) tell(place, news(places))
 }
 
 /** A WebSocket that came to a process which does not have its node. */

@@ -22,7 +22,7 @@ const closeDeadlineMs = 1_200
 const idleMs = 60_000
 
 process.umask(0o077)
-process.once('message', (message: ToWorker) => { if ('do' in message && message.do === 'start') void serve(message.start) })
+process.once('message', (message: ToWorker) => { if ('do' in message && message.do === 'start') void serve(message.start); else process.exit(0) })
 tell({ is: 'here' })
 
 async function serve (start: WorkerStart): Promise<void> {
@@ -65,7 +65,7 @@ async function serve (start: WorkerStart): Promise<void> {
   }
 }
 
-async function open ({ settings, keys, number, nodes, busPath, storePath, ownPath }: WorkerStart, log: Log, lifecycle: Lifecycle, mounts: Mounts): Promise<string> {
+async function open ({ settings, keys, number, nodes, busPath, storePath, paths }: WorkerStart, log: Log, lifecycle: Lifecycle, mounts: Mounts): Promise<string> {
   const { dataDir, mongodbUrl = '', natsUrl = '', natsCreds } = settings
   const store = storePath === undefined ? await openMongodb(mongodbUrl, log) : await openGuest(dataDir, storePath)
   lifecycle.add({ name: 'store', close: async () => { await store.close() } })
@@ -74,6 +74,7 @@ async function open ({ settings, keys, number, nodes, busPath, storePath, ownPat
   const site = await startSite({ settings, keys, log, lifecycle, store, openBus, mounts, nodes, metricsPort })
 
   // What other processes took for these nodes.
+  const ownPath = paths[number]!
   const own = createServer((request, response) => { if (!mounts.take(request, response)) response.writeHead(404).end() })
   own.keepAliveTimeout = idleMs
   rmSync(ownPath, { force: true }) // of a process in this place that was killed

@@ -8,8 +8,8 @@ import { needsBearer } from '../../../shared/platform/http/document-api.js'
 import { refusals } from '../../../shared/platform/http/error-response.js'
 import { ringName } from '../../../shared/contract/ring.js'
 import { leadStreamOf } from '../../../shared/contract/target.js'
-import type { RateLimit } from '../../../shared/platform/rate-limit.js'
 import { identityOf, type Access } from '../access.js'
+import type { TakeOfProducer } from '../producer-limit.js'
 import { maxNodesAsked, type RequestWithFailover } from '../request-with-failover.js'
 import { nodesInTurn, type Rings } from '../assignment.js'
 import type { Draft, Submit } from '../submit.js'
@@ -22,8 +22,8 @@ export interface MessagesOptions {
   readonly requestWithFailover: RequestWithFailover
   readonly submit: Submit
   readonly rings: () => Rings
-  /** Of producers; absent = none. */
-  readonly rateLimit?: RateLimit | undefined
+  /** Undefined: as many as they want. */
+  readonly takeOfProducer: TakeOfProducer | undefined
   /** Told the status of every message that was answered, also of those in a batch. */
   readonly count: (status: number) => void
 }
@@ -52,7 +52,7 @@ const Results = Type.Object({
   }), { description: 'In order; {status, id, createdAt, duplicate}, or {status, code, message}.' })
 }, { title: 'Results' })
 
-export function serveMessages (app: App, { access, requestWithFailover, submit, rings, rateLimit, count }: MessagesOptions): void {
+export function serveMessages (app: App, { access, requestWithFailover, submit, rings, takeOfProducer, count }: MessagesOptions): void {
   app.post('/gate/messages', {
     onRequest: access('producer'),
     bodyLimit: maxBatchBytes,
@@ -83,7 +83,7 @@ export function serveMessages (app: App, { access, requestWithFailover, submit, 
       if (header !== undefined) throw refusalInWords('idempotency-key', 'a header', 'an idempotencyKey in each message of a batch')
       const items = readBatch(body)
       const drafts = items.filter(isDraft)
-      charge(producer, drafts.length)
+      await charge(producer, drafts.length)
       const results = drafts.length === 0 ? [] : await submit.many(sender, drafts)
       const answers = inOrder(items, results)
       for (const { status } of answers) count(status)
@@ -91,7 +91,7 @@ export function serveMessages (app: App, { access, requestWithFailover, submit, 
     }
     if (body === undefined) throw refusal('body', undefined, takesBody)
     const draft = { message: parseMessage(body), idempotencyKey: readKey(header, 'idempotency-key') }
-    charge(producer, 1)
+    await charge(producer, 1)
     const { status, id, createdAt, duplicate } = await submit.one(sender, draft)
     count(status)
     return await reply.code(status).send(status === 202 ? { id, createdAt } : { id, createdAt, duplicate })
@@ -122,8 +122,9 @@ export function serveMessages (app: App, { access, requestWithFailover, submit, 
     return { id, recalled: true as const }
   })
 
-  function charge (producer: string, messages: number): void {
-    const waitSeconds = rateLimit?.take(producer, messages) ?? 0
+  async function charge (producer: string, messages: number): Promise<void> {
+    if (takeOfProducer === undefined || messages === 0) return
+    const waitSeconds = await takeOfProducer(producer, messages)
     if (waitSeconds > 0) throw new GatepostError('GP_RATE_LIMIT', `producer: got ${messages} more; takes no more than its messages a minute`, { retryAfterSeconds: waitSeconds })
   }
 }

@@ -2,8 +2,8 @@
  * What this node holds of users' budgets, from the nodes that count them: portions, as leases that end after a minute. Who has used a
  * portion up asks for the next.
  */
+import type { CountingNode } from '../../../shared/contract/counting-node.js'
 import type { NodeId, UserId } from '../../../shared/contract/names.js'
-import type { CountingNode } from './counting-node.js'
 
 export type Purpose = 'work' | 'reading'
 
@@ -27,7 +27,7 @@ interface Lease {
 
 export interface BudgetLeasesOptions {
   readonly perMinute: number
-  readonly counting: Pick<CountingNode, 'ask'>
+  readonly counting: Pick<CountingNode<UserId>, 'ask'>
   readonly elapsed: () => number
 }
 

@@ -6,10 +6,10 @@
  * Reading has half as much again of its own, taken first: whoever has sent too much can still look at the mail, and a
  * socket that was cut off comes back.
  */
+import { createCountingNode, type CountingNodeOptions } from '../../../shared/contract/counting-node.js'
 import { GatepostError } from '../../../shared/contract/errors.js'
 import type { UserId } from '../../../shared/contract/names.js'
 import { createRateLimit } from '../../../shared/platform/rate-limit.js'
-import { createCountingNode, type CountingNodeOptions } from './counting-node.js'
 import { BudgetLeases, budgetKind, type BudgetGrant, type BudgetRequest, type Purpose } from './budget-leases.js'
 
 export { budgetKind, type BudgetGrant, type BudgetRequest, type Purpose } from './budget-leases.js'
@@ -26,7 +26,7 @@ export interface UserBudget {
   serve: (request: BudgetRequest) => BudgetGrant
 }
 
-export interface UserBudgetOptions extends CountingNodeOptions {
+export interface UserBudgetOptions extends CountingNodeOptions<UserId> {
   /** Undefined: everything is taken. */
   readonly perMinute: number | undefined
 }

@@ -4,7 +4,7 @@
  * → realtime/connection.ts, and by pushes.ts over dispatch to the other nodes, where it goes through commit.ts again.
  */
 import type { Clock } from '../../../shared/contract/clock.js'
-import type { NodeId, StreamId, UserId } from '../../../shared/contract/names.js'
+import { userStream, type NodeId, type StreamId, type UserId } from '../../../shared/contract/names.js'
 import { createAudit } from '../../../shared/platform/audit.js'
 import type { AuthSettings, UserLimits } from '../../../shared/platform/settings/settings.js'
 import type { Store } from '../../../shared/store/store.js'
@@ -94,8 +94,9 @@ export function createNode (options: NotificationsNodeOptions): NotificationsNod
     for (const connection of users.connectionsOf(user)) if (revocations.isRevoked('user', user, connection.token.issuedAt)) connection.end()
   }
   const admission = createAdmission({ nodeId, secret, acceptSecrets, auth, clock, tokenNow: expiryNow, isEmbedded: isEmbedded(store), revocations, audit, log })
-  const budget = createUserBudget({ nodeId, perMinute: userLimits.perMinute, dispatch, ownerOf, elapsed: clock.elapsed })
-  const places = createSocketPlaces({ nodeId, maxSockets: userLimits.maxSockets, users, dispatch, ownerOf, elapsed: clock.elapsed })
+  const counterOf = (user: UserId): NodeId | undefined => ownerOf(userStream(user))
+  const budget = createUserBudget({ nodeId, perMinute: userLimits.perMinute, dispatch, ownerOf: counterOf, elapsed: clock.elapsed })
+  const places = createSocketPlaces({ nodeId, maxSockets: userLimits.maxSockets, users, dispatch, ownerOf: counterOf, elapsed: clock.elapsed })
 
   return {
     nodeId, mailbox, realtime, streams,

@@ -13,6 +13,7 @@ import { forwardKind, type ForwardedEntries } from './forwarder.js'
 import type { GapRepair } from './gap-repair.js'
 import type { NotificationsNode } from './node.js'
 import type { Rebalancer } from './rebalancer.js'
+import { createProducerRates } from './producer-rates.js'
 import { createSeenGates } from './seen-gates.js'
 import { describeSockets, recentTimes } from './describe-sockets.js'
 import { socketsKind, type Holdings } from './socket-places.js'
@@ -70,6 +71,7 @@ function createNodeRequests ({ node, rebalancer, log }: Answering): NodeRequestH
     'user-details': async ({ user, messages }) => await node.mailbox.inspect.user(user as UserId, messages),
     'trace-message': async ({ id, user, group }) => await node.mailbox.inspect.message(id, user as UserId | undefined, group as GroupId | undefined),
     'recent-times': async body => recentTimes(node.realtime, body),
+    'count-producer': createProducerRates(() => performance.now()),
     'announce-gate': async gate => ({ gates: seenGates.announce(gate) }),
     disconnect: async ({ user }) => {
       const connections = node.realtime.users.connectionsOf(user as UserId)

@@ -3,12 +3,12 @@
  * stream, where nearly all of them are. Another node tells that one what it holds, as leases: with each handshake, soon after one has
  * gone, and again before the lease ends. What a node held ends with it (socket-leases.ts). While the counting node gives no answer, each node counts its own.
  */
+import { createCountingNode, type CountingNodeOptions } from '../../../shared/contract/counting-node.js'
 import { GatepostError } from '../../../shared/contract/errors.js'
 import type { NodeId, UserId } from '../../../shared/contract/names.js'
 import { groupBy } from '../../../shared/platform/group-by.js'
 import type { Dispatch } from '../../dispatch/dispatch.js'
 import type { ConnectedUsers } from '../realtime/connected-users.js'
-import { createCountingNode, type CountingNodeOptions } from '../mailbox/counting-node.js'
 import { createSocketLeases } from './socket-leases.js'
 
 export interface SocketPlaces {
@@ -30,7 +30,8 @@ export interface Elsewhere { readonly elsewhere: readonly number[] }
 
 export const socketsKind = 'hold-sockets'
 
-export interface SocketPlacesOptions extends CountingNodeOptions {
+export interface SocketPlacesOptions extends CountingNodeOptions<UserId> {
+  readonly nodeId: NodeId
   readonly maxSockets: number
   readonly users: Pick<ConnectedUsers, 'connectionsOf' | 'connections'>
   readonly dispatch: Pick<Dispatch, 'ask' | 'isResponsive' | 'members'>

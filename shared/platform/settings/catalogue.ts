@@ -137,7 +137,7 @@ const GATEPOST_RATE_USER = wholeNumber({
   minimum: 0,
   default: 600
 })
-const GATEPOST_RATE_PRODUCER = Type.Optional(wholeNumber({ ...rate, description: 'What each producer may send; above it, 429 GP_RATE_LIMIT.', unit: 'messages a minute', minimum: 1, defaultText: 'none' }))
+const GATEPOST_RATE_PRODUCER = Type.Optional(wholeNumber({ ...rate, description: 'What each producer may send over all Gates; above it, 429 GP_RATE_LIMIT.', unit: 'messages a minute', minimum: 1, defaultText: 'none' }))
 const GATEPOST_SOCKETS_PER_USER = wholeNumber({
   description: 'How many sockets of one user are kept open, over all nodes; a further one is refused with GP_RATE_LIMIT.', valueName: 'NUMBER', unit: 'sockets', minimum: 1, maximum: 100_000, default: 50
 })
