@@ -13,6 +13,7 @@ dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 cd "$dir"
 go mod init dex 2>/dev/null
-go get "github.com/dexidp/dex/cmd/dex@$version" "github.com/dexidp/dex/api/v2@$api" 2>/dev/null
+# It tells of each module; only what it says of a failure is worth reading.
+go get "github.com/dexidp/dex/cmd/dex@$version" "github.com/dexidp/dex/api/v2@$api" 2>log || { grep -v '^go: \(downloading\|added\)' log >&2; exit 1; }
 go build -ldflags "-X main.version=2.41.1" -o "$bin/dex" github.com/dexidp/dex/cmd/dex
 echo "dex is in .servers/bin"

@@ -11,7 +11,7 @@ import { runCommand } from './run-command.js'
 import { claimsOf, nowSeconds, signAsymmetric } from './tokens.js'
 import { allowed, until } from './until.js'
 
-export interface Provider {
+export interface IdentityProvider {
   readonly issuer: string
   readonly jwksUrl: string
   /** An authorization code login. */
@@ -23,7 +23,7 @@ export interface Provider {
 }
 
 /** One that gives both tokens of a login the client's id as audience. */
-export interface ProviderOfClients extends Provider {
+export interface ProviderOfClients extends IdentityProvider {
   logIn: (user: string, client?: 'web' | 'other') => Promise<Tokens>
 }
 
@@ -33,7 +33,7 @@ export const users = ['ann', 'bob', 'cid']
 /** The moments of rotations: so many seconds after a fetch. */
 export const rotations = (usual: string): number[] => (process.env['GATEPOST_TEST_ROTATIONS'] ?? usual).split(',').map(Number)
 
-export const rotatesOnDemand = (rotate: () => Promise<void>): Provider['rotateAfter'] => async (seconds, before) => {
+export const rotatesOnDemand = (rotate: () => Promise<void> | void): IdentityProvider['rotateAfter'] => async (seconds, before) => {
   await before()
   await pause(seconds * 1_000)
   await rotate()
@@ -48,7 +48,7 @@ export async function assertRefused (t: Test, gate: string, token: string, claim
 }
 
 /** With GATEPOST_AUTH_GROUPS=replace. */
-export async function assertGroupsFollow (t: Test, site: Deployment, provider: Provider): Promise<void> {
+export async function assertGroupsFollow (t: Test, site: Deployment, provider: IdentityProvider): Promise<void> {
   for (const groups of [['berlin', 'staff'], ['berlin'], []]) {
     await provider.setGroups('bob', groups)
     const { accessToken } = await provider.logIn('bob')
@@ -59,7 +59,7 @@ export async function assertGroupsFollow (t: Test, site: Deployment, provider: P
 }
 
 /** Users with open sockets, whose tokens end sooner than the test does, and one who logs in right after each rotation. */
-export async function assertRotationsCloseNobody (t: Test, site: Deployment, provider: Provider, moments: readonly number[]): Promise<void> {
+export async function assertRotationsCloseNobody (t: Test, site: Deployment, provider: Pick<IdentityProvider, 'logIn' | 'rotateAfter'>, moments: readonly number[]): Promise<void> {
   const closed: string[] = []
   let rotated = 0
   /** How many rotations there had been when each inbox last got a token. */

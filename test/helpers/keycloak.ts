@@ -10,7 +10,7 @@ import { tempDir } from './deployment.js'
 import { noteServer } from './servers-seen.js'
 import { until } from './until.js'
 import { freePort } from './free-port.js'
-import { rotatesOnDemand, users, type Provider } from './provider.js'
+import { rotatesOnDemand, users, type IdentityProvider } from './identity-provider.js'
 
 const installed = fileURLToPath(new URL('../../.servers/keycloak', import.meta.url))
 export const keycloakMissing = 'needs Keycloak: run npm run test:full, or scripts/install-keycloak.sh'
@@ -20,7 +20,7 @@ export const audience = 'gatepost'
 const password = 'a password for the tests'
 
 /** With a realm `site`, a client `web` whose access tokens are for `audience`, live 20 s and name the user's groups. */
-export async function startKeycloak (t: Test): Promise<Provider> {
+export async function startKeycloak (t: Test): Promise<IdentityProvider> {
   // It writes into its own folder.
   const folder = join(await tempDir(t), 'keycloak')
   await cp(installed, folder, { recursive: true })

@@ -4,21 +4,14 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import Provider from 'oidc-provider'
 import type { Test } from 'tap'
-import { logInByCode, redirectUri, type Tokens } from './code-login.js'
-
-export interface OidcSite {
-  readonly issuer: string
-  readonly jwksUrl: string
-  /** Signs with a new key from now on, and publishes it beside those before. */
-  rotate: () => void
-  /** An authorization code login of this user: both tokens. */
-  logIn: (user: string) => Promise<Tokens>
-}
+import { logInByCode, redirectUri } from './code-login.js'
+import { rotatesOnDemand, type IdentityProvider } from './identity-provider.js'
 
 const clientId = 'web'
 const resource = 'https://gatepost.example.com'
 
-export async function startOidcSite (t: Test, { accessTokenTtlSeconds, alg = 'RS256' }: { accessTokenTtlSeconds: number, alg?: string }): Promise<OidcSite> {
+/** Its users come into being with their logins, and have no groups. */
+export async function startOidcSite (t: Test, { accessTokenTtlSeconds, alg = 'RS256' }: { accessTokenTtlSeconds: number, alg?: string }): Promise<Omit<IdentityProvider, 'setGroups'>> {
   let serve: ReturnType<Provider['callback']> = (_request, response) => { response.writeHead(503).end() }
   const server = createServer((request, response) => { serve(request, response) })
   await new Promise<void>(resolve => { server.listen(0, '127.0.0.1', resolve) })
@@ -26,6 +19,7 @@ export async function startOidcSite (t: Test, { accessTokenTtlSeconds, alg = 'RS
   const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   const keys: object[] = []
 
+  /** Signs with a new key from now on, and publishes it beside those before. */
   const rotate = (): void => {
     const { privateKey } = alg.startsWith('ES') ? generateKeyPairSync('ec', { namedCurve: 'P-256' }) : generateKeyPairSync('rsa', { modulusLength: 2048 })
     // The first one signs.
@@ -50,7 +44,7 @@ export async function startOidcSite (t: Test, { accessTokenTtlSeconds, alg = 'RS
   return {
     issuer,
     jwksUrl: `${issuer}/jwks`,
-    rotate,
+    rotateAfter: rotatesOnDemand(rotate),
     logIn: async login => await logInByCode({ authorizeUrl: `${issuer}/auth`, tokenUrl: `${issuer}/token`, clientId, scope: 'openid mail', parameters: { resource } }, { login, password: 'any' })
   }
 }

@@ -12,7 +12,7 @@ import { logInByCode, redirectUri } from './code-login.js'
 import { tempDir } from './deployment.js'
 import { freePort } from './free-port.js'
 import { blockOf } from './guide-program.js'
-import { rotatesOnDemand, users, type ProviderOfClients } from './provider.js'
+import { rotatesOnDemand, users, type ProviderOfClients } from './identity-provider.js'
 import { noteServer } from './servers-seen.js'
 import { until } from './until.js'
 

@@ -2,7 +2,7 @@
 import t from 'tap'
 import { startDeployment } from '../helpers/deployment.js'
 import { audience, hasKeycloak, keycloakMissing, startKeycloak } from '../helpers/keycloak.js'
-import { assertGroupsFollow, assertRefused, assertRotationsCloseNobody, rotations, userOf } from '../helpers/provider.js'
+import { assertGroupsFollow, assertRefused, assertRotationsCloseNobody, rotations, userOf } from '../helpers/identity-provider.js'
 import { request } from '../helpers/raw-client.js'
 
 t.setTimeout(900_000)
