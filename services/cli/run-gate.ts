@@ -1,4 +1,4 @@
-import { authWarnings } from '../../shared/platform/identity/auth-warnings.js'
+import { authWarnings, demoWarnings } from '../../shared/platform/identity/auth-warnings.js'
 import { createLog } from '../../shared/platform/log.js'
 import { createMetrics, createProcessMetrics } from '../../shared/platform/metrics.js'
 import { readGateSettings } from '../../shared/platform/settings/config.js'
@@ -20,7 +20,7 @@ export async function runGate (argv: readonly string[], terminal: Terminal): Pro
     hasEcho: terminal.surroundings.env.npm_lifecycle_event !== undefined,
     start: async lifecycle => {
       log.info({ event: 'starting', version, settings: redacted(settings) }, 'starting')
-      for (const { event, text } of authWarnings(settings.auth)) log.warn({ event }, text)
+      for (const { event, text } of [...authWarnings(auth), ...demoWarnings(isDemo, auth)]) log.warn({ event }, text)
       const processMetrics = createProcessMetrics()
       lifecycle.add({ name: 'process metrics', close: () => { processMetrics.close() } })
       const bus = createNatsBus({ url: natsUrl, name: 'gatepost gate', role: 'gate', log, ...omitUndefined({ creds: natsCreds }) })

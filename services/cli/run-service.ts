@@ -21,11 +21,7 @@ export const exitCodeAtOnce = 130
 /** Resolves with exit code 0 after a signal and an orderly end. Throws SettingsError for what no retry can mend. */
 export async function runService ({ log, drainMs, hasEcho, start }: ServiceOptions): Promise<number> {
   const lifecycle = createLifecycle({ log, drainDeadlineMs: drainMs + drainGraceMs, closeDeadlineMs })
-  failLoudly(log)
-  // Node would open its debugger to every user of the machine.
-  process.on('SIGUSR1', () => { log.warn({ event: 'signal', signal: 'SIGUSR1' }, 'SIGUSR1 does nothing here: start with --inspect to debug') })
-  // What is written is for this user alone.
-  process.umask(0o077)
+  guardProcess(log)
   const signalled = new Promise<'signalled'>(resolve => {
     listenForSignals({
       log,
@@ -57,8 +53,17 @@ export async function runService ({ log, drainMs, hasEcho, start }: ServiceOptio
   return 0
 }
 
+/** Of every process that serves. */
+export function guardProcess (log: Log): void {
+  failLoudly(log)
+  // Node would open its debugger to every user of the machine.
+  process.on('SIGUSR1', () => { log.warn({ event: 'signal', signal: 'SIGUSR1' }, 'SIGUSR1 does nothing here: start with --inspect to debug') })
+  // What is written is for this user alone.
+  process.umask(0o077)
+}
+
 /** A fault that nobody caught leaves a state that nobody knows: say it once and end. */
-export function failLoudly (log: Log): void {
+function failLoudly (log: Log): void {
   const fail = (event: string) => (err: unknown) => {
     log.fatal({ event, err }, 'a fault that nobody caught; ending')
     process.exit(1)

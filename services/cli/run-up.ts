@@ -1,7 +1,7 @@
 /** All of a site on one port: a Gate, its nodes, and between them NATS or the machine itself; in one process, or in several. */
 import { adminLink } from './operator/run-admin-link.js'
 import { createMounts } from '../../shared/platform/http/mounts.js'
-import { authWarnings } from '../../shared/platform/identity/auth-warnings.js'
+import { authWarnings, demoWarnings } from '../../shared/platform/identity/auth-warnings.js'
 import { createLog, type Log } from '../../shared/platform/log.js'
 import { readUpSettings } from '../../shared/platform/settings/config.js'
 import { makeDataDir } from '../../shared/platform/settings/data-dir.js'
@@ -15,12 +15,14 @@ import { openMongodb, openNats } from './backends.js'
 import type { Terminal } from './command.js'
 import { omitUndefined } from './defined.js'
 import { runService } from './run-service.js'
+import { howMany } from './processes/how-many.js'
 import type { OpenBus, StartOptions } from './site.js'
 import { faultOfStart } from './start-faults.js'
 import { version } from './version.js'
 
 export async function runUp (argv: readonly string[], terminal: Terminal): Promise<number> {
-  const settings = readUpSettings(argv, terminal.surroundings)
+  const read = readUpSettings(argv, terminal.surroundings)
+  const settings = { ...read, ...howMany(read) }
   if (settings.mongodbUrl === undefined) refuseFullDisk(settings.dataDir)
   const secret = settings.secret ?? keepSecret(settings.dataDir)
   const keys = { secret, acceptSecrets: settings.acceptSecrets, auth: { ...settings.auth ?? { kind: 'secret', secret } as const, rules: settings.rules } }
@@ -32,7 +34,7 @@ export async function runUp (argv: readonly string[], terminal: Terminal): Promi
     hasEcho: terminal.surroundings.env.npm_lifecycle_event !== undefined,
     start: async lifecycle => {
       log.info({ event: 'starting', version, settings: redacted(settings) }, 'starting')
-      for (const { event, text } of authWarnings(keys.auth)) log.warn({ event }, text)
+      for (const { event, text } of [...authWarnings(keys.auth), ...demoWarnings(settings.isDemo, keys.auth)]) log.warn({ event }, text)
       const url = settings.processes === 1
         ? await startAll({ settings, keys, log, lifecycle })
         : await (await import('./processes/start-processes.js')).startProcesses({ settings, keys, log, lifecycle, openEmbedded })

@@ -1,12 +1,12 @@
 /** One Gate and nodes of one process on one port, over a store and a bus that somebody else opened. */
 import type { Bus } from '../dispatch/buses/bus.js'
-import { openGate, type OpenGate, type OwnNodes } from '../gate/start.js'
+import { openGate, type Fellows, type OpenGate, type OwnNodes } from '../gate/start.js'
 import { startNode, type RunningNode } from '../notifications/node/start.js'
 import { createConnections, type Connections } from '../../shared/platform/http/connections.js'
 import type { Mounts } from '../../shared/platform/http/mounts.js'
 import type { Lifecycle } from '../../shared/platform/lifecycle.js'
 import type { Log } from '../../shared/platform/log.js'
-import { createMetrics, createProcessMetrics, type ProcessMetrics } from '../../shared/platform/metrics.js'
+import { createMetrics, createProcessMetrics, type Metrics, type ProcessMetrics } from '../../shared/platform/metrics.js'
 import { isUnspecified } from '../../shared/platform/settings/addresses.js'
 import type { AuthSettings, UpSettings } from '../../shared/platform/settings/settings.js'
 import { storeCheck, type Store } from '../../shared/store/store.js'
@@ -18,8 +18,11 @@ export interface Keys { readonly secret: string, readonly acceptSecrets: readonl
 /** A bus for each participant: what one publishes must not come back to itself, but reach the others. */
 export type OpenBus = (role: 'gate' | 'node', name: string) => Bus
 
+/** With what the machine decides. */
+export interface SizedSettings extends UpSettings { readonly processes: number, readonly nodes: number }
+
 export interface StartOptions {
-  readonly settings: UpSettings
+  readonly settings: SizedSettings
   readonly keys: Keys
   readonly log: Log
   readonly lifecycle: Lifecycle
@@ -32,6 +35,9 @@ export interface SiteOptions extends StartOptions {
   readonly mounts: Mounts
   /** Numbers of its nodes, from 1 over all processes. */
   readonly nodes: readonly number[]
+  /** Of several processes on one port. */
+  readonly fellows?: { readonly askEldest: Fellows['askEldest'], readonly metricsPage: (own: () => Promise<string>) => Promise<string> }
+  readonly isLate?: boolean
   /** Undefined: none. Of its Gate; the nodes have their numbers after the setting's. */
   readonly metricsPort: number | undefined
 }
@@ -39,6 +45,8 @@ export interface SiteOptions extends StartOptions {
 export interface Site {
   /** Of the port. */
   readonly url: string
+  /** Metrics of its Gate and of the process. */
+  readonly metricsPage: () => Promise<string>
   readonly nodes: readonly RunningNode[]
   /** Resolves once Gate and the nodes are. */
   readonly ready: () => Promise<void>
@@ -57,7 +65,8 @@ export async function startSite (options: SiteOptions): Promise<Site> {
   const parts: Parts = { ...options, openBus, processMetrics, connections: createConnections({ log }) }
 
   const started: RunningNode[] = []
-  const gate = await openOneGate(parts, { isByRequest: publicUrl === undefined && isUnspecified(host), areThere: () => started.length === nodes.length })
+  const gateMetrics = createMetrics({ processMetrics })
+  const gate = await openOneGate(parts, gateMetrics, { isByRequest: publicUrl === undefined && isUnspecified(host), areThere: () => started.length === nodes.length })
   lifecycle.add({ name: 'gate', close: gate.close })
   // All at once: each may have clients that take their time.
   const closeNodes = async (): Promise<void> => { await Promise.all(started.map(async node => { await node.close() })) }
@@ -68,6 +77,7 @@ export async function startSite (options: SiteOptions): Promise<Site> {
   }
   return {
     url: gate.url,
+    metricsPage: gateMetrics.text,
     nodes: started,
     ready: async () => {
       await Promise.all(started.map(async node => { await node.ready() }))
@@ -78,21 +88,23 @@ export async function startSite (options: SiteOptions): Promise<Site> {
 }
 
 /** The one `after` that which is set; 0 = any free port for each. */
-export const metricsPortOf = ({ metricsPort }: UpSettings, after: number): number | undefined =>
+const metricsPortOf = ({ metricsPort }: UpSettings, after: number): number | undefined =>
   metricsPort === undefined || metricsPort === 0 ? metricsPort : metricsPort + after
 
 /** What Gate and its nodes share. */
 interface Parts extends SiteOptions { readonly processMetrics: ProcessMetrics, readonly connections: Connections }
 
-async function openOneGate ({ settings, keys, log, store, openBus, processMetrics, connections, mounts, metricsPort }: Parts, { isByRequest, areThere }: Pick<OwnNodes, 'isByRequest' | 'areThere'>): Promise<OpenGate> {
+async function openOneGate ({ settings, keys, log, store, openBus, connections, mounts, metricsPort, fellows, isLate }: Parts, metrics: Metrics, { isByRequest, areThere }: Pick<OwnNodes, 'isByRequest' | 'areThere'>): Promise<OpenGate> {
   const { host, port, origins, isDemo, publicUrl, busUnsigned, rateProducerPerMinute, natsPrefix } = settings
   return await openGate({
     settings: { host, port, metricsPort, origins, ...keys, isDemo, publicUrl, busUnsigned, version, ...omitUndefined({ rateProducerPerMinute }) },
     bus: openBus('gate', 'gate'),
     natsPrefix,
     log: log.child({ part: 'gate' }),
-    metrics: createMetrics({ processMetrics }),
+    metrics,
     connections,
+    ...fellows !== undefined && { fellows: { ...fellows, metricsPage: async () => await fellows.metricsPage(metrics.text) } },
+    ...omitUndefined({ isLate }),
     alsoNeeds: () => ({ store: storeCheck(store.status()) }),
     ownNodes: { mounts, isByRequest, areThere }
   })

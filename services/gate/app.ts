@@ -27,7 +27,7 @@ import { serveLogin, type LoginOptions } from './routes/login.js'
 import { serveMessages } from './routes/messages.js'
 import { serveNodes } from './routes/nodes.js'
 import { serveOwnNodes, type OwnNodes } from './routes/own-nodes.js'
-import { serveOverview } from './routes/overview.js'
+import { serveOverview, type AskEldest } from './routes/overview.js'
 import { serveRevocations } from './routes/revocations.js'
 import { serveSignIn } from './routes/sign-in.js'
 import { serveUsers } from './routes/users.js'
@@ -57,13 +57,21 @@ export interface GateAppOptions {
   /** What else Gate waits for before it is ready, in the form of a probe's checks: what lives in the same process. */
   readonly alsoNeeds?: ProbeOptions['checks'] | undefined
   readonly ownNodes?: OwnNodes | undefined
+  readonly fellows?: Fellows | undefined
+}
+
+/** The Gates of a machine whose processes share one port: what is asked of one is asked of all. */
+export interface Fellows {
+  /** Metrics of all of them. */
+  readonly metricsPage: () => Promise<string>
+  readonly askEldest: AskEldest
 }
 
 const bodyLimitBytes = 256 * 1024
 /** Who forgets to ask for an assignment sends a user's requests to Gate. */
 const elsewhere = (path: string): string | undefined => /^\/(?:messages|socket\.io)(?:\/|$)/.test(path) ? "it is a node's, at the `node.url` that GET /gate/assign answers" : undefined
 
-export async function createGateApp ({ version, origins, secret, acceptSecrets, demo, rateProducerPerMinute, tokens, revocations, dispatch, rings, watch, clock, log, metrics, connections, ownPort, alsoNeeds = () => ({}), ownNodes }: GateAppOptions): Promise<{ app: App, operations: Operations }> {
+export async function createGateApp ({ version, origins, secret, acceptSecrets, demo, rateProducerPerMinute, tokens, revocations, dispatch, rings, watch, clock, log, metrics, connections, ownPort, alsoNeeds = () => ({}), ownNodes, fellows }: GateAppOptions): Promise<{ app: App, operations: Operations }> {
   const app = await createApp({ log, metrics, bodyLimitBytes, connections, origins, elsewhere })
   const operations = prepareOperations(app, {
     api: {
@@ -78,6 +86,7 @@ export async function createGateApp ({ version, origins, secret, acceptSecrets, 
     },
     ...ownPort,
     metrics,
+    sharedPage: fellows?.metricsPage,
     log,
     connections,
     checks: async () => ({
@@ -105,7 +114,7 @@ export async function createGateApp ({ version, origins, secret, acceptSecrets, 
   serveMessages(app, { access, requestWithFailover, submit, rings, takeOfProducer, count: countMessage })
   serveNodes(app, { access, audit, dispatch, rings })
   if (ownNodes !== undefined) serveOwnNodes(app, ownNodes)
-  serveOverview(app, { access, dispatch, rings, watch, now: clock.now })
+  serveOverview(app, { access, dispatch, rings, watch, askEldest: fellows?.askEldest, now: clock.now })
   serveInspect(app, { access, dispatch, requestWithFailover, rings, revocations, now: clock.now })
   serveAnnouncements(app, { access, audit, dispatch, requestWithFailover, submit, rings })
   serveSignIn(app, { secret, acceptSecrets, audit, checkRevoked: revocations.check, requestWithFailover, rings, now: clock.now })

@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { createClock, type Clock } from '../../shared/contract/clock.js'
 import type { Connections } from '../../shared/platform/http/connections.js'
 import { createOrigins } from '../../shared/platform/http/origins.js'
-import { listenOn } from '../../shared/platform/http/listen.js'
+import { addressOf, listenOn } from '../../shared/platform/http/listen.js'
 import { createTokenVerifier } from '../../shared/platform/identity/verify.js'
 import type { Log } from '../../shared/platform/log.js'
 import { createMetrics, type Metrics } from '../../shared/platform/metrics.js'
@@ -16,6 +16,7 @@ import { createForOwnPages } from './own-pages.js'
 import { describeGate } from './watch/describe-gate.js'
 import { watchCluster } from './watch/watch.js'
 
+export type { Fellows } from './app.js'
 export type { OwnNodes } from './routes/own-nodes.js'
 
 export interface GateOptions {
@@ -47,6 +48,10 @@ export interface GateOptions {
   readonly alsoNeeds?: GateAppOptions['alsoNeeds']
   /** Nodes of this process, which are reached by Gate's port. */
   readonly ownNodes?: GateAppOptions['ownNodes']
+  /** Where several processes of a machine have a Gate each, on one port. */
+  readonly fellows?: GateAppOptions['fellows']
+  /** Others serve on its port meanwhile: it takes no connection before it is ready. */
+  readonly isLate?: boolean
 }
 
 export interface Gate {
@@ -63,19 +68,17 @@ export interface OpenGate extends Gate {
 const settlePollMs = 20
 
 /** Listens, so that `/readyz` can say what is missing. */
-export async function openGate ({ settings, bus, natsPrefix, log, metrics: givenMetrics, connections, clock = createClock(), intervals, alsoNeeds, ownNodes }: GateOptions): Promise<OpenGate> {
+export async function openGate ({ settings, bus, natsPrefix, log, metrics: givenMetrics, connections, clock = createClock(), intervals, alsoNeeds, ownNodes, fellows, isLate = false }: GateOptions): Promise<OpenGate> {
   const { host, port, metricsPort, origins, secret, acceptSecrets, auth, isDemo, rateProducerPerMinute, version, busUnsigned } = settings
   const tokens = createTokenVerifier({ secret, acceptSecrets, auth, now: clock.now, elapsed: clock.elapsed, log })
   const demo = isDemo && auth.kind === 'secret' ? { secret: auth.secret, rules: auth.rules, forOwnPages: createForOwnPages(host, settings.publicUrl) } : undefined
-  if (demo !== undefined) log.warn({ event: 'demo-on' }, 'GATEPOST_DEMO: on, so whoever reaches this Gate can be any user, send as a backend and drain nodes; not for a site that others reach')
-  else if (isDemo) log.warn({ event: 'demo-off' }, "GATEPOST_DEMO: off, since the site's own key signs its users and Gate has only the public half")
   const metrics = givenMetrics ?? createMetrics()
   const dispatch = createDispatch({ bus, prefix: natsPrefix, secret, acceptedSecrets: acceptSecrets, unsigned: busUnsigned, clock, log, ...intervals !== undefined && { intervals } })
   const rings = createMemberRings(dispatch)
   const revocations = followRevocations({ dispatch, log })
   const self = describeGate({ version, clock, metrics })
   const watch = watchCluster({ dispatch, rings, clock, own: self.announce })
-  const { app, operations } = await createGateApp({ ownPort: { host, metricsPort }, version, origins: createOrigins(origins ?? ['*']), secret, acceptSecrets: acceptSecrets ?? [], demo, rateProducerPerMinute, tokens, revocations, dispatch, rings, watch, clock, log, metrics, connections, alsoNeeds, ownNodes })
+  const { app, operations } = await createGateApp({ ownPort: { host, metricsPort }, version, origins: createOrigins(origins ?? ['*']), secret, acceptSecrets: acceptSecrets ?? [], demo, rateProducerPerMinute, tokens, revocations, dispatch, rings, watch, clock, log, metrics, connections, alsoNeeds, ownNodes, fellows })
   ownNodes?.mounts.attach(app.server)
 
   let closing: Promise<void> | undefined
@@ -89,20 +92,25 @@ export async function openGate ({ settings, bus, natsPrefix, log, metrics: given
     tokens.close()
     metrics.close()
   }
-  const gate: OpenGate = {
-    url: '',
-    ready: async () => {
-      const isReady = (): boolean => dispatch.hasConverged && (ownNodes === undefined || rings().up.size > 0) && revocations.missing === undefined
-      while (!isReady() && closing === undefined) await pause(settlePollMs)
-    },
-    close: async () => await (closing ??= close())
-  }
-  try {
+  const listen = async (): Promise<string> => {
     const url = await listenOn(app, { host, port })
     self.listensAt(url)
     await operations.start()
     log.info({ event: 'gate-listens', url }, 'Gate listens')
-    return { ...gate, url }
+    return url
+  }
+  const gate: OpenGate = {
+    url: addressOf(host, port),
+    ready: async () => {
+      const isReady = (): boolean => dispatch.hasConverged && (ownNodes === undefined || rings().up.size > 0) && revocations.missing === undefined
+      while (!isReady() && closing === undefined) await pause(settlePollMs)
+      if (isLate && closing === undefined) await listen()
+    },
+    close: async () => await (closing ??= close())
+  }
+  try {
+    await app.ready()
+    return isLate ? gate : { ...gate, url: await listen() }
   } catch (error) {
     await gate.close()
     throw error

@@ -7,8 +7,9 @@ import { inboxRows } from './rows/inbox.js'
 import { interestRows } from './rows/interest.js'
 import { mongodbRows } from './rows/mongodb.js'
 import { postRows } from './rows/post.js'
+import { processesRow } from './rows/processes.js'
 import { pushRows } from './rows/push.js'
 import { startRows } from './rows/start.js'
 import { storeRows } from './rows/store.js'
 
-export const rows: readonly Row[] = [...fanOutRows, ...pushRows, dropForeign, ...interestRows, ...postRows, ...storeRows, ...idleRows, ...growthRows, ...mongodbRows, ...inboxRows, ...startRows]
+export const rows: readonly Row[] = [...fanOutRows, ...pushRows, dropForeign, ...interestRows, ...postRows, processesRow, ...storeRows, ...idleRows, ...growthRows, ...mongodbRows, ...inboxRows, ...startRows]

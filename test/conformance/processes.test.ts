@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { once } from 'node:events'
+import { availableParallelism } from 'node:os'
 import t, { type Test } from 'tap'
 import { createInbox } from '../../clients/index.js'
 import { runGatepost, startEmbedded, tempDir, type Deployment } from '../helpers/deployment.js'
@@ -60,6 +61,49 @@ t.test('processes - two on one port', { skip }, async t => {
     t.equal(devices.length, 100)
   })
 
+  await t.test('metrics are those of all, whoever of them answers', async t => {
+    /** Each request is a connection of its own: any process may take it. */
+    const page = async (): Promise<string> => (await request(site.gate, 'GET', '/metrics', { headers: { connection: 'close' } })).text
+    const sent = (text: string): number => [...text.matchAll(/^gatepost_system_messages_total\{process="[12]",status="201"\} (\d+)$/gm)].reduce((sum, [, count]) => sum + Number(count), 0)
+    const before = sent(await page())
+    for (let n = 1; n <= 12; n++) {
+      await request(site.gate, 'POST', '/gate/messages', { token: site.producerToken(), body: { to: { user: 'eve' }, title: `counted ${n}` }, headers: { connection: 'close' } })
+      const text = await page()
+      t.equal(sent(text) - before, n)
+      for (const process of [0, 1, 2]) t.match(text, new RegExp(`^process_resident_memory_bytes\\{process="${process}"\\} \\d+$`, 'm'))
+      t.equal(text.split('# TYPE process_resident_memory_bytes ').length, 2)
+    }
+  })
+
+  await t.test('the dashboard is one Gate\'s, whoever takes the question', async t => {
+    const answers = await Promise.all(Array.from({ length: 12 }, async () => (await request(site.gate, 'GET', '/gate/overview', { token: site.adminToken(), headers: { connection: 'close' } })).body))
+    t.equal(new Set(answers.map(({ gates }) => gates.find(({ isThis }: { isThis: boolean }) => isThis).id)).size, 1)
+    t.equal(new Set(answers.map(({ watchedSince }) => watchedSince)).size, 1)
+    const history = await request(site.gate, 'GET', '/gate/history?node=nobody', { token: site.adminToken(), headers: { connection: 'close' } })
+    t.match([history.status, history.body], [404, { code: 'GP_NOT_FOUND' }])
+    t.equal((await request(site.gate, 'GET', '/gate/overview')).status, 401)
+  })
+
+  await t.test('one that comes back takes no request before it can answer it', async t => {
+    const before = backs(site)
+    const statuses: number[] = []
+    process.kill(childrenOf(first())[1] ?? 0, 'SIGKILL')
+    await until('it is back', async () => {
+      // What the killed one had accepted is reset.
+      const answer = await request(site.gate, 'GET', '/gate/assign', { token: site.userToken('ann'), headers: { connection: 'close' } }).catch(() => undefined)
+      if (answer !== undefined) statuses.push(answer.status)
+      return backs(site) > before
+    }, 60_000, 1)
+    t.same([...new Set(statuses)], [200], `${statuses.length} answers`)
+  })
+
+  await t.test('SIGUSR1 opens no debugger in any of them', async t => {
+    const workers = childrenOf(first())
+    for (const worker of workers) process.kill(worker, 'SIGUSR1')
+    await until('they say so', () => site.log().split('SIGUSR1 does nothing here').length - 1 === workers.length)
+    t.notMatch(site.log(), /Debugger listening/)
+  })
+
   await t.test('one that is killed is started again, and nobody misses anything', async t => {
     const followed = ['bob', 'carl', 'dora', 'eve'].map(user => follow(t, site, user))
     const producer = producerOf(site)
@@ -113,6 +157,30 @@ t.test('processes - a start behind one that was killed waits for the port, which
   setTimeout(() => { for (const pid of workers) process.kill(pid, 'SIGCONT') }, 1_000)
   await Promise.all([site.start(), killed])
   t.equal(childrenOf(site.pids()[0] ?? 0).length, 2)
+})
+
+t.test('processes - as many as cores where nobody says, and the demo is warned of once', { skip }, async t => {
+  const cwd = await tempDir(t)
+  const site = runGatepost(['up', '--port', '0', '--drain', '0'], { cwd })
+  await site.ready
+  const workers = childrenOf(site.pid)
+  const usual = Math.max(1, Math.min(availableParallelism(), 64))
+  t.ok(usual === 1 ? workers.length === 0 : workers.length > 0 && workers.length <= usual, `${workers.length} for ${usual} cores`)
+  t.equal(site.stdout().split('"event":"demo-on"').length, 2)
+  t.equal(await site.end(), 0)
+})
+
+t.test('processes - one metrics port for the Gates of all, and one for each node', { skip }, async t => {
+  const site = await startEmbedded(t, { settings: { ...settings, GATEPOST_METRICS_PORT: '0' } })
+  const ports = site.log().split('\n').filter(line => line.includes('"operations-listen"')).map(line => JSON.parse(line) as { url: string, node?: string })
+  const urlsOf = (isNode: boolean): Set<string> => new Set(ports.filter(({ node }) => (node !== undefined) === isNode).map(({ url }) => url))
+  t.equal(urlsOf(false).size, 1)
+  t.equal(urlsOf(true).size, 2)
+  const [gates = ''] = urlsOf(false)
+  for (let n = 0; n < 8; n++) {
+    const { text } = await request(gates, 'GET', '/metrics', { headers: { connection: 'close' } })
+    for (const process of [0, 1, 2]) t.match(text, `process_cpu_seconds_total{process="${process}"}`)
+  }
 })
 
 t.test('processes - a start that cannot be names the setting', { skip }, async t => {

@@ -187,7 +187,7 @@ export async function startEmbedded (t: Test, options: DeploymentOptions = {}): 
     start: async () => {
       running = runGatepost(['up', '--port', String(options.port ?? 0), '--nodes', String(nodeCount)], {
         cwd: dir,
-        settings: { GATEPOST_SECRET: secret, GATEPOST_DRAIN: '1', ...noHurry, ...options.settings },
+        settings: { GATEPOST_SECRET: secret, GATEPOST_DRAIN: '1', GATEPOST_PROCESSES: '1', ...noHurry, ...options.settings },
         maxDescriptors: options.maxDescriptors
       })
       logs.push(running)

@@ -33,8 +33,8 @@ function faults (read: () => unknown): string[] {
 
 t.test('settings - up needs nothing: the defaults of the contract', async t => {
   t.strictSame(up(), {
-    nodes: 2,
-    processes: 1,
+    nodes: undefined,
+    processes: undefined,
     host: '127.0.0.1',
     port: 8080,
     metricsPort: undefined,

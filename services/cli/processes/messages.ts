@@ -1,16 +1,19 @@
 /** What the first process of a machine and those that it starts tell each other over Node's own channel, which carries sockets too. */
 import type { LogLevel } from '../../../shared/platform/log-levels.js'
 import type { Fault } from '../../../shared/platform/settings/fault.js'
-import type { AuthSettings, UpSettings } from '../../../shared/platform/settings/settings.js'
+import type { AuthSettings } from '../../../shared/platform/settings/settings.js'
+import type { SizedSettings } from '../site.js'
 import type { HandOverMessage } from './hand-over.js'
 
 export interface WorkerStart {
-  readonly settings: UpSettings
+  readonly settings: SizedSettings
   readonly keys: { readonly secret: string, readonly acceptSecrets: readonly string[], readonly auth: AuthSettings }
   /** Which of the processes, from 1. */
   readonly number: number
   /** The numbers of its nodes, from 1 over all processes. */
   readonly nodes: readonly number[]
+  /** That of the Gates, which all of them share. Undefined: none. */
+  readonly metricsPort: number | undefined
   readonly logLevel: LogLevel
   /** Undefined: NATS. */
   readonly busPath: string | undefined

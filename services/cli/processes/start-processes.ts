@@ -3,6 +3,7 @@
  * be outside: MongoDB, NATS.
  */
 import { once } from 'node:events'
+import { createServer as createHttpServer } from 'node:http'
 import { createServer, type Socket } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import { createInProcessBus } from '../../dispatch/buses/in-process-bus.js'
@@ -35,7 +36,8 @@ export async function startProcesses (options: ProcessesOptions): Promise<string
     store = shared.store
     const starts = await workOf(options, shared)
     lifecycle.add({ name: 'processes', drain: async () => { await supervisor.drain(settings.drainMs) }, close: supervisor.close })
-    return await supervisor.start(starts)
+    const [url] = await Promise.all([supervisor.start(starts), showMetrics(shared.paths[0]!, lifecycle)])
+    return url
   } catch (error) {
     await supervisor.close()
     throw error
@@ -69,22 +71,33 @@ async function openShared ({ settings, log, lifecycle, openEmbedded }: Processes
 }
 
 async function workOf ({ settings, keys, log }: ProcessesOptions, { busPath, storePath, paths }: Shared): Promise<WorkerStart[]> {
-  const { processes } = settings
-  const nodes = Math.max(settings.nodes, processes)
+  const { processes, nodes } = settings
   // A process that is started again must find the port of the first ones, though none of them may be left to keep it.
   let { port } = settings
   if (port === 0) port = await anyFreePort(settings.host)
   else await whenLeft(settings.host, port)
+  const metricsPort = settings.metricsPort === 0 ? await anyFreePort(settings.host) : settings.metricsPort
   return Array.from({ length: processes }, (_, at): WorkerStart => ({
-    settings: { ...settings, nodes, port },
+    settings: { ...settings, port },
     keys,
     number: at + 1,
     nodes: Array.from({ length: nodes }, (_, node) => node + 1).filter(node => (node - 1) % processes === at),
+    metricsPort,
     logLevel: log.level as WorkerStart['logLevel'],
     busPath,
     storePath,
     paths
   }))
+}
+
+/** Of this process: its memory and its CPU time are those of the store. */
+async function showMetrics (path: string, lifecycle: Lifecycle): Promise<void> {
+  const { createProcessMetrics } = await import('../../../shared/platform/metrics.js')
+  const metrics = createProcessMetrics()
+  lifecycle.add({ name: 'process metrics', close: () => { metrics.close() } })
+  const server = createHttpServer((_request, response) => { void metrics.registry.metrics().then(text => response.end(text)) }).listen(path)
+  lifecycle.add({ name: 'metrics of this process', close: () => { server.close() } })
+  await once(server, 'listening')
 }
 
 /** Where the first process was killed the others end in moments, but one that was busy keeps the port for a while. Who still has it then is named by the start. */

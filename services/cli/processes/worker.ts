@@ -4,15 +4,17 @@ import { once } from 'node:events'
 import { rmSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { connect, type Socket } from 'node:net'
+import { askProcess } from '../../../shared/platform/http/ask-process.js'
 import { createForwarding } from '../../../shared/platform/http/forwarding.js'
 import { createMounts, mountPath, type Mounts } from '../../../shared/platform/http/mounts.js'
 import { createLifecycle, listenForSignals, type Lifecycle } from '../../../shared/platform/lifecycle.js'
+import { joinMetrics, type MetricsPage } from '../../../shared/platform/joined-metrics.js'
 import { createLog, type Log } from '../../../shared/platform/log.js'
 import { secretsOf } from '../../../shared/platform/settings/redacted.js'
 import type { Store } from '../../../shared/store/store.js'
 import { openMongodb, openNats } from '../backends.js'
-import { drainGraceMs, exitCodeAtOnce, failLoudly } from '../run-service.js'
-import { metricsPortOf, startSite, type OpenBus } from '../site.js'
+import { drainGraceMs, exitCodeAtOnce, guardProcess } from '../run-service.js'
+import { startSite, type OpenBus, type SiteOptions } from '../site.js'
 import { faultOfStart } from '../start-faults.js'
 import { createHandOver, type HandOver } from './hand-over.js'
 import type { FromWorker, NodePlace, ToWorker, WebSocketRequest, WorkerStart } from './messages.js'
@@ -21,15 +23,14 @@ import type { FromWorker, NodePlace, ToWorker, WebSocketRequest, WorkerStart } f
 const closeDeadlineMs = 1_200
 const idleMs = 60_000
 
-process.umask(0o077)
-process.once('message', (message: ToWorker) => { if ('do' in message && message.do === 'start') void serve(message.start); else process.exit(0) })
+process.once('message', (message: ToWorker) => { if ('do' in message && message.do === 'start') void serve(message); else process.exit(0) })
 tell({ is: 'here' })
 
-async function serve (start: WorkerStart): Promise<void> {
+async function serve ({ start, isLate }: Extract<ToWorker, { do: 'start' }>): Promise<void> {
   const { settings, keys, logLevel } = start
   const log = createLog({ level: logLevel, secrets: secretsOf(keys) })
   const lifecycle = createLifecycle({ log, drainDeadlineMs: settings.drainMs + drainGraceMs, closeDeadlineMs })
-  failLoudly(log)
+  guardProcess(log)
   let ending: Promise<void> | undefined
   const end = async (): Promise<void> => {
     await lifecycle.shutdown()
@@ -39,6 +40,7 @@ async function serve (start: WorkerStart): Promise<void> {
   const mounts = createMounts()
   const handOver = createHandOver<WebSocketRequest>(tell, (socket, { head }) => { mounts.adopt(socket, head) })
   const neighbours = createNeighbours(mounts, start.number, handOver)
+  let eldest: number | undefined
   process.on('message', (message: ToWorker, socket: Socket | undefined) => {
     if ('hand' in message) {
       handOver.hear(message, socket)
@@ -47,11 +49,13 @@ async function serve (start: WorkerStart): Promise<void> {
     switch (message.do) {
       case 'start': return // the first of all, taken above
       case 'end': ending ??= end(); return
-      case 'know': neighbours.know(message.places)
+      case 'know':
+        neighbours.know(message.places)
+        eldest = message.eldest
     }
   })
   try {
-    const url = await open(start, log, lifecycle, mounts)
+    const url = await open({ start, isLate, log, lifecycle, mounts, eldest: () => eldest })
     await neighbours.knowsOthers(settings.nodes - start.nodes.length)
     lifecycle.live()
     tell({ is: 'ready', url })
@@ -65,17 +69,23 @@ async function serve (start: WorkerStart): Promise<void> {
   }
 }
 
-async function open ({ settings, keys, number, nodes, busPath, storePath, paths }: WorkerStart, log: Log, lifecycle: Lifecycle, mounts: Mounts): Promise<string> {
+interface Opening { readonly start: WorkerStart, readonly isLate: boolean, readonly log: Log, readonly lifecycle: Lifecycle, readonly mounts: Mounts, readonly eldest: () => number | undefined }
+
+async function open ({ start, isLate, log, lifecycle, mounts, eldest }: Opening): Promise<string> {
+  const { settings, keys, number, nodes, metricsPort, busPath, storePath, paths } = start
   const { dataDir, mongodbUrl = '', natsUrl = '', natsCreds } = settings
   const store = storePath === undefined ? await openMongodb(mongodbUrl, log) : await openGuest(dataDir, storePath)
   lifecycle.add({ name: 'store', close: async () => { await store.close() } })
   const openBus = busPath === undefined ? await openNats(natsUrl, natsCreds, log) : await overMachine(busPath)
-  const metricsPort = metricsPortOf(settings, number === 1 ? 0 : settings.nodes + number - 1)
-  const site = await startSite({ settings, keys, log, lifecycle, store, openBus, mounts, nodes, metricsPort })
+  const fellows = createFellows(number, paths, eldest)
+  const site = await startSite({ settings, keys, log, lifecycle, store, openBus, mounts, nodes, metricsPort, fellows, isLate })
 
-  // What other processes took for these nodes.
   const ownPath = paths[number]!
-  const own = createServer((request, response) => { if (!mounts.take(request, response)) response.writeHead(404).end() })
+  // What other processes took for these nodes, and what they ask of this Gate.
+  const own = createServer((request, response) => {
+    if (request.url === ownMetrics) void site.metricsPage().then(text => response.end(text))
+    else mounts.answer(request, response)
+  })
   own.keepAliveTimeout = idleMs
   rmSync(ownPath, { force: true }) // of a process in this place that was killed
   own.listen({ path: ownPath, exclusive: true })
@@ -84,6 +94,22 @@ async function open ({ settings, keys, number, nodes, busPath, storePath, paths 
   tell({ is: 'placed', nodes: site.nodes.map(({ id }) => id) })
   await site.ready()
   return site.url
+}
+
+/** No path of Gate's. */
+const ownMetrics = '/own-metrics'
+
+function createFellows (number: number, paths: readonly string[], eldest: () => number | undefined): NonNullable<SiteOptions['fellows']> {
+  return {
+    metricsPage: async own => {
+      const pages = await Promise.all(paths.map(async (path, process) => ({ process, text: process === number ? await own() : (await askProcess(path, ownMetrics))?.text })))
+      return joinMetrics(pages.filter((page): page is MetricsPage => page.text !== undefined))
+    },
+    askEldest: async (url, authorization) => {
+      const other = eldest()
+      return other === undefined || other === number ? undefined : await askProcess(paths[other]!, url, { authorization })
+    }
+  }
 }
 
 async function openGuest (dir: string, path: string): Promise<Store> {

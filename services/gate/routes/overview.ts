@@ -1,4 +1,5 @@
 /** What the dashboard shows of the cluster: how it is now, the last 15 minutes, the ring. As this Gate has heard it. */
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type, type Static } from 'typebox'
 import { GatepostError, shown } from '../../../shared/contract/errors.js'
 import { Time } from '../../../shared/contract/wire.js'
@@ -19,9 +20,17 @@ export interface OverviewOptions {
   readonly dispatch: Pick<Dispatch, 'members' | 'isConnected'>
   readonly rings: () => Rings
   readonly watch: Watch
+  /** Undefined: this Gate is the only one on its port. */
+  readonly askEldest: AskEldest | undefined
   /** Ms since 1970. */
   readonly now: () => number
 }
+
+/**
+ * Of several Gates on one port the one that has watched longest answers what Gates remember, whoever of them takes the question: charts
+ * would jump otherwise. Undefined where this one is that, or that one does not answer. `authorization`: the question's own.
+ */
+export type AskEldest = (path: string, authorization: string) => Promise<{ readonly status: number, readonly text: string } | undefined>
 
 const Nullable = <T extends ReturnType<typeof Type.String | typeof Type.Number>>(schema: T) => Type.Union([schema, Type.Null()])
 const NullableTime = Type.Union([Time, Type.Null()])
@@ -80,12 +89,18 @@ export type RingPicture = Static<typeof RingPicture>
 const maxProcesses = 8
 const places = 720
 
-export function serveOverview (app: App, { access, dispatch, rings, watch, now }: OverviewOptions): void {
+export function serveOverview (app: App, { access, dispatch, rings, watch, askEldest, now }: OverviewOptions): void {
   const common = { tags: ['dashboard'], security: needsBearer }
+  const eldest = async ({ url, headers }: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> => {
+    const answer = await askEldest?.(url, headers.authorization ?? '')
+    // As text: it was made by this same route.
+    return answer === undefined ? undefined : await reply.code(answer.status).type('application/json; charset=utf-8').serializer(text => text as string).send(answer.text)
+  }
   const iso = (ms: number): string => new Date(ms).toISOString()
 
   app.get('/gate/overview', {
     onRequest: access('admin'),
+    preHandler: eldest,
     schema: { ...common, operationId: 'getOverview', summary: 'The nodes, the Gates and what happened, as this Gate knows them', response: { 200: Overview, ...refusals(...adminRefusals) } }
   }, async () => {
     const shares = rings().up.shares()
@@ -104,6 +119,7 @@ export function serveOverview (app: App, { access, dispatch, rings, watch, now }
 
   app.get('/gate/history', {
     onRequest: access('admin'),
+    preHandler: eldest,
     schema: {
       ...common,
       operationId: 'getHistory',

@@ -14,6 +14,8 @@ export interface Mounts {
   has: (name: string) => boolean
   /** Takes a connection that another process accepted, with what that one has read of it. */
   adopt: (connection: Duplex, read: Uint8Array) => void
+  /** Takes a request that another process took: as the port does. */
+  answer: (request: IncomingMessage, response: ServerResponse) => void
   /** Hands over what is for one of them; false for everything else. */
   take: (request: IncomingMessage, response: ServerResponse) => boolean
 }
@@ -95,6 +97,7 @@ export function createMounts (): Mounts {
       connection.unshift(read)
       shared?.emit('connection', connection)
     },
+    answer (request, response) { if (shared === undefined) response.writeHead(503).end(); else shared.emit('request', request, response) },
     take
   }
 }

@@ -16,6 +16,8 @@ export interface OperationsOptions {
   readonly api: ApiDescription
   readonly checks: ProbeOptions['checks']
   readonly metrics: Metrics
+  /** In place of the page of `metrics` alone: of all processes that share the port. */
+  readonly sharedPage?: (() => Promise<string>) | undefined
   readonly log: Log
   readonly connections?: Connections | undefined
   readonly host: string
@@ -33,11 +35,12 @@ export interface Operations {
 const bodyLimitBytes = 1024
 
 /** Call it before the first route: the document is made of the routes that come after it. */
-export function prepareOperations (app: App, { api, checks, metrics, log, connections, host, metricsPort }: OperationsOptions): Operations {
+export function prepareOperations (app: App, { api, checks, metrics, sharedPage, log, connections, host, metricsPort }: OperationsOptions): Operations {
+  const page = { contentType: metrics.contentType, text: sharedPage ?? metrics.text }
   if (metricsPort === undefined) {
     const document = documentRoutes(app, api)
     serveDocument(app, api, document)
-    serveProbes(app, { metrics, checks })
+    serveProbes(app, { metrics: page, checks })
     return { start: async () => undefined, close: document.close }
   }
   const document = documentRoutes(app, { ...api, server: { ...api.server, url: () => api.server.url() ?? app.listeningOrigin } })
@@ -46,8 +49,8 @@ export function prepareOperations (app: App, { api, checks, metrics, log, connec
     start: async () => {
       own = await createApp({ log, metrics, bodyLimitBytes, connections, origins: createOrigins([]) })
       serveDocument(own, api, document)
-      serveProbes(own, { metrics, checks })
-      const url = await listenOn(own, { host, port: metricsPort }).catch(error => { throw refusedPort(metricsPort, error) })
+      serveProbes(own, { metrics: page, checks })
+      const url = await listenOn(own, { host, port: metricsPort, isExclusive: sharedPage === undefined }).catch(error => { throw refusedPort(metricsPort, error) })
       log.info({ event: 'operations-listen', url }, 'probes, metrics and the OpenAPI document have a port of their own')
       return url
     },

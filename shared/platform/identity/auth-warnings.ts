@@ -8,6 +8,14 @@ export interface AuthWarning {
   readonly remedy: string
 }
 
+/** What GATEPOST_DEMO makes of a Gate: once for all Gates of a site's start. */
+export function demoWarnings (isDemo: boolean, auth: AuthSettings): Array<Pick<AuthWarning, 'event' | 'text'>> {
+  if (!isDemo) return []
+  return auth.kind === 'secret'
+    ? [{ event: 'demo-on', text: 'GATEPOST_DEMO: on, so whoever reaches this Gate can be any user, send as a backend and drain nodes; not for a site that others reach' }]
+    : [{ event: 'demo-off', text: "GATEPOST_DEMO: off, since the site's own key signs its users and Gate has only the public half" }]
+}
+
 export function authWarnings (auth: AuthSettings | undefined): AuthWarning[] {
   if (auth?.kind !== 'jwks') return []
   const { protocol, hostname } = new URL(auth.url)

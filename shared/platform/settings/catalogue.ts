@@ -147,13 +147,13 @@ const logLevel = { description: 'The least that is logged: JSON lines on stdout,
 const GATEPOST_LOG_LEVEL = oneOf(logLevels, { ...logLevel, default: 'info' })
 const upLogLevel = Type.Optional(oneOf(logLevels, { ...logLevel, defaultText: 'info; on a terminal warn' }))
 
-const GATEPOST_PROCESSES = wholeNumber({
-  description: 'How many processes share the work, each with a Gate and at least one node, on the one port. A further one keeps the embedded store. 1 = all in one process.',
-  valueName: 'N', minimum: 1, maximum: 64, default: 1
-})
+const GATEPOST_PROCESSES = Type.Optional(wholeNumber({
+  description: 'How many processes share the work, each with a Gate and at least one node, on the one port. A further one keeps the embedded store. 1 = all in one process. By default there are no more of them than `--nodes` asks for, than memory has 512 MiB for, and on Windows 1.',
+  valueName: 'N', minimum: 1, maximum: 64, defaultText: 'the cores'
+}))
 
 export const upSchema = Type.Object({
-  '--nodes': wholeNumber({ description: 'How many Notifications nodes run beside the Gate.', valueName: 'N', minimum: 1, maximum: 64, default: 2 }),
+  '--nodes': Type.Optional(wholeNumber({ description: 'How many Notifications nodes run; by default 2, or one for each process where those are more.', valueName: 'N', minimum: 1, maximum: 64, defaultText: '2' })),
   GATEPOST_PROCESSES,
   GATEPOST_HOST,
   GATEPOST_PORT: upPort,

@@ -91,9 +91,9 @@ export interface NodeSettings extends Omit<ListenSettings, 'port'>, SecretSettin
 }
 
 export interface UpSettings extends ListenSettings, Pick<SecretSettings, 'acceptSecrets'> {
-  /** How many Notifications nodes: at least one for each process. */
-  readonly nodes: number
-  readonly processes: number
+  /** How many Notifications nodes, at least one for each process. Undefined, as the next: as fits the machine. */
+  readonly nodes: number | undefined
+  readonly processes: number | undefined
   readonly publicUrl: string | undefined
   readonly nodeId: string | undefined
   readonly nodeWeight: number
