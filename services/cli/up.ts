@@ -3,7 +3,7 @@ import type { Command } from './command.js'
 
 export const up: Command = {
   name: 'up',
-  summary: 'runs a Gate and its nodes on all cores; needs nothing else',
+  summary: 'runs a Gate and its nodes, in one process or several; needs nothing else',
   about: [
     'Without GATEPOST_MONGODB_URL messages are kept in the data folder, which one `up` at a time may use; without GATEPOST_NATS_URL dispatch stays within the machine. All of it is one port, with the nodes at paths of their own. A secret that is not set is made once and kept in the data folder.',
     'Prints the addresses of the demo inbox and of the admin page. SIGTERM or SIGINT drains and ends with exit code 0; a second one ends at once, with 130.'

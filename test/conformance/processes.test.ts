@@ -4,6 +4,7 @@ import { createServer, type AddressInfo } from 'node:net'
 import { once } from 'node:events'
 import { availableParallelism } from 'node:os'
 import t, { type Test } from 'tap'
+import { howMany } from '../../services/cli/processes/how-many.js'
 import { createInbox } from '../../clients/index.js'
 import { runGatepost, startEmbedded, tempDir, type Deployment } from '../helpers/deployment.js'
 import { freePort } from '../helpers/free-port.js'
@@ -159,13 +160,19 @@ t.test('processes - a start behind one that was killed waits for the port, which
   t.equal(childrenOf(site.pids()[0] ?? 0).length, 2)
 })
 
-t.test('processes - as many as cores where nobody says, and the demo is warned of once', { skip }, async t => {
-  const cwd = await tempDir(t)
-  const site = runGatepost(['up', '--port', '0', '--drain', '0'], { cwd })
+t.test('processes - where nobody says, the cores but the one of the first process', { skip }, async t => {
+  const site = runGatepost(['up', '--port', '0', '--drain', '0'], { cwd: await tempDir(t) })
   await site.ready
   const workers = childrenOf(site.pid)
-  const usual = Math.max(1, Math.min(availableParallelism(), 64))
-  t.ok(usual === 1 ? workers.length === 0 : workers.length > 0 && workers.length <= usual, `${workers.length} for ${usual} cores`)
+  const { processes } = howMany({ processes: undefined, nodes: undefined })
+  t.equal(workers.length, processes === 1 ? 0 : processes, `for ${availableParallelism()} cores`)
+  t.equal(await site.end(), 0)
+})
+
+t.test('processes - what the start warns of is said once', { skip }, async t => {
+  const site = runGatepost(['up', '--port', '0', '--drain', '0', '--processes', '3'], { cwd: await tempDir(t) })
+  await site.ready
+  t.equal(childrenOf(site.pid).length, 3)
   t.equal(site.stdout().split('"event":"demo-on"').length, 2)
   t.equal(await site.end(), 0)
 })

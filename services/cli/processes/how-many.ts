@@ -10,6 +10,9 @@ export interface Machine {
   readonly memoryBytes: number
 }
 
+/** `mongodbUrl`, `natsUrl`: what the first process does not keep itself. */
+export interface Asked { readonly processes: number | undefined, readonly nodes: number | undefined, readonly mongodbUrl?: string | undefined, readonly natsUrl?: string | undefined }
+
 export interface HowMany { readonly processes: number, readonly nodes: number }
 
 const usualNodes = 2
@@ -18,13 +21,20 @@ const maxProcesses = 64
 const bytesEach = 512 * 1024 ** 2
 
 /** Each process has a node at least, and no more of them are made than were asked for. */
-export function howMany (asked: { readonly processes: number | undefined, readonly nodes: number | undefined }, machine = thisMachine()): HowMany {
-  const processes = asked.processes ?? Math.max(1, Math.min(usual(machine), asked.nodes ?? maxProcesses, maxProcesses))
+export function howMany (asked: Asked, machine = thisMachine()): HowMany {
+  const processes = asked.processes ?? Math.max(1, Math.min(usual(asked, machine), asked.nodes ?? maxProcesses, maxProcesses))
   return { processes, nodes: Math.max(asked.nodes ?? usualNodes, processes) }
 }
 
-/** Windows shares no listening socket in this way. */
-const usual = ({ platform, cores, memoryBytes }: Machine): number => platform === 'win32' ? 1 : Math.min(cores, Math.floor(memoryBytes / bytesEach))
+/**
+ * A core is left to the first process: a mail costs it as much, for the store and the bus, as it costs a site in one process in all
+ * (docs/performance.md, processes-2). Windows shares no listening socket in this way.
+ */
+function usual ({ mongodbUrl, natsUrl }: Asked, { platform, cores, memoryBytes }: Machine): number {
+  if (platform === 'win32') return 1
+  const isFirstIdle = mongodbUrl !== undefined && natsUrl !== undefined
+  return Math.min(isFirstIdle ? cores : cores - 1, Math.floor(memoryBytes / bytesEach))
+}
 
 function thisMachine (): Machine {
   const limit = process.constrainedMemory()

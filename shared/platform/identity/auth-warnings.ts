@@ -10,10 +10,10 @@ export interface AuthWarning {
 
 /** What GATEPOST_DEMO makes of a Gate: once for all Gates of a site's start. */
 export function demoWarnings (isDemo: boolean, auth: AuthSettings): Array<Pick<AuthWarning, 'event' | 'text'>> {
-  if (!isDemo) return []
-  return auth.kind === 'secret'
-    ? [{ event: 'demo-on', text: 'GATEPOST_DEMO: on, so whoever reaches this Gate can be any user, send as a backend and drain nodes; not for a site that others reach' }]
-    : [{ event: 'demo-off', text: "GATEPOST_DEMO: off, since the site's own key signs its users and Gate has only the public half" }]
+  const warnings: ReturnType<typeof demoWarnings> = []
+  if (isDemo && auth.kind === 'secret') warnings.push({ event: 'demo-on', text: 'GATEPOST_DEMO: on, so whoever reaches this Gate can be any user, send as a backend and drain nodes; not for a site that others reach' })
+  else if (isDemo) warnings.push({ event: 'demo-off', text: "GATEPOST_DEMO: off, since the site's own key signs its users and Gate has only the public half" })
+  return warnings
 }
 
 export function authWarnings (auth: AuthSettings | undefined): AuthWarning[] {

@@ -148,8 +148,8 @@ const GATEPOST_LOG_LEVEL = oneOf(logLevels, { ...logLevel, default: 'info' })
 const upLogLevel = Type.Optional(oneOf(logLevels, { ...logLevel, defaultText: 'info; on a terminal warn' }))
 
 const GATEPOST_PROCESSES = Type.Optional(wholeNumber({
-  description: 'How many processes share the work, each with a Gate and at least one node, on the one port. A further one keeps the embedded store. 1 = all in one process. By default there are no more of them than `--nodes` asks for, than memory has 512 MiB for, and on Windows 1.',
-  valueName: 'N', minimum: 1, maximum: 64, defaultText: 'the cores'
+  description: 'How many processes share the work, each with a Gate and at least one node, on the one port. A further one keeps the embedded store. 1 = all in one process. By default one core is left for that one, where it keeps the store or the bus; there are no more than `--nodes` asks for, than memory has 512 MiB for, and on Windows 1.',
+  valueName: 'N', minimum: 1, maximum: 64, defaultText: 'the cores less 1, at least 1'
 }))
 
 export const upSchema = Type.Object({
