@@ -14,8 +14,9 @@ import t, { type Test } from 'tap'
 import { WebSocketServer, type ServerOptions, type WebSocket } from 'ws'
 import { engineOf, type EngineConnection } from '../../services/notifications/realtime/transport/engine-connection.js'
 import { eventFrame } from '../../services/notifications/realtime/transport/frame.js'
+import { writeNow } from '../../services/notifications/realtime/transport/write-now.js'
 import { tempDir } from '../helpers/lmdb-store.js'
-import { allowed } from '../helpers/until.js'
+import { allowed, until } from '../helpers/until.js'
 
 async function connected (t: Test, transport: 'websocket' | 'polling'): Promise<{ conn: EngineConnection, client: ClientSocket }> {
   const http = createServer()
@@ -60,6 +61,42 @@ t.test('engine.io and ws - a WebSocket: its state, what waits, the sender that t
   const gone = new Promise(resolve => { client.on('disconnect', resolve) })
   conn.close(true)
   t.equal(await gone, 'transport close')
+})
+
+t.test('Node.js and ws - the descriptor of a plain socket below a WebSocket: it does not block, and bytes that wait are said to', async t => {
+  const { conn, client } = await connected(t, 'websocket')
+  const { socket: webSocket } = conn.transport
+  if (webSocket?._socket === undefined || webSocket._socket === null) throw new Error('transport.socket._socket is gone')
+  const tcp = webSocket._socket as unknown as NetSocket & { _handle: { fd: number, writeQueueSize: number } | null }
+  t.notOk(webSocket._socket.encrypted)
+  const { _handle: handle } = tcp
+  if (handle === null) throw new Error('_handle is gone')
+  t.type(handle.fd, 'number')
+  t.ok(handle.fd > 2)
+  t.equal(writeNow(webSocket._socket, eventFrame('direct', '1').options.wsPreEncodedFrame[0]), eventFrame('direct', '1').bytes)
+  t.equal(await heard(client, 'direct'), 1, 'it is the socket')
+
+  const clientTcp = (client.io.engine as unknown as { transport: { ws: { _socket: NetSocket } } }).transport.ws._socket
+  clientTcp.pause()
+  const { options: { wsPreEncodedFrame: [large] } } = eventFrame('large', JSON.stringify('x'.repeat(100_000)))
+  let written = large.length
+  for (let i = 0; i < 1_000 && written === large.length; i++) written = writeNow(webSocket._socket, large)
+  t.ok(written < large.length, 'a full one takes a part, or nothing, and does not block')
+  t.equal(webSocket.bufferedAmount, 0)
+  webSocket._sender.sendFrame([large.subarray(written)])
+  t.ok(handle.writeQueueSize > 0, 'libuv has bytes that wait')
+  t.ok(webSocket.bufferedAmount >= handle.writeQueueSize, 'and then the WebSocket says that bytes wait')
+  clientTcp.resume()
+  await until('nothing waits', () => webSocket.bufferedAmount === 0)
+  t.equal(handle.writeQueueSize, 0)
+  tcp.cork()
+  webSocket._sender.sendFrame([eventFrame('corked', '1').options.wsPreEncodedFrame[0]])
+  t.ok(webSocket.bufferedAmount > 0, 'what is corked waits, too')
+  tcp.uncork()
+
+  tcp.destroy()
+  t.equal(tcp._handle, null, 'whoever has closed has none, at once')
+  t.ok(handle.fd < 0, 'and the handle no descriptor that may be another\'s by now')
 })
 
 t.test('engine.io - write takes an encoded packet, and the whole frame of it for a WebSocket', async t => {

@@ -1,15 +1,16 @@
 /**
  * When entries to a crowd leave. To few readers every entry leaves in its own turn of the event loop. Handing a frame to a crowd takes
- * so long that the next entries can gather meanwhile: they wait for as long as the last frame took to hand out, and one frame carries
- * them all. An entry that follows no other closely never waits.
+ * so long that the next entries can gather meanwhile: they wait for a part of the time that the last frame took to hand out, and one frame
+ * carries them all. After a frame of one entry it is a small part: whoever sends one after the other waits for nobody's company. An entry
+ * that follows no other closely never waits.
  */
 
 /** From so many live readers on a frame takes long enough to be worth gathering for. */
 export const crowd = 100
 const maxWindowMs = 20
-/** The next entry follows closely when it comes within so many windows: after a frame of several entries, and of one. */
-const closeAfterSeveral = 10
-const closeAfterOne = 0.5
+/** Of the time that the last frame took: how long the next entries wait, and within how long the next one follows closely. */
+const afterSeveral = { wait: 0.5, close: 10 }
+const afterOne = { wait: 0.25, close: 0.5 }
 
 /** The window of one stream with a crowd. Times are of `performance.now()`. */
 export class BatchWindow {
@@ -21,7 +22,9 @@ export class BatchWindow {
 
   /** A frame of so many entries was handed out between these times. */
   handedOut (entries: number, begun: number, ended: number): void {
-    this.#windowMs = Math.min(maxWindowMs, ended - begun)
-    this.#followsUntil = ended + this.#windowMs * (entries > 1 ? closeAfterSeveral : closeAfterOne)
+    const tookMs = ended - begun
+    const { wait, close } = entries > 1 ? afterSeveral : afterOne
+    this.#windowMs = Math.min(maxWindowMs, tookMs * wait)
+    this.#followsUntil = ended + Math.min(maxWindowMs, tookMs) * close
   }
 }

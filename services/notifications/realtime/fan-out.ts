@@ -79,15 +79,14 @@ export function createFanOut (noteWritten: (stream: HubStream, after: number, up
 
 /** Makes a frame once for each form that the readers have, one after the other: most have the same. */
 export function frameByForm (frameOf: (form: EntryForm) => Frame): (reader: Pick<StreamReader, 'form'>) => Frame {
-  const frames = new Map<EntryForm, Frame>()
   let form: EntryForm | undefined
   let frame: Frame | undefined
+  let frames: Map<EntryForm, Frame> | undefined
   return reader => {
-    if (frame === undefined || reader.form !== form) {
-      form = reader.form
-      frame = frames.get(form) ?? frameOf(form)
-      frames.set(form, frame)
-    }
+    if (frame !== undefined && reader.form === form) return frame
+    if (form !== undefined && frame !== undefined) (frames ??= new Map()).set(form, frame)
+    form = reader.form
+    frame = frames?.get(form) ?? frameOf(form)
     return frame
   }
 }

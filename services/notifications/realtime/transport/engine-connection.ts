@@ -1,6 +1,7 @@
 /** What this folder needs of Engine.IO's side of a socket, part of which its types call private. */
 import type { Socket } from 'socket.io'
 import type { FrameOptions } from './frame.js'
+import type { SocketPart } from './write-now.js'
 
 export interface EngineConnection {
   /** The `sid` of its requests. */
@@ -26,9 +27,11 @@ export interface EngineTransport {
 
 export interface WebSocketPart {
   readonly readyState: number
-  /** Bytes that the operating system has not taken yet. */
+  /** Bytes that the operating system has not taken yet; 0 also says that none wait in its stream. */
   readonly bufferedAmount: number
-  /** Writes one buffer, or two in one go, as they are. */
+  /** Null once it has closed. */
+  readonly _socket: SocketPart | null
+  /** Writes buffers as they are. */
   readonly _sender: { readonly sendFrame: (buffers: readonly Buffer[]) => void }
   readonly on: (event: 'ping', listener: () => void) => void
   readonly pause: () => void

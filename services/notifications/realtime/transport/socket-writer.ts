@@ -6,6 +6,7 @@ import type { Socket } from 'socket.io'
 import { engineOf, type EngineConnection, type EngineTransport } from './engine-connection.js'
 import type { Frame } from './frame.js'
 import type { Transport } from './transport.js'
+import { writeNow } from './write-now.js'
 
 export const maxWaitingBytes = 1 << 20
 const crowdedBytes = 256 * 1024
@@ -51,7 +52,9 @@ export class SocketWriter implements Transport {
       // Nothing waits in Engine.IO, so nothing is overtaken: past its buffer and events, with the one buffer that all sockets share.
       const waiting = webSocket.bufferedAmount
       if (waiting > 0 && waiting + frame.bytes > maxWaitingBytes) return false
-      webSocket._sender.sendFrame(next === undefined ? [bytesOf(frame)] : [bytesOf(frame), bytesOf(next)])
+      const bytes = next === undefined ? bytesOf(frame) : Buffer.concat([bytesOf(frame), bytesOf(next)])
+      const written = waiting === 0 && webSocket._socket !== null ? writeNow(webSocket._socket, bytes) : 0
+      if (written < bytes.length) webSocket._sender.sendFrame([bytes.subarray(written)])
       return true
     }
     if (!this.isOpen()) return true
