@@ -12,9 +12,9 @@ import { Server } from 'socket.io'
 import { io as connect, type Socket as ClientSocket } from 'socket.io-client'
 import t, { type Test } from 'tap'
 import { WebSocketServer, type ServerOptions, type WebSocket } from 'ws'
+import { Descriptor } from '../../services/notifications/realtime/transport/descriptor.js'
 import { engineOf, type EngineConnection } from '../../services/notifications/realtime/transport/engine-connection.js'
 import { eventFrame } from '../../services/notifications/realtime/transport/frame.js'
-import { writeNow } from '../../services/notifications/realtime/transport/write-now.js'
 import { tempDir } from '../helpers/lmdb-store.js'
 import { allowed, until } from '../helpers/until.js'
 
@@ -71,16 +71,17 @@ t.test('Node.js and ws - the descriptor of a plain socket below a WebSocket: it 
   t.notOk(webSocket._socket.encrypted)
   const { _handle: handle } = tcp
   if (handle === null) throw new Error('_handle is gone')
-  t.type(handle.fd, 'number')
-  t.ok(handle.fd > 2)
-  t.equal(writeNow(webSocket._socket, eventFrame('direct', '1').options.wsPreEncodedFrame[0]), eventFrame('direct', '1').bytes)
+  const { fd } = handle
+  t.ok(fd > 2)
+  const descriptor = new Descriptor()
+  t.equal(descriptor.write(webSocket._socket, eventFrame('direct', '1').options.wsPreEncodedFrame[0]), eventFrame('direct', '1').bytes)
   t.equal(await heard(client, 'direct'), 1, 'it is the socket')
 
   const clientTcp = (client.io.engine as unknown as { transport: { ws: { _socket: NetSocket } } }).transport.ws._socket
   clientTcp.pause()
   const { options: { wsPreEncodedFrame: [large] } } = eventFrame('large', JSON.stringify('x'.repeat(100_000)))
   let written = large.length
-  for (let i = 0; i < 1_000 && written === large.length; i++) written = writeNow(webSocket._socket, large)
+  for (let i = 0; i < 1_000 && written === large.length; i++) written = descriptor.write(webSocket._socket, large)
   t.ok(written < large.length, 'a full one takes a part, or nothing, and does not block')
   t.equal(webSocket.bufferedAmount, 0)
   webSocket._sender.sendFrame([large.subarray(written)])
@@ -94,9 +95,11 @@ t.test('Node.js and ws - the descriptor of a plain socket below a WebSocket: it 
   t.ok(webSocket.bufferedAmount > 0, 'what is corked waits, too')
   tcp.uncork()
 
+  t.equal(tcp._handle, handle)
+  t.equal(handle.fd, fd, 'the same for as long as there is a handle')
   tcp.destroy()
   t.equal(tcp._handle, null, 'whoever has closed has none, at once')
-  t.ok(handle.fd < 0, 'and the handle no descriptor that may be another\'s by now')
+  t.equal(descriptor.write(webSocket._socket, large), 0, 'so that nothing goes to a descriptor that may be another\'s by now')
 })
 
 t.test('engine.io - write takes an encoded packet, and the whole frame of it for a WebSocket', async t => {

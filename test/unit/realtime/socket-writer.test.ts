@@ -8,9 +8,9 @@ import { fileURLToPath } from 'node:url'
 import { Server, type Socket } from 'socket.io'
 import t, { type Test } from 'tap'
 import { WebSocket } from 'ws'
+import { Descriptor, type SocketPart } from '../../../services/notifications/realtime/transport/descriptor.js'
 import { eventFrame, type Frame } from '../../../services/notifications/realtime/transport/frame.js'
 import { maxWaitingBytes, SocketWriter } from '../../../services/notifications/realtime/transport/socket-writer.js'
-import { writeNow, type SocketPart } from '../../../services/notifications/realtime/transport/write-now.js'
 import { until } from '../../helpers/until.js'
 
 const partOf = (socket: TcpSocket): SocketPart => socket as unknown as SocketPart
@@ -98,11 +98,11 @@ t.test('socket writer - a socket that has closed or is closing takes all and is 
   await closed
   t.ok(writer.send(frameOf(50)))
   await until('the descriptor is closed', () => tcp.destroyed)
-  t.equal(writeNow(partOf(tcp), Buffer.from('late')), 0)
+  t.equal(new Descriptor().write(partOf(tcp), Buffer.from('late')), 0)
   t.ok(writer.send(frameOf(51)))
 })
 
-t.test('write now - what is encrypted is never written past its encryption', async t => {
+t.test('descriptor - what is encrypted is never written past its encryption', async t => {
   const psk = Buffer.alloc(32, 7)
   const options = { ciphers: 'PSK-AES128-GCM-SHA256', maxVersion: 'TLSv1.2' } as const
   const server = createTlsServer({ ...options, pskCallback: () => psk })
@@ -113,13 +113,13 @@ t.test('write now - what is encrypted is never written past its encryption', asy
   const client = connectTls({ ...options, port: (server.address() as AddressInfo).port, host: '127.0.0.1', pskCallback: () => ({ psk, identity: 'test' }), checkServerIdentity: () => undefined })
   t.teardown(() => { client.destroy() })
   const [socket] = await accepted
-  t.equal(writeNow(partOf(socket), Buffer.from('in the clear')), 0)
+  t.equal(new Descriptor().write(partOf(socket), Buffer.from('in the clear')), 0)
   const heard = once(client, 'data')
   socket.write('encrypted')
   t.equal(String((await heard)[0]), 'encrypted')
 })
 
-t.test('write now - a socket from another process: it does not block, and what it does not take at once follows in order', async t => {
+t.test('descriptor - a socket from another process: it does not block, and what it does not take at once follows in order', async t => {
   const child = fork(fileURLToPath(new URL('../../helpers/socket-writer-child.ts', import.meta.url)), ['4000', '10000'], { execArgv: ['--import=tsx'] })
   t.teardown(() => { child.kill() })
   await once(child, 'message')

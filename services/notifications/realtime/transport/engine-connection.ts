@@ -1,7 +1,7 @@
 /** What this folder needs of Engine.IO's side of a socket, part of which its types call private. */
 import type { Socket } from 'socket.io'
+import type { SocketPart } from './descriptor.js'
 import type { FrameOptions } from './frame.js'
-import type { SocketPart } from './write-now.js'
 
 export interface EngineConnection {
   /** The `sid` of its requests. */

@@ -3,10 +3,10 @@
  * gets `behind` instead of more.
  */
 import type { Socket } from 'socket.io'
+import { Descriptor } from './descriptor.js'
 import { engineOf, type EngineConnection, type EngineTransport } from './engine-connection.js'
 import type { Frame } from './frame.js'
 import type { Transport } from './transport.js'
-import { writeNow } from './write-now.js'
 
 export const maxWaitingBytes = 1 << 20
 const crowdedBytes = 256 * 1024
@@ -24,6 +24,7 @@ export class SocketWriter implements Transport {
   #queued = 0
   /** Once the socket has one; it keeps it. */
   #webSocketTransport: EngineTransport | undefined
+  readonly #descriptor = new Descriptor()
 
   constructor (socket: Socket) { this.#socket = socket }
 
@@ -53,7 +54,7 @@ export class SocketWriter implements Transport {
       const waiting = webSocket.bufferedAmount
       if (waiting > 0 && waiting + frame.bytes > maxWaitingBytes) return false
       const bytes = next === undefined ? bytesOf(frame) : Buffer.concat([bytesOf(frame), bytesOf(next)])
-      const written = waiting === 0 && webSocket._socket !== null ? writeNow(webSocket._socket, bytes) : 0
+      const written = waiting === 0 && webSocket._socket !== null ? this.#descriptor.write(webSocket._socket, bytes) : 0
       if (written < bytes.length) webSocket._sender.sendFrame([bytes.subarray(written)])
       return true
     }
