@@ -1,7 +1,7 @@
 /**
  * When entries to a crowd leave. To few readers every entry leaves in its own turn of the event loop. Handing a frame to a crowd takes
- * so long that the next entries can gather meanwhile: they wait for a part of the time that the last frame took to hand out, and one frame
- * carries them all. After a frame of one entry it is a small part: whoever sends one after the other waits for nobody's company. An entry
+ * so long that the next entries can gather meanwhile: they wait for as long as the last frame took to hand out, and one frame carries
+ * them all. After a frame of one entry they wait for a quarter of that: whoever sends one after the other has no company to wait for. An entry
  * that follows no other closely never waits.
  */
 
@@ -9,7 +9,7 @@
 export const crowd = 100
 const maxWindowMs = 20
 /** Of the time that the last frame took: how long the next entries wait, and within how long the next one follows closely. */
-const afterSeveral = { wait: 0.5, close: 10 }
+const afterSeveral = { wait: 1, close: 10 }
 const afterOne = { wait: 0.25, close: 0.5 }
 
 /** The window of one stream with a crowd. Times are of `performance.now()`. */

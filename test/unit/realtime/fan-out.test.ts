@@ -43,14 +43,14 @@ function streamOf (fanOut: FanOut, readers: number, deliveryMs = 0): { stream: H
 
 const endOfTurn = async (): Promise<void> => { await new Promise(resolve => setImmediate(resolve)) }
 
-t.test('fan-out policy - what follows closely waits for half as long as the last frame took, a quarter after a frame of one, 20 ms at most', async t => {
+t.test('fan-out policy - what follows closely waits for as long as the last frame took, a quarter of that after a frame of one, 20 ms at most', async t => {
   const window = new BatchWindow()
   t.equal(window.dueAt(1_000), 0, 'nothing was handed out yet')
   window.handedOut(1, 1_000, 1_008)
   t.equal(window.dueAt(1_011), 1_013, 'within half the time of a frame of one')
   t.equal(window.dueAt(1_012), 0, 'later than that')
   window.handedOut(2, 1_000, 1_008)
-  t.equal(window.dueAt(1_087), 1_091, 'within ten times that of a frame of several')
+  t.equal(window.dueAt(1_087), 1_095, 'within ten times that of a frame of several')
   t.equal(window.dueAt(1_088), 0)
   window.handedOut(2, 1_000, 1_500)
   t.equal(window.dueAt(1_600), 1_620)
