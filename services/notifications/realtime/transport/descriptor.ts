@@ -25,10 +25,11 @@ export class Descriptor {
    * How many of the bytes the operating system took. 0 where it takes none now, or there is no such socket any more: the stream waits for it,
    * or meets the error itself. Call it only while nothing waits in the stream, and give the stream what is left.
    */
-  write ({ encrypted = false, _handle: handle }: SocketPart, bytes: Buffer): number {
+  write (socket: SocketPart | null | undefined, bytes: Buffer): number {
+    const handle = socket?._handle
     if (handle !== this.#handle) {
       this.#handle = handle
-      this.#fd = encrypted ? -1 : handle?.fd ?? -1
+      this.#fd = socket?.encrypted === true ? -1 : handle?.fd ?? -1
     }
     if (this.#fd < 0) return 0
     try { return writeSync(this.#fd, bytes, 0, bytes.length, null) } catch { return 0 }

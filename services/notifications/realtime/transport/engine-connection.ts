@@ -30,8 +30,8 @@ export interface WebSocketPart {
   /** Bytes that the operating system has not taken yet; 0 also says that none wait in its stream. */
   readonly bufferedAmount: number
   /** Null once it has closed. */
-  readonly _socket: SocketPart | null
-  /** Writes buffers as they are. */
+  readonly _socket?: SocketPart | null
+  /** Writes one buffer, or two in one go, as they are. */
   readonly _sender: { readonly sendFrame: (buffers: readonly Buffer[]) => void }
   readonly on: (event: 'ping', listener: () => void) => void
   readonly pause: () => void

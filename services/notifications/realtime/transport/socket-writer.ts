@@ -53,9 +53,10 @@ export class SocketWriter implements Transport {
       // Nothing waits in Engine.IO, so nothing is overtaken: past its buffer and events, with the one buffer that all sockets share.
       const waiting = webSocket.bufferedAmount
       if (waiting > 0 && waiting + frame.bytes > maxWaitingBytes) return false
-      const bytes = next === undefined ? bytesOf(frame) : Buffer.concat([bytesOf(frame), bytesOf(next)])
-      const written = waiting === 0 && webSocket._socket !== null ? this.#descriptor.write(webSocket._socket, bytes) : 0
-      if (written < bytes.length) webSocket._sender.sendFrame([bytes.subarray(written)])
+      const buffers = next === undefined ? [bytesOf(frame)] : [bytesOf(frame), bytesOf(next)]
+      const whole = next === undefined ? bytesOf(frame) : Buffer.concat(buffers)
+      const written = waiting === 0 ? this.#descriptor.write(webSocket._socket, whole) : 0
+      if (written < whole.length) webSocket._sender.sendFrame(written === 0 ? buffers : [whole.subarray(written)])
       return true
     }
     if (!this.isOpen()) return true
