@@ -1,7 +1,7 @@
 /**
  * Writes past Node's stream: what the operating system takes at once costs no request object, tick and callbacks, which Node makes for each write
- * of a stream (docs/adr/0005-frames-written-directly.md has what that saves). It rests on the private handle of `net.Socket`, and
- * test/unit/private-members.test.ts on all that is said of it here. Where there is no descriptor nothing is written.
+ * of a stream (docs/adr/0005-frames-written-directly.md has what that saves). It rests on the private handle of `net.Socket`:
+ * test/unit/private-members.test.ts fails where that is not as it is said here. Where there is no descriptor nothing is written.
  */
 import { writeSync } from 'node:fs'
 
