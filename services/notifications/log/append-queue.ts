@@ -4,7 +4,7 @@
  *
  *   idle → queued         an entry came
  *   queued → inFlight     a group took entries (append-groups.ts); more may come and wait
- *   inFlight → idle       nothing waits
+ *   inFlight → idle       nothing waits: it is forgotten, and the next entry begins a new one
  *   inFlight → queued     the try went well, and more has come
  *   inFlight → pausing    the try failed; what was not refused is back in its order
  *   pausing → queued      after a random time, longer with each failure
@@ -49,8 +49,6 @@ export interface Backlog { entries: number, chars: number }
 /** How much one group may take. */
 export interface Budget { entries: number, chars: number }
 
-/** Those of 100,000 streams are kept, and those that are not idle. */
-const maxQueues = 100_000
 const maxConflictPauseMs = 50
 const maxPauseMs = 500
 const { unknownFactor } = deadlines.append
@@ -60,15 +58,17 @@ export class AppendQueue {
   /** The last try met a conflict: the stream has grown by others, and was not read since. */
   isBehind = false
   readonly #context: QueueContext
+  readonly #onIdle: () => void
   readonly #byId = new Map<string, PendingEntry>()
   #state: QueueState = 'idle'
   #waiting: PendingEntry[] = []
   /** Tries since the last one that went well. */
   #failures = 0
 
-  constructor (stream: StreamId, context: QueueContext) {
+  constructor (stream: StreamId, context: QueueContext, onIdle: () => void) {
     this.stream = stream
     this.#context = context
+    this.#onIdle = onIdle
   }
 
   get state (): QueueState { return this.#state }
@@ -170,25 +170,25 @@ export class AppendQueue {
     if (!next[this.#state].includes(state)) throw new Error(`an append queue that is ${this.#state} cannot become ${state}`)
     this.#state = state
     if (state === 'queued') this.#context.onQueued(this)
+    else if (state === 'idle') this.#onIdle()
   }
 }
 
-/** The queue of each stream, made when it is asked for. */
-export function createAppendQueues (context: QueueContext): (stream: StreamId) => AppendQueue {
+/** The queues of streams in which something waits or is under way. */
+export interface AppendQueues {
+  readonly known: (stream: StreamId) => AppendQueue | undefined
+  /** For an entry that is added now: a queue is here until it is idle. */
+  readonly of: (stream: StreamId) => AppendQueue
+}
+
+export function createAppendQueues (context: QueueContext): AppendQueues {
   const queues = new Map<StreamId, AppendQueue>()
-
-  function forgetOneIdle (): void {
-    for (const [stream, { state }] of queues) {
-      if (state === 'idle') { queues.delete(stream); return }
+  return {
+    known: stream => queues.get(stream),
+    of: stream => {
+      let queue = queues.get(stream)
+      if (queue === undefined) queues.set(stream, queue = new AppendQueue(stream, context, () => { queues.delete(stream) }))
+      return queue
     }
-  }
-
-  return stream => {
-    let queue = queues.get(stream)
-    if (queue === undefined) {
-      if (queues.size >= maxQueues) forgetOneIdle()
-      queues.set(stream, queue = new AppendQueue(stream, context))
-    }
-    return queue
   }
 }

@@ -136,7 +136,7 @@ export function createAppender (options: AppenderOptions): Appender {
     }
   }
 
-  const queueOf = createAppendQueues(context)
+  const queues = createAppendQueues(context)
 
   function refusalOf (entries: number, chars: number): GatepostError | undefined {
     if (backlog.entries + entries > maxQueuedEntries || backlog.chars + chars > maxQueuedChars) return new GatepostError('GP_OVERLOADED', 'the store is slower than what comes in; nothing was stored')
@@ -149,14 +149,13 @@ export function createAppender (options: AppenderOptions): Appender {
     if (time > fromMs(clock.latest() + maxAheadMs)) {
       return Promise.reject(new GatepostError('GP_STORE_UNAVAILABLE', `the clock of the process that took this is years ahead: it gave ${new Date(toMs(time)).toISOString()}; nothing was stored`))
     }
-    const queue = queueOf(stream)
-    const twin = queue.pendingOf(draft.id)
+    const twin = queues.known(stream)?.pendingOf(draft.id)
     if (twin !== undefined) {
       twin.join(atomicGroup)
       return twin.promise.then(({ doc }) => ({ doc, isNew: false }))
     }
     const refusal = atomicGroup === undefined ? refusalOf(1, draft.text.length) : undefined
-    return refusal === undefined ? queue.add(draft, time, atomicGroup).promise : Promise.reject(refusal)
+    return refusal === undefined ? queues.of(stream).add(draft, time, atomicGroup).promise : Promise.reject(refusal)
   }
 
   return {

@@ -11,6 +11,8 @@ export class RecentIds {
   #marked = 0
   #markedAtMs = -Infinity
 
+  get size (): number { return this.#ids.length }
+
   /** The next entry of the stream. */
   add (id: string, seq: number): void {
     this.#ids.push(id)

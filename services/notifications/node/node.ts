@@ -48,6 +48,8 @@ export interface NotificationsNodeOptions extends Pick<StreamsOptions, 'nodeId' 
   /** No process of version 0.1 can take part. */
   readonly hasNoFormer?: boolean | undefined
   readonly retentionMs: number
+  /** What its caches of the store take together; the default of GATEPOST_CACHE_MB. */
+  readonly cacheBytes?: number | undefined
   readonly userLimits: UserLimits
   readonly eventLoopLagMs: () => number
 }
@@ -60,14 +62,17 @@ export interface NotificationsNodeOptions extends Pick<StreamsOptions, 'nodeId' 
 export const expiryTime = (store: Store, clock: Clock): () => number => isEmbedded(store) ? clock.now : clock.earliest
 const isEmbedded = (store: Store): boolean => store.purgesByMs !== undefined
 
+/** Of GATEPOST_CACHE_MB: the ends of streams, users' states and counts, and what groups' streams and that of all hold for counting. */
+const cacheShares = { tails: 0.4, views: 0.4, shared: 0.2 }
+
 export function createNode (options: NotificationsNodeOptions): NotificationsNode {
-  const { nodeId, store, dispatch, clock, log, secret, acceptSecrets = [], auth, hasNoFormer = false, retentionMs, userLimits, eventLoopLagMs, ownerOf, rules } = options
+  const { nodeId, store, dispatch, clock, log, secret, acceptSecrets = [], auth, hasNoFormer = false, retentionMs, cacheBytes = 128 << 20, userLimits, eventLoopLagMs, ownerOf, rules } = options
   const expiryNow = expiryTime(store, clock)
   const audit = createAudit({ log, elapsed: clock.elapsed })
-  const tails = createTails({ clock, ...rules !== undefined && { recentMs: rules.recentMs } })
+  const tails = createTails({ clock, maxBytes: cacheBytes * cacheShares.tails, ...rules !== undefined && { recentMs: rules.recentMs } })
   const heads = createHeads({ store, clock, tails })
-  const views = createUserViews({ store, heads, clock })
-  const unread = createUnreadCounter({ store, views, heads, now: clock.now })
+  const views = createUserViews({ store, heads, clock, maxBytes: cacheBytes * cacheShares.views })
+  const unread = createUnreadCounter({ store, views, heads, now: clock.now, maxBytes: cacheBytes * cacheShares.shared })
 
   const realtime = createRealtime({ store, clock, log, heads, views, unread, listen: dispatch.listen })
   const streams = createStreams({ ...options, tails, heads, views, unread, realtime })

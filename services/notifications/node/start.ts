@@ -57,6 +57,8 @@ export interface NodeOptions {
     readonly dispatchMode?: DispatchOptions['mode']
     readonly auth: AuthSettings
     readonly retentionMs: number
+    /** As GATEPOST_CACHE_MB has it, in bytes; its default where it is missing. */
+    readonly cacheBytes?: number | undefined
     readonly drainMs: number
     /** What is not given: no rate, and the defaults of the settings. */
     readonly userLimits?: Partial<UserLimits> | undefined
@@ -95,7 +97,7 @@ type PartsOptions = Pick<NodeOptions, 'settings' | 'store' | 'bus' | 'natsPrefix
 
 /** Everything but its doors. Nothing of it is reached from outside before it joins the members. */
 function createParts ({ id, settings, store, bus, natsPrefix, log, metrics, now, rules, intervals, lookRoundMs }: PartsOptions) {
-  const { secret, acceptSecrets, auth, retentionMs } = settings
+  const { secret, acceptSecrets, auth, retentionMs, cacheBytes } = settings
   const userLimits = { perMinute: undefined, maxReceivers: 50, maxTtlMs: retentionMs, maxSockets: 50, ...settings.userLimits }
   const clock = createClock(now)
   const clockWatch = watchClock({ store, now: clock.now, log, onMeasured: ms => { clock.heardOf(store.purgesByMs?.() ?? ms) } })
@@ -103,7 +105,7 @@ function createParts ({ id, settings, store, bus, natsPrefix, log, metrics, now,
   const ring = createOwnRing(dispatch)
   const outageLog = createOutageLog({ nodeId: id, dispatch, store, clock, log })
   const node = createNode({
-    nodeId: id, store, dispatch, clock, log, secret, acceptSecrets, auth, hasNoFormer: settings.busUnsigned === 'refuse', retentionMs, userLimits, eventLoopLagMs: () => metrics.eventLoopLagMs, observeAppend: createAppendObserver(metrics), ownerOf: ring.ownerOf, appenderOf: ring.appenderOf, beforeStoring: outageLog.beforeStoring, rules
+    nodeId: id, store, dispatch, clock, log, secret, acceptSecrets, auth, hasNoFormer: settings.busUnsigned === 'refuse', retentionMs, cacheBytes, userLimits, eventLoopLagMs: () => metrics.eventLoopLagMs, observeAppend: createAppendObserver(metrics), ownerOf: ring.ownerOf, appenderOf: ring.appenderOf, beforeStoring: outageLog.beforeStoring, rules
   })
   const { users, hub, reconciler, retryStoreWork } = node.realtime
   const rebalancer = createRebalancer({ nodeId: id, dispatch, ring, users, clock, log, drainMs: settings.drainMs })

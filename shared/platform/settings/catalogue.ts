@@ -141,8 +141,11 @@ const GATEPOST_RATE_PRODUCER = Type.Optional(wholeNumber({ ...rate, description:
 const GATEPOST_SOCKETS_PER_USER = wholeNumber({
   description: 'How many sockets of one user are kept open, over all nodes; a further one is refused with GP_RATE_LIMIT.', valueName: 'NUMBER', unit: 'sockets', minimum: 1, maximum: 100_000, default: 50
 })
-/** What one user may do to a node. */
-const userLimits = { GATEPOST_MAX_RECEIVERS, GATEPOST_MAX_TTL, GATEPOST_RATE_USER, GATEPOST_SOCKETS_PER_USER }
+const GATEPOST_CACHE_MB = wholeNumber({
+  description: 'How much memory each node takes for what it keeps of the store to read less: ends of streams, states of users, unread counts. By estimates, and beside what its sockets need.',
+  valueName: 'NUMBER', unit: 'MB', minimum: 8, maximum: 65_536, default: 128
+})
+const ofNodes = { GATEPOST_RETENTION, GATEPOST_DRAIN, GATEPOST_MAX_RECEIVERS, GATEPOST_MAX_TTL, GATEPOST_RATE_USER, GATEPOST_SOCKETS_PER_USER, GATEPOST_CACHE_MB }
 const logLevel = { description: 'The least that is logged: JSON lines on stdout, pretty on a terminal.', valueName: 'LEVEL' }
 const GATEPOST_LOG_LEVEL = oneOf(logLevels, { ...logLevel, default: 'info' })
 const upLogLevel = Type.Optional(oneOf(logLevels, { ...logLevel, defaultText: 'info; on a terminal warn' }))
@@ -174,9 +177,7 @@ export const upSchema = Type.Object({
   GATEPOST_DATA_DIR,
   GATEPOST_DISK_RESERVE,
   GATEPOST_DEMO: upDemo,
-  GATEPOST_RETENTION,
-  GATEPOST_DRAIN,
-  ...userLimits,
+  ...ofNodes,
   GATEPOST_RATE_PRODUCER,
   GATEPOST_LOG_LEVEL: upLogLevel
 })
@@ -217,9 +218,7 @@ export const nodeSchema = Type.Object({
   GATEPOST_DISPATCH,
   GATEPOST_MONGODB_URL: requiredMongodbUrl,
   GATEPOST_DEMO,
-  GATEPOST_RETENTION,
-  GATEPOST_DRAIN,
-  ...userLimits,
+  ...ofNodes,
   GATEPOST_LOG_LEVEL
 })
 
@@ -286,9 +285,7 @@ export const doctorSchema = Type.Object({
   GATEPOST_DATA_DIR,
   GATEPOST_DISK_RESERVE,
   GATEPOST_DEMO: upDemo,
-  GATEPOST_RETENTION,
-  GATEPOST_DRAIN,
-  ...userLimits,
+  ...ofNodes,
   GATEPOST_RATE_PRODUCER,
   GATEPOST_LOG_LEVEL
 })

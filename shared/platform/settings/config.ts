@@ -60,6 +60,7 @@ export const readNodeSettings: ReadCommand<NodeSettings> = (argv, surroundings) 
     mongodbUrl: values.GATEPOST_MONGODB_URL,
     isDemo: values.GATEPOST_DEMO,
     retentionMs: values.GATEPOST_RETENTION,
+    cacheBytes: values.GATEPOST_CACHE_MB * 1_048_576,
     drainMs: toMs(values.GATEPOST_DRAIN),
     userLimits: userLimitsOf(values),
     logLevel: values.GATEPOST_LOG_LEVEL
@@ -93,6 +94,7 @@ export const readUpSettings: ReadCommand<UpSettings> = (argv, surroundings) => {
     diskReserveBytes: values.GATEPOST_DISK_RESERVE,
     isDemo: isDemo(reading),
     retentionMs: values.GATEPOST_RETENTION,
+    cacheBytes: values.GATEPOST_CACHE_MB * 1_048_576,
     drainMs: toMs(values.GATEPOST_DRAIN),
     userLimits: userLimitsOf(values),
     rateProducerPerMinute: values.GATEPOST_RATE_PRODUCER,

@@ -85,6 +85,7 @@ export interface NodeSettings extends Omit<ListenSettings, 'port'>, SecretSettin
   readonly mongodbUrl: string
   readonly isDemo: boolean
   readonly retentionMs: number
+  readonly cacheBytes: number
   readonly drainMs: number
   readonly userLimits: UserLimits
   readonly logLevel: LogLevel
@@ -114,6 +115,7 @@ export interface UpSettings extends ListenSettings, Pick<SecretSettings, 'accept
   readonly diskReserveBytes: number
   readonly isDemo: boolean
   readonly retentionMs: number
+  readonly cacheBytes: number
   readonly drainMs: number
   readonly userLimits: UserLimits
   readonly rateProducerPerMinute: number | undefined

@@ -4,7 +4,8 @@ import { createClock, timeOfId } from '../../../shared/contract/clock.js'
 import { entryKey } from '../../../shared/store/keys.js'
 import type { ChainOutcome, EntryDoc } from '../../../shared/store/store.js'
 import { createAppendGroups } from '../../../services/notifications/log/append-groups.js'
-import { AppendQueue, type Budget } from '../../../services/notifications/log/append-queue.js'
+import type { AppendQueue } from '../../../services/notifications/log/append-queue.js'
+import { createAppendQueues, type QueueContext, type Budget } from '../../../services/notifications/log/append-queue.js'
 import { createAtomicGroup, type AtomicGroup, type Claim } from '../../../services/notifications/log/atomic-group.js'
 import { placeEntry } from '../../../services/notifications/log/entry.js'
 import type { Appended, PendingEntry } from '../../../services/notifications/log/pending-entry.js'
@@ -20,14 +21,16 @@ function start () {
   const clock = createClock()
   const backlog = { entries: 0, chars: 0 }
   const seen: string[] = []
-  const queue = new AppendQueue(annStream, {
+  const context: QueueContext = {
     clock: { elapsed: () => nowMs },
     giveUpMs,
     backlog,
     onQueued: () => { seen.push('queued') },
     onStored: (_, { draft }, __, isNew) => { seen.push(`stored ${draft.id} ${isNew}`) },
     onUnknown: () => { seen.push('unknown') }
-  })
+  }
+  const queues = createAppendQueues(context)
+  const queue = queues.of(annStream)
   const add = (group?: AtomicGroup): PendingEntry => {
     const draft = draftMessage(clock)
     const pending = queue.add(draft, timeOfId(draft.id), group)
@@ -47,13 +50,13 @@ function start () {
     for (const pending of taken) pending.endTry()
     queue.giveBack(taken)
   }
-  return { queue, backlog, seen, add, docOf, fail, end, pass: (ms: number) => { nowMs += ms } }
+  return { queues, queue, backlog, seen, add, docOf, fail, end, pass: (ms: number) => { nowMs += ms } }
 }
 
 const outcomeOf = async (pending: PendingEntry): Promise<Appended | string> => await pending.promise.catch((error: unknown) => (error as { code: string }).code)
 
 t.test('append queue - idle, queued, in flight, and idle again once all of it is stored', async t => {
-  const { queue, backlog, seen, add, docOf, end } = start()
+  const { queues, queue, backlog, seen, add, docOf, end } = start()
   t.equal(queue.state, 'idle')
   const one = add()
   t.equal(queue.state, 'queued')
@@ -61,11 +64,13 @@ t.test('append queue - idle, queued, in flight, and idle again once all of it is
   const taken = queue.take({ ...all })
   t.same(taken, [one])
   t.equal(queue.state, 'inFlight')
+  t.equal(queues.known(annStream), queue)
   const doc = docOf(one)
   queue.settle(one, doc, true)
   queue.wentWell()
   end(taken)
   t.equal(queue.state, 'idle')
+  t.equal(queues.known(annStream), undefined, 'an idle one is forgotten')
   t.same(await one.promise, { doc, isNew: true })
   t.same(seen, ['queued', `stored ${one.draft.id} true`])
   t.same(backlog, { entries: 0, chars: 0 })

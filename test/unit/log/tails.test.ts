@@ -63,14 +63,30 @@ t.test('tails - of a stream that was never read or written a broadcast tells not
   t.end()
 })
 
-t.test('tails - the oldest of too many is forgotten', t => {
-  const tails = createTails({ clock: clockNow, maxTails: 2 })
-  const [one, other, third] = ['a', 'b', 'c'].map(userStream)
-  tails.of(one!)
-  const kept = tails.of(other!)
-  tails.of(third!)
-  t.equal(tails.known(one!), undefined)
-  t.equal(tails.of(other!), kept)
+t.test('tails - above the bound those that were not used are forgotten', t => {
+  const { bytes } = new Tail()
+  const tails = createTails({ clock: clockNow, maxBytes: 10 * bytes })
+  const streams = Array.from({ length: 30 }, (_, i) => userStream(`ann-${i}`))
+  const used = tails.of(streams[0]!)
+  for (const stream of streams) {
+    tails.of(stream)
+    t.equal(tails.of(streams[0]!), used, 'it is in use')
+  }
+  const known = streams.filter(stream => tails.known(stream) !== undefined)
+  t.ok(known.length <= 11, 'no more than there is room for, and one', { known })
+  t.equal(known.at(-1), streams.at(-1))
+  t.end()
+})
+
+t.test('tails - ids count, also those that come later', t => {
+  const tails = createTails({ clock: clockNow, maxBytes: 20_000 })
+  const busy = tails.of(annStream)
+  busy.keepIds()
+  for (let seq = 1; seq <= 200; seq++) tails.see(annStream, entry(seq - 1, seq))
+  t.ok(busy.bytes > 10_000)
+  for (let i = 0; i < 100; i++) tails.of(userStream(`b${i}`))
+  const kept = Array.from({ length: 100 }, (_, i) => tails.known(userStream(`b${i}`))).filter(tail => tail !== undefined)
+  t.ok(kept.length > 0 && kept.length * new Tail().bytes <= 20_000 - (tails.known(annStream)?.bytes ?? 0) + 250, 'what the ids take is not there for others', { kept: kept.length })
   t.end()
 })
 

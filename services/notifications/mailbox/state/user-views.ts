@@ -5,6 +5,7 @@
 import type { Clock } from '../../../../shared/contract/clock.js'
 import { userStream, type GroupId, type StreamId, type UserId } from '../../../../shared/contract/names.js'
 import { InTurn } from '../../../../shared/platform/in-turn.js'
+import { MeasuredCache } from '../../../../shared/platform/measured-cache.js'
 import { placeOfEntry, type EntryDoc, type Store } from '../../../../shared/store/store.js'
 import type { Heads } from '../../log/heads.js'
 import type { CountLimits } from '../unread/counts.js'
@@ -34,48 +35,36 @@ export interface UserViewsOptions {
   readonly heads: Heads
   readonly clock: Clock
   readonly limits?: MarkLimits & CountLimits
+  /** By UserView.bytes; those of users with sockets are counted, and stay. */
+  readonly maxBytes?: number
 }
-
-const maxViews = 20_000
 
 /** `view` once it is loaded: before that, live entries are left to the reading of the stream. */
 interface Cached { readonly loading: Promise<UserView>, view: UserView | undefined }
 
-export function createUserViews ({ store, heads, clock, limits }: UserViewsOptions): UserViews {
+export function createUserViews ({ store, heads, clock, limits, maxBytes = 64 << 20 }: UserViewsOptions): UserViews {
   const users = createUserStore({ store, clock, limits })
-  /** By the user's own stream, the least lately used first. */
-  const cache = new Map<StreamId, Cached>()
   const pins = new Map<StreamId, number>()
+  /** By the user's own stream. */
+  const cache = new MeasuredCache<StreamId, Cached>({ maxBytes, bytesOf: ({ view }) => view?.bytes ?? 0, isHeld: own => pins.has(own) })
   /** Reading on and storing of one view come one after the other. */
   const inTurn = new InTurn()
 
   function viewOf (user: UserId): Promise<UserView> {
     const own = userStream(user)
-    let cached = cache.get(own)
-    if (cached !== undefined) cache.delete(own)
-    else {
-      if (cache.size >= maxViews) evict()
-      cached = load(user, own)
-    }
-    cache.set(own, cached)
-    return cached.loading
+    return (cache.get(own) ?? cache.add(own, load(user, own))).loading
   }
 
   function load (user: UserId, own: StreamId): Cached {
     const cached: Cached = { loading: users.load(user), view: undefined }
-    cached.loading.then(view => { cached.view = view }, () => { if (cache.get(own) === cached) cache.delete(own) })
+    cached.loading.then(view => {
+      cached.view = view
+      cache.measure(own)
+    }, () => { if (cache.peek(own) === cached) cache.delete(own) })
     return cached
   }
 
-  function evict (): void {
-    let left = 64 // of the oldest, those not in use
-    for (const own of cache.keys()) {
-      if (left-- === 0) return
-      if (!pins.has(own)) cache.delete(own)
-    }
-  }
-
-  const peek = (own: StreamId): UserView | undefined => cache.get(own)?.view
+  const peek = (own: StreamId): UserView | undefined => cache.peek(own)?.view
 
   return {
     peek,
@@ -86,7 +75,7 @@ export function createUserViews ({ store, heads, clock, limits }: UserViewsOptio
     },
     noteLeave: (own, group, seq) => { peek(own)?.takeMembership(group, { isMember: false, seq, after: 0 }) },
     fresh: async user => {
-      const isLoadedNow = !cache.has(userStream(user))
+      const isLoadedNow = cache.peek(userStream(user)) === undefined
       const view = await viewOf(user)
       // It has read its stream to the end since it was asked for.
       if (isLoadedNow) return view

@@ -45,6 +45,9 @@ export class SharedStreamIndex {
 
   get nextExpiryMs (): number { return this.#nextExpiryMs }
 
+  /** What it takes in memory, about. */
+  get bytes (): number { return 1_000 + this.#items.length * 150 + (this.#byCategory.size + this.#bySender.size) * 100 + this.#recalled.size * 40 }
+
   /** Takes a live entry if it is the next one; otherwise `cover` reads on later. */
   accept (doc: EntryDoc): void {
     if (doc.seq > this.head && placeOfEntry(doc.key).prev === this.head) this.#take(doc)

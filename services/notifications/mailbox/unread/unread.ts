@@ -1,6 +1,6 @@
 /** Exact unread counts: the user's own stream, every group of the user's, and all. */
-import { LRUCache } from 'lru-cache'
 import { allStream, groupStream, type GroupId, type StreamId, type UserId } from '../../../../shared/contract/names.js'
+import { MeasuredCache } from '../../../../shared/platform/measured-cache.js'
 import type { Store } from '../../../../shared/store/store.js'
 import type { Heads } from '../../log/heads.js'
 import { toUnread, type Places, type Unread } from './counts.js'
@@ -59,8 +59,6 @@ export interface UnreadCounter {
 /** A stream that a user shares with others, after where the user's part of it begins. */
 interface Shared { readonly after: number, readonly index: SharedStreamIndex }
 
-const maxIndexes = 10_000
-
 export interface UnreadCounterOptions {
   readonly store: Store
   readonly views: UserViews
@@ -68,15 +66,15 @@ export interface UnreadCounterOptions {
   readonly now: () => number
   /** How many entries of a shared stream are read at once. */
   readonly page?: number
+  /** By SharedStreamIndex.bytes, of all shared streams. */
+  readonly maxBytes?: number
 }
 
-export function createUnreadCounter ({ store, views, heads, now, page }: UnreadCounterOptions): UnreadCounter {
-  const indexes = new LRUCache<StreamId, SharedStreamIndex>({ max: maxIndexes })
+export function createUnreadCounter ({ store, views, heads, now, page, maxBytes = 64 << 20 }: UnreadCounterOptions): UnreadCounter {
+  const indexes = new MeasuredCache<StreamId, SharedStreamIndex>({ maxBytes, bytesOf: ({ bytes }) => bytes })
 
   function indexOf (stream: StreamId, head: number): SharedStreamIndex {
-    let index = indexes.get(stream)
-    if (index === undefined) indexes.set(stream, index = new SharedStreamIndex(stream, head, page))
-    return index
+    return indexes.get(stream) ?? indexes.add(stream, new SharedStreamIndex(stream, head, page))
   }
 
   /** What there is to count from, and the reads after which it covers what the user has not read. */
@@ -137,7 +135,7 @@ export function createUnreadCounter ({ store, views, heads, now, page }: UnreadC
       const places = visibleStreams(view).map((visible): [StreamId, Places] => [visible.stream, placesIn(visible)])
       return new Map(places.filter(([, { ranges, seqs }]) => ranges.length > 0 || seqs.length > 0))
     },
-    accept: (stream, doc) => { indexes.get(stream)?.accept(doc) },
-    expire: () => [...indexes.values()].filter(index => index.expire(now())).map(({ stream }) => stream)
+    accept: (stream, doc) => { indexes.peek(stream)?.accept(doc) },
+    expire: () => indexes.values().filter(index => index.expire(now())).map(({ stream }) => stream)
   }
 }
