@@ -63,7 +63,7 @@ t.test('live - from an announcement to a user who read it, to a Gate that ends',
   t.same(faults, [])
 
   await open(page, 'Cluster')
-  await page.getByText('node', { exact: false }).first().waitFor()
+  await page.locator('.cluster tbody tr').nth(1).waitFor()
   t.equal(await page.locator('.cluster tbody tr').count(), 2)
   await deployment.kill()
   await page.getByRole('alert').filter({ hasText: 'Gate does not answer' }).waitFor()
