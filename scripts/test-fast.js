@@ -13,8 +13,8 @@ const fast = [
   /^test\/integration\/(dispatch\/in-process|node\/|clients-)/,
   /^test\/conformance\/(send|list|read-state|recall|groups|socket-events)\.test\.ts$/
 ]
-/** All interleavings, real waits of an identity provider, outages of several nodes, documents, the files of deploy/: in `npm test`. */
-const slow = /\/(model|identity-jwks|deploy-.*|clients-docs|clients-gatepost|leave-and-join|unnoticed)\.test\.ts$/
+/** All interleavings, real waits of an identity provider, servers that fail a client, outages of several nodes, documents, the files of deploy/: in `npm test`. */
+const slow = /\/(model|identity-jwks|deploy-.*|clients-docs|clients-faults|clients-gatepost|leave-and-join|unnoticed)\.test\.ts$/
 
 const files = findTests().filter(file => fast.some(one => one.test(file)) && !slow.test(file))
 
