@@ -4,7 +4,7 @@
  */
 import type { Socket } from 'socket.io'
 import { Descriptor } from './descriptor.js'
-import { engineOf, type EngineConnection, type EngineTransport } from './engine-connection.js'
+import { engineOf, type EngineConnection, type EngineTransport, type WebSocketPart } from './engine-connection.js'
 import type { Frame } from './frame.js'
 import type { Transport } from './transport.js'
 
@@ -17,6 +17,7 @@ const lookAgainMs = 20
 const openState = 1
 
 const bytesOf = ({ options: { wsPreEncodedFrame: [bytes] } }: Frame): Buffer => bytes
+const buffersOf = (frame: Frame, next: Frame | undefined): Buffer[] => next === undefined ? [bytesOf(frame)] : [bytesOf(frame), bytesOf(next)]
 
 export class SocketWriter implements Transport {
   readonly #socket: Socket
@@ -53,10 +54,8 @@ export class SocketWriter implements Transport {
       // Nothing waits in Engine.IO, so nothing is overtaken: past its buffer and events, with the one buffer that all sockets share.
       const waiting = webSocket.bufferedAmount
       if (waiting > 0 && waiting + frame.bytes > maxWaitingBytes) return false
-      const buffers = next === undefined ? [bytesOf(frame)] : [bytesOf(frame), bytesOf(next)]
-      const whole = next === undefined ? bytesOf(frame) : Buffer.concat(buffers)
-      const written = waiting === 0 ? this.#descriptor.write(webSocket._socket, whole) : 0
-      if (written < whole.length) webSocket._sender.sendFrame(written === 0 ? buffers : [whole.subarray(written)])
+      if (waiting === 0) this.#write(webSocket, frame, next)
+      else webSocket._sender.sendFrame(buffersOf(frame, next))
       return true
     }
     if (!this.isOpen()) return true
@@ -67,6 +66,13 @@ export class SocketWriter implements Transport {
       this.#conn.write(packet, options)
     }
     return true
+  }
+
+  /** Nothing waits: to the descriptor, and what that does not take to the WebSocket. */
+  #write (webSocket: WebSocketPart, frame: Frame, next: Frame | undefined): void {
+    const whole = next === undefined ? bytesOf(frame) : Buffer.concat(buffersOf(frame, next))
+    const written = this.#descriptor.write(webSocket._socket, whole)
+    if (written < whole.length) webSocket._sender.sendFrame(written === 0 ? buffersOf(frame, next) : [whole.subarray(written)])
   }
 
   /** Resolves at once while little waits, else when the transport has written all it has or the socket has closed. */
