@@ -3,7 +3,7 @@
  * each use measures again. Above the bound those are forgotten that were not used since they were last looked at: a use costs a flag.
  */
 export interface MeasuredCacheOptions<K, V> {
-  readonly maxBytes: number
+  readonly maxBytes?: number | undefined
   /** What the value takes in memory, about. Called for each use. */
   readonly bytesOf: (value: V) => number
   /** Counted, and never forgotten. */
@@ -13,15 +13,20 @@ export interface MeasuredCacheOptions<K, V> {
 /** `isUsed`: since it was last looked at. */
 interface Slot<V> { readonly value: V, bytes: number, isUsed: boolean }
 
+const usualMaxBytes = 64 << 20
 /** So many are looked at each time there is no room: nobody waits for a walk over all. */
 const lookedAt = 16
 
 export class MeasuredCache<K, V> {
   readonly #slots = new Map<K, Slot<V>>()
-  readonly #options: MeasuredCacheOptions<K, V>
+  readonly #options: Pick<MeasuredCacheOptions<K, V>, 'bytesOf' | 'isHeld'>
+  readonly #maxBytes: number
   #bytes = 0
 
-  constructor (options: MeasuredCacheOptions<K, V>) { this.#options = options }
+  constructor ({ maxBytes = usualMaxBytes, ...options }: MeasuredCacheOptions<K, V>) {
+    this.#maxBytes = maxBytes
+    this.#options = options
+  }
 
   get bytes (): number { return this.#bytes }
 
@@ -64,15 +69,15 @@ export class MeasuredCache<K, V> {
     const bytes = this.#options.bytesOf(slot.value)
     this.#bytes += bytes - slot.bytes
     slot.bytes = bytes
-    if (this.#bytes > this.#options.maxBytes) this.#forget()
+    if (this.#bytes > this.#maxBytes) this.#forget()
   }
 
   /** Those that stay get behind the others. */
   #forget (): void {
-    const { maxBytes, isHeld } = this.#options
+    const { isHeld } = this.#options
     let left = Math.min(lookedAt, this.#slots.size) // none twice
     for (const [key, slot] of this.#slots) {
-      if (this.#bytes <= maxBytes || left-- === 0) return
+      if (this.#bytes <= this.#maxBytes || left-- === 0) return
       this.#slots.delete(key)
       if (slot.isUsed || isHeld?.(key) === true) {
         slot.isUsed = false

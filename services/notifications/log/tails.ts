@@ -120,7 +120,7 @@ export interface TailsOptions {
   readonly maxBytes?: number
 }
 
-export function createTails ({ clock, recentMs = lives.landsWithinMs, maxBytes = 64 << 20 }: TailsOptions): Tails {
+export function createTails ({ clock, recentMs = lives.landsWithinMs, maxBytes }: TailsOptions): Tails {
   const tails = new MeasuredCache<StreamId, Tail>({ maxBytes, bytesOf: ({ bytes }) => bytes })
   return {
     of: stream => tails.get(stream) ?? tails.add(stream, new Tail()),

@@ -42,7 +42,7 @@ export interface UserViewsOptions {
 /** `view` once it is loaded: before that, live entries are left to the reading of the stream. */
 interface Cached { readonly loading: Promise<UserView>, view: UserView | undefined }
 
-export function createUserViews ({ store, heads, clock, limits, maxBytes = 64 << 20 }: UserViewsOptions): UserViews {
+export function createUserViews ({ store, heads, clock, limits, maxBytes }: UserViewsOptions): UserViews {
   const users = createUserStore({ store, clock, limits })
   const pins = new Map<StreamId, number>()
   /** By the user's own stream. */

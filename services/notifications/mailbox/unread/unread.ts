@@ -70,7 +70,7 @@ export interface UnreadCounterOptions {
   readonly maxBytes?: number
 }
 
-export function createUnreadCounter ({ store, views, heads, now, page, maxBytes = 64 << 20 }: UnreadCounterOptions): UnreadCounter {
+export function createUnreadCounter ({ store, views, heads, now, page, maxBytes }: UnreadCounterOptions): UnreadCounter {
   const indexes = new MeasuredCache<StreamId, SharedStreamIndex>({ maxBytes, bytesOf: ({ bytes }) => bytes })
 
   function indexOf (stream: StreamId, head: number): SharedStreamIndex {
