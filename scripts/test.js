@@ -117,18 +117,20 @@ async function runFiles (files) {
   return { ...readResults(tap), code }
 }
 
-/** The files of these failed tests once more, one by one. */
-async function runAgain (failed) {
-  const files = [...new Set(failed.map(({ file }) => file))]
-  const all = { passed: [], failed: [], skipped: [], files, code: 0 }
-  if (files.length === 0 || files.length > mostRunAgain) return { ...all, files: [], code: 1 }
-  for (const file of files) {
+/** The same; files that failed beside others run once more, one by one. `unsteady`: what failed and then passed. */
+async function runSteadily (files) {
+  const first = await runFiles(files)
+  const again = new Set(first.failed.map(({ file }) => file))
+  if (files.length === 1 || again.size === 0 || again.size > mostRunAgain) return { ...first, unsteady: [] }
+  const isOver = ({ file }) => !again.has(file)
+  const results = { passed: first.passed.filter(isOver), failed: [], skipped: first.skipped.filter(isOver), code: 0 }
+  for (const file of again) {
     console.log(`\nonce more, by itself: ${file}`)
-    const { code, ...results } = await runFiles([file])
-    for (const kind of ['passed', 'failed', 'skipped']) all[kind].push(...results[kind])
-    all.code ||= code
+    const second = await runFiles([file])
+    for (const kind of ['passed', 'failed', 'skipped']) results[kind].push(...second[kind])
+    results.code ||= second.code
   }
-  return all
+  return { ...results, unsteady: first.failed.filter(({ file }) => !results.failed.some(one => one.file === file)) }
 }
 
 async function main (args) {
@@ -140,11 +142,7 @@ async function main (args) {
   const found = findTests(args.length === 0 ? undefined : args)
   const left = args.length > 0 || process.env.GATEPOST_TEST_FULL !== undefined ? [] : found.filter(file => long.test(file))
   const files = found.filter(file => !left.includes(file))
-  const first = await runFiles(files)
-  const again = first.code !== 0 && files.length > 1 ? await runAgain(first.failed) : { passed: [], failed: [], skipped: [], files: [], code: first.code }
-  const isFirst = ({ file }) => !again.files.includes(file)
-  const [passed, failed, skipped] = ['passed', 'failed', 'skipped'].map(kind => [...first[kind].filter(isFirst), ...again[kind]])
-  const unsteady = first.failed.filter(({ file }) => again.files.includes(file) && !again.failed.some(one => one.file === file))
+  const { passed, failed, skipped, unsteady, code } = await runSteadily(files)
   skipped.push(...left.map(file => ({ file, name: file, reason: 'time: `npm run test:full`, or its path' })))
   for (const { file, name } of unsteady) console.log(`unsteady: ${file}: ${name} (failed beside other files, passed by itself)`)
   for (const { file, name, reason } of failed) console.log(`failed: ${file}: ${name}${reason === '' ? '' : ` (${reason})`}`)
@@ -152,7 +150,7 @@ async function main (args) {
   for (const { file, name, reason } of skipped) console.log(`  ${name === file ? file : `${file}: ${name}`}${reason === '' ? '' : `: ${reason}`}`)
   console.log(`\n${serversSeen().join('\n')}`)
   // tap knows of more ways to fail than a test that did.
-  const failures = Math.max(failed.length, again.code === 0 ? 0 : 1)
+  const failures = Math.max(failed.length, code === 0 ? 0 : 1)
   writeFileSync(join(folder, 'summary.json'), JSON.stringify({ passed: passed.length, failed: failures, unsteady: unsteady.length, skipped: skipped.length }) + '\n')
   console.log(`\n${passed.length} passed, ${failures} failed, ${skipped.length} skipped`)
   return failures === 0 ? 0 : 1
