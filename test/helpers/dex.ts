@@ -1,6 +1,4 @@
 /** A real Dex: from `.servers/bin`, where scripts/install-dex.sh puts it. */
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -12,6 +10,7 @@ import { tempDir } from './deployment.js'
 import { freePort } from './free-port.js'
 import { blockOf } from './guide-program.js'
 import type { ProviderOfClients } from './identity-provider.js'
+import { startProvider } from './provider-process.js'
 import { noteServer } from './servers-seen.js'
 import { until } from './until.js'
 
@@ -34,14 +33,7 @@ export async function startDex (t: Test): Promise<ProviderOfClients> {
     .replace('signingKeys: 6h', 'signingKeys: 10s')
     .replace('staticClients:', `staticClients:\n  - { id: other, name: other, public: true, redirectURIs: [${redirectUri}] }`)
   await writeFile(file, `${guide}\nstorage: { type: memory }\nconnectors: [{ type: authproxy, id: proxy, name: proxy }]\n`)
-  const child = spawn(installed, ['serve', file], { stdio: ['ignore', 'pipe', 'pipe'] })
-  let said = ''
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (bytes: Buffer) => { said = (said + bytes.toString()).slice(-4_000) })
-  const ended = once(child, 'close')
-  t.teardown(async () => {
-    child.kill('SIGKILL')
-    await ended
-  })
+  const dex = startProvider(t, 'Dex', installed, ['serve', file])
 
   const jwksUrl = `${issuer}/keys`
   /** Dex puts the key that signs first. */
@@ -50,7 +42,7 @@ export async function startDex (t: Test): Promise<ProviderOfClients> {
     return answer?.ok === true ? (await answer.json() as { keys: Array<{ kid: string }> }).keys[0]?.kid : undefined
   }
   await until('Dex serves', async () => {
-    if (child.exitCode !== null) throw new Error(`Dex ended:\n${said}`)
+    dex.requireAlive()
     return await keyId()
   })
   let rotatedAtMs = performance.now()

@@ -1,5 +1,4 @@
 /** A real Keycloak: from `.servers/keycloak`, where scripts/install-keycloak.sh puts it. */
-import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { cp } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -7,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import type { Test } from 'tap'
 import { logInByCode, redirectUri } from './code-login.js'
 import { tempDir } from './deployment.js'
+import { startProvider } from './provider-process.js'
 import { noteServer } from './servers-seen.js'
 import { until } from './until.js'
 import { freePort } from './free-port.js'
@@ -25,22 +25,12 @@ export async function startKeycloak (t: Test): Promise<IdentityProvider> {
   const folder = join(await tempDir(t), 'keycloak')
   await cp(installed, folder, { recursive: true })
   const port = await freePort()
-  const child = spawn(join(folder, 'bin/kc.sh'), ['start-dev', '--db=dev-mem', '--http-host=127.0.0.1', `--http-port=${port}`], {
-    env: { ...process.env, KC_BOOTSTRAP_ADMIN_USERNAME: 'root', KC_BOOTSTRAP_ADMIN_PASSWORD: password, JAVA_OPTS_APPEND: '-Xmx512m -XX:TieredStopAtLevel=1' },
-    stdio: ['ignore', 'pipe', 'pipe'],
-    detached: true
-  })
-  let said = ''
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (bytes: Buffer) => { said = (said + bytes.toString()).slice(-4_000) })
-  const ended = new Promise<void>(resolve => { child.once('close', () => { resolve() }) })
-  t.teardown(async () => {
-    // The script's own child is the server.
-    if (child.exitCode === null) process.kill(-(child.pid ?? 0), 'SIGKILL')
-    await ended
+  const keycloak = startProvider(t, 'Keycloak', join(folder, 'bin/kc.sh'), ['start-dev', '--db=dev-mem', '--http-host=127.0.0.1', `--http-port=${port}`], {
+    env: { ...process.env, KC_BOOTSTRAP_ADMIN_USERNAME: 'root', KC_BOOTSTRAP_ADMIN_PASSWORD: password, JAVA_OPTS_APPEND: '-Xmx512m -XX:TieredStopAtLevel=1' }
   })
   const base = `http://127.0.0.1:${port}`
   await until('Keycloak serves', async () => {
-    if (child.exitCode !== null) throw new Error(`Keycloak ended:\n${said}`)
+    keycloak.requireAlive()
     return (await fetch(`${base}/realms/master`).catch(() => undefined))?.ok === true
     // Half a minute, and five on a machine that has much else to do.
   }, 420_000, 500)

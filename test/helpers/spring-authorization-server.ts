@@ -1,7 +1,6 @@
 /** A real Spring Authorization Server: from `.servers`, where scripts/install-spring-authorization-server.sh puts it. */
-import { execFile, spawn } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
-import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { rename, writeFile } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
@@ -13,6 +12,7 @@ import { tempDir } from './deployment.js'
 import { freePort } from './free-port.js'
 import { blockOf } from './guide-program.js'
 import { rotatesOnDemand, users, type ProviderOfClients } from './identity-provider.js'
+import { startProvider } from './provider-process.js'
 import { noteServer } from './servers-seen.js'
 import { until } from './until.js'
 
@@ -48,21 +48,14 @@ export async function startSpring (t: Test): Promise<ProviderOfClients> {
   await writeFile(source, blockOf(guide, 'java TokenConfiguration.java'))
   await run('javac', ['-parameters', '-cp', join(libraries, '*'), '-d', dir, source, program])
 
-  const child = spawn('java', ['-Xmx256m', '-XX:TieredStopAtLevel=1', '-cp', [dir, join(libraries, '*')].join(delimiter), 'site.Server', '--server.address=127.0.0.1', `--server.port=${port}`], { cwd: dir, stdio: 'pipe' })
-  let said = ''
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (bytes: Buffer) => { said = (said + bytes.toString()).slice(-8_000) })
-  const ended = once(child, 'close')
-  t.teardown(async () => {
-    child.kill('SIGKILL')
-    await ended
-  })
+  const spring = startProvider(t, 'Spring', 'java', ['-Xmx256m', '-XX:TieredStopAtLevel=1', '-cp', [dir, join(libraries, '*')].join(delimiter), 'site.Server', '--server.address=127.0.0.1', `--server.port=${port}`], { cwd: dir })
   let asked = 0
   const setGroups = async (user: string, groups: readonly string[]): Promise<void> => {
     const number = ++asked
-    child.stdin.write(`${number} ${user} ${groups.join(',')}\n`)
+    spring.stdin.write(`${number} ${user} ${groups.join(',')}\n`)
     await until('Spring has the user', () => {
-      if (child.exitCode !== null) throw new Error(`Spring ended:\n${said}`)
-      return new RegExp(`^done ${number}$`, 'm').test(said)
+      spring.requireAlive()
+      return new RegExp(`^done ${number}$`, 'm').test(spring.said())
     }, 120_000)
   }
   for (const user of users) await setGroups(user, [])
