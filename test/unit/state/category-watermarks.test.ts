@@ -17,14 +17,14 @@ import { createMemoryStore } from '../../helpers/memory-store.js'
 const ann = 'ann' as UserId
 const club = 'club' as GroupId
 
-function startAnn (maxCategoryWatermarks?: number) {
+function startAnn ({ maxCategoryWatermarks, ...counting }: { maxCategoryWatermarks?: number, maxBytes?: number, page?: number } = {}) {
   const clock = createClock()
   const store = createMemoryStore()
   const { append } = plainAppender(store, clock)
   const start = () => {
     const heads = createHeads({ store, clock })
     const views = createUserViews({ store, heads, clock })
-    const unread = createUnreadCounter({ store, views, heads, now: clock.now })
+    const unread = createUnreadCounter({ store, views, heads, now: clock.now, ...counting })
     const options = { store, finder: createMessageFinder({ store }), clock, now: clock.now, heads, views, unread, append, retentionMs: 30 * dayMs, way: 'add' as const, ...maxCategoryWatermarks !== undefined && { maxCategoryWatermarks } }
     return { views, unread, marks: createMarks({ ...options, record: createRecordChange(options) }), groups: createGroups(options) }
   }
@@ -53,7 +53,7 @@ t.test('category watermarks - very many categories read one by one: the base doc
 })
 
 t.test('category watermarks - without room messages are marked one by one: in every stream, archived ones too, those of others not', async t => {
-  const { post, marks, unread, groups } = startAnn(0)
+  const { post, marks, unread, groups } = startAnn({ maxCategoryWatermarks: 0 })
   await groups.join(ann, club)
   for (const to of [annStream, groupStream(club), allStream]) {
     for (let i = 0; i < 300; i++) await post('news', { to })
@@ -72,7 +72,7 @@ t.test('category watermarks - without room messages are marked one by one: in ev
 })
 
 t.test('category watermarks - many at once: the room is kept, and the work is done once', async t => {
-  const { post, marks, views, unread } = startAnn(3)
+  const { post, marks, views, unread } = startAnn({ maxCategoryWatermarks: 3 })
   for (let i = 0; i < 6; i++) await post(`thread ${i}`)
   await Promise.all(Array.from({ length: 6 }, async (_, i) => await marks.readTo(ann, undefined, `thread ${i}`)))
   t.equal(categoryWatermarks((await views.fresh(ann)).state), 3)
@@ -80,6 +80,20 @@ t.test('category watermarks - many at once: the room is kept, and the work is do
   for (let i = 0; i < 300; i++) await post('busy')
   const marked = await Promise.all(Array.from({ length: 40 }, async () => await marks.readTo(ann, undefined, 'busy')))
   t.equal(marked.reduce((sum, one) => sum + one), 300)
+})
+
+t.test('category watermarks - a group that is forgotten and begun anew for others while it is read: it is marked all the same', async t => {
+  // Room for two of the three streams; many pages, so that the others come in between.
+  const { post, marks, unread, groups } = startAnn({ maxBytes: 2_500, page: 1 })
+  const others = ['bob', 'carol'] as UserId[]
+  await groups.join(ann, club)
+  for (let i = 0; i < 30; i++) await post('news', { to: groupStream(club) })
+  await groups.join(others[0]!, club)
+  await groups.join(others[1]!, 'choir' as GroupId)
+  const marking = marks.readTo(ann, undefined, 'news')
+  for (let i = 0; i < 5; i++) for (const other of others) await unread.of(other)
+  await marking
+  t.same(await unread.of(ann), { unread: 0, byCategory: {} })
 })
 
 t.test('category watermarks - a name that no message has leaves nothing', async t => {

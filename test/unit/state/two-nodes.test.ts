@@ -24,6 +24,7 @@ import { annStream, dayMs, draftChange, draftMessage, plainAppender } from '../.
 import { createMemoryStore, type MemoryStore } from '../../helpers/memory-store.js'
 
 const ann = 'ann' as UserId
+const bob = 'bob' as UserId
 const club = 'club' as GroupId
 const limits = { maxBaseMarks: 2, maxPieceMarks: 2, keepPieceMs: 10_000, tailEntries: 6, segmentEntries: 3, mergedEntries: 9, storedSegments: 2, maxSegments: 3 }
 const streams: readonly StreamId[] = [annStream, groupStream(club), allStream]
@@ -99,6 +100,7 @@ const came = { conflicts: 0, deaths: 0, pieces: 0, segments: 0, acts: 0, secondA
 async function run (steps: readonly Step[], seed: number): Promise<void> {
   let nowMs = Date.UTC(2025, 0, 1)
   let random = seed >>> 0
+  const isCrowded = seed % 2 === 0
   const chance = (): number => { random = (Math.imul(random, 1_664_525) + 1_013_904_223) >>> 0; return random / 2 ** 32 }
   const now = (): number => nowMs
   const clock = createClock(now)
@@ -147,8 +149,9 @@ async function run (steps: readonly Step[], seed: number): Promise<void> {
       }
     }
     const heads = createHeads({ store, clock })
-    const views = createUserViews({ store, heads, clock, limits })
-    const unread = createUnreadCounter({ store, views, heads, now, page: 2 })
+    const cache = isCrowded ? { maxBytes: 1 } : {}
+    const views = createUserViews({ store, heads, clock, limits, ...cache })
+    const unread = createUnreadCounter({ store, views, heads, now, page: 2, ...cache })
     const append = async (stream: StreamId, draft: Parameters<typeof plain.append>[1]): Promise<{ doc: EntryDoc }> => {
       await slow(true)
       const { doc } = await plain.append(stream, draft)
@@ -162,6 +165,11 @@ async function run (steps: readonly Step[], seed: number): Promise<void> {
   }
   const nodes = [startOne(), startOne()]
 
+  /** While something is done others ask, and what is in memory is forgotten for them. */
+  function crowd (): void {
+    if (isCrowded) for (const { unread } of nodes) for (const user of [bob, ann, bob]) if (chance() < 0.5) void unread.of(user).catch(() => {})
+  }
+
   function arrive (stream: StreamId, doc: EntryDoc): void {
     for (const one of nodes) {
       if (one.isDeaf) continue
@@ -174,6 +182,7 @@ async function run (steps: readonly Step[], seed: number): Promise<void> {
   const restart = (at: number): void => { came.deaths++; nodes[at] = startOne() }
 
   async function attempt (at: number, work: () => Promise<unknown>): Promise<void> {
+    crowd()
     try { await work() } catch (error) {
       if (!(error instanceof GatepostError)) throw error
       if (error.code === 'GP_STORE_UNAVAILABLE' || error.code === 'GP_OUTCOME_UNKNOWN') {
@@ -200,7 +209,7 @@ async function run (steps: readonly Step[], seed: number): Promise<void> {
     })
   }
 
-  async function take (step: Step): Promise<void> {
+  async function take (step: Step, isAlone: boolean): Promise<void> {
     const messages = shared.all<EntryDoc>('entries').filter((doc): doc is MessageDoc => doc.kind === 'message').sort((a, b) => a.seq - b.seq)
     const named = 'message' in step && step.message !== undefined ? messages.at(-1 - step.message) : undefined
     switch (step.kind) {
@@ -214,7 +223,11 @@ async function run (steps: readonly Step[], seed: number): Promise<void> {
       }
       case 'mark': {
         const { read, archived } = step
-        if (named !== undefined) await attempt(step.node, async () => await nodes[step.node]!.marks.change(ann, named.id, { read, archived }))
+        if (named === undefined) break
+        await attempt(step.node, async () => {
+          const shown = JSON.parse(await nodes[step.node]!.marks.change(ann, named.id, { read, archived })) as { read: boolean, archived: boolean }
+          if (isAlone && named.boxes === 'inbox' && (shown.read !== (read ?? shown.read) || shown.archived !== (archived ?? shown.archived))) throw new Error(`mark: got ${JSON.stringify(shown)}, wanted ${JSON.stringify({ read, archived })}`)
+        })
         break
       }
       case 'delete': if (named !== undefined) await attempt(step.node, async () => { await nodes[step.node]!.marks.remove(ann, named.id) }); break
@@ -260,9 +273,9 @@ async function run (steps: readonly Step[], seed: number): Promise<void> {
     const next = steps[i + 1]
     // Two nodes at work at once, on the same user.
     if (step.kind !== 'check' && next !== undefined && 'node' in step && 'node' in next && next.kind !== 'check' && step.node !== next.node && !(step.kind === 'join' || step.kind === 'leave')) {
-      await Promise.all([take(step), take(next)])
+      await Promise.all([take(step, false), take(next, false)])
       i++
-    } else await take(step)
+    } else await take(step, true)
   }
   for (const at of [0, 1]) { await check(at); await check(at) }
   restart(0)

@@ -31,11 +31,10 @@ export interface ActOptions {
 const maxTries = 5
 
 export function createAct ({ store, finder, now, views, record }: ActOptions): Act {
-  async function choose (view: UserView, found: Found, action: string): Promise<string> {
+  async function choose (view: UserView, found: Found, action: string): Promise<{ chosen: string, after: UserView }> {
     requireOffered(found, action)
     const chosen = await claim(view, found, action)
-    await afterWriting(async () => { await record(view.user, { type: 'mark', messages: [changedMessage(found)], acted: chosen }) })
-    return chosen
+    return { chosen, after: await afterWriting(async () => await record(view.user, { type: 'mark', messages: [changedMessage(found)], acted: chosen })) }
   }
 
   /** The action that was claimed first: this one where none was. Durable when it resolves. */
@@ -59,9 +58,10 @@ export function createAct ({ store, finder, now, views, record }: ActOptions): A
     const view = await views.fresh(user)
     const found = await requireVisible({ finder, now }, view, id)
     const { stream, doc } = found
-    const chosen = flagsOf(view.state, stream, doc.seq, doc.category).acted ?? await choose(view, found, action)
+    const { acted } = flagsOf(view.state, stream, doc.seq, doc.category)
+    const { chosen, after } = acted === undefined ? await choose(view, found, action) : { chosen: acted, after: view }
     if (chosen !== action) throw new GatepostError('GP_CONFLICT', refusal('action', action, `only ${JSON.stringify(chosen)}, which was chosen before`).message)
-    return shownTo(view, found)
+    return shownTo(after, found)
   }
 }
 

@@ -61,11 +61,9 @@ export function createMarks ({ store, finder, now, heads, views, unread, record,
     change: async (user, id, marks) => {
       const view = await views.fresh(user)
       const found = await requireVisible(sources, view, id)
-      if (needs(view, found, marks)) {
-        const { read, archived } = marks
-        await record(user, { type: 'mark', messages: [changedMessage(found)], ...read !== undefined && { read }, ...archived !== undefined && { archived } })
-      }
-      return shownTo(view, found)
+      if (!needs(view, found, marks)) return shownTo(view, found)
+      const { read, archived } = marks
+      return shownTo(await record(user, { type: 'mark', messages: [changedMessage(found)], ...read !== undefined && { read }, ...archived !== undefined && { archived } }), found)
     },
     remove: async (user, id) => {
       const found = await requireVisible(sources, await views.fresh(user), id)

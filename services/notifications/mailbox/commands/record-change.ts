@@ -5,10 +5,10 @@ import type { EntryDoc } from '../../../../shared/store/store.js'
 import type { StoredChange } from '../../log/change.js'
 import type { EntryDraft } from '../../log/entry.js'
 import { afterWriting } from '../../log/half-done.js'
-import type { UserViews } from '../state/user-views.js'
+import type { UserView, UserViews } from '../state/user-views.js'
 
-/** GP_OUTCOME_UNKNOWN where it is not known whether it is stored. */
-export type RecordChange = (user: UserId, change: StoredChange) => Promise<void>
+/** The user's view with the change, since one that was asked for before may have been forgotten meanwhile, and then lacks it. GP_OUTCOME_UNKNOWN where it is not known whether it is stored. */
+export type RecordChange = (user: UserId, change: StoredChange) => Promise<UserView>
 
 export interface RecordChangeOptions {
   readonly clock: Clock
@@ -25,6 +25,6 @@ export function changeDraft (clock: Clock, retentionMs: number, change: StoredCh
 export function createRecordChange ({ clock, views, append, retentionMs }: RecordChangeOptions): RecordChange {
   return async (user, change) => {
     const { doc } = await append(userStream(user), changeDraft(clock, retentionMs, change))
-    await afterWriting(async () => { await views.storeFold(user, doc.seq) })
+    return await afterWriting(async () => await views.storeFold(user, doc.seq))
   }
 }

@@ -24,8 +24,8 @@ export interface UserViews {
   accept: (stream: StreamId, doc: EntryDoc) => void
   /** The user has left this group by an entry of the own stream that may not be known here yet. */
   noteLeave: (own: StreamId, group: GroupId, seq: number) => void
-  /** Resolves when the fold is stored up to at least this seq of the own stream. */
-  storeFold: (user: UserId, seq: number) => Promise<void>
+  /** Resolves when the fold is stored up to at least this seq of the own stream, with a view that has come so far. */
+  storeFold: (user: UserId, seq: number) => Promise<UserView>
   /** Keeps a view in memory while something of the user is open here; returns what ends it. */
   pin: (user: UserId) => () => void
 }
@@ -91,6 +91,7 @@ export function createUserViews ({ store, heads, clock, limits, maxBytes }: User
         if (view.head < seq) await users.readOn(view)
         await users.storeFold(view, seq)
       })
+      return view
     },
     pin: user => {
       const own = userStream(user)

@@ -126,13 +126,11 @@ export function createUnreadCounter ({ store, views, heads, now, page, maxBytes 
       return (await count(view, await freshHeads(view))).unread
     },
     holding: async (view, category) => {
-      await Promise.all(prepare(view, await freshHeads(view)).reads)
-      const placesIn = ({ stream, after }: VisibleStream): Places => {
-        if (stream === view.stream) return ownPlaces(view.counts, view.state, category)
-        const index = indexes.get(stream)
-        return index === undefined ? { ranges: [{ after, to: Infinity }], seqs: [] } : { ranges: [], seqs: index.seqsOf(category) }
-      }
-      const places = visibleStreams(view).map((visible): [StreamId, Places] => [visible.stream, placesIn(visible)])
+      // The lists of before the reads: one that is known by now may be another one, which covers less.
+      const { shared, reads } = prepare(view, await freshHeads(view))
+      await Promise.all(reads)
+      const places = shared.map(({ index }): [StreamId, Places] => [index.stream, { ranges: [], seqs: index.seqsOf(category) }])
+      places.unshift([view.stream, ownPlaces(view.counts, view.state, category)])
       return new Map(places.filter(([, { ranges, seqs }]) => ranges.length > 0 || seqs.length > 0))
     },
     accept: (stream, doc) => { indexes.peek(stream)?.accept(doc) },
