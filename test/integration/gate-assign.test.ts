@@ -24,7 +24,7 @@ t.test('assignment - a node, an address, a ticket that this node takes', async t
   const { user, node, ticket, expiresAt } = answer.body
   t.equal(user, 'ann')
   t.equal(node.url, `http://${encodeURIComponent(node.id)}.test`)
-  const read = createTicketVerifier({ secret: site.secret, nodeId: node.id })(ticket)
+  const read = createTicketVerifier({ secret: site.secret, nodeId: node.id }).verify(ticket)
   t.match(read, { user: 'ann', node: node.id, groups: ['staff'], userTokenExpiresAt: exp * 1000, userTokenIssuedAt: (exp - 4000) * 1000 })
   t.equal(expiresAt, new Date(read.expiresAt).toISOString())
 })

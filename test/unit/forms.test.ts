@@ -75,7 +75,7 @@ t.test('forms - a ticket of a newer one is for another node', async t => {
   const nowSeconds = Math.floor(Date.now() / 1000)
   const sign = createHs256Signer(secret)
   const claims = { aud: ticketAudience, sub: 'ann', node: 'n', iat: nowSeconds, exp: nowSeconds + 60, tokenExp: nowSeconds + 60 }
-  const verify = createTicketVerifier({ secret, nodeId: 'n' })
+  const { verify } = createTicketVerifier({ secret, nodeId: 'n' })
   for (const form of [undefined, currentForm]) t.match(verify(sign({ ...claims, form })), { user: 'ann' })
   t.throws(() => verify(sign({ ...claims, form: nextForm })), { code: 'GP_TICKET_WRONG_NODE' })
 })

@@ -239,7 +239,7 @@ t.test('tokens - further secrets verify, never sign', async t => {
   t.ok(named.verify(hs256(valid, next)).scopes.has('user'), "one that is the site's own, too")
   t.throws(() => named.verify(hs256(valid, secret)), invalid)
   const ticketBy = (key: string): string => signTicket({ secret: key, user: 'ann', node: 'n', groups: [], userTokenExpiresAt: startMs + 60_000, now: () => startMs }).ticket
-  const verifyTicket = createTicketVerifier({ secret, acceptSecrets: [next], nodeId: 'n', now: () => startMs })
+  const { verify: verifyTicket } = createTicketVerifier({ secret, acceptSecrets: [next], nodeId: 'n', now: () => startMs })
   for (const key of [secret, next]) t.equal(verifyTicket(ticketBy(key)).user, 'ann')
   t.throws(() => verifyTicket(ticketBy(siteSecret)), invalid)
 })
@@ -291,7 +291,7 @@ t.test('tokens - a clock that is ahead shows in a token that comes too early, an
   t.equal(verify(issued(startMs + 30_000)).aheadMs, 60_000)
   clock.ms += 40_000
   t.equal(verify(issued(startMs + 30_000)).aheadMs, 60_000)
-  t.match(createTicketVerifier({ secret, nodeId: 'n', now: () => startMs })(signTicket({ secret, user: 'ann', node: 'n', groups: ['a'], userTokenExpiresAt: startMs + 60_000, userTokenIssuedAt: startMs + 30_000, userTokenAheadMs: 60_000, now: () => startMs }).ticket), { userTokenIssuedAt: startMs + 30_000, userTokenAheadMs: 60_000 })
+  t.match(createTicketVerifier({ secret, nodeId: 'n', now: () => startMs }).verify(signTicket({ secret, user: 'ann', node: 'n', groups: ['a'], userTokenExpiresAt: startMs + 60_000, userTokenIssuedAt: startMs + 30_000, userTokenAheadMs: 60_000, now: () => startMs }).ticket), { userTokenIssuedAt: startMs + 30_000, userTokenAheadMs: 60_000 })
 })
 
 t.test('tickets - for one user on one node, for 15 minutes', async t => {
@@ -299,12 +299,12 @@ t.test('tickets - for one user on one node, for 15 minutes', async t => {
   const clock = { ms: startMs }
   const { ticket, expiresAt } = signTicket({ secret, user: 'ann', node: 'n 1', groups: ['a'], userTokenExpiresAt: startMs + 3_600_000, userTokenIssuedAt: startMs - 5_250, now })
   t.equal(expiresAt, startMs + ticketTtlMs)
-  const verify = createTicketVerifier({ secret, nodeId: 'n 1', now: () => clock.ms })
+  const { verify } = createTicketVerifier({ secret, nodeId: 'n 1', now: () => clock.ms })
   const read = verify(ticket)
   t.same(read, { user: 'ann', node: 'n 1', groups: ['a'], expiresAt, issuedAt: startMs, userTokenExpiresAt: startMs + 3_600_000, userTokenIssuedAt: startMs - 5_250, userTokenAheadMs: 0 })
   t.equal(verify(ticket), read, 'the second time from the cache')
-  t.throws(() => createTicketVerifier({ secret, nodeId: 'n 2', now })(ticket), { code: 'GP_TICKET_WRONG_NODE' })
-  t.throws(() => createTicketVerifier({ secret: siteSecret, nodeId: 'n 1', now })(ticket), invalid)
+  t.throws(() => createTicketVerifier({ secret, nodeId: 'n 2', now }).verify(ticket), { code: 'GP_TICKET_WRONG_NODE' })
+  t.throws(() => createTicketVerifier({ secret: siteSecret, nodeId: 'n 1', now }).verify(ticket), invalid)
   clock.ms = expiresAt
   t.throws(() => verify(ticket), { code: 'GP_TICKET_EXPIRED' })
 })
@@ -318,7 +318,7 @@ t.test('tickets - no user token is one, nor the reverse, though one key signs bo
   const { ticket } = signTicket({ secret, user: 'ann', node: 'n', groups: [], userTokenExpiresAt: startMs + 60_000, now: () => startMs })
   const { verify } = verifierAt()
   t.throws(() => verify(ticket), invalid)
-  const verifyTicket = createTicketVerifier({ secret, nodeId: 'n', now: () => startMs })
+  const { verify: verifyTicket } = createTicketVerifier({ secret, nodeId: 'n', now: () => startMs })
   t.throws(() => verifyTicket(hs256(valid)), invalid)
   t.throws(() => verifyTicket(hs256({ ...valid, node: 'n', iat: seconds(startMs), tokenExp: valid.exp })), invalid)
   t.throws(() => verifyTicket(hs256({ ...valid, node: 'n', aud: 'gatepost-ticket' })), invalid, 'a ticket without the rest')
@@ -331,7 +331,7 @@ t.test('tickets - the largest token that passes makes a ticket that passes', asy
   t.ok(token.length > 15_000)
   t.equal(verifierAt().verify(token).groups?.length, 370)
   const { ticket } = signTicket({ secret, user: 'ann', node: 'n'.repeat(128), groups, userTokenExpiresAt: startMs + 60_000, now: () => startMs })
-  t.equal(createTicketVerifier({ secret, nodeId: 'n'.repeat(128), now: () => startMs })(ticket).groups?.length, 370)
+  t.equal(createTicketVerifier({ secret, nodeId: 'n'.repeat(128), now: () => startMs }).verify(ticket).groups?.length, 370)
 })
 
 t.test('bearer - missing, malformed, right', async t => {

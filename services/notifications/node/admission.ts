@@ -13,6 +13,8 @@ import type { NodeRevocations } from './revocations.js'
 export interface Admission {
   /** Throws GP_TOKEN_INVALID, GP_TICKET_WRONG_NODE, GP_TICKET_EXPIRED, GP_TOKEN_REVOKED, GP_STORE_UNAVAILABLE (who is revoked has not been read yet). */
   readonly verifyTicket: (text: string) => Ticket
+  /** The same for who does not ask again: a socket lives without its ticket, so what was verified is not remembered. */
+  readonly verifyTicketOnce: (text: string) => Ticket
   /** Rejects as TokenVerifier does, and with GP_TOKEN_REVOKED. */
   readonly verifyToken: (token: string) => Promise<Identity>
   readonly close: () => void
@@ -36,22 +38,25 @@ export interface AdmissionOptions {
 const ofUsers: readonly Scope[] = ['user']
 
 export function createAdmission ({ nodeId, secret, acceptSecrets, auth, clock, tokenNow, isEmbedded, revocations, audit, log }: AdmissionOptions): Admission {
-  const readTicket = createTicketVerifier({ secret, acceptSecrets, nodeId, now: tokenNow, latest: isEmbedded ? clock.now : clock.latest })
+  const tickets = createTicketVerifier({ secret, acceptSecrets, nodeId, now: tokenNow, latest: isEmbedded ? clock.now : clock.latest })
   const tokens = createTokenVerifier({ secret, acceptSecrets, auth, now: isEmbedded ? clock.now : clock.byStore, elapsed: clock.elapsed, log })
 
+  function admit (read: (text: string) => Ticket, text: string): Ticket {
+    let ticket: Ticket | undefined
+    try {
+      ticket = read(text)
+      revocations.requireKnown()
+      revocations.check(ofUsers, ticket.user, ticket.userTokenIssuedAt)
+      return ticket
+    } catch (error) {
+      if (error instanceof GatepostError && isAudited(error.code)) audit.refused({ actor: ticket?.user, scope: 'user', action: 'ticket.use', target: nodeId, result: error.code })
+      throw error
+    }
+  }
+
   return {
-    verifyTicket: text => {
-      let ticket: Ticket | undefined
-      try {
-        ticket = readTicket(text)
-        revocations.requireKnown()
-        revocations.check(ofUsers, ticket.user, ticket.userTokenIssuedAt)
-        return ticket
-      } catch (error) {
-        if (error instanceof GatepostError && isAudited(error.code)) audit.refused({ actor: ticket?.user, scope: 'user', action: 'ticket.use', target: nodeId, result: error.code })
-        throw error
-      }
-    },
+    verifyTicket: text => admit(tickets.verify, text),
+    verifyTicketOnce: text => admit(tickets.verifyOnce, text),
     verifyToken: async token => {
       const identity = await tokens.verify(token)
       revocations.check(identity.scopes, identity.sub, identity.issuedAt)

@@ -26,6 +26,12 @@ export interface HandshakeOptions {
   readonly isDraining: () => boolean
 }
 
+/** Socket.IO keeps it as long as the socket: the ticket, cursors and headers are the largest texts of one that has nothing to do. */
+function forgetHandshake ({ handshake }: Socket): void {
+  handshake.auth = {}
+  handshake.headers = {}
+}
+
 export function createHandshake ({ node, isDraining }: HandshakeOptions): Handshake {
   const { entrance, mailbox, realtime } = node
   const admitted = new WeakMap<Socket, { connection: Connection, unread: Unread }>()
@@ -54,7 +60,7 @@ export function createHandshake ({ node, isDraining }: HandshakeOptions): Handsh
       const auth = new HandshakeAuth(socket.handshake.auth)
       const text = auth.ticket
       const form = node.forms[auth.form]
-      const ticket = entrance.verifyTicket(text)
+      const ticket = entrance.verifyTicketOnce(text)
       const { cursors, topics } = auth
       const connection = new Connection({ node: node.forConnections, transport: new SocketWriter(socket), ticket, form, countsItself: auth.counts, cursors })
       const end = (): void => {
@@ -65,7 +71,7 @@ export function createHandshake ({ node, isDraining }: HandshakeOptions): Handsh
         entrance.places.released(connection.user)
         realtime.topics.remove(connection, [...connection.topics])
       }
-      socket.conn.once('close', end)
+      socket.conn.on('close', end)
       try {
         await entrance.budget.charge(connection.user, 'reading', priceOfStreams(cursors))
         requireOpen(connection)
@@ -74,10 +80,11 @@ export function createHandshake ({ node, isDraining }: HandshakeOptions): Handsh
         const unread = await load(connection, ticket)
         requireOpen(connection)
         // The user may have been revoked before this connection was one of the user's.
-        entrance.verifyTicket(text)
+        entrance.verifyTicketOnce(text)
         realtime.topics.add(connection, topics)
         admitted.set(socket, { connection, unread })
-        socket.once('disconnect', () => {
+        forgetHandshake(socket)
+        socket.on('disconnect', () => {
           end()
           // A connection is for its one socket: nothing else would ever close it.
           socket.conn.close()

@@ -59,7 +59,7 @@ export function createRebalancer ({ nodeId, dispatch, ring, users, clock, log, d
     for (const connection of users.connections()) {
       if (connection.state === 'closed' || belongsHere(connection)) continue
       // Gate's clock may be ahead of this one: its ticket is at least as old as the socket.
-      const ticketAgeMs = Math.max(wallMs - connection.ticket.issuedAt, at - connection.openedAt)
+      const ticketAgeMs = Math.max(wallMs - connection.ticketIssuedAt, at - connection.openedAt)
       if (ticketAgeMs < restMs || at - connection.reassignedAt < restMs) { isWaiting = true; continue }
       if (moved === movesPerRound) { isWaiting = true; break }
       moved++

@@ -8,7 +8,7 @@ import { GatepostError } from '../../../shared/contract/errors.js'
 import type { Origins } from '../../../shared/platform/http/origins.js'
 import type { Log } from '../../../shared/platform/log.js'
 import { EventQueue, type EventRules } from '../realtime/transport/event-queue.js'
-import { createReadGuards } from '../realtime/transport/flood-guard.js'
+import { createFloodGuards } from '../realtime/transport/flood-guard.js'
 import { maxEventBytes, openEngine } from '../realtime/transport/open-engine.js'
 import { createHandshake } from './handshake.js'
 import type { NotificationsNode } from './node.js'
@@ -34,8 +34,8 @@ export interface SocketServer {
 }
 
 export function createSocketServer ({ node, isDraining, httpServer, origins, log, onRefusal }: SocketServerOptions): SocketServer {
-  const readGuards = createReadGuards()
-  const io = openEngine(httpServer, origins, readGuards)
+  const floodGuards = createFloodGuards()
+  const io = openEngine(httpServer, origins, floodGuards)
   const handshake = createHandshake({ node, isDraining })
   const rules: EventRules = { ...createSocketEvents(node), toError: errorAnswer, maxEventBytes }
   /** Connections whose handshake is being looked at. */
@@ -56,7 +56,7 @@ export function createSocketServer ({ node, isDraining, httpServer, origins, log
   io.on('connection', socket => {
     const connection = handshake.begin(socket)
     if (connection === undefined) socket.disconnect(true)
-    else void new EventQueue({ socket, connection, readGuard: readGuards.open(socket), rules }) // held by its listener
+    else void new EventQueue({ socket, connection, readGuard: floodGuards.of(socket.conn), rules }) // held by its listener
   })
 
   function errorAnswer (error: unknown): { code: string, message: string } {

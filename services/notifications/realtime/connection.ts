@@ -17,7 +17,6 @@ import { lives } from '../../../shared/contract/deadlines.js'
 import { GatepostError } from '../../../shared/contract/errors.js'
 import { userStream, type GroupId, type StreamId, type UserId } from '../../../shared/contract/names.js'
 import type { LogDoc } from '../../../shared/store/store.js'
-import type { Ticket } from '../../../shared/platform/identity/ticket.js'
 import { toMs } from '../../../shared/contract/clock.js'
 import type { ConnectionNode, ConnectionOptions, Cursors, UserToken } from './connection-node.js'
 import type { EntryForm } from '../log/entry-form.js'
@@ -39,7 +38,8 @@ const emptyReadPauseMs = 50
 
 export class Connection implements StreamReader {
   readonly user: UserId
-  readonly ticket: Ticket
+  /** In ms since 1970. */
+  readonly ticketIssuedAt: number
   readonly form: EntryForm
   readonly countsItself: boolean
   /** By `clock.elapsed`. */
@@ -68,7 +68,7 @@ export class Connection implements StreamReader {
   constructor ({ node, transport, ticket, form, countsItself, cursors }: ConnectionOptions) {
     this.#node = node
     this.#cursors = cursors
-    this.ticket = ticket
+    this.ticketIssuedAt = ticket.issuedAt
     this.form = form
     this.countsItself = countsItself
     this.user = ticket.user as UserId

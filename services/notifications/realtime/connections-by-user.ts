@@ -1,17 +1,18 @@
 /** The open sockets of this node by their users. While a user has one, the user's view stays in memory. */
 import { userStream, type StreamId, type UserId } from '../../../shared/contract/names.js'
+import { SmallSet, type Members } from '../../../shared/platform/small-collections.js'
 import type { UserViews } from '../mailbox/state/user-views.js'
 import type { Connection } from './connection.js'
 import { UserNotifier, type NumberSender } from './user-notifier.js'
 
 export interface ConnectedUser {
   readonly user: UserId
-  readonly connections: ReadonlySet<Connection>
+  readonly connections: Members<Connection>
   readonly notifier: UserNotifier
 }
 
 interface Held extends ConnectedUser {
-  readonly connections: Set<Connection>
+  readonly connections: SmallSet<Connection>
   readonly unpin: () => void
 }
 
@@ -41,7 +42,7 @@ export class ConnectionsByUser {
     const own = userStream(user)
     let held = this.#users.get(own)
     if (held === undefined) {
-      const connections = new Set<Connection>()
+      const connections = new SmallSet<Connection>()
       held = { user, connections, notifier: new UserNotifier(user, connections, this.#options.numbers), unpin: this.#options.views.pin(user) }
       this.#users.set(own, held)
     }

@@ -10,6 +10,7 @@
  */
 import { streamToken } from '../../../shared/contract/subjects.js'
 import type { StreamId } from '../../../shared/contract/names.js'
+import { SmallSet, type Members } from '../../../shared/platform/small-collections.js'
 import type { Dispatch, Listening } from '../../dispatch/dispatch.js'
 import type { EntryDoc } from '../../../shared/store/store.js'
 import { prevSeen } from '../log/entry.js'
@@ -40,7 +41,7 @@ export interface LocalStream {
   readonly head: number
   /** Resolves once the head is known. Rejects where it could not be read: who asks again has it read again. */
   readonly opened: Promise<void>
-  readonly readers: ReadonlySet<StreamReader>
+  readonly readers: Members<StreamReader>
   /** Makes a reader live that has been sent everything up to `head`; call without a pause after looking at `head`. */
   readonly goLive: (reader: StreamReader) => void
   readonly leaveLive: (reader: StreamReader) => void
@@ -70,8 +71,8 @@ const over = Promise.resolve()
 export class HubStream implements LocalStream {
   readonly id: StreamId
   readonly token: string
-  readonly readers = new Set<StreamReader>()
-  readonly live = new Set<StreamReader>()
+  readonly readers = new SmallSet<StreamReader>()
+  readonly live = new SmallSet<StreamReader>()
   /** What waits for its frame, and about how long that will be. */
   pending: Pending[] = []
   pendingChars = 0

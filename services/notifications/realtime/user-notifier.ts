@@ -9,6 +9,7 @@
  * | `resting` | it was sent a moment ago | time → `idle` |
  */
 import { userStream, type StreamId, type UserId } from '../../../shared/contract/names.js'
+import type { Members } from '../../../shared/platform/small-collections.js'
 import type { Unread } from '../mailbox/unread/counts.js'
 import type { CountedUnread } from '../mailbox/unread/unread.js'
 import type { Frame } from './transport/frame.js'
@@ -45,7 +46,7 @@ export class UserNotifier {
   readonly user: UserId
   /** The user's own stream. */
   readonly own: StreamId
-  readonly readers: ReadonlySet<NumberReader>
+  readonly readers: Members<NumberReader>
   /** Something may have changed the number since it was counted. */
   isTouched = false
   /** It is among those that are looked at soon. */
@@ -61,7 +62,7 @@ export class UserNotifier {
   #nextExpiryMs = Infinity
   readonly #sender: NumberSender
 
-  constructor (user: UserId, readers: ReadonlySet<NumberReader>, sender: NumberSender) {
+  constructor (user: UserId, readers: Members<NumberReader>, sender: NumberSender) {
     this.user = user
     this.own = userStream(user)
     this.readers = readers

@@ -43,13 +43,18 @@ export function createConnections ({ log, limit = mostConnections() }: { log: Lo
   return {
     watch: server => {
       const own = new Set<Socket>()
+      /** One function for all, by itself: each connection has only one end. */
+      function forget (this: Socket): void {
+        own.delete(this)
+        closed()
+      }
       server.on('connection', (socket: Socket) => {
         // One that was given back to the server (upgrades.ts) comes again.
         if (own.has(socket)) return
         if (open >= limit) { refuse(socket); return }
         open++
         own.add(socket)
-        socket.once('close', () => { own.delete(socket); closed() })
+        socket.on('close', forget)
       })
       // What the system has no descriptor for it could not even accept. Faults of listening are its caller's.
       server.on('error', () => { if (server.listening) refuse(undefined) })

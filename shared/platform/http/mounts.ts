@@ -32,6 +32,8 @@ interface Mounted {
   /** Requests that are being answered, and WebSockets. */
   readonly open: Set<ServerResponse | Duplex>
   ended: (() => void) | undefined
+  /** Hears that one of them has closed. */
+  readonly forget: (this: ServerResponse | Duplex) => void
 }
 
 export const mountPrefix = '/nodes/'
@@ -82,7 +84,16 @@ export function createMounts (): Mounts {
     },
     mount (name, server, webSocketPath) {
       if (services.has(name)) throw new Error(`${JSON.stringify(name)} is mounted already`)
-      const service: Mounted = { server, webSocketPath, open: new Set(), ended: undefined }
+      const service: Mounted = {
+        server,
+        webSocketPath,
+        open: new Set(),
+        ended: undefined,
+        forget () {
+          service.open.delete(this)
+          if (service.open.size === 0) service.ended?.()
+        }
+      }
       services.set(name, service)
       return {
         path: mountPath(name),
@@ -104,10 +115,7 @@ export function createMounts (): Mounts {
 
 function keepWhileOpen (service: Mounted, connection: ServerResponse | Duplex): void {
   service.open.add(connection)
-  connection.once('close', () => {
-    service.open.delete(connection)
-    if (service.open.size === 0) service.ended?.()
-  })
+  connection.on('close', service.forget)
 }
 
 async function untilEnded (service: Mounted): Promise<void> {

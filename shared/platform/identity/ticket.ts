@@ -33,21 +33,36 @@ export interface TicketVerifierOptions {
   readonly latest?: () => number
 }
 
-/** Throws GP_TOKEN_INVALID (not one of ours), GP_TICKET_WRONG_NODE, GP_TICKET_EXPIRED, in this order. */
-export function createTicketVerifier ({ secret, acceptSecrets = [], nodeId, now = Date.now, latest = now }: TicketVerifierOptions): (ticket: string) => Ticket {
+export interface TicketVerifier {
+  readonly verify: (text: string) => Ticket
+  /** Does not remember what it has verified. */
+  readonly verifyOnce: (text: string) => Ticket
+}
+
+/** Both throw GP_TOKEN_INVALID (not one of ours), GP_TICKET_WRONG_NODE, GP_TICKET_EXPIRED, in this order. */
+export function createTicketVerifier ({ secret, acceptSecrets = [], nodeId, now = Date.now, latest = now }: TicketVerifierOptions): TicketVerifier {
   const secrets = secretKeys([secret, ...acceptSecrets], { kind: 'secret', secret })
   const readHeader = createHeaderReader()
   const cache = createExpiringCache<Ticket>({ maxCharacters: cacheCharacters })
-  return text => {
+
+  function verifyOnce (text: string): Ticket {
     if (text.length > maxTicketLength) throw invalidToken(`ticket: got ${text.length} characters; takes at most ${maxTicketLength}`)
-    const cached = cache.get(text, now())
-    if (cached !== undefined) return cached
     readHeader(text)
     const ticket = readTicket(checkWithSecrets(secrets, text).payload, latest())
     if (ticket.node !== nodeId) throw new GatepostError('GP_TICKET_WRONG_NODE', 'ticket: made for another node')
     if (now() >= ticket.expiresAt) throw new GatepostError('GP_TICKET_EXPIRED', `ticket: expired at ${new Date(ticket.expiresAt).toISOString()}`)
-    cache.set(text, ticket, ticket.expiresAt)
     return ticket
+  }
+
+  return {
+    verify: text => {
+      const cached = cache.get(text, now())
+      if (cached !== undefined) return cached
+      const ticket = verifyOnce(text)
+      cache.set(text, ticket, ticket.expiresAt)
+      return ticket
+    },
+    verifyOnce
   }
 }
 

@@ -2,6 +2,7 @@
 import type { StreamId } from '../../../../shared/contract/names.js'
 import { markPieceKey, stateBaseKey } from '../../../../shared/store/keys.js'
 import type { JsonDoc } from '../../../../shared/store/store.js'
+import { SparseMap } from '../../../../shared/platform/small-collections.js'
 import { basePiece, markKey, markLimits, noOrphans, type Mark, type MarkLimits, type MarkPiece, type UserState } from './user-state.js'
 
 /** One step of storing: all of it must be stored before the next step begins. */
@@ -90,7 +91,7 @@ function spill (state: UserState, limits: MarkLimits): void {
     if (upperFrom <= piece.from) continue
     // The upper half keeps the place of what it was (base stays base); the lower half is the new document of a base,
     // the upper half that of an older piece.
-    const upper: MarkPiece = { from: upperFrom, v: isBase ? piece.v : undefined, marks: new Map(), isDirty: true }
+    const upper: MarkPiece = { from: upperFrom, v: isBase ? piece.v : undefined, marks: new SparseMap(), isDirty: true }
     for (const [key, mark] of piece.marks) {
       if (mark.seq < upperFrom) continue
       piece.marks.delete(key)
@@ -118,7 +119,7 @@ function packMark (mark: Mark): PackedMark {
 
 /** The piece of these marks, dirty where some lie outside of its place. */
 function unpackPiece (from: number, to: number, v: number | undefined, packed: readonly PackedMark[]): MarkPiece {
-  const piece: MarkPiece = { from, v, marks: new Map(), isDirty: false }
+  const piece: MarkPiece = { from, v, marks: new SparseMap(), isDirty: false }
   for (const [stream, seq, bits, expiresAt, category = 'general', acted] of packed) {
     if (seq < from || seq >= to) { piece.isDirty = true; continue }
     const read = (bits & readBit) !== 0 ? true : (bits & unreadBit) !== 0 ? false : undefined
@@ -152,15 +153,14 @@ export function loadState (stream: StreamId, base: JsonDoc | undefined, pieces: 
   const marksFrom = packed?.marksFrom ?? 0
   const named = packed?.pieces ?? []
   const docs = new Map(pieces.map(({ from, doc }) => [from, doc]))
-  const loaded: MarkPiece[] = []
-  for (const [i, from] of named.entries()) {
+  const older = named.map((from, i) => {
     const doc = docs.get(from) // purged when all in it had expired
-    loaded.push(unpackPiece(from, named[i + 1] ?? marksFrom, doc?.v, doc === undefined ? [] : JSON.parse(doc.text) as PackedMark[]))
     docs.delete(from)
-  }
-  loaded.push(unpackPiece(marksFrom, Infinity, base?.v, packed?.marks ?? []))
+    return unpackPiece(from, named[i + 1] ?? marksFrom, doc?.v, doc === undefined ? [] : JSON.parse(doc.text) as PackedMark[])
+  })
+  const loaded = older.concat(unpackPiece(marksFrom, Infinity, base?.v, packed?.marks ?? []))
   const orphans = docs.size === 0 ? noOrphans : new Map([...docs].map(([from, { v }]) => [from, v]))
-  const state: UserState = { stream, foldedTo: packed?.foldedTo ?? 0, readTo: new Map(), pieces: loaded, orphans }
+  const state: UserState = { stream, foldedTo: packed?.foldedTo ?? 0, readTo: new SparseMap(), pieces: loaded, orphans }
   for (const [name, seq, byCategory] of packed?.readTo ?? []) state.readTo.set(name, { seq, byCategory: new Map(byCategory) })
   return state
 }

@@ -11,6 +11,7 @@
 import { encodeTime } from '../../../../shared/contract/clock.js'
 import { groupStream, type StreamId } from '../../../../shared/contract/names.js'
 import { addTo } from '../../../../shared/platform/group-by.js'
+import { SparseMap } from '../../../../shared/platform/small-collections.js'
 import { forgotten, type MarkChange, type StoredChange } from '../../log/change.js'
 import type { Flags } from '../../log/entry.js'
 
@@ -35,7 +36,7 @@ export interface MarkPiece {
   from: number
   /** The stored version; undefined: not stored yet. */
   v: number | undefined
-  readonly marks: Map<string, Mark>
+  readonly marks: SparseMap<string, Mark>
   isDirty: boolean
 }
 
@@ -43,7 +44,7 @@ export interface UserState {
   readonly stream: StreamId
   /** The seq in the user's own stream up to which changes are in here. */
   foldedTo: number
-  readonly readTo: Map<StreamId, Watermark>
+  readonly readTo: SparseMap<StreamId, Watermark>
   /** Ascending by `from`; the last one is stored in the base document. */
   readonly pieces: MarkPiece[]
   /** Stored pieces that nothing reads (a spill was cut short): their versions by `from`. */
@@ -62,7 +63,7 @@ export const markLimits: MarkLimits = { maxBaseMarks: 400, maxPieceMarks: 800, k
 export const noOrphans: ReadonlyMap<number, number> = new Map()
 
 export const emptyState = (stream: StreamId): UserState =>
-  ({ stream, foldedTo: 0, readTo: new Map(), pieces: [{ from: 0, v: undefined, marks: new Map(), isDirty: false }], orphans: noOrphans })
+  ({ stream, foldedTo: 0, readTo: new SparseMap(), pieces: [{ from: 0, v: undefined, marks: new SparseMap(), isDirty: false }], orphans: noOrphans })
 
 export const markKey = (stream: StreamId, seq: number): string => `${encodeTime(seq)}${stream}`
 

@@ -4,6 +4,7 @@
  */
 import { timeOfId, toMs } from '../../../../shared/contract/clock.js'
 import { userStream, type GroupId, type StreamId, type UserId } from '../../../../shared/contract/names.js'
+import { SparseMap } from '../../../../shared/platform/small-collections.js'
 import type { EntryDoc } from '../../../../shared/store/store.js'
 import { parseChange, type StoredChange } from '../../log/change.js'
 import { countEntry, type OwnCounts } from '../unread/own-counts.js'
@@ -17,7 +18,7 @@ export class UserView {
   /** The seq of the own stream up to which this view stands. */
   head = 0
   state: UserState
-  readonly memberships = new Map<GroupId, Membership>()
+  readonly memberships = new SparseMap<GroupId, Membership>()
   counts: OwnCounts
   /** The seq of the own stream up to which its fold is stored. */
   storedTo = 0

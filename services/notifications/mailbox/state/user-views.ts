@@ -39,8 +39,8 @@ export interface UserViewsOptions {
   readonly maxBytes?: number
 }
 
-/** `view` once it is loaded: before that, live entries are left to the reading of the stream. */
-interface Cached { readonly loading: Promise<UserView>, view: UserView | undefined }
+/** `loading` until the view is there: before that, live entries are left to the reading of the stream. */
+interface Cached { loading: Promise<UserView> | undefined, view: UserView | undefined }
 
 export function createUserViews ({ store, heads, clock, limits, maxBytes }: UserViewsOptions): UserViews {
   const users = createUserStore({ store, clock, limits })
@@ -50,15 +50,18 @@ export function createUserViews ({ store, heads, clock, limits, maxBytes }: User
   /** Reading on and storing of one view come one after the other. */
   const inTurn = new InTurn()
 
-  function viewOf (user: UserId): Promise<UserView> {
+  async function viewOf (user: UserId): Promise<UserView> {
     const own = userStream(user)
-    return (cache.get(own) ?? cache.add(own, load(user, own))).loading
+    const { view, loading } = cache.get(own) ?? cache.add(own, load(user, own))
+    return view ?? await loading!
   }
 
   function load (user: UserId, own: StreamId): Cached {
-    const cached: Cached = { loading: users.load(user), view: undefined }
-    cached.loading.then(view => {
+    const loading = users.load(user)
+    const cached: Cached = { loading, view: undefined }
+    loading.then(view => {
       cached.view = view
+      cached.loading = undefined
       cache.measure(own)
     }, () => { if (cache.peek(own) === cached) cache.delete(own) })
     return cached

@@ -259,7 +259,11 @@ export function ownUnread (counts: OwnCounts, state: UserState, now: number): Co
   return total
 }
 
-function tailTotal (counts: OwnCounts, state: UserState, now: number): TailTotal {
+/** Of a user without mail nothing is kept. */
+const nothingCounted: Readonly<Counted> = { counts: new Map(), nextExpiryMs: Infinity, countedAtMs: -Infinity }
+
+function tailTotal (counts: OwnCounts, state: UserState, now: number): Readonly<Counted> {
+  if (lengthOf(counts.tail) === 0) return nothingCounted
   const known = counts.tailTotal
   if (known?.state === state && !isDue(known, now)) return known
   const total: TailTotal = { state, counts: new Map(), nextExpiryMs: Infinity, countedAtMs: now }

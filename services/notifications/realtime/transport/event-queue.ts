@@ -45,6 +45,7 @@ export class EventQueue {
     this.#connection = connection
     this.#readGuard = readGuard
     this.#rules = rules
+    readGuard.take() // the handshake's
     // One listener instead of one for each event: there are as many of these as sockets.
     socket.onAny((event: string, ...args: unknown[]) => { this.#take(event, args) })
   }

@@ -5,7 +5,8 @@ import { Server } from 'socket.io'
 import { WebSocketServer, type ServerOptions } from 'ws'
 import { declineUpgrade, isWebSocketAt } from '../../../../shared/platform/http/upgrades.js'
 import type { Origins } from '../../../../shared/platform/http/origins.js'
-import { guardConnection, type ReadGuards } from './flood-guard.js'
+import type { FloodGuards } from './flood-guard.js'
+import { forgetRequest } from './forget-request.js'
 
 export const maxEventBytes = 1_000_000
 /** From the connection to the handshake on it. */
@@ -17,7 +18,7 @@ class PunctualWebSocketServer extends WebSocketServer {
   constructor (options: ServerOptions) { super({ ...options, closeTimeout: closeTimeoutMs } as ServerOptions) }
 }
 
-export function openEngine (httpServer: HttpServer, origins: Origins, readGuards: Pick<ReadGuards, 'holdPosts'>): Server {
+export function openEngine (httpServer: HttpServer, origins: Origins, floodGuards: Pick<FloodGuards, 'watch' | 'holdPosts'>): Server {
   const io = new Server(httpServer, {
     serveClient: false,
     cors: { origin: origins.areAll ? '*' : (origin, done) => { done(null, origins.allowed(origin) ?? false) } },
@@ -36,8 +37,9 @@ export function openEngine (httpServer: HttpServer, origins: Origins, readGuards
     response.setHeader('x-content-type-options', 'nosniff')
     next()
   })
-  io.engine.use(readGuards.holdPosts)
-  io.engine.on('connection', guardConnection)
+  io.engine.use(floodGuards.holdPosts)
+  io.engine.on('connection', floodGuards.watch)
+  io.engine.on('connection', forgetRequest)
   takeWebSocketsOnly(httpServer, `${io.path()}/`)
   return io
 }
