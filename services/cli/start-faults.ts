@@ -1,7 +1,6 @@
 import { GatepostError } from '../../shared/contract/errors.js'
 import { withoutCredentials, type Fault } from '../../shared/platform/settings/fault.js'
-import { currentForm } from '../../shared/contract/form.js'
-import { NewerDataError } from '../../shared/store/lmdb-form.js'
+import { newestFolderForm, NewerDataError } from '../../shared/store/lmdb-form.js'
 import { NoDiskRoomError } from '../../shared/store/disk-room.js'
 import { DamagedFileError } from '../../shared/store/lmdb-file.js'
 import { DataDirLockedError } from '../../shared/store/lmdb-lock.js'
@@ -13,7 +12,7 @@ export function faultOfStart (error: unknown): Fault | undefined {
     return { setting: 'GATEPOST_DATA_DIR', origin: undefined, got: `${JSON.stringify(error.dir)}, which process ${error.pid} is using`, takes: 'a folder that no other process uses' }
   }
   if (error instanceof NewerDataError) {
-    return { setting: 'GATEPOST_DATA_DIR', origin: undefined, got: `${JSON.stringify(error.dir)}, which a newer build wrote (form ${JSON.stringify(error.form)})`, takes: `a folder of form ${currentForm} at most: start the newer build, or put a backup in its place` }
+    return { setting: 'GATEPOST_DATA_DIR', origin: undefined, got: `${JSON.stringify(error.dir)}, which a newer build wrote (form ${JSON.stringify(error.form)})`, takes: `a folder of form ${newestFolderForm} at most: start the newer build, or put a backup in its place` }
   }
   if (error instanceof NoDiskRoomError) {
     return { setting: 'GATEPOST_DATA_DIR', origin: undefined, got: `${JSON.stringify(error.dir)}, where ${error.freeBytes} bytes are free`, takes: `a folder on a file system with at least ${error.wantedBytes} bytes free; make room` }

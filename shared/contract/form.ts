@@ -8,15 +8,15 @@
  */
 import { GatepostError } from './errors.js'
 
-/** The form that this build writes, and the highest that it reads. */
+/** The form that this build writes, and the highest that it reads. A data folder has forms of its own (shared/store/lmdb-form.ts). */
 export const currentForm = 1
 
 /** Something of a newer form, which a newer build can read: the same asked again is served once this process is upgraded, or elsewhere. */
-export const newerForm = (what: string, form: unknown): GatepostError =>
-  new GatepostError('GP_STORE_UNAVAILABLE', `${what}: has form ${typeof form === 'string' ? form : JSON.stringify(form)}; this build reads forms up to ${currentForm}. A newer build wrote it: upgrade this process too`)
+export const newerForm = (what: string, form: unknown, upTo = currentForm): GatepostError =>
+  new GatepostError('GP_STORE_UNAVAILABLE', `${what}: has form ${typeof form === 'string' ? form : JSON.stringify(form)}; this build reads forms up to ${upTo}. A newer build wrote it: upgrade this process too`)
 
 /** `form` as it was read; absent = 1. */
-export const isKnownForm = (form: unknown): boolean => form === undefined || (typeof form === 'number' && form >= 1 && form <= currentForm)
+export const isKnownForm = (form: unknown, upTo = currentForm): boolean => form === undefined || (typeof form === 'number' && form >= 1 && form <= upTo)
 
 /** Throws GP_STORE_UNAVAILABLE. */
 export function checkForm (what: string, form: unknown): void {

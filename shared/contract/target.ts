@@ -21,6 +21,12 @@ export function receiversOf (to: Target): Receiver[] {
   return []
 }
 
+/** The JSON text of what the copy in a stream says in `to`; the copies of senders say something else. */
+export function toTextOf (stream: StreamId): string {
+  if (stream === allStream) return '{"all":true}'
+  return `{"${stream.startsWith('g:') ? 'group' : 'user'}":${JSON.stringify(stream.slice(2))}}`
+}
+
 /** The stream whose node is asked to store the message. A message to a topic goes through one node too, so that its order holds. */
 export function leadStreamOf (to: Target): StreamId {
   if ('topic' in to) return groupStream(to.topic)

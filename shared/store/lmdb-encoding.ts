@@ -1,7 +1,9 @@
 /** How keys and documents lie in LMDB. */
 import { randomBytes } from 'node:crypto'
 import { newerForm } from '../contract/form.js'
-import type { StoredDoc } from './store.js'
+import { newestFolderForm, type FolderForm } from './lmdb-form.js'
+import { messageShape, packMessage, unpackMessage, type PackedMessage } from './lmdb-message.js'
+import type { MessageDoc, StoredDoc } from './store.js'
 
 /** LMDB's limit for a page of 4 KiB, less the 8 bytes of time before a key in the purge index. */
 export const maxKeyBytes = 1970
@@ -24,7 +26,8 @@ export const docEncoding = { encoding: 'msgpack', encoder: { useRecords: false }
 /**
  * Documents lie as arrays, the number of their shape first and no names of fields: a sixth smaller and read in less
  * than half the time. The numbers and the order of fields are what old data folders are read by: only add to them. All shapes here
- * are of form 1, and a later form takes shapes of its own; `v` and `purgeAt` stand first in every one, so that both are read of any.
+ * are of form 1; form 2 writes messages in a shape of its own (lmdb-message.ts). `v` and `purgeAt` stand first in every one, so that
+ * both are read of any.
  */
 const shapes = [
   [],
@@ -33,10 +36,15 @@ const shapes = [
   ['v', 'purgeAt', 'text']
 ] as const
 const anyShape = 0
+const plainMessage = 1
 export type PackedDoc = readonly [number, ...unknown[]]
 
-export function packDoc (doc: StoredDoc): PackedDoc {
+export function packDoc (doc: StoredDoc, form: FolderForm): PackedDoc {
   const count = Object.keys(doc).length - 1 // all but the key
+  if (form === 2 && count === shapes[plainMessage].length && (doc as MessageDoc).kind === 'message') {
+    const packed = packMessage(doc as MessageDoc)
+    if (packed !== undefined) return packed
+  }
   for (let shape = anyShape + 1; shape < shapes.length; shape++) {
     const packed = shapes[shape]!.length === count ? packAs(shape, doc) : undefined
     if (packed !== undefined) return packed
@@ -59,9 +67,10 @@ function packAs (shape: number, doc: StoredDoc): PackedDoc | undefined {
 /** Throws GP_STORE_UNAVAILABLE for a newer form. */
 export function unpackDoc<D extends StoredDoc> (key: string, packed: PackedDoc): D {
   const shape = packed[0]
+  if (shape === messageShape) return unpackMessage(key, packed as unknown as PackedMessage) as unknown as D
   if (shape === anyShape) return { key, ...packed[1] as object } as unknown as D
   const names = shapes[shape]
-  if (names === undefined) throw newerForm(`the document ${JSON.stringify(key)}`, `unknown (shape ${shape})`)
+  if (names === undefined) throw newerForm(`the document ${JSON.stringify(key)}`, `unknown (shape ${shape})`, newestFolderForm)
   const doc: Record<string, unknown> = { key }
   for (let at = 0; at < names.length; at++) doc[names[at] as string] = packed[at + 1]
   return doc as unknown as D

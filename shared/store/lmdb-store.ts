@@ -12,7 +12,7 @@ import { openLmdbClock, type LmdbClock } from './lmdb-clock.js'
 import { isStorableKey, unpackDoc, versionOf, type PackedDoc } from './lmdb-encoding.js'
 import { fileUseOf } from './lmdb-file-use.js'
 import { checkLmdbFile } from './lmdb-file.js'
-import { checkFolderForm } from './lmdb-form.js'
+import { checkFolderForm, type FolderForm } from './lmdb-form.js'
 import { lockDataDir } from './lmdb-lock.js'
 import { LmdbReader } from './lmdb-reader.js'
 import { LmdbSweeper } from './lmdb-sweeper.js'
@@ -73,12 +73,13 @@ export async function openLmdbStore ({ dir, mustExist = false, now = Date.now, e
     if (wasUsed && !isThere) log?.warn({ event: 'store-new', file: dataFile }, `${dir} has been used before, and ${dataFile} is missing or empty: a new store is made. If messages are missing, stop and put a backup in its place`)
     const clock = await openLmdbClock({ dir, dataFile, now, elapsed })
     root = open({ path, noSubdir: false, overlappingSync: false, eventTurnBatching: false, maxDbs: 2 * collectionNames.length })
-    if (mustExist && !(isThere && hasTable(root, 'entries'))) throw new NoStoreError(dir)
-    await checkFolderForm(root, dir)
+    const isNew = !(isThere && hasTable(root, 'entries'))
+    if (mustExist && isNew) throw new NoStoreError(dir)
+    const form = await checkFolderForm(root, dir, isNew)
     const tables = openTables(root)
     keepPrivate(dir, ['lock', 'store']) // what has just been made
     room = await openDiskRoom({ dir: path, reserveBytes, fileUse: fileUseOf(root, tables), log })
-    return createStore({ root, tables, room, lock, clock, now, sweepIntervalMs, log })
+    return createStore({ root, tables, form, room, lock, clock, now, sweepIntervalMs, log })
   } catch (error) {
     room?.close()
     await root?.close()
@@ -93,6 +94,7 @@ const hasTable = (root: ReturnType<typeof open>, name: CollectionName): boolean 
 interface Parts {
   readonly root: ReturnType<typeof open>
   readonly tables: ReturnType<typeof openTables>
+  readonly form: FolderForm
   readonly room: DiskRoom
   readonly lock: { release: () => Promise<void> }
   readonly clock: LmdbClock
@@ -101,8 +103,8 @@ interface Parts {
   readonly log: LmdbStoreOptions['log']
 }
 
-function createStore ({ root, tables, room, lock, clock, now, sweepIntervalMs, log }: Parts): LmdbStore {
-  const writer = createLmdbWriter({ root, tables, room })
+function createStore ({ root, tables, form, room, lock, clock, now, sweepIntervalMs, log }: Parts): LmdbStore {
+  const writer = createLmdbWriter({ root, tables, form, room })
   const reader = new LmdbReader(tables)
   const writes = writesOver(writer, reader)
   const sweeper = new LmdbSweeper({ tables, reader, writer, room, clock, intervalMs: sweepIntervalMs, log })

@@ -10,6 +10,7 @@
 import { addTo } from '../platform/group-by.js'
 import type { Database, RootDatabase } from 'lmdb'
 import type { DiskRoom, WriteNeed } from './disk-room.js'
+import type { FolderForm } from './lmdb-form.js'
 import { collectionNames, type CollectionName, type StoredDoc } from './store.js'
 import { docEncoding, keyEncoder, keyOfPurgeKey, packDoc, purgeKey, sharedPurgeKey, type PackedDoc } from './lmdb-encoding.js'
 
@@ -53,7 +54,7 @@ export interface LmdbWriter {
 
 interface Waiting { need: WriteNeed, decide: (view: WriteView) => void, settle: (commit: Commit) => void, refuse: (cause: unknown) => void }
 
-export function createLmdbWriter ({ root, tables, room }: { root: RootDatabase, tables: Record<CollectionName, Tables>, room: DiskRoom }): LmdbWriter {
+export function createLmdbWriter ({ root, tables, form, room }: { root: RootDatabase, tables: Record<CollectionName, Tables>, form: FolderForm, room: DiskRoom }): LmdbWriter {
   let waiting: Waiting[] = []
   let running: Promise<void> | undefined
   let state: 'open' | 'closed' = 'open'
@@ -86,7 +87,7 @@ export function createLmdbWriter ({ root, tables, room }: { root: RootDatabase, 
   }
 
   async function commitGroup (group: readonly Waiting[]): Promise<void> {
-    const { view, operations, indexPurges } = createTransaction(tables)
+    const { view, operations, indexPurges } = createTransaction(tables, form)
     const decided: Waiting[] = []
     for (const write of group) {
       try { write.decide(view); decided.push(write) } catch (cause) { write.refuse(cause) }
@@ -129,7 +130,7 @@ interface Transaction {
   readonly indexPurges: () => void
 }
 
-function createTransaction (tables: Record<CollectionName, Tables>): Transaction {
+function createTransaction (tables: Record<CollectionName, Tables>, form: FolderForm): Transaction {
   const operations: Array<() => unknown> = []
   const parts = new Map(collectionNames.map(name => [name, { changes: new Map<string, PackedDoc | undefined>(), purges: new Map<number, string[]>() }]))
   return {
@@ -152,7 +153,7 @@ function createTransaction (tables: Record<CollectionName, Tables>): Transaction
       put: (collection, doc) => {
         const { key, purgeAt } = doc
         const { changes, purges } = parts.get(collection)!
-        const packed = packDoc(doc)
+        const packed = packDoc(doc, form)
         operations.push(() => tables[collection].docs.put(key, packed))
         changes.set(key, packed)
         if (purgeAt !== null) addTo(purges, purgeAt, key)

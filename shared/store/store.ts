@@ -154,5 +154,5 @@ export interface Store {
 /** Where an entry lies, read from its key: its stream and the seq before it. */
 export function placeOfEntry (key: string): { stream: StreamId, prev: number } {
   const tab = key.indexOf('\t')
-  return { stream: key.slice(4, tab) as StreamId, prev: decodeTime(key.slice(tab + 1)) }
+  return { stream: key.slice(4, tab) as StreamId, prev: decodeTime(key, tab + 1) }
 }

@@ -11,7 +11,7 @@ import { createHs256Signer } from '../../shared/platform/identity/hs256.js'
 import { ticketAudience } from '../../shared/contract/claims.js'
 import { createTicketVerifier } from '../../shared/platform/identity/ticket.js'
 import { docEncoding, keyEncoder, packDoc, purgeAtOf, unpackDoc, versionOf } from '../../shared/store/lmdb-encoding.js'
-import { NewerDataError } from '../../shared/store/lmdb-form.js'
+import { newestFolderForm, NewerDataError } from '../../shared/store/lmdb-form.js'
 import { openLmdbStore } from '../../shared/store/lmdb-store.js'
 import { fromBson, toBson, type BsonDoc } from '../../shared/store/mongodb-document.js'
 import type { StoredDoc } from '../../shared/store/store.js'
@@ -33,7 +33,7 @@ t.test('forms - a document in MongoDB has one, and only there', async t => {
 })
 
 t.test('forms - an LMDB document of a shape that is not known is refused; its version and end are known', async t => {
-  t.strictSame(unpackDoc('k', packDoc({ key: 'k', v: 1, purgeAt: null, text: 'x' } as StoredDoc)), { key: 'k', v: 1, purgeAt: null, text: 'x' })
+  t.strictSame(unpackDoc('k', packDoc({ key: 'k', v: 1, purgeAt: null, text: 'x' } as StoredDoc, newestFolderForm)), { key: 'k', v: 1, purgeAt: null, text: 'x' })
   const later = [9, 7, 5000, 'whatever'] as const
   t.throws(() => unpackDoc('k', later), refusal)
   t.equal(versionOf(later), 7)
@@ -52,6 +52,7 @@ t.test('forms - an LMDB document of a shape that is not known is refused; its ve
 })
 
 t.test('forms - a data folder has one; of a newer one it says so and is left alone', async t => {
+  const laterForm = newestFolderForm + 1
   const { dir, ...store } = await openTestLmdb(t)
   await store.close()
   const formOf = async (change?: unknown): Promise<unknown> => {
@@ -61,12 +62,12 @@ t.test('forms - a data folder has one; of a newer one it says so and is left alo
     await root.close()
     return form
   }
-  t.equal(await formOf(), currentForm)
-  await formOf(nextForm)
+  t.equal(await formOf(), newestFolderForm)
+  await formOf(laterForm)
   const error = await openLmdbStore({ dir }).then(() => undefined, (error: unknown) => error)
   t.type(error, NewerDataError)
-  t.match(faultOfStart(error), { setting: 'GATEPOST_DATA_DIR', got: new RegExp(`form ${nextForm}`) }, 'the start ends with exit code 2 and this line')
-  t.equal(await formOf(currentForm), currentForm)
+  t.match(faultOfStart(error), { setting: 'GATEPOST_DATA_DIR', got: new RegExp(`form ${laterForm}`) }, 'the start ends with exit code 2 and this line')
+  t.equal(await formOf(newestFolderForm), newestFolderForm)
   await (await openLmdbStore({ dir })).close()
 })
 

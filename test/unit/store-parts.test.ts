@@ -30,11 +30,11 @@ t.test('documents - lie as arrays of their shape, or whole where the shape is an
   const json = { key: 'k', v: 3, purgeAt: 17, text: 't' }
   const docs = [message, change, json, { ...json, extra: 1 }, { ...message, text: undefined }, { key: 'k', v: 3, purgeAt: 17, body: 't' }]
   for (const doc of docs) {
-    const packed = packDoc(doc)
+    const packed = packDoc(doc, 1)
     t.strictSame(unpackDoc('k', packed), doc)
     t.same([versionOf(packed), purgeAtOf(packed)], [3, 17])
   }
-  t.same(docs.map(doc => packDoc(doc)[0]), [1, 2, 3, 0, 1, 0])
+  t.same(docs.map(doc => packDoc(doc, 1)[0]), [1, 2, 3, 0, 1, 0])
   t.throws(() => unpackDoc('k', [99, 1]))
 })
 

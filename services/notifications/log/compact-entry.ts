@@ -8,6 +8,7 @@
  */
 import { createTimeReader, timeOfId, toMs } from '../../../shared/contract/clock.js'
 import type { StreamId } from '../../../shared/contract/names.js'
+import { toTextOf } from '../../../shared/contract/target.js'
 
 const isoLength = '2026-01-01T00:00:00.000Z'.length
 const msOfCreation = createTimeReader()
@@ -32,7 +33,7 @@ export function compactText (text: string, id: string, stream: StreamId | undefi
   const createdMs = msOfCreation(text.slice(createdAtAt + 14, createdAtAt + 14 + isoLength))
   const boxesEnd = text.indexOf(']', boxesAt) + 1
   return compactFrom(text.slice(7, fromEnd + 1)) +
-    (stream !== undefined && to === targetText(stream) ? '' : `,"to":${to}`) +
+    (stream !== undefined && to === toTextOf(stream) ? '' : `,"to":${to}`) +
     unless('null', text.slice(titleAt, bodyAt), 9) +
     unless('null', text.slice(bodyAt, dataAt), 8) +
     unless('null', text.slice(dataAt, categoryAt), 8) +
@@ -60,12 +61,6 @@ function compactEnd (createdMs: number, expiresAt: string, stream: StreamId | un
   if (expiresAt === 'null') return stream === undefined ? '' : ',"expiresAt":null'
   const seconds = (msOfExpiry(expiresAt.slice(1, -1)) - createdMs) / 1000
   return stream !== undefined && seconds === lifeSeconds ? '' : `,"ttl":${seconds}`
-}
-
-/** To whom the messages of a stream are sent, but for the copies of their senders. */
-function targetText (stream: StreamId): string {
-  if (stream === 'all') return '{"all":true}'
-  return `{"${stream.startsWith('g:') ? 'group' : 'user'}":${JSON.stringify(stream.slice(2))}}`
 }
 
 const volatileHead = '{"type":"message","id":"'
