@@ -95,7 +95,7 @@ const maxQueuedEntries = 50_000
 const maxQueuedChars = 64 << 20
 
 export function createAppender (options: AppenderOptions): Appender {
-  const { store, clock, log, onAppended, beforeStoring, onUnknown, onDuration, rules = appendRules, maxGroupsInFlight = store.isAtomic === true ? 1 : 4 } = options
+  const { store, clock, log, onAppended, beforeStoring, onUnknown, onDuration, rules = appendRules, maxGroupsInFlight = store.isAtomic === true ? 1 : 2 } = options
   const { tails = createTails({ clock, recentMs: rules.recentMs }) } = options
   const placingRules = { landsWithin: rules.landsWithinMs * ticksPerMs, keepMs: rules.keepMs }
   const reader = createTailReader({ store, clock, tails, trust: rules, keepMs: rules.keepMs })
