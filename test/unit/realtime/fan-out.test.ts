@@ -43,18 +43,31 @@ function streamOf (fanOut: FanOut, readers: number, deliveryMs = 0): { stream: H
 
 const endOfTurn = async (): Promise<void> => { await new Promise(resolve => setImmediate(resolve)) }
 
-t.test('fan-out policy - what closely follows a frame of several waits for as long as that took, 20 ms at most', async t => {
+t.test('fan-out policy - what follows closely waits for as long as the last frame took, a quarter of that after a frame of one, 20 ms at most', async t => {
   const window = new BatchWindow()
   t.equal(window.dueAt(1_000), 0, 'nothing was handed out yet')
   window.handedOut(1, 1_000, 1_008)
-  t.equal(window.dueAt(1_008), 0, 'after a frame of one')
+  t.equal(window.dueAt(1_011), 1_013, 'within half the time of a frame of one')
+  t.equal(window.dueAt(1_012), 0, 'later than that')
   window.handedOut(2, 1_000, 1_008)
-  t.equal(window.dueAt(1_087), 1_095, 'within ten times that')
+  t.equal(window.dueAt(1_087), 1_095, 'within ten times that of a frame of several')
   t.equal(window.dueAt(1_088), 0)
   window.handedOut(2, 1_000, 1_500)
   t.equal(window.dueAt(1_600), 1_620)
-  window.handedOut(1, 1_610, 1_618)
-  t.equal(window.dueAt(1_618), 0, 'after a frame of one again')
+})
+
+t.test('fan-out policy - where nobody followed, ten frames wait for nothing, and then one looks again', async t => {
+  const window = new BatchWindow()
+  window.handedOut(1, 1_000, 1_008)
+  t.equal(window.dueAt(1_009), 1_011)
+  window.handedOut(1, 1_011, 1_019)
+  for (let frame = 0; frame < 10; frame++) {
+    t.equal(window.dueAt(1_020), 0)
+    window.handedOut(1, 1_011, 1_019)
+  }
+  t.equal(window.dueAt(1_020), 1_022)
+  window.handedOut(2, 1_011, 1_019)
+  t.equal(window.dueAt(1_020), 1_028, 'somebody followed')
 })
 
 t.test('fan-out - one turn is one frame for few readers, however long a frame takes', async t => {
@@ -70,18 +83,16 @@ t.test('fan-out - one turn is one frame for few readers, however long a frame ta
   fanOut.close()
 })
 
-t.test('fan-out - what follows a crowd\'s frame of several waits for its window; another stream does not, nor what follows one of one', async t => {
+t.test('fan-out - a crowd\'s second frame waits for its window; another stream does not', async t => {
   const fanOut = createFanOut()
   // A process that is not given its turn within a window sees none: then once more.
   for (let attempt = 1; ; attempt++) {
     const crowd = streamOf(fanOut, 100, 0.2)
     const few = streamOf(fanOut, 1)
-    const alone = [crowd.push()]
+    const first = crowd.push()
     await endOfTurn()
-    const several = [crowd.push(), crowd.push()]
-    await endOfTurn()
-    t.same(crowd.frames, [alone, several], 'the second did not wait')
-    const third = crowd.push()
+    t.same(crowd.frames, [[first]])
+    const second = crowd.push()
     const { dueAt } = crowd.stream
     const own = few.push()
     await endOfTurn()
@@ -89,10 +100,10 @@ t.test('fan-out - what follows a crowd\'s frame of several waits for its window;
     if (performance.now() >= dueAt && attempt < 100) continue
     t.ok(dueAt > 0)
     t.same(few.frames, [[own]])
-    t.same(waiting, [alone, several], 'it waits')
-    const fourth = crowd.push()
-    await until('the window has passed', () => crowd.frames.length > 2)
-    t.same(crowd.frames, [alone, several, [third, fourth]])
+    t.same(waiting, [[first]], 'it waits')
+    const third = crowd.push()
+    await until('the window has passed', () => crowd.frames.length > 1)
+    t.same(crowd.frames, [[first], [second, third]])
     break
   }
   fanOut.close()
