@@ -23,6 +23,9 @@ export function createProducerLimit ({ perMinute, dispatch, rings, elapsed }: Pr
     const counter = counting.of(producer)
     const question: NodeRequest<'count-producer'> = { producer, messages, perMinute }
     const answer = counter === undefined ? undefined : await counting.ask(counter, question) as NodeAnswer<'count-producer'> | undefined
-    return answer?.waitSeconds ?? own.take(producer, messages)
+    if (answer === undefined) return own.take(producer, messages)
+    // So that this Gate lets through no second minute once the node is silent.
+    if (answer.waitSeconds === 0) own.add(producer, messages)
+    return answer.waitSeconds
   }
 }

@@ -386,6 +386,8 @@ t.test('rate - of a producer it is one for all Gates; while the node that counts
   t.ok(one > 0 && two > 0)
   for (const node of nodes) node.fault = async kind => { if (kind === 'count-producer') throw new GatepostError('GP_INTERNAL', 'not known') }
   for (const stored of await taken('another', 30)) t.ok(stored >= 20 && stored <= 22, `${stored}`)
+  const [more = 0, more2 = 0] = await taken('shop', 30)
+  t.ok(one + more <= 23 && two + more2 <= 23, `what was counted elsewhere counts here too: ${one} and ${more}, ${two} and ${more2}`)
 })
 
 t.test('recall - by its sender, with the target as it was sent', async t => {
