@@ -51,11 +51,11 @@ export function packMessage (doc: MessageDoc): PackedMessage | undefined {
     }
   }
   const end = endText(time, expiresAt, category, boxAt)
-  const endAt = text.lastIndexOf(end)
+  const endAt = text.endsWith(end) ? text.length - end.length : text.lastIndexOf(end)
   const isCut = endAt >= begin
   if (isCut) bits |= endCut
+  const middle = text.slice(begin, isCut ? endAt : undefined)
   const rest = isCut ? text.slice(endAt + end.length) : ''
-  const middle = isCut ? text.slice(begin, endAt) : text.slice(begin)
   const storedCategory = category === usualCategory ? 0 : category
   return rest === ''
     ? [messageShape, v, purgeAt, bits, seq - time, id, purgeAt - expiresAt, sender, storedCategory, recalled, middle]
@@ -96,5 +96,14 @@ const isoOfCreation = createIsoTime()
 const isoOfExpiry = createIsoTime()
 const categoryText = latest(category => `,"category":${JSON.stringify(category)},"createdAt":"`)
 
-const endText = (time: number, expiresAt: number, category: string, boxes: number): string =>
-  categoryText(category) + isoOfCreation(toMs(time)) + '","expiresAt":"' + isoOfExpiry(expiresAt) + boxTexts[boxes]!
+let lastEnd = { ms: NaN, expiresAt: NaN, category: '', boxes: NaN, text: '' }
+
+/** Messages of one batch have the same. */
+function endText (time: number, expiresAt: number, category: string, boxes: number): string {
+  const ms = toMs(time)
+  if (ms !== lastEnd.ms || expiresAt !== lastEnd.expiresAt || boxes !== lastEnd.boxes || category !== lastEnd.category) {
+    const text = categoryText(category) + isoOfCreation(ms) + '","expiresAt":"' + isoOfExpiry(expiresAt) + boxTexts[boxes]!
+    lastEnd = { ms, expiresAt, category, boxes, text }
+  }
+  return lastEnd.text
+}

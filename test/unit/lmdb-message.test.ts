@@ -34,13 +34,16 @@ interface Parts {
   readonly actions?: readonly Action[]
   readonly purgeLaterMs?: number
   readonly seqLater?: number
+  /** Made so much later. */
+  readonly laterMs?: number
+  readonly ttlMs?: number
 }
 
 /** As it is posted. */
-function posted ({ from = { producer: 'shop' }, to = { user: 'ann' }, stream, category = 'general', title = 'Hello', body = 'how are you', data = null, boxes = 'inbox', url, actions, purgeLaterMs = 0, seqLater = 1 }: Parts): MessageDoc {
-  const id = createMessageId(fromMs(createdMs) + 77, homeOf(to))
-  const expiresAt = createdMs + monthMs
-  const texts = messageTexts({ from, title, body, data, category, createdAt: new Date(createdMs).toISOString(), expiresAtMs: expiresAt, url, actions })
+function posted ({ from = { producer: 'shop' }, to = { user: 'ann' }, stream, category = 'general', title = 'Hello', body = 'how are you', data = null, boxes = 'inbox', url, actions, purgeLaterMs = 0, seqLater = 1, laterMs = 0, ttlMs = monthMs }: Parts): MessageDoc {
+  const id = createMessageId(fromMs(createdMs + laterMs) + 77, homeOf(to))
+  const expiresAt = createdMs + laterMs + ttlMs
+  const texts = messageTexts({ from, title, body, data, category, createdAt: new Date(createdMs + laterMs).toISOString(), expiresAtMs: expiresAt, url, actions })
   const sender = 'user' in from ? `u:${from.user}` : `p:${from.producer}`
   return {
     key: entryKey(stream ?? receiversOf(to)[0]!.stream, fromMs(createdMs)), v: 0, purgeAt: expiresAt + purgeLaterMs, kind: 'message', seq: timeOfId(id) + seqLater, id, expiresAt,
@@ -99,6 +102,18 @@ t.test('messages - any text comes back, whether it fits the other fields or not'
     { ...doc, id: '00000000000' + doc.id.slice(11) }
   ]
   for (const other of others) t.strictSame(stored(other).read, other)
+})
+
+t.test('messages - what is read between others is as it was', async t => {
+  const docs = [posted({}), posted({ laterMs: 1 }), posted({ category: 'news' }), posted({ laterMs: 60_000, ttlMs: monthMs - 60_000 }), posted({ boxes: 'both' }), posted({ ttlMs: 1_000 }), posted({ from: { user: 'bob' } }), posted({ to: { user: 'bob' } })]
+  const all = docs.map(doc => stored(doc).packed)
+  for (const packed of all) t.equal(packed.length, 11, 'cut at its end')
+  for (const [one, packed] of all.entries()) {
+    for (const [other, between] of all.entries()) {
+      unpackDoc(docs[other]!.key, between)
+      t.strictSame(unpackDoc(docs[one]!.key, packed), docs[one])
+    }
+  }
 })
 
 t.test('messages - what has no place in the shape is stored as before', async t => {
