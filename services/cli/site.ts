@@ -110,11 +110,11 @@ async function openOneGate ({ settings, keys, log, store, openBus, connections, 
   })
 }
 
-async function startOneNode ({ settings, keys, log, store, openBus, processMetrics, connections, mounts }: Parts, number: number, url: string): Promise<RunningNode> {
+async function startOneNode ({ settings, keys, log, store, openBus, processMetrics, connections, mounts, nodes: ofProcess }: Parts, number: number, url: string): Promise<RunningNode> {
   const { host, port, origins, nodes, nodeId, nodeWeight, publicUrl = url, retentionMs, cacheBytes, drainMs, userLimits, natsPrefix, busUnsigned, dispatchMode } = settings
   const ownId = nodeId === undefined || nodes === 1 ? nodeId : `${nodeId}-${number}`
   return await startNode({
-    settings: { host, port, metricsPort: metricsPortOf(settings, number), origins, nodeWeight, ...keys, retentionMs, cacheBytes, drainMs, userLimits, busUnsigned, dispatchMode, version, ...omitUndefined({ nodeId: ownId }) },
+    settings: { host, port, metricsPort: metricsPortOf(settings, number), origins, nodeWeight, ...keys, retentionMs, cacheBytes: cacheBytes / ofProcess.length, drainMs, userLimits, busUnsigned, dispatchMode, version, ...omitUndefined({ nodeId: ownId }) },
     mountAt: { mounts, url, publicUrl },
     store,
     bus: openBus('node', `node ${number}`),

@@ -54,7 +54,7 @@ t.test('settings - up needs nothing: the defaults of the contract', async t => {
     diskReserveBytes: 64 * 1024 ** 2,
     isDemo: true,
     retentionMs: 30 * 86_400_000,
-    cacheBytes: 128 * 1_048_576,
+    cacheBytes: 64 * 1_048_576,
     drainMs: 10_000,
     userLimits: { perMinute: 600, maxReceivers: 50, maxTtlMs: 30 * 86_400_000, maxSockets: 50 },
     rateProducerPerMinute: undefined,

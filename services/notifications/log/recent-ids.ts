@@ -5,8 +5,8 @@
 export class RecentIds {
   /** No entry above this is missing. */
   from = Infinity
-  readonly #ids: string[] = []
-  readonly #seqs: number[] = []
+  #ids: string[] = []
+  #seqs: number[] = []
   /** So many of the first were there at that time. */
   #marked = 0
   #markedAtMs = -Infinity
@@ -15,8 +15,14 @@ export class RecentIds {
 
   /** The next entry of the stream. */
   add (id: string, seq: number): void {
-    this.#ids.push(id)
-    this.#seqs.push(seq)
+    if (this.size < fewIds) {
+      // An array that grows by itself, or is spread, has room for 16 more: of many streams most have one or two entries in a minute.
+      this.#ids = this.#ids.concat(id)
+      this.#seqs = this.#seqs.concat(seq)
+    } else {
+      this.#ids.push(id)
+      this.#seqs.push(seq)
+    }
   }
 
   /** The seq of the entry with this id; `time` is the id's. */
@@ -28,8 +34,7 @@ export class RecentIds {
   /** Forgets what was there `keepMs` ago, at least half as often; more where there are too many. `nowMs` never goes back. */
   prune (nowMs: number, keepMs: number): void {
     const { length } = this.#ids
-    if (length % pruneEvery !== 0) return
-    let count = Math.max(0, length - maxIds)
+    let count = length % pruneEvery === 0 ? Math.max(0, length - maxIds) : 0
     if (nowMs - this.#markedAtMs >= keepMs) {
       count = Math.max(count, this.#marked)
       this.#markedAtMs = nowMs
@@ -51,5 +56,7 @@ export class RecentIds {
   }
 }
 
+const fewIds = 32
 const maxIds = 4_096
+/** Too many are looked for so seldom that dropping them costs nothing. */
 const pruneEvery = 64

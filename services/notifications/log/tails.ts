@@ -91,9 +91,9 @@ export class Tail {
   }
 }
 
-/** Seen in heap snapshots of 100,000 streams. */
+/** Measured of 50,000 in one heap. */
 const tailBytes = 250
-const idsBytes = 450
+const idsBytes = 190
 const idBytes = 56
 
 export interface Trust {

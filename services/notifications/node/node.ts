@@ -48,7 +48,7 @@ export interface NotificationsNodeOptions extends Pick<StreamsOptions, 'nodeId' 
   /** No process of version 0.1 can take part. */
   readonly hasNoFormer?: boolean | undefined
   readonly retentionMs: number
-  /** What its caches of the store take together; the default of GATEPOST_CACHE_MB. */
+  /** What its caches of the store take together; the default of GATEPOST_CACHE_MB, for a node that has a process to itself. */
   readonly cacheBytes?: number | undefined
   readonly userLimits: UserLimits
   readonly eventLoopLagMs: () => number
@@ -66,7 +66,7 @@ const isEmbedded = (store: Store): boolean => store.purgesByMs !== undefined
 const cacheShares = { tails: 0.4, views: 0.4, shared: 0.2 }
 
 export function createNode (options: NotificationsNodeOptions): NotificationsNode {
-  const { nodeId, store, dispatch, clock, log, secret, acceptSecrets = [], auth, hasNoFormer = false, retentionMs, cacheBytes = 128 << 20, userLimits, eventLoopLagMs, ownerOf, rules } = options
+  const { nodeId, store, dispatch, clock, log, secret, acceptSecrets = [], auth, hasNoFormer = false, retentionMs, cacheBytes = 64 << 20, userLimits, eventLoopLagMs, ownerOf, rules } = options
   const expiryNow = expiryTime(store, clock)
   const audit = createAudit({ log, elapsed: clock.elapsed })
   const tails = createTails({ clock, maxBytes: cacheBytes * cacheShares.tails, ...rules !== undefined && { recentMs: rules.recentMs } })

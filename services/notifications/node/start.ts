@@ -57,7 +57,7 @@ export interface NodeOptions {
     readonly dispatchMode?: DispatchOptions['mode']
     readonly auth: AuthSettings
     readonly retentionMs: number
-    /** As GATEPOST_CACHE_MB has it, in bytes; its default where it is missing. */
+    /** Its part of GATEPOST_CACHE_MB, in bytes; the whole default where it is missing. */
     readonly cacheBytes?: number | undefined
     readonly drainMs: number
     /** What is not given: no rate, and the defaults of the settings. */

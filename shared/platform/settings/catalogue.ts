@@ -142,8 +142,8 @@ const GATEPOST_SOCKETS_PER_USER = wholeNumber({
   description: 'How many sockets of one user are kept open, over all nodes; a further one is refused with GP_RATE_LIMIT.', valueName: 'NUMBER', unit: 'sockets', minimum: 1, maximum: 100_000, default: 50
 })
 const GATEPOST_CACHE_MB = wholeNumber({
-  description: 'How much memory each node takes for what it keeps of the store to read less: ends of streams, states of users, unread counts. By estimates, and beside what its sockets need.',
-  valueName: 'NUMBER', unit: 'MB', minimum: 8, maximum: 65_536, default: 128
+  description: 'How much memory each process takes for what its nodes keep of the store to read less, in equal parts: ends of streams, states of users, unread counts. By estimates, and beside what sockets need.',
+  valueName: 'NUMBER', unit: 'MB', minimum: 8, maximum: 65_536, default: 64
 })
 const ofNodes = { GATEPOST_RETENTION, GATEPOST_DRAIN, GATEPOST_MAX_RECEIVERS, GATEPOST_MAX_TTL, GATEPOST_RATE_USER, GATEPOST_SOCKETS_PER_USER, GATEPOST_CACHE_MB }
 const logLevel = { description: 'The least that is logged: JSON lines on stdout, pretty on a terminal.', valueName: 'LEVEL' }

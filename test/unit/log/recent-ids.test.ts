@@ -32,6 +32,17 @@ t.test('recent ids - what is too old is forgotten, and said to be', async t => {
   t.equal(recent.from, 128, 'of what came since, what was there the last time')
 })
 
+t.test('recent ids - of a stream with a few entries what is too old is forgotten, too', async t => {
+  const recent = idsTo(3)
+  recent.prune(1_000, 100)
+  recent.add('id4', 4)
+  recent.prune(1_099, 100)
+  t.equal(recent.from, 0)
+  recent.prune(1_100, 100)
+  t.same([recent.from, recent.size], [3, 1])
+  t.equal(recent.seqOf('id4', 3), 4)
+})
+
 t.test('recent ids - not more than 4,096, however their numbers lie', async t => {
   const recent = idsTo(4_160)
   recent.prune(0, 1)
