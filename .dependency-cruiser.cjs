@@ -104,7 +104,7 @@ module.exports = {
     door('socket-io', ['socket\\.io', 'socket\\.io-adapter', 'socket\\.io-parser', 'engine\\.io', 'engine\\.io-parser'], ['^services/notifications/']),
     door('mongodb', ['mongodb'], ['^shared/store/mongodb-[^/]+\\.ts$']),
     door('nats', ['nats'], ['^services/dispatch/buses/nats-[^/]+\\.ts$']),
-    door('lmdb', ['lmdb'], ['^shared/store/lmdb-[^/]+\\.ts$']),
+    door('lmdb', ['lmdb', 'msgpackr'], ['^shared/store/lmdb-[^/]+\\.ts$']),
     door('consistent-hash', ['consistent-hash'], ['^shared/contract/ring\\.ts$']),
     door('log', ['pino', 'pino-pretty'], ['^shared/platform/log\\.ts$']),
     door('metrics', ['prom-client'], ['^shared/platform/metrics\\.ts$']),

@@ -9,8 +9,8 @@ import { build } from 'esbuild'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const outdir = join(root, 'dist', 'gatepost')
-/** Compiled code, and files that are read beside the package's own; stay packages. */
-const external = ['lmdb', '@fastify/swagger', '@fastify/swagger-ui']
+/** Compiled code, and files that are read beside the package's own; stay packages. lmdb loads msgpackr anyhow. */
+const external = ['lmdb', 'msgpackr', '@fastify/swagger', '@fastify/swagger-ui']
 
 /** The notices that packages ask to be passed on with their code. */
 function licencesOf (inputs) {

@@ -1,13 +1,12 @@
 /**
  * Messages between processes of one machine, over a Unix socket (a named pipe on Windows) that only their user can open. What one turn of
- * the event loop sends leaves as one frame: its length in 4 bytes, little-endian, then an array of messages as `node:v8` serializes it.
- * Order is kept. What was sent when the socket closes may be lost.
+ * the event loop sends leaves as one write (message-bytes.ts). Order is kept. What was sent when the socket closes may be lost.
  */
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { deserialize, serialize } from 'node:v8'
+import { createMessageSplitter, MessageWriter, type MessageReader } from './message-bytes.js'
 
 export interface Link<Out> {
   /** Not once it is closed: then nothing happens. */
@@ -19,33 +18,24 @@ export interface Link<Out> {
   readonly close: () => void
 }
 
-export interface LinkHandlers<In> {
+export interface LinkHandlers<In, Out> {
+  readonly read: (message: MessageReader) => In
+  readonly write: (to: MessageWriter, message: Out) => void
   /** Must not throw. */
   readonly onMessage: (message: In) => void
   /** Once, whoever closed it. */
   readonly onClose: () => void
 }
 
-const lengthBytes = 4
-
-export function createLink<In, Out> (socket: Socket, { onMessage, onClose }: LinkHandlers<In>): Link<Out> {
-  let pending: Out[] = []
+export function createLink<In, Out> (socket: Socket, { read, write, onMessage, onClose }: LinkHandlers<In, Out>): Link<Out> {
+  const waiting = new MessageWriter()
   let isOpen = true
-  const takeChunk = createFrameReader(frame => { for (const message of deserialize(frame) as In[]) onMessage(message) })
 
   function flush (): void {
-    if (pending.length === 0 || !isOpen) return
-    const messages = serialize(pending)
-    pending = []
-    const length = Buffer.allocUnsafe(lengthBytes)
-    length.writeUInt32LE(messages.length)
-    socket.cork()
-    socket.write(length)
-    socket.write(messages)
-    socket.uncork()
+    if (waiting.length > 0 && isOpen) socket.write(waiting.take())
   }
 
-  socket.on('data', takeChunk)
+  socket.on('data', createMessageSplitter(message => { onMessage(read(message)) }))
   socket.on('error', () => {}) // `close` follows
   socket.once('close', () => {
     isOpen = false
@@ -53,39 +43,15 @@ export function createLink<In, Out> (socket: Socket, { onMessage, onClose }: Lin
   })
   return {
     send: message => {
-      if (isOpen && pending.push(message) === 1) setImmediate(flush)
+      if (!isOpen) return
+      if (waiting.length === 0) setImmediate(flush)
+      waiting.add(to => { write(to, message) })
     },
-    waitingBytes: () => socket.writableLength,
+    waitingBytes: () => waiting.length + socket.writableLength,
     get isOpen () { return isOpen },
     close: () => {
       flush()
       socket.end()
-    }
-  }
-}
-
-/** Puts frames together from chunks of any size. */
-function createFrameReader (onFrame: (frame: Buffer) => void): (chunk: Buffer) => void {
-  let chunks: Buffer[] = []
-  let bytes = 0
-  /** Of the frame that is incomplete, with its length. */
-  let wanted = lengthBytes
-
-  return chunk => {
-    chunks.push(chunk)
-    bytes += chunk.length
-    while (bytes >= wanted) {
-      const all = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, bytes)
-      const end = lengthBytes + all.readUInt32LE(0)
-      if (bytes < end) {
-        chunks = [all]
-        wanted = end
-        return
-      }
-      chunks = bytes === end ? [] : [all.subarray(end)]
-      bytes -= end
-      wanted = lengthBytes
-      onFrame(all.subarray(lengthBytes, end))
     }
   }
 }

@@ -1,5 +1,6 @@
 /** How keys and documents lie in LMDB. */
 import { randomBytes } from 'node:crypto'
+import { Packr } from 'msgpackr'
 import { newerForm } from '../contract/form.js'
 import { newestFolderForm, type FolderForm } from './lmdb-form.js'
 import { messageShape, packMessage, unpackMessage, type PackedMessage } from './lmdb-message.js'
@@ -79,6 +80,21 @@ export function unpackDoc<D extends StoredDoc> (key: string, packed: PackedDoc):
 /** Without making the document. */
 export function versionOf (packed: PackedDoc): number { return packed[0] === anyShape ? (packed[1] as StoredDoc).v : packed[1] as number }
 export function purgeAtOf (packed: PackedDoc): number | null { return packed[0] === anyShape ? (packed[1] as StoredDoc).purgeAt : packed[2] as number | null }
+
+/** A document as another process has packed it (lmdb-guest.ts): whoever stores it need not read it. */
+export interface PackedRecord {
+  readonly key: string
+  readonly v: number
+  readonly purgeAt: number | null
+  /** The bytes of its PackedDoc. */
+  readonly packed: Uint8Array
+}
+
+/** As lmdb does it for `docEncoding`. */
+const packr = new Packr(docEncoding.encoder)
+/** The bytes are not written to again. */
+export function packRecord (doc: StoredDoc, form: FolderForm): PackedRecord { return { key: doc.key, v: doc.v, purgeAt: doc.purgeAt, packed: packr.pack(packDoc(doc, form)) } }
+export const unpackRecord = ({ packed }: PackedRecord): PackedDoc => packr.unpack(packed) as PackedDoc
 
 /** A key of the purge index: the time, then the document's key. */
 export function purgeKey (purgeAt: number, key: string): Buffer {

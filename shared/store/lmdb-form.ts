@@ -22,6 +22,14 @@ export class NewerDataError extends Error {
 
 const formKey = 'form'
 
+/** Of a folder that another process has open. Throws NewerDataError, and where that one has not written it. */
+export function folderFormOf (root: RootDatabase, dir: string): FolderForm {
+  const form: unknown = root.get(formKey)
+  if (form === undefined) throw new Error(`the data folder ${dir} has no form yet`)
+  if (!isKnownForm(form, newestFolderForm)) throw new NewerDataError(dir, form)
+  return form as FolderForm
+}
+
 /** Throws NewerDataError. A folder without a form gets one: it is a new one, or of the build before forms, whose tables are there. */
 export async function checkFolderForm (root: RootDatabase, dir: string, isNew: boolean): Promise<FolderForm> {
   const form: unknown = root.get(formKey)

@@ -4,8 +4,10 @@ import type { Socket } from 'node:net'
 import { open } from 'lmdb'
 import { GatepostError } from '../contract/errors.js'
 import { createLink, type Link } from '../platform/link.js'
+import { packRecord } from './lmdb-encoding.js'
+import { folderFormOf } from './lmdb-form.js'
 import { LmdbReader } from './lmdb-reader.js'
-import type { FromShare, StoreNews, ToShare } from './lmdb-share.js'
+import { readFromShare, writeToShare, type FromShare, type StoreNews, type ToShare } from './lmdb-share-link.js'
 import { openTables } from './lmdb-writer.js'
 import { collectionNames, type ChainOutcome, type ReplaceOutcome, type Store } from './store.js'
 
@@ -46,6 +48,8 @@ async function openWriter (socket: Socket): Promise<Writer> {
     if (waiting.size === 0) hasAnswered()
   }
   const link: Link<ToShare> = createLink<FromShare, ToShare>(socket, {
+    read: readFromShare,
+    write: writeToShare,
     onMessage: message => {
       if (!('status' in message)) { settle(message.write, message); return }
       news = { ...message, heardAt: performance.now() }
@@ -83,6 +87,7 @@ export async function openLmdbGuest ({ dir, socket }: LmdbGuestOptions): Promise
   const writer = await openWriter(socket)
   const { ask, news } = writer
   const root = open({ path: join(dir, 'store'), noSubdir: false, overlappingSync: false, readOnly: true, maxDbs: 2 * collectionNames.length })
+  const form = folderFormOf(root, dir)
   // A snapshot of what was there before: whoever was told that something is stored must find it here.
   const reader = new LmdbReader(openTables(root), () => { root.resetReadTxn() })
   let closing: Promise<void> | undefined
@@ -96,13 +101,13 @@ export async function openLmdbGuest ({ dir, socket }: LmdbGuestOptions): Promise
   return {
     isAtomic: true,
     insertChains: async (collection, chains) => {
-      const answer = await ask({ do: 'insertChains', collection, chains })
-      if (answer !== undefined && answer !== 'gone' && 'outcomes' in answer) return answer.outcomes as ChainOutcome[]
+      const answer = await ask({ do: 'insertChains', collection, chains: chains.map(chain => chain.map(doc => packRecord(doc, form))) })
+      if (answer !== undefined && answer !== 'gone' && 'outcomes' in answer) return answer.areAllDone ? chains.map(({ length }) => ({ stored: length })) : answer.outcomes as ChainOutcome[]
       return chains.map(() => ({ stored: 0, stopped: answer === undefined ? 'refused' : 'unknown', cause: new Error('the process that writes is gone') }))
     },
     replace: async (collection, replacements) => {
-      const answer = await ask({ do: 'replace', collection, replacements })
-      if (answer !== undefined && answer !== 'gone' && 'outcomes' in answer) return answer.outcomes as ReplaceOutcome[]
+      const answer = await ask({ do: 'replace', collection, replacements: replacements.map(({ was, doc }) => ({ was, doc: packRecord(doc, form) })) })
+      if (answer !== undefined && answer !== 'gone' && 'outcomes' in answer) return answer.areAllDone ? replacements.map(() => 'done') : answer.outcomes as ReplaceOutcome[]
       return replacements.map(() => answer === undefined ? 'refused' : 'unknown')
     },
     remove: async (collection, keys) => {

@@ -9,7 +9,7 @@ import { open } from 'lmdb'
 import { GatepostError } from '../contract/errors.js'
 import { checkRoomToOpen, defaultReserveBytes, openDiskRoom, type DiskRoom, type WriteNeed } from './disk-room.js'
 import { openLmdbClock, type LmdbClock } from './lmdb-clock.js'
-import { isStorableKey, unpackDoc, versionOf, type PackedDoc } from './lmdb-encoding.js'
+import { isStorableKey, unpackDoc, versionOf, type PackedDoc, type PackedRecord } from './lmdb-encoding.js'
 import { fileUseOf } from './lmdb-file-use.js'
 import { checkLmdbFile } from './lmdb-file.js'
 import { checkFolderForm, type FolderForm } from './lmdb-form.js'
@@ -18,7 +18,7 @@ import { LmdbReader } from './lmdb-reader.js'
 import { LmdbSweeper } from './lmdb-sweeper.js'
 import { createLmdbWriter, openTables, type LmdbWriter, type WriteView } from './lmdb-writer.js'
 import { keepPrivate } from './private-files.js'
-import { collectionNames, type ChainOutcome, type CollectionName, type Collections, type EntryClaim, type JsonDoc, type Replacement, type ReplaceOutcome, type Store } from './store.js'
+import { collectionNames, type ChainOutcome, type CollectionName, type Collections, type EntryClaim, type JsonDoc, type ReplaceOutcome, type Store } from './store.js'
 
 interface LmdbStoreOptions {
   /** The data folder; made if it is missing. */
@@ -36,6 +36,8 @@ interface LmdbStoreOptions {
 }
 
 export interface LmdbStore extends Store {
+  /** As the port's, of what another process has packed (lmdb-share.ts). */
+  readonly packed: PackedWrites
   /** Deletes what is past its `purgeAt`, in small transactions; returns how many documents went. */
   sweep: () => Promise<number>
   /** Documents in each collection. */
@@ -45,6 +47,14 @@ export interface LmdbStore extends Store {
   /** The number of the last transaction: another one whenever something was written. */
   lastTransaction: () => number
 }
+
+export interface PackedWrites {
+  readonly insertChains: (collection: CollectionName, chains: ReadonlyArray<readonly PackedRecord[]>) => Promise<ChainOutcome[]>
+  readonly replace: (collection: CollectionName, replacements: readonly PackedReplacement[]) => Promise<ReplaceOutcome[]>
+}
+
+/** As Replacement. */
+export interface PackedReplacement { readonly was: number | undefined, readonly doc: PackedRecord }
 
 /** The folder is missing, or holds no store of Gatepost. */
 export class NoStoreError extends Error {
@@ -151,13 +161,13 @@ function createStore ({ root, tables, form, room, lock, clock, now, sweepInterva
 }
 
 /** Writes are decided within the writer's transaction, against what it holds then. */
-function writesOver (writer: LmdbWriter, reader: LmdbReader): Pick<Store, 'insertChains' | 'insertClaimed' | 'replace' | 'remove'> {
+function writesOver (writer: LmdbWriter, reader: LmdbReader): Pick<LmdbStore, 'insertChains' | 'insertClaimed' | 'replace' | 'remove' | 'packed'> {
   /** After a failed commit: LMDB that still answers reads has aborted it before its meta page, so nothing is stored. */
   function outcomeOfFailed (wasStored: () => boolean): 'refused' | 'unknown' {
     try { return wasStored() ? 'unknown' : 'refused' } catch { return 'unknown' }
   }
 
-  async function insert<C extends CollectionName> (collection: C, chains: ReadonlyArray<ReadonlyArray<Collections[C]>>, claims?: ReadonlyMap<string, EntryClaim>): Promise<ChainOutcome[]> {
+  async function insert (collection: CollectionName, chains: ReadonlyArray<readonly Writable[]>, claims?: ReadonlyMap<string, EntryClaim>): Promise<ChainOutcome[]> {
     const result = await writer.write(needOf(claims === undefined ? chains : [...chains, [...claims.values()].map(({ doc }) => doc)]), view => chains.map(chain => insertInto(view, collection, chain, claims)))
     if ('refused' in result) return chains.map(() => ({ stored: 0, stopped: 'refused', cause: result.refused }))
     const { decided, commit } = result
@@ -168,16 +178,19 @@ function writesOver (writer: LmdbWriter, reader: LmdbReader): Pick<Store, 'inser
     })
   }
 
+  async function replace (collection: CollectionName, replacements: ReadonlyArray<{ readonly was: number | undefined, readonly doc: Writable }>): Promise<ReplaceOutcome[]> {
+    const result = await writer.write(needOf([replacements.map(({ doc }) => doc)]), view => replacements.map(replacement => replaceInto(view, collection, replacement)))
+    if ('refused' in result) return replacements.map(() => 'refused')
+    const { decided, commit } = result
+    if (commit.state === 'committed') return decided
+    return replacements.map(({ doc }) => outcomeOfFailed(() => isVersion(reader.current(collection, doc.key), doc.v)))
+  }
+
   return {
     insertChains: (collection, chains) => insert(collection, chains),
     insertClaimed: (chains, claims) => insert('entries', chains, claims),
-    replace: async (collection, replacements) => {
-      const result = await writer.write(needOf([replacements.map(({ doc }) => doc)]), view => replacements.map(replacement => replaceInto(view, collection, replacement)))
-      if ('refused' in result) return replacements.map(() => 'refused')
-      const { decided, commit } = result
-      if (commit.state === 'committed') return decided
-      return replacements.map(({ doc }) => outcomeOfFailed(() => isVersion(reader.current(collection, doc.key), doc.v)))
-    },
+    replace,
+    packed: { insertChains: (collection, chains) => insert(collection, chains), replace },
     remove: async (collection, keys) => {
       const result = await writer.write({ docs: keys.length, bytes: 0, isPurge: true }, view => { for (const key of keys) if (isStorableKey(key)) view.remove(collection, key) })
       if ('refused' in result) throw new GatepostError('GP_STORE_UNAVAILABLE', 'the store cannot be written', { cause: result.refused })
@@ -186,22 +199,24 @@ function writesOver (writer: LmdbWriter, reader: LmdbReader): Pick<Store, 'inser
   }
 }
 
+type Writable = Collections[CollectionName] | PackedRecord
+
 /** UTF-8 has at most 3 bytes for each unit of a text. */
-function needOf (chains: ReadonlyArray<ReadonlyArray<{ readonly key: string, readonly text: string }>>): WriteNeed {
+function needOf (chains: ReadonlyArray<readonly Writable[]>): WriteNeed {
   let docs = 0
   let bytes = 0
   for (const chain of chains) {
     docs += chain.length
-    for (const { key, text } of chain) bytes += 3 * (key.length + text.length)
+    for (const doc of chain) bytes += 3 * doc.key.length + ('packed' in doc ? doc.packed.byteLength : 3 * doc.text.length)
   }
   return { docs, bytes }
 }
 
-function insertInto<C extends CollectionName> (view: WriteView, collection: C, chain: ReadonlyArray<Collections[C]>, claims: ReadonlyMap<string, EntryClaim> | undefined): ChainOutcome {
+function insertInto (view: WriteView, collection: CollectionName, chain: readonly Writable[], claims: ReadonlyMap<string, EntryClaim> | undefined): ChainOutcome {
   let stored = 0
   for (const doc of chain) {
     if (!isStorableKey(doc.key)) return { stored, stopped: 'refused', cause: new Error('the key is empty or too long') }
-    if (view.current(collection, doc.key) !== undefined) return { stored, stopped: 'exists' }
+    if (view.has(collection, doc.key)) return { stored, stopped: 'exists' }
     const claim = claims?.get(doc.key)
     if (claim !== undefined && !takeClaim(view, claim)) return { stored, stopped: 'unclaimed' }
     view.put(collection, doc)
@@ -221,7 +236,7 @@ function takeClaim (view: WriteView, { doc, isSame }: EntryClaim): boolean {
 const isVersion = (current: PackedDoc | undefined, was: number | undefined): boolean =>
   current === undefined ? was === undefined : versionOf(current) === was
 
-function replaceInto<C extends CollectionName> (view: WriteView, collection: C, { was, doc }: Replacement<Collections[C]>): ReplaceOutcome {
+function replaceInto (view: WriteView, collection: CollectionName, { was, doc }: { readonly was: number | undefined, readonly doc: Writable }): ReplaceOutcome {
   if (!isStorableKey(doc.key)) return 'refused'
   if (!isVersion(view.current(collection, doc.key), was)) return 'changed'
   view.put(collection, doc)

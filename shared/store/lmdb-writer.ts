@@ -8,11 +8,11 @@
  * reader delivers what a power failure could take back.
  */
 import { addTo } from '../platform/group-by.js'
-import type { Database, RootDatabase } from 'lmdb'
+import { asBinary, type Database, type RootDatabase } from 'lmdb'
 import type { DiskRoom, WriteNeed } from './disk-room.js'
 import type { FolderForm } from './lmdb-form.js'
 import { collectionNames, type CollectionName, type StoredDoc } from './store.js'
-import { docEncoding, keyEncoder, keyOfPurgeKey, packDoc, purgeKey, sharedPurgeKey, type PackedDoc } from './lmdb-encoding.js'
+import { docEncoding, keyEncoder, keyOfPurgeKey, packDoc, purgeKey, sharedPurgeKey, unpackRecord, type PackedDoc, type PackedRecord } from './lmdb-encoding.js'
 
 export interface Tables {
   readonly docs: Database<PackedDoc, string>
@@ -35,7 +35,9 @@ export function openTables (root: RootDatabase): Record<CollectionName, Tables> 
 export interface WriteView {
   /** The document as it will be when all earlier writes of this transaction are done. */
   current: (collection: CollectionName, key: string) => PackedDoc | undefined
-  put: (collection: CollectionName, doc: StoredDoc) => void
+  /** Whether there is a current one. */
+  has: (collection: CollectionName, key: string) => boolean
+  put: (collection: CollectionName, doc: StoredDoc | PackedRecord) => void
   remove: (collection: CollectionName, key: string) => void
   dropPurge: (collection: CollectionName, purgeKey: Uint8Array) => void
 }
@@ -132,7 +134,7 @@ interface Transaction {
 
 function createTransaction (tables: Record<CollectionName, Tables>, form: FolderForm): Transaction {
   const operations: Array<() => unknown> = []
-  const parts = new Map(collectionNames.map(name => [name, { changes: new Map<string, PackedDoc | undefined>(), purges: new Map<number, string[]>() }]))
+  const parts = new Map(collectionNames.map(name => [name, { changes: new Map<string, (() => PackedDoc) | undefined>(), purges: new Map<number, string[]>() }]))
   return {
     operations,
     indexPurges: () => {
@@ -148,14 +150,23 @@ function createTransaction (tables: Record<CollectionName, Tables>, form: Folder
     view: {
       current: (collection, key) => {
         const { changes } = parts.get(collection)!
-        return changes.size > 0 && changes.has(key) ? changes.get(key) : tables[collection].docs.get(key)
+        return changes.size > 0 && changes.has(key) ? changes.get(key)?.() : tables[collection].docs.get(key)
+      },
+      has: (collection, key) => {
+        const { changes } = parts.get(collection)!
+        return changes.size > 0 && changes.has(key) ? changes.get(key) !== undefined : tables[collection].docs.doesExist(key)
       },
       put: (collection, doc) => {
         const { key, purgeAt } = doc
         const { changes, purges } = parts.get(collection)!
-        const packed = packDoc(doc, form)
-        operations.push(() => tables[collection].docs.put(key, packed))
-        changes.set(key, packed)
+        if ('packed' in doc) {
+          operations.push(() => tables[collection].docs.put(key, asBinary(doc.packed) as never))
+          changes.set(key, () => unpackRecord(doc))
+        } else {
+          const packed = packDoc(doc, form)
+          operations.push(() => tables[collection].docs.put(key, packed))
+          changes.set(key, () => packed)
+        }
         if (purgeAt !== null) addTo(purges, purgeAt, key)
       },
       remove: (collection, key) => {

@@ -4,7 +4,7 @@ import { GatepostError } from '../../../shared/contract/errors.js'
 import { createLink, type Link } from '../../../shared/platform/link.js'
 import type { Bus, BusHandler } from './bus.js'
 import { checkPayload, lostLink, noLink } from './bus-errors.js'
-import type { FromHub, ToHub } from './machine-link.js'
+import { readFromHub, writeToHub, type FromHub, type ToHub } from './machine-link.js'
 
 export interface MachineBus {
   /** A participant; its name must not be in use in this process. */
@@ -23,6 +23,8 @@ export function createMachineBus (socket: Socket): MachineBus {
   let numbers = 0
 
   const link: Link<ToHub> = createLink<FromHub, ToHub>(socket, {
+    read: readFromHub,
+    write: writeToHub,
     onMessage: message => {
       if (message.is === 'got') { deliver(message); return }
       if (message.is === 'status') { participants.get(message.bus)?.setStatus(message.isConnected); return }

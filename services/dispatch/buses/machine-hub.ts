@@ -7,7 +7,7 @@ import { createLink, type Link } from '../../../shared/platform/link.js'
 import type { Socket } from 'node:net'
 import type { Bus } from './bus.js'
 import type { InProcessBus } from './in-process-bus.js'
-import type { FromHub, ToHub } from './machine-link.js'
+import { readToHub, writeFromHub, type FromHub, type ToHub } from './machine-link.js'
 
 const maxWaitingBytes = 64 * 1024 ** 2
 /** Questions whose answers may still come: whoever asked has given up the oldest long before. */
@@ -21,6 +21,8 @@ export function joinHub (hub: InProcessBus, name: string, socket: Socket): void 
   let asked = 0
 
   const link: Link<FromHub> = createLink<ToHub, FromHub>(socket, {
+    read: readToHub,
+    write: writeFromHub,
     onMessage: handle,
     onClose: () => { for (const bus of participants.values()) void bus.close() }
   })

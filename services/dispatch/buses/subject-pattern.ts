@@ -4,7 +4,10 @@ export function createSubjectMatcher (pattern: string): (subject: string) => boo
   if (!tokens.includes('*') && !tokens.includes('>')) return subject => subject === pattern
   const isOpen = tokens.at(-1) === '>'
   const fixed = isOpen ? tokens.slice(0, -1) : tokens
+  // Most subjects differ before the first wildcard.
+  const head = pattern.slice(0, pattern.search(/[*>]/))
   return subject => {
+    if (!subject.startsWith(head)) return false
     const given = subject.split('.')
     if (isOpen ? given.length <= fixed.length : given.length !== fixed.length) return false
     return fixed.every((token, index) => token === '*' || token === given[index])

@@ -56,6 +56,20 @@ t.test('lmdb guest - what one process was told is stored, another one reads at o
   t.equal((await b.range('entries', { from: message(stream, 0, 1).key, to: message(stream, 200, 201).key }, { limit: 500 })).length, 200)
 })
 
+t.test('lmdb guest - conditions hold within a transaction, on documents that the writer has not read', async t => {
+  const store = await openGuest()
+  const state = (v: number) => ({ key: 's:packed', v, purgeAt: null, text: JSON.stringify({ v }) })
+  const [entry, other] = [message(userStream('dora'), 0, 1), message(userStream('dora'), 0, 2)]
+  t.same(await Promise.all([
+    store.replace('state', [{ was: undefined, doc: state(0) }]),
+    store.replace('state', [{ was: 0, doc: state(1) }]),
+    store.replace('state', [{ was: 0, doc: state(1) }]),
+    store.insertChains('entries', [[entry], [other]])
+  ]), [['done'], ['done'], ['changed'], [{ stored: 1 }, { stored: 0, stopped: 'exists' }]])
+  t.same(await store.get('state', ['s:packed']), [state(1)])
+  t.same(await store.get('entries', [entry.key]), [entry])
+})
+
 t.test('lmdb guest - the writer dies: what is under way may be stored, what comes later is refused, and what is stored can be read', async t => {
   const { writer, openGuest } = await share(t)
   const store = await openGuest()
