@@ -26,8 +26,10 @@ export interface WorkerStart {
 /** A node and the socket of the process that it runs in. */
 export interface NodePlace { readonly id: string, readonly path: string, readonly process: number }
 
-/** What is handed over with a socket: `head` is the request as text, with what came behind it. */
-export interface WebSocketRequest { readonly node: string, readonly head: Uint8Array }
+/** What is handed over with a socket: `read` is all that was read of it, a request first. */
+export interface GivenConnection { readonly node: string, readonly read: Uint8Array }
+
+export const withMore = ({ node, read }: GivenConnection, more: Uint8Array): GivenConnection => ({ node, read: more.length === 0 ? read : Buffer.concat([read, more]) })
 
 export type ToWorker =
   /** `isLate`: others serve meanwhile, so that it takes no connection before it is ready. */
@@ -35,7 +37,7 @@ export type ToWorker =
   /** `eldest`: the number of the process that has served longest; undefined before the first one does. */
   | { readonly do: 'know', readonly places: readonly NodePlace[], readonly eldest: number | undefined }
   | { readonly do: 'end' }
-  | HandOverMessage<WebSocketRequest>
+  | HandOverMessage<GivenConnection>
 
 export type FromWorker =
   /** It hears from now on. */
@@ -44,4 +46,4 @@ export type FromWorker =
   | { readonly is: 'ready', readonly url: string }
   /** Its start. `fault`: of a setting, which no retry mends. */
   | { readonly is: 'failed', readonly text: string, readonly fault: Fault | undefined }
-  | HandOverMessage<WebSocketRequest>
+  | HandOverMessage<GivenConnection>

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import type { Log } from '../../../shared/platform/log.js'
 import { SettingsError } from '../../../shared/platform/settings/fault.js'
 import { createHandOver, type HandOver } from './hand-over.js'
-import type { FromWorker, ToWorker, WebSocketRequest, WorkerStart } from './messages.js'
+import { withMore, type FromWorker, type GivenConnection, type ToWorker, type WorkerStart } from './messages.js'
 
 export interface Supervisor {
   /** Has all serve, and resolves with the address of their port once all are ready. Rejects where one cannot be started. */
@@ -42,7 +42,7 @@ interface Place {
   worker: Worker | undefined
   /** It hears. What is sent to it before would be lost. */
   isHere: boolean
-  handOver: HandOver<WebSocketRequest> | undefined
+  handOver: HandOver<GivenConnection> | undefined
   startedAt: number
   /** Undefined: not ready. */
   readyAt: number | undefined
@@ -71,7 +71,7 @@ export function createSupervisor ({ count, log, onGone }: SupervisorOptions): Su
     const worker = cluster.fork()
     place.worker = worker
     place.startedAt = performance.now()
-    place.handOver = createHandOver((message, socket) => { tell(place, message, socket) }, (socket, request) => { pass(places, request, socket) })
+    place.handOver = createHandOver((message, socket) => { tell(place, message, socket) }, (socket, given, more) => { pass(places, withMore(given, more), socket) })
     worker.on('message', (message: FromWorker, socket?: Socket) => { hear(places, place, message, socket) })
     worker.once('exit', (code, signal) => { gone(place, code, signal) })
   }
@@ -177,11 +177,11 @@ function tellPlaces (places: readonly Place[]): void {
   for (const place of places) tell(place, news(places))
 }
 
-/** A WebSocket that came to a process which does not have its node. */
-function pass (places: readonly Place[], request: WebSocketRequest, socket: Socket): void {
-  const place = places.find(({ nodes }) => nodes.includes(request.node))
+/** A connection that came to a process which does not have the node that it is for. */
+function pass (places: readonly Place[], given: GivenConnection, socket: Socket): void {
+  const place = places.find(({ nodes }) => nodes.includes(given.node))
   if (place?.handOver === undefined) socket.destroy()
-  else place.handOver.give(socket, request)
+  else place.handOver.give(socket, given)
 }
 
 /** Nothing where it does not hear yet, or has just ended. */

@@ -17,11 +17,12 @@ import { drainGraceMs, exitCodeAtOnce, guardProcess } from '../run-service.js'
 import { startSite, type OpenBus, type SiteOptions } from '../site.js'
 import { faultOfStart } from '../start-faults.js'
 import { createHandOver, type HandOver } from './hand-over.js'
-import type { FromWorker, NodePlace, ToWorker, WebSocketRequest, WorkerStart } from './messages.js'
+import { withMore, type FromWorker, type GivenConnection, type NodePlace, type ToWorker, type WorkerStart } from './messages.js'
 
 /** The first process waits a little longer before it kills. */
 const closeDeadlineMs = 1_200
 const idleMs = 60_000
+const mostUnderWay = 32
 
 process.once('message', (message: ToWorker) => { if ('do' in message && message.do === 'start') void serve(message); else process.exit(0) })
 tell({ is: 'here' })
@@ -37,8 +38,8 @@ async function serve ({ start, isLate }: Extract<ToWorker, { do: 'start' }>): Pr
     process.exit(0)
   }
   listenForSignals({ log, source: process, hasEcho: true, onFirst: () => { ending ??= end() }, onSecond: () => { process.exit(exitCodeAtOnce) } })
-  const mounts = createMounts()
-  const handOver = createHandOver<WebSocketRequest>(tell, (socket, { head }) => { mounts.adopt(socket, head) })
+  const mounts = createMounts({ hasOthers: true })
+  const handOver = createHandOver<GivenConnection>(tell, (socket, given, more) => { mounts.adopt(socket, withMore(given, more).read) })
   const neighbours = createNeighbours(mounts, start.number, handOver)
   let eldest: number | undefined
   process.on('message', (message: ToWorker, socket: Socket | undefined) => {
@@ -136,7 +137,7 @@ interface Neighbours {
 }
 
 /** Nodes of the other processes, mounted beside the own ones: whoever asks here for one of them is answered by its process. */
-function createNeighbours (mounts: Mounts, ownNumber: number, handOver: HandOver<WebSocketRequest>): Neighbours {
+function createNeighbours (mounts: Mounts, ownNumber: number, handOver: HandOver<GivenConnection>): Neighbours {
   const known = new Map<string, { readonly path: string, readonly forget: () => void }>()
   const waiting = new Set<() => void>()
   return {
@@ -151,8 +152,13 @@ function createNeighbours (mounts: Mounts, ownNumber: number, handOver: HandOver
       }
       for (const { id, path, process: number } of places) {
         if (number === ownNumber || known.has(id)) continue
-        const { server, close } = createForwarding({ socketPath: path, path: mountPath(id), giveUpgrade: (head, socket) => { handOver.give(socket as Socket, { node: id, head }) } })
-        const mount = mounts.mount(id, server, '/socket.io')
+        const { server, close } = createForwarding({ socketPath: path, path: mountPath(id), giveUpgrade: (head, socket) => { handOver.give(socket as Socket, { node: id, read: head }) } })
+        const mount = mounts.mount(id, server, '/socket.io', (socket, read) => {
+          // Each takes a few messages, one socket after the other: of many at once the rest is forwarded.
+          if (handOver.underWay() >= mostUnderWay) return false
+          handOver.give(socket, { node: id, read })
+          return true
+        })
         known.set(id, {
           path,
           forget: () => {

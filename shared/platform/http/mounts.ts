@@ -3,22 +3,29 @@
  * handed to the service's own server object, which listens nowhere. There is no connection in between, and nothing is done per message.
  */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { lookAtFirstRequests, type FirstRequests } from './first-request.js'
 import { declineUpgrade, isWebSocketAt } from './upgrades.js'
 
 export interface Mounts {
   /** The port that all of them share: what is for none of them stays with its own listeners. Once, before it listens. */
   attach: (server: Server) => void
-  /** `webSocketPath`: where the service takes upgrades, as it sees it. Throws for a name that has a service. */
-  mount: (name: string, service: Server, webSocketPath: string) => Mount
+  /**
+   * `webSocketPath`: where the service takes upgrades, as it sees it. `give`: gets connections whose first request is for it, with what was read,
+   * or gives false. Throws for a name that has a service.
+   */
+  mount: (name: string, service: Server, webSocketPath: string, give?: GiveConnection) => Mount
   has: (name: string) => boolean
   /** Takes a connection that another process accepted, with what that one has read of it. */
-  adopt: (connection: Duplex, read: Uint8Array) => void
+  adopt: (connection: Socket, read: Uint8Array) => void
   /** Takes a request that another process took: as the port does. */
   answer: (request: IncomingMessage, response: ServerResponse) => void
   /** Hands over what is for one of them; false for everything else. */
   take: (request: IncomingMessage, response: ServerResponse) => boolean
 }
+
+export type GiveConnection = (socket: Socket, read: Buffer) => boolean
 
 export interface Mount {
   readonly path: string
@@ -29,6 +36,7 @@ export interface Mount {
 interface Mounted {
   readonly server: Server
   readonly webSocketPath: string
+  readonly give: GiveConnection | undefined
   /** Requests that are being answered, and WebSockets. */
   readonly open: Set<ServerResponse | Duplex>
   ended: (() => void) | undefined
@@ -42,9 +50,11 @@ export const mountPath = (name: string): string => `${mountPrefix}${encodeURICom
 /** As long as a service on a port of its own would wait. */
 const closeWithinMs = 500
 
-export function createMounts (): Mounts {
+/** `hasOthers`: services of other processes may be mounted, which take whole connections. */
+export function createMounts ({ hasOthers = false }: { readonly hasOthers?: boolean } = {}): Mounts {
   const services = new Map<string, Mounted>()
   let shared: Server | undefined
+  let firstRequests: FirstRequests | undefined
 
   /** The service that a path is for, and the path as the service sees it. */
   function find (url: string | undefined): { service: Mounted, rest: string } | undefined {
@@ -80,13 +90,15 @@ export function createMounts (): Mounts {
       const own = server.listeners('request') as Array<(request: IncomingMessage, response: ServerResponse) => void>
       server.removeAllListeners('request')
       server.on('request', (request, response) => { if (!take(request, response)) for (const listener of own) listener.call(server, request, response) })
+      if (hasOthers) firstRequests = lookAtFirstRequests(server, (path, socket, read) => find(path)?.service.give?.(socket, read) === true)
       server.on('upgrade', (request, socket, head) => { takeUpgrade(server, request, socket, head) })
     },
-    mount (name, server, webSocketPath) {
+    mount (name, server, webSocketPath, give) {
       if (services.has(name)) throw new Error(`${JSON.stringify(name)} is mounted already`)
       const service: Mounted = {
         server,
         webSocketPath,
+        give,
         open: new Set(),
         ended: undefined,
         forget () {
@@ -106,7 +118,8 @@ export function createMounts (): Mounts {
     has: name => services.has(name),
     adopt (connection, read) {
       connection.unshift(read)
-      shared?.emit('connection', connection)
+      if (firstRequests !== undefined) firstRequests.pass(connection)
+      else shared?.emit('connection', connection)
     },
     answer (request, response) { if (shared === undefined) response.writeHead(503).end(); else shared.emit('request', request, response) },
     take
