@@ -18,6 +18,8 @@ export interface FirstRequests {
 /** `take`: gets a request's path with all that was read, and says whether it has taken the connection. After everything that listens to the server's connections. */
 export function lookAtFirstRequests (server: Server, take: (path: string, socket: Socket, read: Buffer) => boolean): FirstRequests {
   const own = server.listeners('connection') as Array<(socket: Socket) => void>
+  // A server that takes its connections in another way gets them as they come: then what is for others is forwarded.
+  if (own.length === 0) return { pass: socket => { server.emit('connection', socket) } }
   const known = new WeakSet<Socket>()
   let lookedAt = 0
 
