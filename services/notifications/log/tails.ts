@@ -128,10 +128,12 @@ export function createTails ({ clock, recentMs = lives.landsWithinMs, maxBytes }
     see: (stream, doc) => {
       const tail = tails.peek(stream)
       // Of a stream that was never read or written nothing is known: an entry of it may be as old as it likes.
-      if (tail === undefined || doc.seq <= tail.seq) return
-      tail.advance(doc, placeOfEntry(doc.key).prev)
-      tail.prune(clock.lived(), recentMs)
-      tails.measure(stream)
+      if (tail === undefined) return
+      if (doc.seq > tail.seq) {
+        tail.advance(doc, placeOfEntry(doc.key).prev)
+        tail.prune(clock.lived(), recentMs)
+      }
+      tails.measure(stream) // also what the writer has added
     },
     isTrusted: ({ confirmedAt, purgeAt }, { headFreshMs, extendWithinMs }) =>
       clock.lived() - confirmedAt < headFreshMs && purgeAt - clock.latest() > extendWithinMs

@@ -90,6 +90,22 @@ t.test('tails - ids count, also those that come later', t => {
   t.end()
 })
 
+t.test('tails - what the writer adds counts, though it has moved the tail on itself', t => {
+  const maxBytes = 20 * new Tail().bytes
+  const tails = createTails({ clock: clockNow, maxBytes })
+  const streams = Array.from({ length: 60 }, (_, i) => userStream(`ann-${i}`))
+  for (const stream of streams) {
+    const tail = tails.of(stream)
+    tail.keepIds()
+    tail.advance(entry(0, 5), 0)
+    tails.see(stream, entry(0, 5))
+  }
+  const kept = streams.map(stream => tails.known(stream)).filter(tail => tail !== undefined)
+  const bytes = kept.reduce((sum, tail) => sum + tail.bytes, 0)
+  t.ok(kept.length > 0 && bytes <= maxBytes + kept[0]!.bytes, 'no more than there is room for, and one', { bytes, maxBytes })
+  t.end()
+})
+
 /** A node that knows a stream, and the clock that all of them live by. */
 function start () {
   let nowMs = Date.UTC(2025, 0, 1)
