@@ -29,7 +29,14 @@ subscribe('net.client.socket', message => {
     closedBytes += bytesOf(socket)
   })
 })
-const agent = new Agent({ keepAlive: true, maxSockets: 256 })
+/** Connections by what they are for: no user shares one with another node's. */
+const agents = new Map<string, Agent>()
+
+function agentOf (url: string): Agent {
+  let agent = agents.get(url)
+  if (agent === undefined) agents.set(url, agent = new Agent({ keepAlive: true, maxSockets: 256 }))
+  return agent
+}
 
 interface Opening { url: string, auths: object[], waitsForReady: boolean, perSecond: number }
 interface Requests { url: string, method: string, tokens: string[], bodies: Array<string | undefined>, inFlight: number, status: number, /** A new idempotency key with each. */ isKeyed?: boolean }
@@ -58,7 +65,7 @@ async function ask (method: string, url: string, token: string | undefined, body
     if (token !== undefined) headers['authorization'] = `Bearer ${token}`
     if (key !== undefined) headers['idempotency-key'] = key
     if (body !== undefined) Object.assign(headers, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) })
-    const outgoing = request(url, { agent, method, headers }, incoming => {
+    const outgoing = request(url, { agent: agentOf(url), method, headers }, incoming => {
       let text = ''
       incoming.setEncoding('utf8')
       incoming.on('data', (chunk: string) => { text += chunk })
