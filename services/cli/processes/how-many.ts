@@ -27,8 +27,8 @@ export function howMany (asked: Asked, machine = thisMachine()): HowMany {
 }
 
 /**
- * A core is left to the first process: a mail costs it as much, for the store and the bus, as it costs a site in one process in all
- * (docs/performance.md, processes-2). Windows shares no listening socket in this way.
+ * A core is left to the first process: a mail costs it more than half, for the store and the bus, of what it costs the busiest thread of a site
+ * in one process (docs/performance.md, processes-2). Windows shares no listening socket in this way.
  */
 function usual ({ mongodbUrl, natsUrl }: Asked, { platform, cores, memoryBytes }: Machine): number {
   if (platform === 'win32') return 1
