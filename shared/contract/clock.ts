@@ -14,6 +14,7 @@
 import { hash, randomFillSync } from 'node:crypto'
 import { performance } from 'node:perf_hooks'
 import type { MessageId, StreamId } from './names.js'
+import { rememberLast } from './remember-last.js'
 
 export const epochMs = Date.UTC(2024, 0, 1)
 export const ticksPerMs = 4096
@@ -104,17 +105,7 @@ function readTime (text: string, at: number): number {
 }
 
 /** Writes ms since 1970 in ISO 8601. Messages that follow each other share a millisecond: the last one is remembered. */
-export function createIsoTime (): (ms: number) => string {
-  let last = NaN
-  let text = ''
-  return ms => {
-    if (ms !== last) {
-      text = isoTime(ms)
-      last = ms
-    }
-    return text
-  }
-}
+export const createIsoTime = (): (ms: number) => string => rememberLast(isoTime)
 
 /** By parts out of tables: a page of messages has two times each, and `Date` takes five times as long. */
 function isoTime (ms: number): string {
@@ -144,17 +135,7 @@ const seconds = Array.from({ length: 60 }, (_, i) => `${padded(i, 2)}.`)
 const thousandths = Array.from({ length: 1_000 }, (_, i) => `${padded(i, 3)}Z`)
 
 /** Reads what `createIsoTime` writes; NaN for what is no time. The last one is remembered: copies of one message have the same. */
-export function createTimeReader (): (iso: string) => number {
-  let last = ''
-  let ms = NaN
-  return iso => {
-    if (iso !== last) {
-      ms = Date.parse(iso)
-      last = iso
-    }
-    return ms
-  }
-}
+export const createTimeReader = (): (iso: string) => number => rememberLast(iso => Date.parse(iso))
 
 const digits = '0123456789abcdefghijklmnopqrstuvwxyz'
 const lowBase = 36 ** 5

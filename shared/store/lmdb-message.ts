@@ -12,6 +12,7 @@
  */
 import { createIsoTime, timeOfId, toMs } from '../contract/clock.js'
 import type { StreamId } from '../contract/names.js'
+import { rememberLast } from '../contract/remember-last.js'
 import { toTextOf } from '../contract/target.js'
 import type { MessageDoc } from './store.js'
 
@@ -74,27 +75,15 @@ export function unpackMessage (key: string, [, v, purgeAt, bits, lag, id, expire
   return { key, v, purgeAt, kind: 'message', seq: time + lag, id, expiresAt, sender, category, boxes: boxesByBits[bits & boxBits]!, recalled, text }
 }
 
-const senderText = latest(sender => `"from":{"${sender.startsWith('u:') ? 'user' : 'producer'}":${JSON.stringify(sender.slice(2))}},"to":`)
-const textOfOwner = latest(owner => `${toTextOf(owner.slice(4, -1) as StreamId)},"title":`)
+/** A page is of one stream, and often of one sender. */
+const senderText = rememberLast((sender: string) => `"from":{"${sender.startsWith('u:') ? 'user' : 'producer'}":${JSON.stringify(sender.slice(2))}},"to":`)
+const textOfOwner = rememberLast((owner: string) => `${toTextOf(owner.slice(4, -1) as StreamId)},"title":`)
 /** The key begins with what it has in common with all others of its stream (keys.ts). */
 const streamText = (key: string): string => textOfOwner(key.slice(0, key.indexOf('\t') + 1))
 
-/** Remembers the last one: a page is of one stream, and often of one sender. */
-function latest (make: (of: string) => string): (of: string) => string {
-  let last: string | undefined
-  let text = ''
-  return of => {
-    if (of !== last) {
-      text = make(of)
-      last = of
-    }
-    return text
-  }
-}
-
 const isoOfCreation = createIsoTime()
 const isoOfExpiry = createIsoTime()
-const categoryText = latest(category => `,"category":${JSON.stringify(category)},"createdAt":"`)
+const categoryText = rememberLast((category: string) => `,"category":${JSON.stringify(category)},"createdAt":"`)
 
 let lastEnd = { ms: NaN, expiresAt: NaN, category: '', boxes: NaN, text: '' }
 
