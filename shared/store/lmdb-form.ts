@@ -22,19 +22,24 @@ export class NewerDataError extends Error {
 
 const formKey = 'form'
 
+/** Throws NewerDataError. */
+function readForm (root: RootDatabase, dir: string): FolderForm | undefined {
+  const form: unknown = root.get(formKey)
+  if (!isKnownForm(form, newestFolderForm)) throw new NewerDataError(dir, form)
+  return form as FolderForm | undefined
+}
+
 /** Of a folder that another process has open. Throws NewerDataError, and where that one has not written it. */
 export function folderFormOf (root: RootDatabase, dir: string): FolderForm {
-  const form: unknown = root.get(formKey)
+  const form = readForm(root, dir)
   if (form === undefined) throw new Error(`the data folder ${dir} has no form yet`)
-  if (!isKnownForm(form, newestFolderForm)) throw new NewerDataError(dir, form)
-  return form as FolderForm
+  return form
 }
 
 /** Throws NewerDataError. A folder without a form gets one: it is a new one, or of the build before forms, whose tables are there. */
 export async function checkFolderForm (root: RootDatabase, dir: string, isNew: boolean): Promise<FolderForm> {
-  const form: unknown = root.get(formKey)
-  if (!isKnownForm(form, newestFolderForm)) throw new NewerDataError(dir, form)
-  if (form !== undefined) return form as FolderForm
+  const form = readForm(root, dir)
+  if (form !== undefined) return form
   const first = isNew ? newestFolderForm : 1
   await root.put(formKey, first)
   return first
