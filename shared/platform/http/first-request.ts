@@ -30,14 +30,14 @@ export function lookAtFirstRequests (server: Server, take: (path: string, socket
 
   function look (socket: Socket): void {
     lookedAt++
-    let isOver = false
-    /** `read` undefined: it said nothing. */
-    const over = (read: Buffer | undefined): void => {
-      if (isOver) return
-      isOver = true
+    const leave = (): void => {
       lookedAt--
       clearTimeout(timer)
       socket.off('data', over).off('end', gone).off('error', gone).off('close', gone)
+    }
+    /** `read` undefined: it said nothing. */
+    const over = (read: Buffer | undefined): void => {
+      leave()
       socket.pause()
       const path = read && pathOfWholeRequest(read)
       if (path !== undefined && take(path, socket, read!)) return
@@ -46,10 +46,7 @@ export function lookAtFirstRequests (server: Server, take: (path: string, socket
       socket.resume()
     }
     const gone = (): void => {
-      isOver = true
-      lookedAt--
-      clearTimeout(timer)
-      socket.off('end', gone).off('close', gone)
+      leave()
       socket.destroy()
     }
     const timer = setTimeout(over, waitMs, undefined)
