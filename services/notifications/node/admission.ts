@@ -15,6 +15,8 @@ export interface Admission {
   readonly verifyTicket: (text: string) => Ticket
   /** The same for who does not ask again: a socket lives without its ticket, so what was verified is not remembered. */
   readonly verifyTicketOnce: (text: string) => Ticket
+  /** Whether it would still be admitted, of a ticket that was: throws as verifyTicket does. */
+  readonly admitAgain: (ticket: Ticket) => void
   /** Rejects as TokenVerifier does, and with GP_TOKEN_REVOKED. */
   readonly verifyToken: (token: string) => Promise<Identity>
   readonly close: () => void
@@ -41,10 +43,10 @@ export function createAdmission ({ nodeId, secret, acceptSecrets, auth, clock, t
   const tickets = createTicketVerifier({ secret, acceptSecrets, nodeId, now: tokenNow, latest: isEmbedded ? clock.now : clock.latest })
   const tokens = createTokenVerifier({ secret, acceptSecrets, auth, now: isEmbedded ? clock.now : clock.byStore, elapsed: clock.elapsed, log })
 
-  function admit (read: (text: string) => Ticket, text: string): Ticket {
+  function admit (read: () => Ticket): Ticket {
     let ticket: Ticket | undefined
     try {
-      ticket = read(text)
+      ticket = read()
       revocations.requireKnown()
       revocations.check(ofUsers, ticket.user, ticket.userTokenIssuedAt)
       return ticket
@@ -55,8 +57,14 @@ export function createAdmission ({ nodeId, secret, acceptSecrets, auth, clock, t
   }
 
   return {
-    verifyTicket: text => admit(tickets.verify, text),
-    verifyTicketOnce: text => admit(tickets.verifyOnce, text),
+    verifyTicket: text => admit(() => tickets.verify(text)),
+    verifyTicketOnce: text => admit(() => tickets.verifyOnce(text)),
+    admitAgain: ticket => {
+      admit(() => {
+        tickets.requireUnexpired(ticket)
+        return ticket
+      })
+    },
     verifyToken: async token => {
       const identity = await tokens.verify(token)
       revocations.check(identity.scopes, identity.sub, identity.issuedAt)

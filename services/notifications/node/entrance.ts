@@ -11,6 +11,7 @@ import type { UseLink } from './used-links.js'
 export interface Entrance {
   readonly verifyTicket: Admission['verifyTicket']
   readonly verifyTicketOnce: Admission['verifyTicketOnce']
+  readonly admitAgain: Admission['admitAgain']
   readonly verifyToken: Admission['verifyToken']
   readonly revocations: NodeRevocations
   readonly budget: UserBudget

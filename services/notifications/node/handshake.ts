@@ -58,9 +58,8 @@ export function createHandshake ({ node, isDraining }: HandshakeOptions): Handsh
       if (socket.conn.readyState !== 'open') throw gone()
       if (isDraining()) throw new GatepostError('GP_DRAINING', 'this node is draining; ask Gate for another')
       const auth = new HandshakeAuth(socket.handshake.auth)
-      const text = auth.ticket
       const form = node.forms[auth.form]
-      const ticket = entrance.verifyTicketOnce(text)
+      const ticket = entrance.verifyTicketOnce(auth.ticket)
       const { cursors, topics } = auth
       const connection = new Connection({ node: node.forConnections, transport: new SocketWriter(socket), ticket, form, countsItself: auth.counts, cursors })
       const end = (): void => {
@@ -80,7 +79,7 @@ export function createHandshake ({ node, isDraining }: HandshakeOptions): Handsh
         const unread = await load(connection, ticket)
         requireOpen(connection)
         // The user may have been revoked before this connection was one of the user's.
-        entrance.verifyTicketOnce(text)
+        entrance.admitAgain(ticket)
         realtime.topics.add(connection, topics)
         admitted.set(socket, { connection, unread })
         forgetHandshake(socket)

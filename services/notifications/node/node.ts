@@ -105,7 +105,7 @@ export function createNode (options: NotificationsNodeOptions): NotificationsNod
 
   return {
     nodeId, mailbox, realtime, streams,
-    entrance: { verifyTicket: admission.verifyTicket, verifyTicketOnce: admission.verifyTicketOnce, verifyToken: admission.verifyToken, revocations, budget, places, joinByTicket: createJoinByTicket(mailbox.groups), useLink: createUseLink({ store, clock }) },
+    entrance: { verifyTicket: admission.verifyTicket, verifyTicketOnce: admission.verifyTicketOnce, admitAgain: admission.admitAgain, verifyToken: admission.verifyToken, revocations, budget, places, joinByTicket: createJoinByTicket(mailbox.groups), useLink: createUseLink({ store, clock }) },
     posting: createPosting({ post: mailbox.post, budget, limits: userLimits, eventLoopLagMs }),
     forConnections: { hub: realtime.hub, store, heads, reconciler: realtime.reconciler, views, clock, retryStoreWork: realtime.retryStoreWork, times: realtime.times },
     forms: { 1: wholeForm, 2: createCompactForm(retentionMs) },

@@ -37,20 +37,26 @@ export interface TicketVerifier {
   readonly verify: (text: string) => Ticket
   /** Does not remember what it has verified. */
   readonly verifyOnce: (text: string) => Ticket
+  /** Of a ticket that was verified before. Throws GP_TICKET_EXPIRED. */
+  readonly requireUnexpired: (ticket: Ticket) => void
 }
 
-/** Both throw GP_TOKEN_INVALID (not one of ours), GP_TICKET_WRONG_NODE, GP_TICKET_EXPIRED, in this order. */
+/** Those that verify throw GP_TOKEN_INVALID (not one of ours), GP_TICKET_WRONG_NODE, GP_TICKET_EXPIRED, in this order. */
 export function createTicketVerifier ({ secret, acceptSecrets = [], nodeId, now = Date.now, latest = now }: TicketVerifierOptions): TicketVerifier {
   const secrets = secretKeys([secret, ...acceptSecrets], { kind: 'secret', secret })
   const readHeader = createHeaderReader()
   const cache = createExpiringCache<Ticket>({ maxCharacters: cacheCharacters })
+
+  function requireUnexpired ({ expiresAt }: Ticket): void {
+    if (now() >= expiresAt) throw new GatepostError('GP_TICKET_EXPIRED', `ticket: expired at ${new Date(expiresAt).toISOString()}`)
+  }
 
   function verifyOnce (text: string): Ticket {
     if (text.length > maxTicketLength) throw invalidToken(`ticket: got ${text.length} characters; takes at most ${maxTicketLength}`)
     readHeader(text)
     const ticket = readTicket(checkWithSecrets(secrets, text).payload, latest())
     if (ticket.node !== nodeId) throw new GatepostError('GP_TICKET_WRONG_NODE', 'ticket: made for another node')
-    if (now() >= ticket.expiresAt) throw new GatepostError('GP_TICKET_EXPIRED', `ticket: expired at ${new Date(ticket.expiresAt).toISOString()}`)
+    requireUnexpired(ticket)
     return ticket
   }
 
@@ -62,7 +68,8 @@ export function createTicketVerifier ({ secret, acceptSecrets = [], nodeId, now 
       cache.set(text, ticket, ticket.expiresAt)
       return ticket
     },
-    verifyOnce
+    verifyOnce,
+    requireUnexpired
   }
 }
 
