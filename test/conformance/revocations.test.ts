@@ -57,12 +57,14 @@ t.test('revocations - producers and admins; names are of their kind', async t =>
   t.equal((await send(site.producerToken('shop'))).status, 201)
   await call('PUT', '/gate/revocations/user/shop')
   t.equal((await send(site.producerToken('shop'))).status, 201, 'a user of that name is somebody else')
+  // Issued before: a token of the second after the revocation is good.
+  const [shop, eve] = [site.producerToken('shop'), site.adminToken('eve')]
   await call('PUT', '/gate/revocations/producer/shop')
-  t.match(await send(site.producerToken('shop')), { status: 401, body: { code: 'GP_TOKEN_REVOKED' } })
+  t.match(await send(shop), { status: 401, body: { code: 'GP_TOKEN_REVOKED' } })
   t.equal((await send(site.producerToken('bank'))).status, 201)
   t.equal((await send(site.producerToken('shop', issued(1)))).status, 201)
   await call('PUT', '/gate/revocations/admin/eve')
-  t.match(await request(site.gate, 'GET', '/gate/nodes', { token: site.adminToken('eve') }), { status: 401, body: { code: 'GP_TOKEN_REVOKED' } })
+  t.match(await request(site.gate, 'GET', '/gate/nodes', { token: eve }), { status: 401, body: { code: 'GP_TOKEN_REVOKED' } })
 })
 
 t.test('revocations - a time ahead blocks until then, and is lifted', async t => {
