@@ -13,7 +13,7 @@ export interface Child {
 }
 
 /** As `gatepost` starts its own; the baselines get the same. */
-export const serverFlags = ['--max-semi-space-size=64', '--initial-heap-size=256']
+export const serverFlags = ['--max-semi-space-size=64', '--initial-heap-size=256', '--heap-growing-percent=50']
 
 /** `file`: relative to this folder. Resolves once it serves. */
 export async function startChild (file: string, flags: readonly string[] = serverFlags): Promise<Child> {

@@ -103,7 +103,7 @@ export interface RunOptions {
 }
 
 export function runGatepost (args: readonly string[], { cwd, settings = {}, program = bin, maxDescriptors }: RunOptions): GatepostProcess {
-  const command = [process.execPath, '--max-semi-space-size=64', '--initial-heap-size=256', program, ...args]
+  const command = [process.execPath, '--max-semi-space-size=64', '--initial-heap-size=256', '--heap-growing-percent=50', program, ...args]
   const [file = '', ...rest] = maxDescriptors === undefined ? command : ['sh', '-c', `ulimit -n ${maxDescriptors} && exec "$@"`, 'sh', ...command]
   const child: ChildProcess = spawn(file, rest, { cwd, env: environment({ ...usualOf(program), ...settings }), stdio: ['ignore', 'pipe', 'pipe'] })
   let out = ''

@@ -55,7 +55,7 @@ t.test('image - what is copied exists and is not ignored', async t => {
 
 t.test('image - node is process 1, not root, with the larger semi-space and heap', async t => {
   t.equal(valueOf('USER'), 'node')
-  t.strictSame(JSON.parse(valueOf('ENTRYPOINT')), ['node', '--max-semi-space-size=64', '--initial-heap-size=256', 'bin/gatepost.js'])
+  t.strictSame(JSON.parse(valueOf('ENTRYPOINT')), ['node', '--max-semi-space-size=64', '--initial-heap-size=256', '--heap-growing-percent=50', 'bin/gatepost.js'])
   t.ok(final.findIndex(({ name }) => name === 'USER') < final.findIndex(({ name }) => name === 'ENTRYPOINT'))
   t.match(valueOf('HEALTHCHECK'), 'deploy/healthcheck.js')
 })

@@ -23,7 +23,7 @@ export async function startOwnServers ({ nodes, secret = randomBytes(24).toStrin
   const clean = Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('GATEPOST_') && name !== 'NODE_OPTIONS'))
   // In an environment variable: a command line can be read by everybody.
   const settings = { GATEPOST_SECRET: secret, GATEPOST_PORT: '0', GATEPOST_DATA_DIR: dir, GATEPOST_DRAIN: '0', GATEPOST_PROCESSES: '1', GATEPOST_RATE_USER: '0' }
-  const child = spawn(process.execPath, ['--max-semi-space-size=64', '--initial-heap-size=256', commandFile(), 'up', '--nodes', String(nodes)], { cwd: dir, env: { ...clean, ...settings }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, ['--max-semi-space-size=64', '--initial-heap-size=256', '--heap-growing-percent=50', commandFile(), 'up', '--nodes', String(nodes)], { cwd: dir, env: { ...clean, ...settings }, stdio: ['ignore', 'pipe', 'pipe'] })
   const ended = new Promise<void>((resolve, reject) => {
     child.once('error', reject)
     child.once('close', () => { resolve() })
