@@ -68,6 +68,7 @@ async function load ({ settings, run, identities, gate, own, progress }: LoadOpt
       clients.push(await openBenchClient({ gate, user: identities.users[at]!, http, ledger, onClosed: () => { closedSockets++ } }))
       progress.show(`${clients.length} of ${identities.users.length} clients connected`)
     })
+    progress.note('all clients connected')
 
     const sender = createSender({ settings, run, gate, clients, identities, http, ledger })
     const cpuBefore = cpuSecondsOf(pids)
