@@ -175,6 +175,7 @@ t.test('doctor - ports that are free, taken by others, and Gatepost\'s own', asy
   t.match(lines(others.out, 'port'), [new RegExp(`^FAIL +port +${taken} is taken by another program \\(GATEPOST_PORT\\)\\. End it, or set GATEPOST_PORT`)])
   t.match(lines((await doctor(t, { GATEPOST_METRICS_PORT: taken, GATEPOST_NATS_URL: 'nats://127.0.0.1:1' })).out, 'port'), [new RegExp(`^FAIL +port +${taken} is taken by another program \\(GATEPOST_METRICS_PORT\\)\\. End it, or set GATEPOST_METRICS_PORT`)])
   t.match(lines((await doctor(t, { GATEPOST_METRICS_PORT: String(Number(taken) - 1) })).out, 'port').find(line => line.includes(taken)), /^FAIL .*GATEPOST_METRICS_PORT \+ 1, of node 1 of `gatepost up`/)
+  t.match(lines((await doctor(t, { GATEPOST_PROCESSES: '4', GATEPOST_METRICS_PORT: String(Number(taken) - 4) })).out, 'port').find(line => line.includes(taken)), /^FAIL .*GATEPOST_METRICS_PORT \+ 4, of node 4 of `gatepost up`/)
   t.match(lines((await doctor(t, { GATEPOST_PORT: '8099', GATEPOST_METRICS_PORT: '8099' })).out, 'port'), [/^FAIL +port +GATEPOST_PORT and GATEPOST_METRICS_PORT are both 8099/])
   t.match(lines((await doctor(t, { GATEPOST_HOST: '192.0.2.1', GATEPOST_PORT: '8099', GATEPOST_METRICS_PORT: '8098' })).out, 'port'), [/^FAIL +port +nothing can listen on 192\.0\.2\.1: .*Set GATEPOST_HOST/])
 

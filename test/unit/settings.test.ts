@@ -2,6 +2,8 @@ import { generateKeyPairSync, randomBytes, randomUUID, type KeyObject } from 'no
 import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { benchSchema, doctorSchema, environmentNames, gateSchema, migrateSchema, nodeSchema, tokenSchema, upSchema } from '../../shared/platform/settings/catalogue.js'
+import { adminLinkSchema, drainSchema, nodesSchema, sendSchema, tailSchema, userSchema } from '../../shared/platform/settings/operator-catalogue.js'
 import { readDoctorSettings, readGateSettings, readNodeSettings, readTokenSettings, readUpSettings } from '../../shared/platform/settings/config.js'
 import { faultLine, SettingsError } from '../../shared/platform/settings/fault.js'
 import { redacted, secretsOf } from '../../shared/platform/settings/redacted.js'
@@ -145,6 +147,17 @@ t.test('settings - unknown names are faults with the nearest known one; those of
   t.match(faults(() => gate(forGate, ['8080', '-p', '--'])), [/^"8080": got a word that is no flag/, /^"-p": /, /^"--": /])
   t.match(faults(() => gate(forGate, ['--port'])), [/^GATEPOST_PORT \(--port\): got nothing; takes/])
   t.match(faults(() => gate(forGate, ['--host', '--port', '1'])), [/^GATEPOST_HOST \(--host\): got nothing; takes/])
+})
+
+t.test('settings - one environment serves all commands: each setting of any of them is known to every other', async t => {
+  const schemas = { upSchema, gateSchema, nodeSchema, tokenSchema, benchSchema, migrateSchema, doctorSchema, sendSchema, tailSchema, userSchema, nodesSchema, drainSchema, adminLinkSchema }
+  for (const [name, schema] of Object.entries(schemas)) {
+    const settings = Object.keys(schema.properties).filter(one => one.startsWith('GATEPOST_'))
+    t.strictSame(settings.filter(one => !environmentNames.includes(one)), [], name)
+  }
+  const { settings, faults } = readDoctorSettings([], { env: { GATEPOST_PROCESSES: '3' }, cwd: nowhere })
+  t.match({ settings, faults }, { settings: { processes: 3 }, faults: [] })
+  t.match(readDoctorSettings([], { env: { GATEPOST_PROCESSES: '0' }, cwd: nowhere }).faults.map(faultLine), [/^GATEPOST_PROCESSES: got "0"; takes a whole number from 1 to 64/])
 })
 
 t.test('settings - what Kubernetes adds for Services named gatepost... is passed over', async t => {

@@ -32,7 +32,7 @@ function wantedPorts (settings: DoctorSettings): Wanted[] {
     ? [{ port, setting: 'GATEPOST_PORT', of: 'GATEPOST_PORT' }]
     : command === 'node' ? [] : [{ port: usualGatePort, setting: 'GATEPOST_PORT', of: 'GATEPOST_PORT, which is not set' }]
   const setting = 'GATEPOST_METRICS_PORT'
-  const numbers = metricsPort === undefined ? [] : command === 'up' && metricsPort !== 0 ? Array.from({ length: 1 + howMany({ processes: undefined, nodes: undefined }).nodes }, (_, i) => i) : [0]
+  const numbers = metricsPort === undefined ? [] : command === 'up' && metricsPort !== 0 ? Array.from({ length: 1 + howMany({ ...settings, nodes: undefined }).nodes }, (_, i) => i) : [0]
   const metrics = numbers.map(i => ({ port: metricsPort! + i, setting, of: i === 0 ? setting : `${setting} + ${i}, of node ${i} of \`gatepost up\`` }))
   return [...service, ...metrics].filter(({ port }) => port !== 0)
 }

@@ -266,6 +266,7 @@ export const migrateSchema = Type.Object({
 
 /** All that the environment may hold, nothing required: what is missing is for the checks to say. */
 export const doctorSchema = Type.Object({
+  GATEPOST_PROCESSES,
   GATEPOST_HOST,
   GATEPOST_PORT: nodePort,
   GATEPOST_METRICS_PORT,

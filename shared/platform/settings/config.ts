@@ -156,6 +156,7 @@ export const readDoctorSettings: ReadCommand<{ settings: DoctorSettings, faults:
   if (ofFlags.length > 0) throw new SettingsError(ofFlags)
   const { values } = reading
   const settings: DoctorSettings = {
+    processes: values.GATEPOST_PROCESSES,
     host: values.GATEPOST_HOST ?? '127.0.0.1',
     port: values.GATEPOST_PORT,
     metricsPort: values.GATEPOST_METRICS_PORT,

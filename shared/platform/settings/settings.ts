@@ -170,6 +170,8 @@ export interface MigrateSettings {
 
 /** What `doctor` looks at: anything may be unset. */
 export interface DoctorSettings {
+  /** Undefined: as fits the machine. */
+  readonly processes: number | undefined
   readonly host: string
   /** Undefined: as the command chooses. */
   readonly port: number | undefined
