@@ -1,6 +1,7 @@
 /** A process of its own for each server and for the clients, so that the CPU time of one is not that of another. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { serverFlags } from '../helpers/server-flags.js'
 import { compiled } from './compiled.js'
 import type { Answer, Question } from './serve-parent.js'
 
@@ -11,9 +12,6 @@ export interface Child {
   cpu: () => Promise<number>
   close: () => Promise<void>
 }
-
-/** As `gatepost` starts its own; the baselines get the same. */
-export const serverFlags = ['--max-semi-space-size=64', '--initial-heap-size=256', '--heap-growing-percent=50']
 
 /** `file`: relative to this folder. Resolves once it serves. */
 export async function startChild (file: string, flags: readonly string[] = serverFlags): Promise<Child> {

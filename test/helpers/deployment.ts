@@ -12,6 +12,7 @@ import { fileURLToPath } from 'node:url'
 import type { Test } from 'tap'
 import type { MongodbServer } from './mongodb-server.js'
 import type { NatsServer } from './nats-server.js'
+import { serverFlags } from './server-flags.js'
 import { nowSeconds, signHs256, type Claims } from './tokens.js'
 import { until } from './until.js'
 
@@ -103,7 +104,7 @@ export interface RunOptions {
 }
 
 export function runGatepost (args: readonly string[], { cwd, settings = {}, program = bin, maxDescriptors }: RunOptions): GatepostProcess {
-  const command = [process.execPath, '--max-semi-space-size=64', '--initial-heap-size=256', '--heap-growing-percent=50', program, ...args]
+  const command = [process.execPath, ...serverFlags, program, ...args]
   const [file = '', ...rest] = maxDescriptors === undefined ? command : ['sh', '-c', `ulimit -n ${maxDescriptors} && exec "$@"`, 'sh', ...command]
   const child: ChildProcess = spawn(file, rest, { cwd, env: environment({ ...usualOf(program), ...settings }), stdio: ['ignore', 'pipe', 'pipe'] })
   let out = ''

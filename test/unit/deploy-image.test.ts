@@ -7,6 +7,7 @@ import { promisify } from 'node:util'
 import t from 'tap'
 import { deployFolder } from '../helpers/compose-file.js'
 import { runGatepost, tempDir } from '../helpers/deployment.js'
+import { serverFlags } from '../helpers/server-flags.js'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const execute = promisify(execFile)
@@ -56,6 +57,9 @@ t.test('image - what is copied exists and is not ignored', async t => {
 t.test('image - node is process 1, not root, with the larger semi-space and heap', async t => {
   t.equal(valueOf('USER'), 'node')
   t.strictSame(JSON.parse(valueOf('ENTRYPOINT')), ['node', '--max-semi-space-size=64', '--initial-heap-size=256', '--heap-growing-percent=50', 'bin/gatepost.js'])
+  const flags = serverFlags.join(' ')
+  t.equal(readFileSync(join(root, 'bin/gatepost.js'), 'utf8').split('\n', 1)[0], `#!/usr/bin/env -S node ${flags}`, 'the command, the same')
+  t.match(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')), { scripts: { start: `node ${flags} bin/gatepost.js up` } }, 'npm start, too')
   t.ok(final.findIndex(({ name }) => name === 'USER') < final.findIndex(({ name }) => name === 'ENTRYPOINT'))
   t.match(valueOf('HEALTHCHECK'), 'deploy/healthcheck.js')
 })

@@ -1,6 +1,7 @@
 /** What an open socket costs that nothing happens on. Each turn has servers of its own: memory is not given back. */
 import { openClients, startGatepost, startSocketIo } from '../clients.js'
-import { serverFlags, type Child } from '../child.js'
+import { serverFlags } from '../../helpers/server-flags.js'
+import type { Child } from '../child.js'
 import { withResources, type Resources } from '../resources.js'
 import { populated, type Contest, type Measured, type Row, type Size } from '../row.js'
 
